@@ -1,0 +1,96 @@
+"""Every exception edgeconv raises on purpose, and the exit code each one ends the command with.
+
+| exit code | meaning                                   | base class         |
+| --------- | ----------------------------------------- | ------------------ |
+| 1         | a threshold was missed                    | ThresholdMissed    |
+| 2         | wrong usage                               | UsageError         |
+| 3         | something needed is missing, unreachable  | UnavailableError   |
+| 4         | a file or model was refused               | RefusedError       |
+| 130       | interrupted                               | KeyboardInterrupt  |
+
+A message names what was wrong, what is allowed, and the way out.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EdgeconvError(Exception):
+    """Base of every deliberate error; `exit_code` is what the command line exits with."""
+
+    exit_code = 1
+
+
+class ThresholdMissed(EdgeconvError):
+    """A check ran to its end and a figure lay past its threshold."""
+
+    exit_code = 1
+
+
+class UsageError(EdgeconvError):
+    """The caller asked for something that cannot be: an unknown name, a contradiction."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A name that is not in a closed set; suggests the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str) -> None:
+        near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+        question = f"; did you mean {' or '.join(near)}?" if near else "."
+        super().__init__(f"{name} is no {kind}{question} {hint}")
+
+
+class OutputExists(UsageError):
+    """The place to write to is taken."""
+
+
+class UnavailableError(EdgeconvError):
+    """Something needed is missing or cannot be reached: a package, a network, space on a disk."""
+
+    exit_code = 3
+
+
+class WeightsUnavailable(UnavailableError):
+    """Published weights could not be had: offline, not found, cut off, or not what was promised."""
+
+
+class OutputUnwritable(UnavailableError):
+    """The output directory cannot be written, or its disk is full."""
+
+
+class RefusedError(EdgeconvError):
+    """An input file, image or model was read and is not acceptable."""
+
+    exit_code = 4
+
+
+class WeightsRefused(RefusedError):
+    """A weights file is broken, unsafe, not finite, or belongs to another net."""
+
+
+class ImageRefused(RefusedError):
+    """An image file cannot be decoded or is past the size limits."""
+
+
+class NetRefused(RefusedError):
+    """A module cannot be captured as a static graph."""
+
+
+class UnsupportedOperator(RefusedError):
+    """The graph holds operators a writer has no lowering for; names every one with its nodes."""
+
+
+class PlanRefused(RefusedError):
+    """A quantization plan breaks a rule of a runtime and would give silently wrong values."""
+
+
+class BundleRefused(RefusedError):
+    """A bundle is incomplete, from another version, or was altered after the export."""
+
+
+class ArtifactRefused(RefusedError):
+    """An engine cannot load a model file."""

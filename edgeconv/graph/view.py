@@ -1,0 +1,83 @@
+"""Read-only helpers over onnx_ir nodes and values, so that lowerings read as what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.errors import NetRefused
+
+
+def shape_of(value: ir.Value) -> tuple[int, ...]:
+    """Static shape of a value; raises NetRefused where a dimension is unknown."""
+    if value.shape is None or not all(isinstance(d, int) for d in value.shape):
+        raise NetRefused(f"tensor {value.name} has no static shape ({value.shape})")
+    return tuple(int(d) for d in value.shape)  # type: ignore[arg-type]  # checked just above
+
+
+def name_of(value: ir.Value) -> str:
+    """The value's name; every hub value has one."""
+    if not value.name:
+        raise NetRefused("the graph holds a tensor without a name")
+    return value.name
+
+
+def constant_of(value: ir.Value | None) -> NDArray[Any] | None:
+    """The array a value is bound to, or None where it is computed or absent."""
+    if value is None or value.const_value is None:
+        return None
+    return value.const_value.numpy()
+
+
+def require_constant(node: ir.Node, index: int) -> NDArray[Any]:
+    """The constant at an input of a node; raises NetRefused where it is computed at run time."""
+    value = node.inputs[index]
+    array = constant_of(value)
+    if array is None:
+        raise NetRefused(
+            f"{node.op_type} {node.name}: input {index} must be a constant, it is computed at run time"
+        )
+    return array
+
+
+def activation_inputs(node: ir.Node) -> list[tuple[int, ir.Value]]:
+    """(index, value) of every input that is computed at run time, graph inputs included."""
+    return [
+        (i, v) for i, v in enumerate(node.inputs) if v is not None and v.const_value is None
+    ]
+
+
+def ints(node: ir.Node, name: str, default: Sequence[int]) -> tuple[int, ...]:
+    """An INTS attribute, or the default where it is absent."""
+    attribute = node.attributes.get(name)
+    return tuple(default) if attribute is None else tuple(attribute.as_ints())
+
+
+def integer(node: ir.Node, name: str, default: int) -> int:
+    """An INT attribute, or the default where it is absent."""
+    attribute = node.attributes.get(name)
+    return default if attribute is None else int(attribute.as_int())
+
+
+def number(node: ir.Node, name: str, default: float) -> float:
+    """A FLOAT attribute, or the default where it is absent."""
+    attribute = node.attributes.get(name)
+    return default if attribute is None else float(attribute.as_float())
+
+
+def string(node: ir.Node, name: str, default: str) -> str:
+    """A STRING attribute, or the default where it is absent."""
+    attribute = node.attributes.get(name)
+    return default if attribute is None else attribute.as_string()
+
+
+def sole_consumer(value: ir.Value) -> ir.Node | None:
+    """The one node that reads the value, or None: several readers, none, or a graph output."""
+    uses = tuple(value.uses())
+    if len(uses) != 1 or value.is_graph_output():
+        return None
+    return uses[0].node

@@ -1,0 +1,67 @@
+"""A session: one model file opened by one engine, fed with raw arrays, exactly as an app would.
+
+`open_session` picks the engine by the file's ending. What a session takes and gives is what the
+file declares: no hidden conversion of layout, type or scale happens here (`adapt` does that).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+EngineName = Literal["onnxruntime", "litert"]
+Kernels = Literal["default", "reference"]
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How an engine runs a file.
+
+    Attributes:
+        threads: intra-operator threads.
+        kernels: "default" is what an app gets (LiteRT with XNNPACK; onnxruntime with all graph
+            optimizations). "reference" is LiteRT's reference kernels; onnxruntime with graph
+            optimizations off, where an int8 file computes each operator in float between its
+            quantize and dequantize nodes and no CPU's kernel can saturate.
+        keep_tensors: whether intermediate tensors can be read after a run (LiteRT only, costs
+            memory, and XNNPACK is off).
+    """
+
+    threads: int = 1
+    kernels: Kernels = "default"
+    keep_tensors: bool = False
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output as the file declares it.
+
+    Attributes:
+        name: the tensor's name (a TFLite signature's name where the file has one).
+        shape: static shape.
+        dtype: NumPy type.
+        scale: quantization scale, None where the tensor is not quantized.
+        zero_point: quantization zero point, None where the tensor is not quantized.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+class Session(Protocol):
+    """A model file opened by an engine."""
+
+    engine: EngineName
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def run(self, feeds: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Runs once; arrays in the order, shape and type of `inputs`, results as `outputs`."""
+        ...
