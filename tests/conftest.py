@@ -1,0 +1,38 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class RealData:
+    """Trained weights and real photographs, where they are at hand."""
+
+    root: Path
+
+    @property
+    def weights(self) -> Path:
+        return self.root / "weights"
+
+    @property
+    def calibration(self) -> Path:
+        return self.root / "photos" / "calibration"
+
+    @property
+    def validation(self) -> Path:
+        return self.root / "photos" / "validation"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> RealData:
+    """Skips where neither EDGECONV_DATA nor ../shared/data holds the weights and photos."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    root = Path(os.environ.get("EDGECONV_DATA", beside))
+    if not (root / "weights").is_dir():
+        pytest.skip(f"no trained weights and photos at {root} (set EDGECONV_DATA)")
+    return RealData(root)
