@@ -1,0 +1,46 @@
+# `make demo` and `make test` do all the set-up on a machine with Python 3.11 or newer and make.
+
+VENV := .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+WORKERS ?= 2
+
+.PHONY: demo test check lint clean
+
+demo: $(VENV)/.installed  ## export MobileNetV2 to int8, verify it and bench it here
+	mkdir -p demo
+	cd demo && ../$(BIN)/edgeconv export mobilenet_v2 --int8 --force
+	cd demo && ../$(BIN)/edgeconv parity mobilenet_v2
+	cd demo && ../$(BIN)/edgeconv bench mobilenet_v2 --runs 30 --processes 2
+
+test: $(VENV)/.installed-test  ## run the tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: lint test  ## ruff, mypy, import layers, tests
+
+lint: $(VENV)/.installed-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch comes first and alone: it decides between the CPU and the CUDA build for everything after it.
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt torch
+	$(PIP) install --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) install --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+$(VENV)/.installed-check: $(VENV)/.installed-test
+	$(PIP) install --constraint constraints.txt --editable '.[check]'
+	touch $@
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,74 @@
+"""golden.npz: inputs as an app feeds them, and what the float reference makes of them."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import BundleRefused
+
+FILE_NAME = "golden.npz"
+_LARGEST_GOLDEN_BYTES = 2 * 2**30
+_OUTPUT_PREFIX = "reference_"
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """Test vectors of a bundle.
+
+    Attributes:
+        normalized: float32 (N, 3, H, W), what the float net sees.
+        pixels: uint8 (N, H, W, 3), the crops it was made from.
+        app_input: (N, H, W, 3) exactly as an app feeds the TFLite file of the highest compression
+            in the bundle: int8, uint8 or float32.
+        reference: float32 (N, ...) for every output of the net, by its name.
+    """
+
+    normalized: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
+    app_input: NDArray[Any]
+    reference: dict[str, NDArray[np.float32]]
+
+    def save(self, directory: Path) -> None:
+        """Writes golden.npz; its bytes depend on the arrays alone."""
+        outputs = {f"{_OUTPUT_PREFIX}{name}": array for name, array in self.reference.items()}
+        np.savez_compressed(
+            directory / FILE_NAME,
+            allow_pickle=False,
+            input_float32_nchw=self.normalized,
+            input_pixels_nhwc=self.pixels,
+            input_app_nhwc=self.app_input,
+            **outputs,
+        )
+
+
+def load(directory: Path) -> Golden:
+    """Reads golden.npz.
+
+    Raises:
+        BundleRefused: the file is missing, too large, or does not hold what it should.
+    """
+    path = directory / FILE_NAME
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > _LARGEST_GOLDEN_BYTES:
+            raise BundleRefused(f"{path} unpacks to {size} bytes, over {_LARGEST_GOLDEN_BYTES}")
+        with np.load(path, allow_pickle=False) as arrays:
+            return Golden(
+                normalized=arrays["input_float32_nchw"],
+                pixels=arrays["input_pixels_nhwc"],
+                app_input=arrays["input_app_nhwc"],
+                reference={
+                    name.removeprefix(_OUTPUT_PREFIX): arrays[name]
+                    for name in arrays.files
+                    if name.startswith(_OUTPUT_PREFIX)
+                },
+            )
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise BundleRefused(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,84 @@
+"""manifest.json: what a bundle holds, where it came from, and how to feed it.
+
+The manifest carries no time, no host and no absolute path: the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgeconv.errors import BundleRefused
+
+#: Raised when a reader of older manifests would misread a newer one.
+FORMAT = 1
+FILE_NAME = "manifest.json"
+_LARGEST_MANIFEST_BYTES = 16 * 2**20
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_table(directory: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file of a bundle but the manifest itself, by name."""
+    return {
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for path in sorted(directory.iterdir())
+        if path.name != FILE_NAME
+    }
+
+
+def write(directory: Path, document: Mapping[str, Any]) -> None:
+    """Writes the manifest; keys are sorted and numbers finite."""
+    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    (directory / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """Reads a bundle's manifest and checks its form.
+
+    Raises:
+        BundleRefused: there is none, it is no JSON, or it is of a format this version cannot read.
+    """
+    path = directory / FILE_NAME
+    if not path.is_file():
+        raise BundleRefused(f"{directory} is no bundle: it holds no {FILE_NAME}")
+    if path.stat().st_size > _LARGEST_MANIFEST_BYTES:
+        raise BundleRefused(f"{path} is larger than {_LARGEST_MANIFEST_BYTES} bytes")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise BundleRefused(f"{path} is no JSON document: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("files"), dict):
+        raise BundleRefused(f"{path} is no edgeconv manifest")
+    if document.get("format") != FORMAT:
+        raise BundleRefused(
+            f"{path} has format {document.get('format')}, this version reads format {FORMAT}; "
+            "export the net again"
+        )
+    return document
+
+
+def verify_files(directory: Path, document: Mapping[str, Any]) -> None:
+    """Compares every file with its size and SHA-256 in the manifest.
+
+    Raises:
+        BundleRefused: a file is missing, was altered, or its name leaves the directory.
+    """
+    for name, facts in document["files"].items():
+        path = directory / name
+        if Path(name).name != name or path.is_symlink():
+            raise BundleRefused(f"{directory}: the manifest names {name!r}, no plain file name")
+        if not path.is_file():
+            raise BundleRefused(f"{directory}: {name} is missing; export the net again")
+        if path.stat().st_size != facts.get("bytes") or sha256_of(path) != facts.get("sha256"):
+            raise BundleRefused(
+                f"{directory}: {name} was altered after the export (its SHA-256 is not the "
+                "manifest's); export the net again"
+            )

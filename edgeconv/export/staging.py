@@ -1,0 +1,178 @@
+"""A directory that appears whole or not at all.
+
+A writer fills a hidden directory beside the destination, and one rename makes it the destination.
+Where a directory stands there already, `renameat2(RENAME_EXCHANGE)` swaps the two in one step, so
+that a process killed at any moment leaves either the old directory or the new one. Kernels and file
+systems without that call get a two-step swap; `recover` completes it when the directory is next
+opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edgeconv.errors import OutputExists, OutputUnwritable, UsageError
+
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
+_NOT_SUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
+
+
+@contextlib.contextmanager
+def staged(
+    destination: Path, *, force: bool, is_ours: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """Yields an empty directory that becomes `destination` when the block ends without an error.
+
+    Args:
+        destination: where the directory shall stand; its parents are made.
+        force: whether to replace a directory that stands there.
+        is_ours: tells whether an existing directory may be replaced at all, so that a mistyped
+            path never costs a user a directory of another kind.
+
+    Raises:
+        OutputExists: something stands there and `force` is off, or it is not ours to replace.
+        OutputUnwritable: the place cannot be written, or its disk is full.
+    """
+    destination = destination.absolute()
+    recover(destination)
+    check_destination(destination, force=force, is_ours=is_ours)
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(destination)
+        stage = destination.parent / f"{_stage_prefix(destination)}{os.getpid()}"
+        stage.mkdir()
+    except OSError as error:
+        raise OutputUnwritable(f"cannot write to {destination.parent}: {error.strerror}") from error
+    try:
+        yield stage
+        _flush(stage)
+        _publish(stage, destination)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutputUnwritable(
+                f"the disk of {destination.parent} is full; nothing was written. "
+                "Free some space or choose another directory with --out"
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def check_destination(
+    destination: Path, *, force: bool, is_ours: Callable[[Path], bool]
+) -> None:
+    """Raises what `staged` would raise of a destination that is taken; call it before long work."""
+    if not os.path.lexists(destination):
+        parent = destination.absolute().parent
+        while not parent.exists():
+            parent = parent.parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise OutputUnwritable(
+                f"cannot write {destination}: {parent} is not a writable directory; "
+                "choose another one with --out"
+            )
+        return
+    if not destination.is_dir() or destination.is_symlink():
+        raise UsageError(f"{destination} exists and is no directory; choose another --out")
+    if not is_ours(destination) and any(destination.iterdir()):
+        raise OutputExists(
+            f"{destination} exists and is no edgeconv bundle: it is not replaced, even with "
+            "--force; choose another --out"
+        )
+    if is_ours(destination) and not force:
+        raise OutputExists(
+            f"{destination} exists already; --force replaces it, --out chooses another place"
+        )
+
+
+def recover(destination: Path) -> None:
+    """Completes a two-step swap that was cut off between its steps: the old directory comes back."""
+    previous = _previous(destination)
+    if previous.is_dir() and not os.path.lexists(destination):
+        previous.rename(destination)
+
+
+def _publish(stage: Path, destination: Path) -> None:
+    """Makes `stage` the destination; what stood there ends up at `stage`, to be removed."""
+    if not os.path.lexists(destination):
+        if not _renameat2(stage, destination, _RENAME_NOREPLACE):
+            stage.rename(destination)
+    elif not _renameat2(stage, destination, _RENAME_EXCHANGE):
+        previous = _previous(destination)
+        shutil.rmtree(previous, ignore_errors=True)
+        destination.rename(previous)
+        stage.rename(destination)
+        shutil.rmtree(previous, ignore_errors=True)
+    _sync_directory(destination.parent)
+
+
+def _renameat2(source: Path, target: Path, flag: int) -> bool:
+    """Renames by Linux's renameat2; False where the kernel or the file system lacks the flag."""
+    if not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return False
+    code = libc.renameat2(
+        _AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), ctypes.c_uint(flag)
+    )
+    if code == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NOT_SUPPORTED:
+        return False
+    raise OSError(number, os.strerror(number), str(target))
+
+
+def _flush(stage: Path) -> None:
+    """Brings every file to the disk, so that a power cut cannot leave a renamed but empty file."""
+    for path in sorted(stage.iterdir()):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    _sync_directory(stage)
+
+
+def _sync_directory(directory: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _stage_prefix(destination: Path) -> str:
+    return f".{destination.name}.edgeconv-"
+
+
+def _previous(destination: Path) -> Path:
+    return destination.parent / f".{destination.name}.edgeconv-previous"
+
+
+def _remove_abandoned(destination: Path) -> None:
+    """Removes stages whose process was killed."""
+    prefix = _stage_prefix(destination)
+    for stage in destination.parent.glob(f"{prefix}[0-9]*"):
+        owner = stage.name.removeprefix(prefix)
+        if owner.isdigit() and not _is_running(int(owner)):
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid != os.getpid()
