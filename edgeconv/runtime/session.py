@@ -6,7 +6,7 @@ file declares: no hidden conversion of layout, type or scale happens here (`adap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -64,4 +64,12 @@ class Session(Protocol):
 
     def run(self, feeds: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """Runs once; arrays in the order, shape and type of `inputs`, results as `outputs`."""
+        ...
+
+
+class BindableSession(Session, Protocol):
+    """A session that can also run on inputs set beforehand, which is what timing measures."""
+
+    def bind(self, feeds: Sequence[NDArray[Any]]) -> Callable[[], None]:
+        """Sets the inputs once; the function it gives runs the net and nothing else."""
         ...

@@ -1,0 +1,45 @@
+"""Keeps native libraries from writing routine notes to standard error.
+
+LiteRT's C++ code writes `INFO:` lines straight to file descriptor 2 and offers no switch for them.
+While an engine opens a file, the descriptor points to a temporary file; afterwards everything in it
+that is not routine is written to the real standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+ROUTINE = (b"INFO:", b"VERBOSE:", b"I0000 ")
+
+_one_at_a_time = threading.Lock()
+
+
+@contextmanager
+def routine_silenced() -> Iterator[None]:
+    """Drops routine lines that native code writes to descriptor 2, passes all others on.
+
+    The descriptor belongs to the whole process, so one thread at a time is inside. A line that
+    arrives just before the process dies of a signal is lost.
+    """
+    with _one_at_a_time, tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
+        try:
+            real = os.dup(2)
+        except OSError:  # standard error is closed: nothing to keep clean
+            yield
+            return
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+            held.seek(0)
+            kept = [line for line in held if not line.startswith(ROUTINE)]
+            if kept:
+                os.write(2, b"".join(kept))

@@ -1,0 +1,43 @@
+"""Opens a model file with the engine that its ending names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeconv.errors import ArtifactRefused, UsageError
+from edgeconv.runtime.litert import LiteRtSession
+from edgeconv.runtime.ort import OrtSession
+from edgeconv.runtime.session import BindableSession, EngineName, SessionOptions
+
+ENGINE_OF_SUFFIX: dict[str, EngineName] = {".tflite": "litert", ".onnx": "onnxruntime"}
+
+
+def engine_of(path: Path) -> EngineName:
+    """The engine that opens a file; raises UsageError where no engine does."""
+    engine = ENGINE_OF_SUFFIX.get(path.suffix.lower())
+    if engine is None:
+        raise UsageError(f"{path} is no model file; known endings: {', '.join(ENGINE_OF_SUFFIX)}")
+    return engine
+
+
+def open_session(path: Path | str, options: SessionOptions | None = None) -> BindableSession:
+    """Opens a model file.
+
+    Raises:
+        ArtifactRefused: the file cannot be read, is damaged, or the engine cannot run it.
+        UnavailableError: the engine is not installed.
+        UsageError: no such file, an unknown ending, or options the engine does not have.
+    """
+    path = Path(path)
+    options = options or SessionOptions()
+    engine = engine_of(path)
+    if options.threads < 1:
+        raise UsageError(f"threads must be at least 1, not {options.threads}")
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    try:
+        if engine == "litert":
+            return LiteRtSession(path, options)
+        return OrtSession(path, options)
+    except OSError as error:
+        raise ArtifactRefused(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,148 @@
+"""onnxruntime sessions on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
+from edgeconv.runtime.feeds import check_feeds
+from edgeconv.runtime.session import EngineName, SessionOptions, TensorSpec
+
+#: A protobuf message holds less than 2 GiB; edgeconv writes no external data.
+MAX_FILE_BYTES = 2**31 - 1
+
+_ERRORS_ONLY = 3
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int8)": np.int8,
+    "tensor(uint8)": np.uint8,
+    "tensor(int16)": np.int16,
+    "tensor(uint16)": np.uint16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}
+
+
+class OrtSession:
+    """An .onnx file opened by onnxruntime's CPU provider.
+
+    Attributes:
+        engine: "onnxruntime".
+        inputs: what the file takes; a symbolic batch size counts as 1.
+        outputs: what the file gives.
+    """
+
+    engine: EngineName = "onnxruntime"
+
+    def __init__(self, source: Path | bytes, options: SessionOptions) -> None:
+        """Opens a file, or a model held in memory.
+
+        Raises:
+            ArtifactRefused: no ONNX model, damaged, or an operator has no kernel.
+            UnavailableError: onnxruntime is not installed.
+            UsageError: `keep_tensors`, which this engine cannot do.
+        """
+        self._label = str(source) if isinstance(source, Path) else "the model in memory"
+        if options.keep_tensors:
+            raise UsageError("keep_tensors works with .tflite files only; onnxruntime keeps none")
+        if isinstance(source, Path) and source.stat().st_size > MAX_FILE_BYTES:
+            raise ArtifactRefused(f"{source}: an ONNX file holds at most {MAX_FILE_BYTES} bytes")
+        ort = _onnxruntime(self._label)
+        self._ort = ort
+        self._failures = _failures(ort)
+        model = str(source) if isinstance(source, Path) else source
+        try:
+            self._session = ort.InferenceSession(
+                model, _session_options(ort, options), providers=["CPUExecutionProvider"]
+            )
+        except self._failures as error:
+            raise ArtifactRefused(
+                f"{self._label}: onnxruntime cannot load it: {_one_line(error)}"
+            ) from error
+        self.inputs: tuple[TensorSpec, ...] = tuple(map(self._spec, self._session.get_inputs()))
+        self.outputs: tuple[TensorSpec, ...] = tuple(map(self._spec, self._session.get_outputs()))
+
+    def run(self, feeds: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Runs once; arrays in the order, shape and type of `inputs`, results as `outputs`."""
+        check_feeds(self.inputs, feeds)
+        named = {spec.name: feed for spec, feed in zip(self.inputs, feeds, strict=True)}
+        try:
+            return list(self._session.run(None, named))
+        except self._failures as error:
+            raise ArtifactRefused(
+                f"{self._label}: onnxruntime cannot run it: {_one_line(error)}"
+            ) from error
+
+    def bind(self, feeds: Sequence[NDArray[Any]]) -> Callable[[], None]:
+        """Binds inputs and outputs once; the function it gives runs the net and nothing else."""
+        check_feeds(self.inputs, feeds)
+        binding = self._session.io_binding()
+        for spec, feed in zip(self.inputs, feeds, strict=True):
+            binding.bind_cpu_input(spec.name, np.ascontiguousarray(feed))
+        for spec in self.outputs:
+            binding.bind_output(spec.name)
+
+        def invoke() -> None:
+            self._session.run_with_iobinding(binding)
+
+        return invoke
+
+    def _spec(self, argument: Any) -> TensorSpec:
+        if argument.type not in _DTYPES:
+            raise ArtifactRefused(
+                f"{self._label}: {argument.name} is {argument.type}; known are {', '.join(_DTYPES)}"
+            )
+        shape = list(argument.shape)
+        if shape and not isinstance(shape[0], int):
+            shape[0] = 1
+        if not all(isinstance(d, int) and d >= 0 for d in shape):
+            raise ArtifactRefused(
+                f"{self._label}: {argument.name} has no static shape ({argument.shape}); "
+                "only the batch size may be symbolic"
+            )
+        return TensorSpec(argument.name, tuple(shape), np.dtype(_DTYPES[argument.type]))
+
+
+def _onnxruntime(label: str) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UnavailableError(
+            f"{label} needs onnxruntime, which cannot be imported ({error}); "
+            "pip install onnxruntime"
+        ) from error
+    return onnxruntime
+
+
+def _session_options(ort: Any, options: SessionOptions) -> Any:
+    chosen = ort.SessionOptions()
+    chosen.intra_op_num_threads = options.threads
+    chosen.inter_op_num_threads = 1
+    chosen.log_severity_level = _ERRORS_ONLY
+    if options.kernels == "reference":
+        chosen.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return chosen
+
+
+def _failures(ort: Any) -> tuple[type[Exception], ...]:
+    """Every exception class onnxruntime's binding defines, and what its wrapper raises itself."""
+    binding = ort.capi.onnxruntime_pybind11_state
+    own = (
+        value
+        for value in vars(binding).values()
+        if isinstance(value, type) and issubclass(value, Exception)
+    )
+    return (*own, RuntimeError, ValueError)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
