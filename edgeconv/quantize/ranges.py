@@ -1,0 +1,124 @@
+"""Chooses the interval an 8-bit grid spans for each tensor.
+
+`minmax` spans everything calibration saw. `percentile` leaves the outermost values out. `mse`
+spans the interval whose grid gives the least expected squared error: a narrower one has finer steps
+for most values and clips a few. Every interval contains zero, and stays inside what the graph
+allows (a fused ReLU6 never goes past 6).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import UnknownName
+from edgeconv.quantize.histogram import Histogram
+from edgeconv.quantize.observe import Observations, TensorStatistics
+
+RangeMethod = Literal["minmax", "percentile", "mse"]
+Range: TypeAlias = tuple[float, float]
+
+METHODS: tuple[RangeMethod, ...] = ("minmax", "percentile", "mse")
+
+#: Share of the values `percentile` leaves out at each end.
+TAIL = 1e-4
+#: Steps between the lowest and the highest value of an 8-bit grid.
+LEVELS = 255
+#: Intervals are compared on a grid of this many low and high ends.
+CANDIDATES = 192
+#: Below this many values a tail cannot be told from chance, and every value is kept.
+FEW_VALUES = 4096
+
+
+def choose(observations: Observations, method: RangeMethod) -> dict[str, Range]:
+    """The interval of every observed tensor, by name.
+
+    Outputs of the graph keep every value: clipping the largest logit is what flips a decision.
+
+    Raises:
+        UnknownName: a method that is none of METHODS.
+    """
+    if method not in METHODS:
+        raise UnknownName("range method", method, METHODS, f"Allowed: {', '.join(METHODS)}.")
+    return {name: choose_one(seen, method) for name, seen in observations.tensors.items()}
+
+
+def choose_one(seen: TensorStatistics, method: RangeMethod) -> Range:
+    """The interval of one tensor."""
+    whole = (min(seen.minimum, 0.0), max(seen.maximum, 0.0))
+    if method == "minmax" or seen.is_output or seen.histogram.total < FEW_VALUES:
+        chosen = whole
+    elif method == "percentile":
+        chosen = percentile(seen.histogram, TAIL)
+    else:
+        chosen = least_squares(seen.histogram, LEVELS)
+    low = max(chosen[0], whole[0], seen.bounds[0])
+    high = min(chosen[1], whole[1], seen.bounds[1])
+    return min(low, 0.0), max(high, 0.0)
+
+
+def percentile(counted: Histogram, tail: float) -> Range:
+    """The interval that leaves a share of `tail` of the values out at each end."""
+    mass = _with_zeros(counted)
+    below = np.cumsum(mass)
+    cut = tail * below[-1]
+    low = int(np.searchsorted(below, cut, side="right"))
+    high = int(np.searchsorted(below, below[-1] - cut, side="left"))
+    edges = _edges(counted)
+    return min(float(edges[low]), 0.0), max(float(edges[high + 1]), 0.0)
+
+
+def least_squares(counted: Histogram, levels: int) -> Range:
+    """The interval [low, high] whose uniform grid has the least expected squared error.
+
+    With step s = (high - low) / levels, a value inside errs by s^2 / 12 on average (exact zeros by
+    nothing, zero lies on the grid), a value outside by its squared distance to the interval.
+    """
+    edges = _edges(counted)
+    zero = -counted.first
+    lows = _thin(np.arange(0, zero + 1))
+    highs = _thin(np.arange(zero, len(edges)))
+    clipped_below = _squared_excess(counted.counts, counted.centers, edges, lows, below=True)
+    clipped_above = _squared_excess(counted.counts, counted.centers, edges, highs, below=False)
+    cumulative = np.concatenate([[0.0], np.cumsum(counted.counts)])
+    inside = cumulative[highs][None, :] - cumulative[lows][:, None]
+    step = (edges[highs][None, :] - edges[lows][:, None]) / levels
+    error = step**2 / 12 * inside + clipped_below[:, None] + clipped_above[None, :]
+    best_low, best_high = np.unravel_index(int(np.argmin(error)), error.shape)
+    return float(edges[lows[best_low]]), float(edges[highs[best_high]])
+
+
+def _squared_excess(
+    counts: NDArray[np.float64],
+    centers: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    at: NDArray[np.int64],
+    *,
+    below: bool,
+) -> NDArray[np.float64]:
+    """Sum of squared distances to edge `at` of all values beyond it, (len(at),)."""
+    moments = [np.concatenate([[0.0], np.cumsum(counts * centers**k)]) for k in range(3)]
+    zeroth, first, second = (m[at] if below else m[-1] - m[at] for m in moments)
+    end = edges[at]
+    return np.maximum(second - 2 * end * first + end**2 * zeroth, 0.0)
+
+
+def _edges(counted: Histogram) -> NDArray[np.float64]:
+    """Bounds of the bins, (bins + 1,)."""
+    return (counted.first + np.arange(len(counted.counts) + 1)) * counted.pitch
+
+
+def _with_zeros(counted: Histogram) -> NDArray[np.float64]:
+    mass = counted.counts.copy()
+    mass[-counted.first] += counted.zeros
+    return mass
+
+
+def _thin(indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At most CANDIDATES of the indices, both ends among them."""
+    if len(indices) <= CANDIDATES:
+        return indices
+    picks = np.linspace(0, len(indices) - 1, CANDIDATES).round().astype(np.int64)
+    return indices[picks]

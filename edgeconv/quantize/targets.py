@@ -1,0 +1,84 @@
+"""Which tensors a device holds as integers, and what the graph alone says about their range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import onnx_ir as ir
+
+from edgeconv.errors import NetRefused
+from edgeconv.graph.fusion import clip_bounds, is_absorbed, written_output
+from edgeconv.graph.view import name_of
+
+#: Operators whose result cannot leave an interval, whatever they read.
+OUTPUT_BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "Sigmoid": (0.0, 1.0),
+        "HardSigmoid": (0.0, 1.0),
+        "Softmax": (0.0, 1.0),
+        "Tanh": (-1.0, 1.0),
+        "LogSoftmax": (-math.inf, 0.0),
+        "HardSwish": (-0.375, math.inf),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A tensor to be quantized.
+
+    Attributes:
+        name: the hub's name of it.
+        value: the hub value.
+        producer: the node that writes it, past any activation it absorbs; None for a graph input.
+        bounds: interval no value of it can leave.
+        is_output: whether it is an output of the graph.
+    """
+
+    name: str
+    value: ir.Value
+    producer: ir.Node | None
+    bounds: tuple[float, float]
+    is_output: bool
+
+
+def targets(model: ir.Model) -> list[Target]:
+    """Every activation that exists on the device, in the order it is computed.
+
+    Graph inputs come first. A tensor inside a fusion (between a convolution and the activation it
+    absorbs) is none of them: no device ever stores it.
+
+    Raises:
+        NetRefused: a tensor without a name.
+    """
+    return [
+        Target(name_of(value), value, producer, _bounds(value, producer), value.is_graph_output())
+        for value, producer in _written(model)
+    ]
+
+
+def _written(model: ir.Model) -> Iterator[tuple[ir.Value, ir.Node | None]]:
+    for value in model.graph.inputs:
+        if value.const_value is None:
+            yield value, None
+    for node in model.graph:
+        if is_absorbed(node):
+            continue
+        if len(node.outputs) == 1:
+            yield written_output(node), node
+        else:
+            yield from ((output, node) for output in node.outputs if output.name)
+
+
+def _bounds(value: ir.Value, producer: ir.Node | None) -> tuple[float, float]:
+    """The interval of the node that really writes the value: an absorbed clamp, or the operator."""
+    if producer is None:
+        return -math.inf, math.inf
+    last = value.producer()
+    if last is None:
+        raise NetRefused(f"tensor {value.name} has no producer")
+    clip = clip_bounds(last)
+    return clip or OUTPUT_BOUNDS.get(last.op_type, (-math.inf, math.inf))
