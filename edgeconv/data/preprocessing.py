@@ -4,14 +4,33 @@ All geometry happens on 8-bit RGB pixels, so that the pixels an app crops are ex
 float reference saw; normalization is the affine map that follows:
 
     x = (pixel / 255 - mean) / std        (per channel, float32)
+
+Both halves equal torchvision's `Resize`, `CenterCrop`, `ToTensor` and `Normalize` on PIL images bit
+for bit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgeconv.data.geometry import resize_and_crop
+from edgeconv.data.images import to_rgb
+from edgeconv.errors import RefusedError, UsageError
 
 Interpolation = Literal["bilinear", "bicubic"]
+
+MAX_SIDE = 8192
+"""Longest input side or resize in pixels; past it a wrong number is likelier than a wish."""
+
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 @dataclass(frozen=True)
@@ -20,10 +39,14 @@ class Preprocessing:
 
     Attributes:
         input_size: (height, width) in pixels of what the net sees, the centre crop.
-        resize: length in pixels the photo's short side is scaled to before the crop.
+        resize: length in pixels the photo's short side is scaled to before the crop. Where it is
+            less than a side of `input_size`, the crop is padded with black.
         mean: per-channel mean on 0..1 RGB.
         std: per-channel standard deviation on 0..1 RGB.
         interpolation: resampling filter of the resize, with antialiasing.
+
+    Raises:
+        UsageError: a value is out of range.
     """
 
     input_size: tuple[int, int] = (224, 224)
@@ -31,3 +54,130 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     interpolation: Interpolation = "bilinear"
+
+    def __post_init__(self) -> None:
+        if len(self.input_size) != 2:
+            raise UsageError(f"input_size is {self.input_size!r}; it is (height, width)")
+        for name, side in (*(("input_size", s) for s in self.input_size), ("resize", self.resize)):
+            if not 1 <= side <= MAX_SIDE:
+                raise UsageError(f"{name} is {side!r} pixels; 1 to {MAX_SIDE} are possible")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != 3 or not all(math.isfinite(value) for value in values):
+                raise UsageError(f"{name} is {values!r}; it is three finite numbers, R, G and B")
+        if min(self.std) <= 0:
+            raise UsageError(f"std is {self.std!r}; each must be greater than 0")
+        if self.interpolation not in get_args(Interpolation):
+            allowed = ", ".join(get_args(Interpolation))
+            raise UsageError(f"interpolation is {self.interpolation!r}; allowed: {allowed}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The values as JSON types, every field present."""
+        return {
+            "input_size": list(self.input_size),
+            "resize": self.resize,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "interpolation": self.interpolation,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any] | str) -> Preprocessing:
+        """Reads what `to_json` wrote, from a file that may hold anything; absent fields default.
+
+        Args:
+            document: the mapping, or its JSON text.
+
+        Raises:
+            RefusedError: no JSON object, an unknown field, a wrong type or a value out of range.
+        """
+        return _read(document)
+
+
+def _read(document: Mapping[str, Any] | str) -> Preprocessing:
+    if isinstance(document, str):
+        try:
+            document = json.loads(document)
+        except (ValueError, RecursionError) as error:
+            raise RefusedError(f"preprocessing is no JSON: {error}") from error
+    if not isinstance(document, Mapping):
+        raise RefusedError(f"preprocessing is a JSON {type(document).__name__}, not an object")
+    known = [field.name for field in fields(Preprocessing)]
+    unknown = sorted(str(key) for key in document if key not in known)
+    if unknown:
+        raise RefusedError(
+            f"preprocessing has the unknown field {unknown[0]!r}; known: {', '.join(known)}"
+        )
+    try:
+        return Preprocessing(**{name: _value(name, document[name]) for name in document})
+    except UsageError as error:
+        raise RefusedError(f"preprocessing: {error}") from error
+
+
+def _value(name: str, value: Any) -> Any:
+    if name == "interpolation":
+        return value if isinstance(value, str) else _wrong(name, value, "a string")
+    if name == "resize":
+        return value if _is_number(value, int) else _wrong(name, value, "an integer")
+    wanted, kind, length = (
+        ("two integers", int, 2) if name == "input_size" else ("three numbers", (int, float), 3)
+    )
+    if not isinstance(value, list | tuple) or len(value) != length:
+        return _wrong(name, value, wanted)
+    if not all(_is_number(item, kind) for item in value):
+        return _wrong(name, value, wanted)
+    return tuple(value) if name == "input_size" else tuple(float(item) for item in value)
+
+
+def _is_number(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _wrong(name: str, value: Any, wanted: str) -> Any:
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    raise RefusedError(f"preprocessing: {name} is {shown}; it must be {wanted}")
+
+
+def crop_pixels(image: Image.Image, pre: Preprocessing) -> NDArray[np.uint8]:
+    """Scales the short side to `pre.resize` and cuts the centre, as an app is asked to do.
+
+    Args:
+        image: a decoded photo; modes other than RGB go through `images.to_rgb` first.
+        pre: the geometry.
+
+    Returns:
+        uint8 RGB pixels (H, W, 3), equal to torchvision's Resize and CenterCrop bit for bit.
+
+    Raises:
+        ImageRefused: the photo is so narrow that the scaled one would exhaust memory.
+    """
+    image = to_rgb(image)
+    cropped = resize_and_crop(image, pre.resize, pre.input_size, _FILTERS[pre.interpolation])
+    return np.array(cropped, dtype=np.uint8)
+
+
+def normalize(pixels: NDArray[np.uint8], pre: Preprocessing) -> NDArray[np.float32]:
+    """The float input of the reference.
+
+    Args:
+        pixels: uint8 RGB (H, W, 3).
+        pre: mean and std.
+
+    Returns:
+        float32 (3, H, W), C-contiguous, equal to torchvision's ToTensor and Normalize bit for bit.
+    """
+    mean = np.asarray(pre.mean, dtype=np.float32)
+    std = np.asarray(pre.std, dtype=np.float32)
+    unit = np.asarray(pixels, dtype=np.float32) / np.float32(255)
+    return np.ascontiguousarray(((unit - mean) / std).transpose(2, 0, 1))
+
+
+def normalize_batch(photos: Iterable[NDArray[np.uint8]], pre: Preprocessing) -> NDArray[np.float32]:
+    """Stacks photos of (H, W, 3) into one float32 (N, 3, H, W); (0, 3, H, W) where there are none.
+
+    Holds the whole batch in memory: 0.6 MB a photo at 224 x 224.
+    """
+    batch = [normalize(pixels, pre) for pixels in photos]
+    if not batch:
+        return np.zeros((0, 3, *pre.input_size), dtype=np.float32)
+    return np.stack(batch)

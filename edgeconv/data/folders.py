@@ -1,0 +1,165 @@
+"""Folders of photos, and where their labels come from.
+
+A folder holds images directly, or in one level of sub-folders (one for each class). Hidden entries
+(a leading dot) and other endings are passed over; deeper folders are not entered.
+
+Labels come from the first of these that is there:
+
+1. the CSV the user names,
+2. `FOLDER.csv` beside the folder, or `labels.csv` in it,
+3. the sub-folders' names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeconv.data.class_folders import class_indices
+from edgeconv.data.images import SUFFIXES
+from edgeconv.data.label_csv import read_label_csv
+from edgeconv.errors import UsageError
+
+MAX_FILES = 200_000
+"""Most images in a folder: four times ImageNet's validation set, about 100 MB of paths."""
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """An image file and its class.
+
+    Attributes:
+        path: the file.
+        label: class index, 0-based.
+    """
+
+    path: Path
+    label: int
+
+
+def list_images(folder: Path | str) -> list[Path]:
+    """Every image file in a folder and its direct sub-folders, sorted by their path in it.
+
+    Nothing is opened: a broken image shows when it is loaded, so that it is named, not skipped.
+
+    Raises:
+        UsageError: the folder is missing, no directory, cannot be read, holds no image, or more
+            than `MAX_FILES`.
+    """
+    folder = Path(folder)
+    images: list[Path] = []
+    for path in _image_files(folder):
+        images.append(path)
+        if len(images) > MAX_FILES:
+            raise UsageError(
+                f"{folder} holds more than {MAX_FILES:,} images; give a folder with a part of them"
+            )
+    if not images:
+        raise UsageError(
+            f"{folder} and its direct sub-folders hold no image (known endings: "
+            f"{', '.join(SUFFIXES)})"
+        )
+    return sorted(images, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def labelled(
+    folder: Path | str,
+    labels_csv: Path | str | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    classes: int | None = None,
+) -> list[LabelledImage]:
+    """The images of a folder that have a label, with it.
+
+    With a CSV, in its order, and images it does not list are passed over; with class sub-folders,
+    sorted by path.
+
+    Args:
+        folder: the images.
+        labels_csv: a CSV with the columns `file` (relative to the folder) and `label`.
+        class_names: the net's labels; lets names stand for indices in a CSV and in sub-folders.
+        classes: how many classes the net has; labels past it are refused.
+
+    Raises:
+        UsageError: the folder or CSV is missing, or there is nothing to take labels from.
+        RefusedError: the CSV's content cannot be right; names the lines.
+    """
+    folder = Path(folder)
+    _check_folder(folder)
+    if classes is None and class_names is not None:
+        classes = len(class_names)
+    csv_path = Path(labels_csv) if labels_csv is not None else _find_csv(folder)
+    if csv_path is not None:
+        rows = read_label_csv(csv_path, folder, class_names, classes, limit=MAX_FILES)
+        return [LabelledImage(path, label) for path, label in rows]
+    return _from_sub_folders(folder, class_names, classes)
+
+
+def _from_sub_folders(
+    folder: Path, class_names: Sequence[str] | None, classes: int | None
+) -> list[LabelledImage]:
+    images = list_images(folder)
+    loose = [path for path in images if path.parent == folder]
+    if loose:
+        raise UsageError(
+            f"{folder} holds {len(loose)} images without a label ({loose[0].name}, ...); labels "
+            f"come from {folder.name}.csv beside it, labels.csv in it, --labels FILE, each with "
+            "the columns file,label, or from one sub-folder for each class"
+        )
+    names = sorted(entry.name for entry in _entries(folder) if _is_folder(entry))
+    indices = class_indices(folder, names, class_names, classes)
+    return [LabelledImage(path, indices[path.parent.name]) for path in images]
+
+
+def _find_csv(folder: Path) -> Path | None:
+    named = folder.resolve()
+    candidates = (named.parent / f"{named.name}.csv", folder / "labels.csv")
+    found = [path for path in candidates if path.is_file()]
+    if len(found) > 1:
+        raise UsageError(f"labels stand in both {found[0]} and {found[1]}; choose with --labels")
+    return found[0] if found else None
+
+
+def _image_files(folder: Path) -> Iterator[Path]:
+    _check_folder(folder)
+    for entry in _entries(folder):
+        if _is_folder(entry):
+            inner = Path(entry.path)
+            yield from (Path(e.path) for e in _entries(inner) if _is_image(e))
+        elif _is_image(entry):
+            yield Path(entry.path)
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry for entry in entries if not entry.name.startswith("."))
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be listed: {error.strerror}") from error
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    return entry.name.lower().endswith(SUFFIXES) and not _is_folder(entry)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links is a file that will not open
+        return False
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        if folder.is_dir():
+            return
+        missing = not folder.exists()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{str(folder)!r} is no folder: {error}") from error
+    raise UsageError(
+        f"{folder} does not exist; give a folder of images"
+        if missing
+        else f"{folder} is no folder; give a folder of images"
+    )

@@ -1,0 +1,67 @@
+"""In words and numbers, how an app turns the pixels it cropped into the tensor a file takes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edgeconv.data.preprocessing import Preprocessing
+
+Io = Literal["int8", "uint8", "float32"]
+
+_CHANNELS = ("R", "G", "B")
+
+
+def affine(
+    pre: Preprocessing, scale: float = 1.0, zero_point: int = 0
+) -> tuple[tuple[float, float], ...]:
+    """(factor, offset) of each channel such that value = factor * pixel + offset.
+
+    With (pixel / 255 - mean) / std = scale * (value - zero_point):
+    factor = 1 / (255 std scale), offset = zero_point - mean / (std scale).
+    """
+    return tuple(
+        (1 / (255 * std * scale), zero_point - mean / (std * scale))
+        for mean, std in zip(pre.mean, pre.std, strict=True)
+    )
+
+
+def describe_input(
+    pre: Preprocessing, io: Io, scale: float | None = None, zero_point: int | None = None
+) -> str:
+    """The recipe as plain text of several lines, for a manifest or a README.
+
+    Args:
+        pre: the preprocessing.
+        io: the type of the file's input.
+        scale: the input's quantization scale; needed for int8.
+        zero_point: the input's quantization zero point; needed for int8.
+    """
+    height, width = pre.input_size
+    lines = [
+        "1. Decode the photo to 8-bit RGB and turn it upright (EXIF orientation).",
+        f"2. Scale it so that its short side is {pre.resize} pixels ({pre.interpolation}, "
+        "antialiased).",
+        f"3. Cut the centre: {width} wide, {height} high.",
+    ]
+    if io == "uint8":
+        return "\n".join([*lines, "4. Feed the pixels as they are (0 to 255)."])
+    if io == "float32":
+        step = "4. For each channel, value = (pixel / 255 - mean) / std:"
+        return "\n".join([*lines, step, *_channel_lines(affine(pre))])
+    if scale is None or zero_point is None:
+        raise ValueError("an int8 input has a scale and a zero point")
+    step = (
+        "4. For each channel, value = round((pixel / 255 - mean) / std / scale) + zero_point with "
+        f"scale {scale:.9g} and zero_point {zero_point}, kept within -128 and 127:"
+    )
+    shown = _channel_lines(affine(pre, scale, zero_point), rounded=True)
+    return "\n".join([*lines, step, *shown])
+
+
+def _channel_lines(pairs: tuple[tuple[float, float], ...], rounded: bool = False) -> list[str]:
+    opening, closing = ("round(", ")") if rounded else ("", "")
+    return [
+        f"   {channel} = {opening}{factor:.9g} * pixel "
+        f"{'-' if offset < 0 else '+'} {abs(offset):.9g}{closing}"
+        for channel, (factor, offset) in zip(_CHANNELS, pairs, strict=True)
+    ]
