@@ -102,7 +102,8 @@ def quantize(array: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
         )
     limits = np.iinfo(spec.dtype)
     steps = np.rint(np.nan_to_num(array / np.float32(spec.scale))) + spec.zero_point
-    return np.clip(steps, limits.min, limits.max).astype(spec.dtype)
+    integers: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(spec.dtype)
+    return integers
 
 
 def dequantize(array: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:

@@ -1,0 +1,124 @@
+"""How far one run's outputs lie from another's.
+
+Values that are not finite are never averaged away: a single one on the judged side makes the error
+infinite and the signal-to-noise ratio minus infinity.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import UsageError
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Distance of `other` from `reference`, over all samples together.
+
+    Attributes:
+        relative_error: largest |other - reference| over the largest |reference|.
+        sqnr_db: 10 log10 of the reference's energy over the error's; infinite where they are equal.
+        cosine: cosine of the angle between the two, all samples as one vector.
+        top1_agreement: share of samples with the same largest output, 0 to 1.
+        flips: samples whose largest output differs.
+        flips_that_count: those of `flips` where the reference's margin between its two largest
+            outputs exceeds that sample's largest error; the others were a toss-up anyway.
+        samples: how many samples were compared.
+        finite: whether every value on both sides is finite.
+    """
+
+    relative_error: float
+    sqnr_db: float
+    cosine: float
+    top1_agreement: float
+    flips: int
+    flips_that_count: int
+    samples: int
+    finite: bool
+
+    def to_json(self) -> Mapping[str, float | int | bool | None]:
+        """Plain values, four significant digits; None stands for an infinite figure."""
+        return {
+            "relative_error": rounded(self.relative_error),
+            "sqnr_db": rounded(self.sqnr_db),
+            "cosine": rounded(self.cosine),
+            "top1_agreement": rounded(self.top1_agreement),
+            "flips": self.flips,
+            "flips_that_count": self.flips_that_count,
+            "samples": self.samples,
+            "finite": self.finite,
+        }
+
+
+def compare(reference: FloatArray, other: FloatArray) -> Figures:
+    """Figures of `other` against `reference`, both (samples, ...) of the same shape.
+
+    Raises:
+        UsageError: other shapes, or nothing to compare.
+    """
+    if reference.shape != other.shape or reference.ndim < 1 or reference.size == 0:
+        raise UsageError(f"outputs of shape {reference.shape} and {other.shape} do not compare")
+    a = reference.astype(np.float64).reshape(len(reference), -1)
+    b = other.astype(np.float64).reshape(len(other), -1)
+    flips, counting = _flips(a, b)
+    finite = bool(np.isfinite(a).all() and np.isfinite(b).all())
+    return Figures(
+        relative_error=_relative_error(a, b) if finite else math.inf,
+        sqnr_db=sqnr_db(a, b),
+        cosine=_cosine(a, b) if finite else 0.0,
+        top1_agreement=1 - flips / len(a),
+        flips=flips,
+        flips_that_count=counting,
+        samples=len(a),
+        finite=finite,
+    )
+
+
+def sqnr_db(reference: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Signal to quantization noise ratio in dB; minus infinity where a value is not finite."""
+    a, b = reference.astype(np.float64), other.astype(np.float64)
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return -math.inf
+    signal, noise = float(np.square(a).sum()), float(np.square(a - b).sum())
+    if noise == 0:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal else -math.inf
+
+
+def rounded(value: float, digits: int = 4) -> float | None:
+    """A figure as it is written to a file: `digits` significant digits, None where not finite."""
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+
+
+def _relative_error(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    error, largest = float(np.abs(a - b).max()), float(np.abs(a).max())
+    if largest == 0:
+        return 0.0 if error == 0 else math.inf
+    return error / largest
+
+
+def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    if lengths == 0:
+        return 1.0 if np.array_equal(a, b) else 0.0
+    return min(1.0, float(np.vdot(a, b)) / lengths)
+
+
+def _flips(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[int, int]:
+    """Samples whose largest output differs, and how many of them were no toss-up."""
+    broken = ~(np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1))
+    differs = a.argmax(axis=1) != b.argmax(axis=1)
+    if a.shape[1] < 2:
+        return int(broken.sum()), int(broken.sum())
+    top_two = np.partition(a, -2, axis=1)[:, -2:]
+    with np.errstate(invalid="ignore"):
+        margin, error = top_two[:, 1] - top_two[:, 0], np.abs(a - b).max(axis=1)
+        counting = differs & (margin > error)
+    return int((differs | broken).sum()), int((counting | broken).sum())
