@@ -37,7 +37,7 @@ def simplify(proto: onnx.ModelProto, *, name: str, leaves: Collection[str]) -> i
     simplified, same = onnxsim.simplify(proto)
     if not same:
         raise NetRefused(f"{name}: onnxsim gives other values than the exported graph")
-    model = ir.from_proto(simplified)
+    model: ir.Model = ir.from_proto(simplified)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     for change in PASSES:
         change(model)

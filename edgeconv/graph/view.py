@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
@@ -39,16 +38,15 @@ def require_constant(node: ir.Node, index: int) -> NDArray[Any]:
     array = constant_of(value)
     if array is None:
         raise NetRefused(
-            f"{node.op_type} {node.name}: input {index} must be a constant, it is computed at run time"
+            f"{node.op_type} {node.name}: input {index} must be a constant, "
+            "it is computed at run time"
         )
     return array
 
 
 def activation_inputs(node: ir.Node) -> list[tuple[int, ir.Value]]:
     """(index, value) of every input that is computed at run time, graph inputs included."""
-    return [
-        (i, v) for i, v in enumerate(node.inputs) if v is not None and v.const_value is None
-    ]
+    return [(i, v) for i, v in enumerate(node.inputs) if v is not None and v.const_value is None]
 
 
 def ints(node: ir.Node, name: str, default: Sequence[int]) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ def add_constant(model: ir.Model, name: str, array: NDArray[Any]) -> ir.Value:
     while free in model.graph.initializers:
         number += 1
         free = f"{name}::{number}"
-    tensor = ir.tensor(np.ascontiguousarray(array), name=free)
+    tensor = ir.tensor(np.asarray(array, order="C"), name=free)
     value = ir.Value(
         name=free, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
     )
@@ -35,7 +35,7 @@ def make_node(
     attributes: Mapping[str, Any] | None = None,
 ) -> ir.Node:
     """A node with one output of known shape and type, not yet in a graph."""
-    attrs = [ir.convert_attribute(key, value) for key, value in (attributes or {}).items()]
+    attrs = [ir.convenience.convert_attribute(k, v) for k, v in (attributes or {}).items()]
     node = ir.Node("", op_type, inputs, attrs, name=name)
     output = node.outputs[0]
     output.name = f"{name}::out"

@@ -62,7 +62,7 @@ def name_after_modules(model: ir.Model, leaves: Collection[str]) -> None:
     taken = {str(v.name) for v in (*model.graph.inputs, *model.graph.outputs)}
     nodes = list(model.graph)
     paths = [module_path(node.name or "") for node in nodes]
-    last = {path: node for path, node in zip(paths, nodes, strict=True)}
+    last = dict(zip(paths, nodes, strict=True))
     names: dict[ir.Node, str] = {}
     for path, node in zip(paths, nodes, strict=True):
         if _module_of(path, leaves) in leaves and last[path] is node:

@@ -1,7 +1,7 @@
 """Gives every node constants of its own.
 
-The exporter merges equal initializers, so that one zero bias serves twenty convolutions; quantization
-needs each with its node's scale.
+The exporter merges equal initializers, so that one zero bias serves twenty convolutions;
+quantization needs each with its node's scale.
 """
 
 from __future__ import annotations

@@ -1,0 +1,82 @@
+"""Writes a hub graph as an ONNX file: float, or int8 in QDQ form under a plan.
+
+The same graph, plan and metadata give the same bytes. Only operators of the default ONNX domain are
+written, at the hub's opset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx
+import onnx_ir as ir
+
+from edgeconv.errors import UnsupportedOperator
+from edgeconv.export.onnx_writer_qdq import insert_qdq
+from edgeconv.quantize.plan import Plan
+
+if TYPE_CHECKING:
+    from edgeconv.export.options import Io
+
+_PRODUCER = "edgeconv"
+
+
+def write_float(model: ir.Model, path: Path, metadata: Mapping[str, str]) -> None:
+    """Writes the hub graph as it is.
+
+    Args:
+        model: a hub graph; stays as it is.
+        path: of the file to write.
+        metadata: becomes the file's `metadata_props`.
+
+    Raises:
+        UnsupportedOperator: an operator is not ONNX's own, no runtime could load the file.
+        OSError: the file cannot be written.
+    """
+    _save(model, path, metadata)
+
+
+def write_int8(
+    model: ir.Model, plan: Plan, path: Path, *, io: Io, metadata: Mapping[str, str]
+) -> None:
+    """Writes the hub graph under a quantization plan, in QDQ form.
+
+    The file takes and gives float32, except that with `io="uint8"` it takes uint8 pixels. How
+    tensors are named stands in `onnx_writer_qdq`.
+
+    Args:
+        model: a hub graph; stays as it is.
+        plan: parameters and integers, by the hub's names.
+        path: of the file to write.
+        io: type at the file's ends; "int8" and "float32" give the same file, QDQ models have
+            float ends.
+        metadata: becomes the file's `metadata_props`.
+
+    Raises:
+        PlanRefused: the plan does not fit the graph, or needs a type ONNX opset 17 lacks.
+        UnsupportedOperator: an operator is not ONNX's own.
+        OSError: the file cannot be written.
+    """
+    _save(insert_qdq(model, plan, uint8_inputs=io == "uint8"), path, metadata)
+
+
+def _save(model: ir.Model, path: Path, metadata: Mapping[str, str]) -> None:
+    _require_standard_operators(model)
+    proto = ir.to_proto(model)
+    proto.producer_name = _PRODUCER
+    proto.producer_version = version(_PRODUCER)
+    del proto.metadata_props[:]
+    onnx.helper.set_model_props(proto, dict(sorted(metadata.items())))
+    path.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def _require_standard_operators(model: ir.Model) -> None:
+    foreign = [node for node in model.graph if node.domain not in {"", "ai.onnx"}]
+    if foreign:
+        listed = ", ".join(f"{node.domain}.{node.op_type} {node.name}" for node in foreign)
+        raise UnsupportedOperator(
+            f"operators outside of ONNX's own set: {listed}; no phone runtime could load them"
+        )
