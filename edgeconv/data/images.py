@@ -3,7 +3,7 @@
 How each kind of file becomes RGB:
 
 | file                    | becomes                                                                |
-| --------------------- | ---------------------------------------------------------------------- |
+| ----------------------- | ---------------------------------------------------------------------- |
 | greyscale, bilevel      | the grey in all three channels                                         |
 | 16 bits a channel       | the high byte (what Pillow and libpng do for 16-bit colour)            |
 | palette                 | its colours                                                            |
