@@ -25,7 +25,7 @@ OUTPUT_SCALE = 4096
 WARNING = (
     "this CPU's onnxruntime kernels saturate in int8 convolutions (AVX2 without VNNI), so int8 "
     "ONNX files lose accuracy here; they are judged with graph optimizations off, as they compute "
-    "on ARM and on CPUs with VNNI. On this CPU run them with ORT_DISABLE_ALL, or use the TFLite file"
+    "on ARM and on CPUs with VNNI. Run them here with ORT_DISABLE_ALL, or use the TFLite file"
 )
 
 #: A QDQ model of one 1x1 convolution: x (1, 16, 4, 4) -> QuantizeLinear(scale 1) -> Conv, int8
