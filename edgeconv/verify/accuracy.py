@@ -163,7 +163,7 @@ class ComparisonTally:
         if broken.size:
             seen = sum(len(ranking.rank) for ranking in self._reference)
             raise RefusedError(
-                f"the reference's logits of image {seen + int(broken[0])} (counted from 0) hold NaN "
+                f"the reference's logits of image {seen + int(broken[0])} (from 0) hold NaN "
                 f"or infinity, and those of {broken.size - 1} more in its batch: the net or its "
                 "weights are broken"
             )
