@@ -31,7 +31,7 @@ from edgeconv.verify.stages import ParityReport, StageResult, Threshold
 __all__ = ["ARTIFACTS", "ParityReport", "StageResult", "Threshold", "Thresholds", "check"]
 
 ArtifactName = Literal["onnx", "tflite", "int8.onnx", "int8.tflite"]
-ARTIFACTS: tuple[ArtifactName, ...] = ("onnx", "tflite")
+ARTIFACTS: tuple[ArtifactName, ...] = ("onnx", "tflite", "int8.onnx", "int8.tflite")
 
 Outputs = list[FloatArray]
 
@@ -60,6 +60,15 @@ class Thresholds:
     int8_sqnr_db: float = 10.0
     pair_slack_db: float = 1.0
     pair_ceiling_db: float = 40.0
+
+    @classmethod
+    def of(cls, *, float_error: float | None, int8_sqnr_db: float) -> Thresholds:
+        """The default bounds but for those given; a float error holds for deep nets too."""
+        if float_error is None:
+            return cls(int8_sqnr_db=int8_sqnr_db)
+        return cls(
+            float_error=float_error, deep_float_error=float_error, int8_sqnr_db=int8_sqnr_db
+        )
 
     def float_bound(self, depth: int) -> float:
         """The float error allowed for a net of `depth` layers."""
