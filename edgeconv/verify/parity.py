@@ -68,13 +68,6 @@ class Thresholds:
             return cls(int8_sqnr_db=int8_sqnr_db)
         return cls(float_error=float_error, deep_float_error=float_error, int8_sqnr_db=int8_sqnr_db)
 
-    @classmethod
-    def of(cls, *, float_error: float | None = None, int8_sqnr_db: float = 10.0) -> Thresholds:
-        """The defaults with a user's own bounds; a float bound then holds at any depth."""
-        if float_error is None:
-            return cls(int8_sqnr_db=int8_sqnr_db)
-        return cls(float_error=float_error, deep_float_error=float_error, int8_sqnr_db=int8_sqnr_db)
-
     def float_bound(self, depth: int) -> float:
         """The float error allowed for a net of `depth` layers."""
         return self.deep_float_error if depth > self.deep_layers else self.float_error
