@@ -1,0 +1,114 @@
+"""Building blocks shared by the families, each defined once."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def round_channels(channels: float, divisor: int = 8) -> int:
+    """Round a scaled channel count to a multiple of `divisor`, never losing more than a tenth.
+
+    The rule of the MobileNet authors' TensorFlow code, which fixes every published width.
+    """
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * channels else rounded
+
+
+def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """Pixels TensorFlow's SAME adds (before, after) an axis so that output = ceil(size / stride).
+
+    An odd amount puts the extra pixel after: a stride-2 3 x 3 convolution on an even size pads
+    (0, 1), on an odd size (1, 1).
+    """
+    outputs = -(-size // stride)
+    total = max(0, (outputs - 1) * stride + (kernel - 1) * dilation + 1 - size)
+    return total // 2, total - total // 2
+
+
+class SameConv2d(nn.Conv2d):
+    """Conv2d padded as TensorFlow's SAME.
+
+    The amounts are Python integers from the static input shape, so that a capture sees a constant
+    Pad (or plain convolution padding where both sides agree) and no shape arithmetic.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (N, C, H, W) into (N, C', ceil(H / stride), ceil(W / stride))."""
+        top, bottom = self._amounts(int(x.shape[-2]), 0)
+        left, right = self._amounts(int(x.shape[-1]), 1)
+        padding = (top, left)
+        if top != bottom or left != right:
+            x = functional.pad(x, (left, right, top, bottom))
+            padding = (0, 0)
+        return functional.conv2d(
+            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
+
+    def _amounts(self, size: int, axis: int) -> tuple[int, int]:
+        return same_padding(size, self.kernel_size[axis], self.stride[axis], self.dilation[axis])
+
+
+def conv_bn_act(
+    in_channels: int,
+    out_channels: int,
+    kernel: int = 3,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    activation: type[nn.Module] | None = nn.ReLU6,
+    same: bool = False,
+) -> nn.Sequential:
+    """Convolution without bias, BatchNorm, activation, with the keys 0 and 1 torchvision gives.
+
+    Args:
+        in_channels: channels in.
+        out_channels: channels out.
+        kernel: side of the square kernel.
+        stride: of the convolution.
+        groups: of the convolution.
+        activation: its class, or None for a linear block.
+        same: pad as TensorFlow's SAME instead of (kernel - 1) / 2 on every side.
+    """
+    conv_class = SameConv2d if same else nn.Conv2d
+    conv = conv_class(
+        in_channels,
+        out_channels,
+        kernel,
+        stride=stride,
+        padding=0 if same else (kernel - 1) // 2,
+        groups=groups,
+        bias=False,
+    )
+    layers: list[nn.Module] = [conv, nn.BatchNorm2d(out_channels)]
+    if activation is not None:
+        layers.append(activation())
+    return nn.Sequential(*layers)
+
+
+def classifier(channels: int, classes: int, dropout: float) -> nn.Sequential:
+    """Dropout and a fully connected layer, whose keys begin with `1.` as in torchvision."""
+    return nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, classes))
+
+
+def global_average(x: Tensor) -> Tensor:
+    """Mean over the pixels: (N, C, H, W) to (N, C)."""
+    return torch.flatten(functional.adaptive_avg_pool2d(x, 1), 1)
+
+
+def initialise(module: nn.Module) -> None:
+    """Random values, from torch's generator, that keep an untrained net's activations in range.
+
+    He et al. (https://arxiv.org/abs/1502.01852), fan-in form, which holds for grouped and depthwise
+    convolutions too; fully connected layers get variance 1 / fan-in.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
+        elif isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=cast(int, layer.in_features) ** -0.5)
+        if isinstance(layer, nn.Conv2d | nn.Linear) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)

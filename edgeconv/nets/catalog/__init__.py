@@ -1,0 +1,1 @@
+"""Published facts, one file a family: no torch, nothing heavy."""

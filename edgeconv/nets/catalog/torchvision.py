@@ -1,0 +1,51 @@
+"""Helpers to state what torchvision publishes about its weights."""
+
+from __future__ import annotations
+
+from edgeconv.nets.spec import Facts, Pretrained, PublishedPreprocessing
+
+LICENSE = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms may apply"
+_HOST = "https://download.pytorch.org/models"
+
+
+def weights(file_name: str, *, resize: int = 256, input_size: int = 224) -> Pretrained:
+    """Weights from torchvision's own address, evaluated with its ImageClassification transform."""
+    preprocessing = PublishedPreprocessing(input_size=(input_size, input_size), resize=resize)
+    return Pretrained(url=f"{_HOST}/{file_name}", preprocessing=preprocessing, license=LICENSE)
+
+
+def facts(
+    weights_name: str,
+    *,
+    parameters: int,
+    giga_multiply_adds: float,
+    top1: float,
+    top5: float,
+    paper: str,
+    paper_says: str,
+) -> Facts:
+    """Figures from the metadata of one of torchvision's weights.
+
+    Args:
+        weights_name: e.g. "ResNet18_Weights.IMAGENET1K_V1".
+        parameters: its `num_params`.
+        giga_multiply_adds: its `_ops`.
+        top1: its acc@1.
+        top5: its acc@5.
+        paper: title and address.
+        paper_says: what the paper itself claims, and in which table.
+    """
+    where = f"torchvision {weights_name}"
+    return Facts(
+        parameters=parameters,
+        multiply_adds=round(giga_multiply_adds * 1e9),
+        top1=top1,
+        top5=top5,
+        paper=paper,
+        sources={
+            "parameters": f"{where}, num_params",
+            "multiply_adds": f"{where}, _ops",
+            "top1": f"{where}, acc@1; {paper_says}",
+            "top5": f"{where}, acc@5",
+        },
+    )

@@ -1,0 +1,29 @@
+"""The nets edgeconv knows by name: pure data, imported by `list` and `--help` without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from edgeconv.errors import UnknownName
+from edgeconv.nets.catalog import mobilenet, resnet, squeezenet
+from edgeconv.nets.spec import NetSpec
+
+_FAMILIES = (mobilenet.NETS, squeezenet.NETS, resnet.NETS)
+
+NETS: Mapping[str, NetSpec] = MappingProxyType(
+    {spec.name: spec for family in _FAMILIES for spec in family}
+)
+"""Name -> net, families in the order they are listed."""
+
+
+def find(name: str) -> NetSpec:
+    """The net of that name.
+
+    Raises:
+        UnknownName: there is none; the message suggests near ones.
+    """
+    if name not in NETS:
+        hint = "edgeconv list prints them all; your own module is given as path/to/file.py:factory"
+        raise UnknownName("net", name, NETS, hint)
+    return NETS[name]

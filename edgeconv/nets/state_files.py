@@ -1,0 +1,158 @@
+"""Read a file of weights that may hold anything: `.safetensors`, or `.pth`/`.pt` without code."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import struct
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from torch import Tensor
+
+from edgeconv.errors import UsageError, WeightsRefused
+
+MAX_BYTES = 4 * 2**30
+"""No net of a phone comes near; a larger file is a mistake."""
+
+SUFFIXES = (".safetensors", ".pth", ".pt")
+
+# What torch's readers raise on bytes that are not what they expect. A pickle is a program for a
+# stack machine, so a broken one can end in any of the interpreter's plain errors.
+_BROKEN = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    struct.error,
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+)
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+
+
+@dataclass(frozen=True)
+class StateFile:
+    """Tensors by name, as a file holds them.
+
+    Attributes:
+        path: the file.
+        tensors: name -> tensor, perhaps still memory-mapped.
+        metadata: text by name; empty for `.pth`.
+        sha256: of the whole file.
+    """
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+    sha256: str
+
+
+def read_state_file(path: Path) -> StateFile:
+    """Read a state dict without running anything the file contains.
+
+    Raises:
+        UsageError: there is no such file, or its suffix is none of `SUFFIXES`.
+        WeightsRefused: empty, too large, truncated, holding code or no state dict.
+    """
+    _check_file(path)
+    if path.suffix == ".safetensors":
+        tensors, metadata = _read_safetensors(path)
+    else:
+        tensors, metadata = _read_pickle(path), {}
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return StateFile(path, tensors, metadata, sha256)
+
+
+def _check_file(path: Path) -> None:
+    if path.suffix not in SUFFIXES:
+        raise UsageError(
+            f"{path} is no weights file: allowed are auto, pretrained, random, "
+            f"or a file ending in {', '.join(SUFFIXES)}"
+        )
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise WeightsRefused(f"{path} has {size} bytes; at most {MAX_BYTES} are read")
+    if size == 0:
+        raise WeightsRefused(f"{path} is empty")
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        # The library checks that header, shapes and offsets fit the file before it maps anything.
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except (safetensors.SafetensorError, *_BROKEN) as error:
+        raise WeightsRefused(
+            f"{path} is truncated or no safetensors file ({_first_line(error)})"
+        ) from error
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        zipped = zipfile.is_zipfile(path)
+        if zipped:
+            _check_archive(path)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except pickle.UnpicklingError as error:
+        raise WeightsRefused(
+            f"{path} is broken or holds pickled Python code, which edgeconv does not run "
+            f"({_first_line(error)}); save the values alone: "
+            "torch.save(net.state_dict(), 'weights.pth')"
+        ) from error
+    except _BROKEN as error:
+        raise WeightsRefused(
+            f"{path} is truncated or no PyTorch weights file ({_first_line(error)})"
+        ) from error
+    return _state_dict(path, content)
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that would unpack to more than the file holds."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
+    if packed or sum(member.file_size for member in members) > path.stat().st_size:
+        raise WeightsRefused(
+            f"{path} claims tensors larger than the file; torch.save never writes that"
+        )
+
+
+def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
+    for wrapper in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+            break
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsRefused(
+            f"{path} holds a {type(content).__name__}, no state dict (names with tensors)"
+        )
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise WeightsRefused(
+                f"{path} is no state dict: {name!r} is a {type(value).__name__}, not a tensor"
+            )
+    # What DataParallel and DistributedDataParallel put before every name.
+    if all(name.startswith("module.") for name in content):
+        return {name.removeprefix("module."): value for name, value in content.items()}
+    return dict(content)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]

@@ -1,0 +1,156 @@
+"""A net of the user's own: "path/to/file.py:factory" or "package.module:factory"."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.errors import NetRefused, RefusedError, UnknownName, UsageError
+from edgeconv.nets.user_code import import_file, import_named, neighbours, run_user_code
+
+_CLASSES_KEYWORDS = ("classes", "num_classes")
+
+
+@dataclass(frozen=True)
+class UserNet:
+    """What a user's factory made.
+
+    Attributes:
+        module: float32, on the CPU, in the mode the factory left it.
+        name: of the factory.
+        preprocessing: its `preprocessing` attribute (a Preprocessing or a mapping of its fields) on
+            the module or the factory, else ImageNet's.
+        labels: its `labels` attribute, else None.
+    """
+
+    module: nn.Module
+    name: str
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None
+
+
+def load_user_net(
+    target: str, options: Mapping[str, Any] = {}, classes: int | None = None
+) -> UserNet:
+    """Import the user's code and build the net.
+
+    Args:
+        target: "path/to/file.py:factory" or "package.module:factory", where factory is a module, a
+            class or a function.
+        options: keywords for the factory.
+        classes: passed as `classes` or `num_classes`, whichever the factory takes.
+
+    Raises:
+        UsageError: there is no such file, module or attribute, or it cannot be called like this.
+        NetRefused: the user's code raised, or returned something else than an nn.Module.
+    """
+    place, _, attribute = target.rpartition(":")
+    if not place or not attribute:
+        raise UsageError(f"{target} is not path/to/file.py:factory or package.module:factory")
+    is_file = place.endswith(".py") or "/" in place or "\\" in place
+    path = Path(place).resolve()
+    # What the user's code prints must not mix with results on stdout.
+    with neighbours(path.parent if is_file else Path.cwd()), redirect_stdout(sys.stderr):
+        source = run_user_code(
+            lambda: import_file(path) if is_file else import_named(place), target
+        )
+        factory = _attribute(source, attribute, target)
+        module = _build(factory, target, options, classes)
+    _check_module(module, target)
+    return UserNet(
+        module=module.to("cpu", torch.float32),
+        name=attribute,
+        preprocessing=_preprocessing(module, factory, target),
+        labels=_labels(module, factory, target),
+    )
+
+
+def _attribute(source: ModuleType, name: str, target: str) -> Any:
+    if hasattr(source, name):
+        return getattr(source, name)
+    public = [known for known in vars(source) if not known.startswith("_")]
+    callables = [known for known in public if callable(getattr(source, known))]
+    offered = ", ".join(callables[:8]) or "nothing that can be called"
+    raise UnknownName(f"attribute (from {target})", name, public, f"The file offers: {offered}")
+
+
+def _build(factory: Any, target: str, options: Mapping[str, Any], classes: int | None) -> Any:
+    keywords = dict(options)
+    if isinstance(factory, nn.Module):
+        if keywords or classes is not None:
+            raise UsageError(f"{target} is a module already, so it takes no options and no classes")
+        return factory
+    if not callable(factory):
+        raise UsageError(
+            f"{target} is a {type(factory).__name__}; it must be an nn.Module or a function or "
+            "class that makes one"
+        )
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # some built-in callables have none
+        return run_user_code(lambda: factory(**keywords), target)
+    if classes is not None:
+        keywords[_classes_keyword(signature, target)] = classes
+    try:
+        signature.bind(**keywords)
+    except TypeError as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in keywords.items())
+        raise UsageError(
+            f"{target} cannot be called with ({given}): {error}; it takes {signature}"
+        ) from error
+    return run_user_code(lambda: factory(**keywords), target)
+
+
+def _classes_keyword(signature: inspect.Signature, target: str) -> str:
+    for keyword in _CLASSES_KEYWORDS:
+        if keyword in signature.parameters:
+            return keyword
+    raise UsageError(
+        f"{target} takes no number of classes: its factory has no parameter called "
+        f"{' or '.join(_CLASSES_KEYWORDS)}, it takes {signature}"
+    )
+
+
+def _check_module(module: Any, target: str) -> None:
+    if not isinstance(module, nn.Module):
+        raise NetRefused(f"{target} returned a {type(module).__name__}, not an nn.Module")
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if is_lazy(tensor):
+            raise NetRefused(f"{target}: {name} has no shape yet; run the net once in the factory")
+        if tensor.is_meta:
+            raise NetRefused(f"{target}: {name} is on the meta device and has no values")
+
+
+def _preprocessing(module: nn.Module, factory: Any, target: str) -> Preprocessing:
+    for holder in (module, factory):
+        found = getattr(holder, "preprocessing", None)
+        if isinstance(found, Preprocessing):
+            return found
+        if isinstance(found, Mapping):
+            try:
+                return Preprocessing.from_json(found)
+            except RefusedError as error:
+                raise UsageError(f"{target}: {error}") from error
+    return Preprocessing()
+
+
+def _labels(module: nn.Module, factory: Any, target: str) -> tuple[str, ...] | None:
+    for holder in (module, factory):
+        found = getattr(holder, "labels", None)
+        if found is None or callable(found):
+            continue
+        if isinstance(found, str) or not isinstance(found, Sequence):
+            raise UsageError(f"{target}: labels is a {type(found).__name__}, not a list of texts")
+        return tuple(str(label) for label in found)
+    return None
