@@ -127,19 +127,25 @@ def check_header(path: Path) -> None:
         raise ArtifactRefused(f"{path} is no TFLite file: bytes 4 to 8 are not TFL3")
 
 
-def _interpreter(path: Path, options: SessionOptions) -> Any:
+def import_engine(label: str) -> Any:
+    """LiteRT's interpreter module; raises UnavailableError, naming `label`, where there is none."""
     try:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+        from ai_edge_litert import interpreter
     except ImportError as error:
         raise UnavailableError(
-            f"{path} needs LiteRT, which cannot be imported ({error}); pip install ai-edge-litert"
+            f"{label} needs LiteRT, which cannot be imported ({error}); pip install ai-edge-litert"
         ) from error
-    resolver = OpResolverType.AUTO
+    return interpreter
+
+
+def _interpreter(path: Path, options: SessionOptions) -> Any:
+    module = import_engine(str(path))
+    resolver = module.OpResolverType.AUTO
     if options.kernels == "reference":
-        resolver = OpResolverType.BUILTIN_REF
+        resolver = module.OpResolverType.BUILTIN_REF
     elif options.keep_tensors:
-        resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    return Interpreter(
+        resolver = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return module.Interpreter(
         model_path=str(path),
         num_threads=options.threads,
         experimental_op_resolver_type=resolver,

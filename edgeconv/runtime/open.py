@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.runtime.litert import LiteRtSession
-from edgeconv.runtime.ort import OrtSession
+from edgeconv.runtime import litert, ort
 from edgeconv.runtime.session import BindableSession, EngineName, SessionOptions
 
 ENGINE_OF_SUFFIX: dict[str, EngineName] = {".tflite": "litert", ".onnx": "onnxruntime"}
@@ -37,7 +36,20 @@ def open_session(path: Path | str, options: SessionOptions | None = None) -> Bin
         raise UsageError(f"{path}: no such file")
     try:
         if engine == "litert":
-            return LiteRtSession(path, options)
-        return OrtSession(path, options)
+            return litert.LiteRtSession(path, options)
+        return ort.OrtSession(path, options)
     except OSError as error:
         raise ArtifactRefused(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def import_engine(path: Path) -> None:
+    """Imports the engine that opens a file, so that its cost can be told from the file's.
+
+    Raises:
+        UnavailableError: it is not installed.
+        UsageError: no engine opens such a file.
+    """
+    if engine_of(path) == "litert":
+        litert.import_engine(str(path))
+    else:
+        ort.import_engine(str(path))

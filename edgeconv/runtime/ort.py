@@ -56,7 +56,7 @@ class OrtSession:
             raise UsageError("keep_tensors works with .tflite files only; onnxruntime keeps none")
         if isinstance(source, Path) and source.stat().st_size > MAX_FILE_BYTES:
             raise ArtifactRefused(f"{source}: an ONNX file holds at most {MAX_FILE_BYTES} bytes")
-        ort = _onnxruntime(self._label)
+        ort = import_engine(self._label)
         self._ort = ort
         self._failures = _failures(ort)
         model = str(source) if isinstance(source, Path) else source
@@ -112,7 +112,8 @@ class OrtSession:
         return TensorSpec(argument.name, tuple(shape), np.dtype(_DTYPES[argument.type]))
 
 
-def _onnxruntime(label: str) -> Any:
+def import_engine(label: str) -> Any:
+    """The onnxruntime package; raises UnavailableError, naming `label`, where there is none."""
     try:
         import onnxruntime
     except ImportError as error:

@@ -1,0 +1,106 @@
+"""The process that measures: `python -m edgeconv.runtime.agent`, one request, one file, then ends.
+
+A fresh process for each measurement keeps one model's memory and threads out of the next one's
+figures. It needs Python, NumPy and an engine, nothing else of edgeconv's dependencies; `messages`
+says what it reads and writes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import EdgeconvError
+from edgeconv.runtime.host import host_facts
+from edgeconv.runtime.memory import peak_rss_bytes, rss_bytes
+from edgeconv.runtime.messages import TimedResult, TimeRequest, encode, read_request
+from edgeconv.runtime.open import import_engine, open_session
+from edgeconv.runtime.session import BindableSession, SessionOptions, TensorSpec
+from edgeconv.runtime.timing import measure
+
+_HOST_IS_GONE = 3
+
+
+def main() -> int:
+    """Serves the one request on standard input; gives the exit code."""
+    answers = _claim_stdout()
+    try:
+        request = read_request(sys.stdin.buffer.readline())
+        threading.Thread(target=_end_with_the_host, daemon=True).start()
+        _write(answers, encode("facts", host_facts().to_json()))
+        _write(answers, encode("timed", time_file(request).to_json()))
+    except EdgeconvError as error:
+        _write(answers, encode("error", {"error": type(error).__name__, "message": str(error)}))
+        return error.exit_code
+    return 0
+
+
+def time_file(request: TimeRequest) -> TimedResult:
+    """Opens and times the requested file in this process.
+
+    Raises:
+        ArtifactRefused, UnavailableError, UsageError: as `open_session`.
+    """
+    path = Path(request.path)
+    start = time.perf_counter()
+    import_engine(path)
+    imported = time.perf_counter()
+    baseline = rss_bytes()
+    options = SessionOptions(threads=request.threads, kernels=request.kernels)
+    loading = time.perf_counter()
+    session = open_session(path, options)
+    loaded = time.perf_counter()
+    timing = measure(session.bind(random_inputs(session, request.seed)), request.timing)
+    return TimedResult(
+        engine=session.engine,
+        import_ms=1e3 * (imported - start),
+        load_ms=1e3 * (loaded - loading),
+        timing=timing,
+        rss_engine_bytes=baseline,
+        rss_peak_bytes=peak_rss_bytes(),
+    )
+
+
+def random_inputs(session: BindableSession, seed: int) -> list[NDArray[Any]]:
+    """Inputs of the declared shapes and types: normal deviates, or integers over the whole range."""
+    random = np.random.default_rng(seed)
+    return [_random(spec, random) for spec in session.inputs]
+
+
+def _random(spec: TensorSpec, random: np.random.Generator) -> NDArray[Any]:
+    if np.issubdtype(spec.dtype, np.integer) and spec.dtype.itemsize < 4:
+        limits = np.iinfo(spec.dtype)
+        return random.integers(limits.min, limits.max + 1, spec.shape, dtype=spec.dtype)
+    if np.issubdtype(spec.dtype, np.floating):
+        return random.standard_normal(spec.shape).astype(spec.dtype)
+    return np.zeros(spec.shape, spec.dtype)  # indices and flags: zero is always allowed
+
+
+def _claim_stdout() -> int:
+    """A descriptor for answers alone; whatever else is printed goes to standard error."""
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    return answers
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _end_with_the_host() -> None:
+    """Ends this process at once when standard input closes: nobody waits for the answer."""
+    while os.read(0, 4096):
+        pass
+    os._exit(_HOST_IS_GONE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

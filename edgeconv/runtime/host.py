@@ -1,0 +1,118 @@
+"""Facts about the machine this process runs on, as far as it lets itself be asked."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_ENGINE_PACKAGES = ("onnxruntime", "ai-edge-litert", "numpy")
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What a latency figure means nothing without.
+
+    Attributes:
+        cpu: the CPU's or the board's name.
+        architecture: as `uname -m` says.
+        system: operating system and kernel release.
+        cores: logical cores of the machine.
+        usable_cores: those this process may run on.
+        memory_mib: main memory; None where it cannot be read.
+        governors: frequency governors in use; empty where they cannot be read (virtual machines).
+        frequencies_mhz: current frequency of each frequency policy.
+        temperatures_c: of each thermal zone, by its type.
+        load_1min: load average over a minute; None where the system has none.
+        versions: Python's and the engines' versions.
+    """
+
+    cpu: str
+    architecture: str
+    system: str
+    cores: int
+    usable_cores: int
+    memory_mib: int | None
+    governors: tuple[str, ...]
+    frequencies_mhz: tuple[int, ...]
+    temperatures_c: dict[str, float]
+    load_1min: float | None
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def host_facts() -> HostFacts:
+    """Reads /proc and /sys where they exist; what cannot be read is left out, never guessed."""
+    policies = Path("/sys/devices/system/cpu/cpufreq")
+    frequencies = (_read_int(p) for p in sorted(policies.glob("policy*/scaling_cur_freq")))
+    return HostFacts(
+        cpu=_cpu_name(),
+        architecture=platform.machine(),
+        system=f"{platform.system()} {platform.release()}",
+        cores=os.cpu_count() or 1,
+        usable_cores=_usable_cores(),
+        memory_mib=_memory_mib(),
+        governors=tuple(
+            sorted({_read(p) for p in policies.glob("policy*/scaling_governor")} - {""})
+        ),
+        frequencies_mhz=tuple(khz // 1000 for khz in frequencies if khz is not None),
+        temperatures_c=dict(_temperatures()),
+        load_1min=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        versions=dict(_versions()),
+    )
+
+
+def _cpu_name() -> str:
+    board = _read(Path("/proc/device-tree/model")).strip("\0")
+    found = re.search(r"^(?:model name|Hardware)\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")), re.M)
+    names = [name for name in (board, found.group(1) if found else "") if name]
+    return ", ".join(names) or platform.processor() or "unknown"
+
+
+def _usable_cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory_mib() -> int | None:
+    found = re.search(r"^MemTotal:\s*(\d+) kB", _read(Path("/proc/meminfo")), re.M)
+    return int(found.group(1)) // 1024 if found else None
+
+
+def _temperatures() -> Iterator[tuple[str, float]]:
+    for zone in sorted(Path("/sys/class/thermal").glob("thermal_zone*")):
+        thousandths = _read_int(zone / "temp")
+        if thousandths is not None:
+            yield f"{zone.name} {_read(zone / 'type')}".strip(), thousandths / 1000
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    yield "python", platform.python_version()
+    for package in _ENGINE_PACKAGES:
+        try:
+            yield package, metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+
+
+def _read(path: Path) -> str:
+    """A small system file's text, "" where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _read_int(path: Path) -> int | None:
+    text = _read(path)
+    return int(text) if re.fullmatch(r"-?\d+", text) else None
