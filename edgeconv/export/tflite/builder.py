@@ -1,0 +1,355 @@
+"""What a lowering works with: reads hub values as file tensors, and writes operators.
+
+The builder knows where each hub value lies in the file, in which layout and type, so that a lowering
+states only what its operator needs: "input 0 in NHWC", "this constant as OHWI". Whatever has to stand
+between (a TRANSPOSE, a requantization, the edge of a float island) the builder writes, once for
+all readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.export.tflite.layout import Layout, Step, standard, steps
+from edgeconv.export.tflite.program import Operator, Quantization, Tensor, computed, constant
+from edgeconv.export.tflite.schema import schema
+from edgeconv.graph.fusion import written_output
+from edgeconv.graph.view import name_of, require_constant, shape_of
+from edgeconv.quantize.plan import Edge, Plan, QuantParams
+
+Array = NDArray[Any]
+
+
+class CannotLower(Exception):
+    """A node that TFLite's builtin operators cannot express; the message says why and the way out."""
+
+
+class Builder:
+    """Collects the operators of one program.
+
+    Attributes:
+        operators: written so far, in the order they run.
+    """
+
+    def __init__(self, plan: Plan | None) -> None:
+        """A plan makes every node int8 except its islands; without one everything is float32."""
+        self.operators: list[Operator] = []
+        self._plan = plan
+        self._bound: dict[str, tuple[Tensor, Layout]] = {}
+        self._names: set[str] = set()
+        self._shared: dict[Hashable, Tensor] = {}
+
+    # What a node is and reads.
+
+    def is_int8(self, node: ir.Node) -> bool:
+        """Whether a node computes on integers."""
+        return self._plan is not None and node.name not in self._plan.islands
+
+    def layout(self, node: ir.Node, index: int = 0) -> Layout:
+        """How the tensor at an input lies in the file."""
+        return self._bound[name_of(_input(node, index))][1]
+
+    def read(self, node: ir.Node, index: int = 0, layout: Layout | None = None) -> Tensor:
+        """The tensor computed for an input, in the type the node works in.
+
+        Args:
+            node: the reader.
+            index: of its input.
+            layout: what the reader needs; None takes the tensor as it lies (see `layout`).
+        """
+        value = _input(node, index)
+        tensor, present = self._bound[name_of(value)]
+        tensor = self._typed(node, index, tensor)
+        if layout is None or layout == present:
+            return tensor
+        shape = shape_of(value)
+        moves = steps(shape, present, shape, layout)
+        key = (tensor, layout)
+        if key not in self._shared:
+            self._shared[key] = self.moved(tensor, moves, f"{tensor.name}/reordered")
+        return self._shared[key]
+
+    def constant(
+        self, node: ir.Node, index: int, arrange: Callable[[Array], Array], *, axis: int = 0
+    ) -> Tensor:
+        """An initializer as the file holds it, integers under a plan.
+
+        Args:
+            node: the reader.
+            index: of its input.
+            arrange: brings the array from the hub's order to the operator's.
+            axis: where the operator has the axis of per-channel scales.
+        """
+        name = name_of(_input(node, index))
+        if self._plan is None or not self.is_int8(node):
+            return self.floats(name, arrange(require_constant(node, index)))
+        quantized = self._plan.constants[name]
+        quantization = Quantization.of(quantized.params, axis)
+        return constant(self.unique(name), arrange(quantized.values), quantization)
+
+    def params(self, node: ir.Node, index: int) -> QuantParams:
+        """The plan's parameters of a constant of an int8 node."""
+        assert self._plan is not None
+        return self._plan.constants[name_of(_input(node, index))].params
+
+    # What a node writes.
+
+    def write(
+        self,
+        node: ir.Node,
+        code: str,
+        inputs: Sequence[Tensor | None],
+        layout: Layout,
+        options: Any = None,
+    ) -> None:
+        """Writes the operator that gives all outputs of a node, in one layout."""
+        self.write_values(node, _outputs(node), code, inputs, layout, options)
+
+    def write_values(
+        self,
+        node: ir.Node,
+        values: Sequence[ir.Value],
+        code: str,
+        inputs: Sequence[Tensor | None],
+        layout: Layout,
+        options: Any = None,
+    ) -> None:
+        """Writes an operator that gives some outputs of a node."""
+        results = [self._result(node, value, layout) for value in values]
+        self.emit(code, inputs, results, options)
+        for value, result in zip(values, results, strict=True):
+            self._bind(value, result, layout)
+
+    def write_moved(
+        self, node: ir.Node, tensor: Tensor, moves: Sequence[Step], layout: Layout
+    ) -> None:
+        """Gives a node's output by RESHAPEs and TRANSPOSEs alone; by none, the tensor gets a second name."""
+        value = written_output(node)
+        if moves or value.is_graph_output():
+            final = moves or [Step(tensor.shape)]
+            tensor = self.moved(tensor, final, self._result_name(value, tensor.dtype, layout))
+        self._bind(value, tensor, layout)
+
+    def quantization(self, node: ir.Node) -> Quantization | None:
+        """Parameters of a node's output, None for a float node."""
+        if self._plan is None or not self.is_int8(node):
+            return None
+        return Quantization.of(self._plan.activations[name_of(written_output(node))])
+
+    def emit(
+        self,
+        code: str,
+        inputs: Sequence[Tensor | None],
+        outputs: Sequence[Tensor],
+        options: Any = None,
+    ) -> None:
+        """Writes an operator whose tensors are all at hand."""
+        self.operators.append(Operator(code, tuple(inputs), tuple(outputs), options))
+
+    def step(
+        self,
+        node: ir.Node,
+        suffix: str,
+        code: str,
+        inputs: Sequence[Tensor | None],
+        shape: tuple[int, ...],
+        *,
+        options: Any = None,
+        like: Tensor | None = None,
+        quantization: Quantization | None = None,
+    ) -> Tensor:
+        """Writes an operator on the way to a node's output.
+
+        Its result has the type and scale of `like`, by default the first input; `quantization` is
+        for integers on another scale.
+        """
+        source = like or inputs[0]
+        assert source is not None
+        result = computed(
+            self.unique(f"{name_of(_outputs(node)[0])}/{suffix}"),
+            shape,
+            source.dtype,
+            quantization or source.quantization,
+        )
+        self.emit(code, inputs, [result], options)
+        return result
+
+    def shared(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        """The tensor made for a key before, or a new one."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
+
+    def moved(self, tensor: Tensor, moves: Sequence[Step], name: str) -> Tensor:
+        """Writes RESHAPEs and TRANSPOSEs; the last one's result gets the name."""
+        for number, move in enumerate(moves):
+            last = number == len(moves) - 1
+            result_name = name if last else self.unique(f"{name}/step")
+            result = computed(result_name, move.shape, tensor.dtype, tensor.quantization)
+            if move.perm is None:
+                self._emit_reshape(tensor, result)
+            else:
+                perm = self.ints(f"{name}/perm", move.perm)
+                self.emit("TRANSPOSE", [tensor, perm], [result], schema.TransposeOptionsT())
+            tensor = result
+        return tensor
+
+    def _emit_reshape(self, tensor: Tensor, result: Tensor) -> None:
+        """RESHAPE: the same elements in the same order under another shape."""
+        shape = np.array(result.shape, np.int32)
+        options = schema.ReshapeOptionsT(newShape=shape)
+        self.emit("RESHAPE", [tensor, self.ints(f"{result.name}/shape", shape)], [result], options)
+
+    def reshaped(
+        self, node: ir.Node, suffix: str, tensor: Tensor, shape: tuple[int, ...]
+    ) -> Tensor:
+        """The same elements under another shape, on the way to a node's output."""
+        name = self.unique(f"{name_of(_outputs(node)[0])}/{suffix}")
+        return self.moved(tensor, [Step(shape)], name)
+
+    # Tensors that are no hub values.
+
+    def ints(self, name: str, values: Sequence[int] | Array) -> Tensor:
+        """An int32 constant: a shape, axes, paddings; the same values are stored once."""
+        array = np.asarray(values, np.int32)
+        key = ("int32", array.shape, array.tobytes())
+        return self.shared(key, lambda: constant(self.unique(name), array))
+
+    def floats(self, name: str, values: Array) -> Tensor:
+        """A float32 constant."""
+        return constant(self.unique(name), np.asarray(values, np.float32))
+
+    def scalar(self, name: str, value: float, like: Tensor) -> Tensor:
+        """A one-element constant of a tensor's type and scale, clamped to what the type holds."""
+        if not like.is_int8:
+            limit = float(np.finfo(np.float32).max)
+            return self.floats(name, np.array([np.clip(value, -limit, limit)]))
+        integer = np.clip(value / like.scale + like.zero_point, -128, 127)
+        return constant(self.unique(name), np.round([integer]).astype(np.int8), like.quantization)
+
+    def operand(self, name: str, value: float, like: Tensor) -> Tensor:
+        """A one-element constant on a scale of its own, as exact as the tensor's type allows."""
+        if not like.is_int8:
+            return self.floats(name, np.array([value]))
+        scale = abs(value) / 127 or 1.0
+        integer = np.array([round(value / scale)], np.int8)
+        return constant(self.unique(name), integer, Quantization.per_tensor(scale, 0))
+
+    def unique(self, name: str) -> str:
+        """The name, numbered where it is taken."""
+        candidate, number = name, 1
+        while candidate in self._names:
+            number += 1
+            candidate = f"{name}:{number}"
+        self._names.add(candidate)
+        return candidate
+
+    def bound(self, value: ir.Value) -> Tensor:
+        """The tensor that holds a hub value."""
+        return self._bound[name_of(value)][0]
+
+    def bind_input(self, value: ir.Value, tensor: Tensor) -> None:
+        """States that a graph input arrives in this tensor, in the standard layout."""
+        self._bound[name_of(value)] = (tensor, standard(len(tensor.shape)))
+
+    def bind_placeholders(self, node: ir.Node) -> None:
+        """Lets lowering go on past a node that cannot be lowered, so that all such nodes are found."""
+        for value in {*node.outputs, written_output(node)}:
+            shape = shape_of(value)
+            layout = standard(len(shape))
+            params = None if self._plan is None else self._plan.activations.get(name_of(value))
+            quantization = None if params is None else Quantization.of(params)
+            dtype = np.float32 if params is None else np.int8
+            tensor = computed(name_of(value), layout.file_shape(shape), dtype, quantization)
+            self._bound[name_of(value)] = (tensor, layout)
+
+    # How it is done.
+
+    def _typed(self, node: ir.Node, index: int, tensor: Tensor) -> Tensor:
+        """The tensor in a reader's type: requantized, or float for an island."""
+        if self._plan is None:
+            return tensor
+        if not self.is_int8(node):
+            if not tensor.is_int8:
+                return tensor
+            return self.shared((tensor, "float"), lambda: self._dequantized(tensor))
+        params = self._plan.requantize.get(Edge(node.name or "", index))
+        if params is None:
+            return tensor
+        return self.shared((tensor, params.key), lambda: self._requantized(tensor, params))
+
+    def _dequantized(self, tensor: Tensor) -> Tensor:
+        result = computed(self.unique(f"{tensor.name}/float"), tensor.shape, np.float32)
+        self.emit("DEQUANTIZE", [tensor], [result], schema.DequantizeOptionsT())
+        return result
+
+    def _requantized(self, tensor: Tensor, params: QuantParams) -> Tensor:
+        result = computed(
+            self.unique(f"{tensor.name}/requantized"), tensor.shape, np.int8, Quantization.of(params)
+        )
+        self.emit("QUANTIZE", [tensor], [result], schema.QuantizeOptionsT())
+        return result
+
+    def _result(self, node: ir.Node, value: ir.Value, layout: Layout) -> Tensor:
+        """The tensor an operator writes for a value, before what `_bind` may add."""
+        shape = layout.file_shape(shape_of(value))
+        dtype = np.dtype(np.int8 if self.is_int8(node) else np.float32)
+        params = self._params(value) if self.is_int8(node) else None
+        quantization = None if params is None else Quantization.of(params)
+        return computed(self._result_name(value, dtype, layout), shape, dtype, quantization)
+
+    def _result_name(self, value: ir.Value, dtype: np.dtype[Any], layout: Layout) -> str:
+        """The hub's name, unless `_bind` gives that to a tensor of the right type and layout."""
+        name = name_of(value)
+        if dtype == np.float32 and self._params(value) is not None:
+            return self.unique(f"{name}/float")
+        if self._output_moves(value, layout):
+            return self.unique(f"{name}/computed")
+        return self.unique(name)
+
+    def _bind(self, value: ir.Value, tensor: Tensor, layout: Layout) -> None:
+        """Makes a tensor the hub value, quantized after an island, in standard layout at an output."""
+        name, params = name_of(value), self._params(value)
+        moves = self._output_moves(value, layout)
+        if params is not None and not tensor.is_int8:
+            quantized = computed(
+                self.unique(f"{name}/int8" if moves else name),
+                tensor.shape,
+                np.int8,
+                Quantization.of(params),
+            )
+            self.emit("QUANTIZE", [tensor], [quantized], schema.QuantizeOptionsT())
+            tensor = quantized
+        if moves:
+            tensor = self.moved(tensor, moves, self.unique(name))
+        if value.is_graph_output():
+            layout = standard(len(layout.order))
+        self._bound[name] = (tensor, layout)
+
+    def _params(self, value: ir.Value) -> QuantParams | None:
+        return None if self._plan is None else self._plan.activations.get(name_of(value))
+
+    def _output_moves(self, value: ir.Value, layout: Layout) -> list[Step]:
+        """What brings a graph output to the standard layout; nothing for any other value."""
+        if not value.is_graph_output():
+            return []
+        shape = shape_of(value)
+        return steps(shape, layout, shape, standard(len(shape)))
+
+
+def _input(node: ir.Node, index: int) -> ir.Value:
+    value = node.inputs[index]
+    assert value is not None
+    return value
+
+
+def _outputs(node: ir.Node) -> list[ir.Value]:
+    """The values a node really leaves behind, past an activation it absorbs."""
+    if len(node.outputs) == 1:
+        return [written_output(node)]
+    return [value for value in node.outputs if value.name]

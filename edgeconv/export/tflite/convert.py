@@ -1,0 +1,129 @@
+"""From a hub graph, and perhaps a plan, to a `Program`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+import onnx_ir as ir
+
+from edgeconv.errors import UnsupportedOperator
+from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.layout import standard
+from edgeconv.export.tflite.lowerings import LOWERINGS
+from edgeconv.export.tflite.program import Program, Quantization, Tensor, computed
+from edgeconv.export.tflite.rules import check_plan
+from edgeconv.export.tflite.schema import schema
+from edgeconv.graph.fusion import is_absorbed
+from edgeconv.graph.view import name_of, shape_of
+from edgeconv.quantize.plan import Plan
+
+Io = Literal["int8", "uint8", "float32"]
+
+#: How many nodes of one kind an error names.
+_NAMED = 5
+
+
+def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
+    """The program of a hub graph: float32 without a plan, int8 with one.
+
+    Args:
+        model: the hub graph.
+        plan: its quantization.
+        io: type of the inputs and outputs under a plan.
+
+    Raises:
+        UnsupportedOperator: names every node that cannot be lowered, and why.
+        PlanRefused: the plan breaks a rule of the runtimes.
+    """
+    nodes = [node for node in model.graph if not is_absorbed(node)]
+    _check_known(nodes)
+    if plan is not None:
+        check_plan(model, plan)
+    b = Builder(plan)
+    inputs = [_bind_input(b, value, plan, io) for value in _computed(model.graph.inputs)]
+    _lower(nodes, b)
+    outputs = [_output(b, value, io) for value in model.graph.outputs]
+    return Program(model.graph.name or "main", tuple(b.operators), tuple(inputs), tuple(outputs))
+
+
+def _computed(values: Iterable[ir.Value]) -> list[ir.Value]:
+    return [value for value in values if value.const_value is None]
+
+
+def _check_known(nodes: Iterable[ir.Node]) -> None:
+    """Raises UnsupportedOperator where the table has no lowering for some node."""
+    unknown: dict[str, list[str]] = {}
+    for node in nodes:
+        if node.op_type not in LOWERINGS or node.domain not in ("", "ai.onnx"):
+            unknown.setdefault(node.op_type, []).append(node.name or "?")
+    if unknown:
+        raise UnsupportedOperator(
+            "TFLite has no lowering here for "
+            + "; ".join(f"{op_type} ({_some(names)})" for op_type, names in unknown.items())
+            + ". Rewrite the module with other operators, or export to ONNX only (--format onnx)"
+        )
+
+
+def _lower(nodes: Iterable[ir.Node], b: Builder) -> None:
+    """Lowers every node; raises UnsupportedOperator with all those that cannot be."""
+    refused: dict[str, list[str]] = {}
+    for node in nodes:
+        try:
+            LOWERINGS[node.op_type](node, b)
+        except CannotLower as reason:
+            refused.setdefault(f"{node.op_type} {reason}", []).append(node.name or "?")
+            b.bind_placeholders(node)
+    if refused:
+        raise UnsupportedOperator(
+            "TFLite cannot express: "
+            + "; ".join(f"{reason} ({_some(names)})" for reason, names in refused.items())
+            + ". Change the module there, or export to ONNX only (--format onnx)"
+        )
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
+
+
+def _bind_input(b: Builder, value: ir.Value, plan: Plan | None, io: Io) -> tuple[str, Tensor]:
+    """The tensor an app fills for a graph input, converted to int8 behind it where they differ."""
+    name, shape = name_of(value), shape_of(value)
+    file_shape = standard(len(shape)).file_shape(shape)
+    if plan is None:
+        tensor = computed(b.unique(name), file_shape, np.float32)
+        b.bind_input(value, tensor)
+        return name, tensor
+    quantization = Quantization.of(plan.activations[name])
+    outer = _boundary(b.unique(name), file_shape, quantization, io)
+    inner = outer
+    if io != "int8":
+        inner = computed(b.unique(f"{name}/int8"), file_shape, np.int8, quantization)
+        b.emit("QUANTIZE", [outer], [inner], schema.QuantizeOptionsT())
+    b.bind_input(value, inner)
+    return name, outer
+
+
+def _output(b: Builder, value: ir.Value, io: Io) -> tuple[str, Tensor]:
+    """The tensor an app reads for a graph output."""
+    name, inner = name_of(value), b.bound(value)
+    if not inner.is_int8 or io == "int8":
+        return name, inner
+    assert inner.quantization is not None
+    outer = _boundary(b.unique(f"{name}/{io}"), inner.shape, inner.quantization, io)
+    if io == "float32":
+        b.emit("DEQUANTIZE", [inner], [outer], schema.DequantizeOptionsT())
+    else:
+        b.emit("QUANTIZE", [inner], [outer], schema.QuantizeOptionsT())
+    return name, outer
+
+
+def _boundary(name: str, shape: tuple[int, ...], inner: Quantization, io: Io) -> Tensor:
+    """A tensor at the model's edge: uint8 holds the same reals as int8, 128 higher."""
+    if io == "float32":
+        return computed(name, shape, np.float32)
+    if io == "uint8":
+        return computed(name, shape, np.uint8, Quantization(inner.scale, inner.zero_point + 128))
+    return computed(name, shape, np.int8, inner)

@@ -1,0 +1,177 @@
+"""Activations that no operator absorbs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.layout import Layout
+from edgeconv.export.tflite.program import Quantization, Tensor
+from edgeconv.export.tflite.schema import activation_code, schema
+from edgeconv.graph.fusion import clip_bounds
+from edgeconv.graph.view import integer, number, shape_of
+
+_CLAMPS: Mapping[tuple[float, float], str] = MappingProxyType(
+    {(0.0, math.inf): "RELU", (0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
+)
+
+_PLAIN: Mapping[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
+    {
+        "HardSwish": ("HARD_SWISH", schema.HardSwishOptionsT),
+        "Sigmoid": ("LOGISTIC", lambda: None),
+        "Tanh": ("TANH", lambda: None),
+    }
+)
+
+
+def clamp(node: ir.Node, b: Builder) -> None:
+    """Relu and Clip -> RELU, RELU6 or RELU_N1_TO_1; other bounds -> MAXIMUM and MINIMUM.
+
+    int8: the RELUs rescale from input to output. MAXIMUM and MINIMUM do not, so a QUANTIZE to the
+    output's scale comes first, and a bound that is the end of that scale needs no operator at all:
+    QUANTIZE saturates there.
+    """
+    bounds = clip_bounds(node)
+    if bounds is None:
+        raise CannotLower("clips at bounds that are computed at run time")
+    x, layout = b.read(node), b.layout(node)
+    code = _CLAMPS.get(bounds)
+    if code is not None:
+        b.write(node, code, [x], layout)
+        return
+    target = b.quantization(node)
+    if target is not None:
+        x = b.step(
+            node, "rescaled", "QUANTIZE", [x], x.shape,
+            options=schema.QuantizeOptionsT(), quantization=target,
+        )  # fmt: skip
+    pending = [
+        (code, b.scalar(f"{node.name}/{name}", bound, x))
+        for code, name, bound in (("MAXIMUM", "low", bounds[0]), ("MINIMUM", "high", bounds[1]))
+        if math.isfinite(bound) and not _saturates(x, code, bound)
+    ]
+    for step_code, limit in pending[:-1]:
+        x = b.step(
+            node, "raised", step_code, [x, limit], x.shape, options=schema.MaximumMinimumOptionsT()
+        )
+    if pending:
+        last_code, limit = pending[-1]
+        b.write(node, last_code, [x, limit], layout, schema.MaximumMinimumOptionsT())
+    else:
+        b.write_moved(node, x, [], layout)
+
+
+def _saturates(x: Tensor, code: str, bound: float) -> bool:
+    """Whether the type itself cannot hold a value past the bound."""
+    if not x.is_int8:
+        return False
+    integer_bound = round(bound / x.scale) + x.zero_point
+    return integer_bound <= -128 if code == "MAXIMUM" else integer_bound >= 127
+
+
+def plain_activation(node: ir.Node, b: Builder) -> None:
+    """HardSwish, Sigmoid, Tanh -> HARD_SWISH, LOGISTIC, TANH, in whatever layout the input lies.
+
+    int8: LOGISTIC's output has scale 1/256, zero point -128; TANH's 1/128, 0.
+    """
+    code, make_options = _PLAIN[node.op_type]
+    b.write(node, code, [b.read(node)], b.layout(node), make_options())
+
+
+def hard_sigmoid(node: ir.Node, b: Builder) -> None:
+    """HardSigmoid -> alpha * clamp(x + beta / alpha, 0, 1 / alpha): ADD and MUL.
+
+    PyTorch's alpha of 1/6 makes the clamp a RELU6 that the ADD absorbs. int8: the ADD's result has
+    its whole type for [0, 1 / alpha], whose ends clamp for free.
+    """
+    alpha, beta = number(node, "alpha", 0.2), number(node, "beta", 0.5)
+    high = 6.0 if abs(alpha - 1 / 6) < 1e-6 else 1 / alpha
+    x, layout = b.read(node), b.layout(node)
+    top = Quantization.per_tensor(high / 255, -128) if x.is_int8 else None
+    options = schema.AddOptionsT(
+        fusedActivationFunction=activation_code("relu6" if high == 6.0 else "relu")
+    )
+    offset = b.operand(f"{node.name}/offset", beta / alpha, x)
+    ramp = b.step(
+        node, "ramp", "ADD", [x, offset], x.shape, options=options, quantization=top
+    )
+    if high != 6.0 and not x.is_int8:
+        limit = b.scalar(f"{node.name}/limit", high, ramp)
+        minimum = schema.MaximumMinimumOptionsT()
+        ramp = b.step(node, "limited", "MINIMUM", [ramp, limit], x.shape, options=minimum)
+    slope = b.operand(f"{node.name}/slope", 1 / high, ramp)
+    b.write(node, "MUL", [ramp, slope], layout, schema.MulOptionsT())
+
+
+def leaky_relu(node: ir.Node, b: Builder) -> None:
+    """LeakyRelu -> LEAKY_RELU; int8: two scales of their own."""
+    options = schema.LeakyReluOptionsT(alpha=number(node, "alpha", 0.01))
+    b.write(node, "LEAKY_RELU", [b.read(node)], b.layout(node), options)
+
+
+def prelu(node: ir.Node, b: Builder) -> None:
+    """PRelu -> PRELU, the slope without the batch axis, so of one axis less than the input.
+
+    int8: the slope on a scale of its own, per tensor.
+    """
+    value, slope = node.inputs[:2]
+    assert value is not None and slope is not None
+    if slope.const_value is None:
+        raise CannotLower("has a slope that is computed at run time")
+    rank, shape = len(shape_of(value)), shape_of(slope)
+    layout = Layout(b.layout(node).order)
+    if layout.order[0] != 0:
+        layout = Layout(tuple(range(rank)))
+    aligned = (1,) * (rank - len(shape)) + shape
+    if aligned[0] != 1:
+        raise CannotLower("has a slope for each image of the batch; one for all is supported")
+    alpha = b.constant(node, 1, lambda array: layout.to_file(array.reshape(aligned))[0])
+    b.write(node, "PRELU", [b.read(node, 0, layout), alpha], layout)
+
+
+def elu(node: ir.Node, b: Builder) -> None:
+    """Elu -> ELU, whose alpha is 1; int8: two scales of their own."""
+    if number(node, "alpha", 1.0) != 1.0:
+        raise CannotLower(f"has alpha {number(node, 'alpha', 1.0):g}; ELU has alpha 1")
+    b.write(node, "ELU", [b.read(node)], b.layout(node))
+
+
+def softmax(node: ir.Node, b: Builder) -> None:
+    """Softmax -> SOFTMAX, along the file's last axis; int8: output scale 1/256, zero point -128."""
+    x, layout = _along_last(node, b)
+    b.write(node, "SOFTMAX", [x], layout, schema.SoftmaxOptionsT(beta=1.0))
+
+
+def log_softmax(node: ir.Node, b: Builder) -> None:
+    """LogSoftmax -> LOG_SOFTMAX, along the last axis; int8: output scale 16/256, zero point 127."""
+    x, layout = _along_last(node, b)
+    b.write(node, "LOG_SOFTMAX", [x], layout, schema.LogSoftmaxOptionsT())
+
+
+def _along_last(node: ir.Node, b: Builder) -> tuple[Tensor, Layout]:
+    """The input with the node's axis last, and its layout."""
+    order = b.layout(node).order
+    axis = integer(node, "axis", -1) % len(order)
+    layout = Layout((*(a for a in order if a != axis), axis))
+    return b.read(node, 0, layout), layout
+
+
+LOWERINGS: Mapping[str, Any] = MappingProxyType(
+    {
+        **dict.fromkeys(_PLAIN, plain_activation),
+        "Clip": clamp,
+        "Elu": elu,
+        "HardSigmoid": hard_sigmoid,
+        "LeakyRelu": leaky_relu,
+        "LogSoftmax": log_softmax,
+        "PRelu": prelu,
+        "Relu": clamp,
+        "Softmax": softmax,
+    }
+)

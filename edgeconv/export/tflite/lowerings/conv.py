@@ -1,0 +1,131 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.layout import NHWC
+from edgeconv.export.tflite.program import Tensor
+from edgeconv.export.tflite.schema import SAME, VALID, activation_code, schema
+from edgeconv.export.tflite.windows import Window, padded, windows_of
+from edgeconv.graph.fusion import fused_activation, written_output
+from edgeconv.graph.view import integer, ints, name_of, shape_of
+
+Array = NDArray[Any]
+
+
+def conv(node: ir.Node, b: Builder) -> None:
+    """Conv -> CONV_2D, or DEPTHWISE_CONV_2D where every input channel is a group of its own.
+
+    CONV_2D: weight OHWI, per-channel scales along axis 0; with fewer input channels in the weight
+    than in the image the convolution is grouped (version 6). DEPTHWISE_CONV_2D: weight
+    1 x H x W x (channels * multiplier), scales along axis 3. Both: bias int32 under int8; padding
+    SAME or VALID, so any other padding becomes a PAD; activations fused.
+    """
+    weight_shape = shape_of(_weight(node))
+    windows = windows_of(node, (weight_shape[2], weight_shape[3]))
+    fused = fused_activation(node)
+    common = {
+        "strideH": windows.strides[0],
+        "strideW": windows.strides[1],
+        "dilationHFactor": windows.dilations[0],
+        "dilationWFactor": windows.dilations[1],
+        "fusedActivationFunction": activation_code(fused and fused.kind),
+        "padding": VALID if windows.padding is None else windows.padding,
+    }
+    x = b.read(node, 0, NHWC)
+    channels = x.shape[3]
+    if windows.padding is None:
+        x = padded(node, b, x, windows.pads)
+    if 1 < integer(node, "group", 1) == channels:
+        weight = b.constant(node, 1, lambda w: w.transpose(1, 2, 3, 0), axis=3)
+        multiplier = weight_shape[0] // channels
+        options = schema.DepthwiseConv2DOptionsT(depthMultiplier=multiplier, **common)
+        b.write(node, "DEPTHWISE_CONV_2D", [x, weight, bias(node, b)], NHWC, options)
+    else:
+        weight = b.constant(node, 1, lambda w: w.transpose(0, 2, 3, 1))
+        options = schema.Conv2DOptionsT(**common)
+        b.write(node, "CONV_2D", [x, weight, bias(node, b)], NHWC, options)
+
+
+def conv_transpose(node: ir.Node, b: Builder) -> None:
+    """ConvTranspose -> TRANSPOSE_CONV, cropped by a SLICE where its padding is not TensorFlow's.
+
+    TRANSPOSE_CONV: weight OHWI (the hub has IOHW), per-channel scales along axis 0; the output's
+    shape is an input; padding SAME or VALID as the forward convolution from output to input would
+    have it; no groups, no dilation.
+    """
+    _, _, height, width = shape_of(_weight(node))
+    if integer(node, "group", 1) != 1:
+        raise CannotLower("is a grouped transposed convolution; TRANSPOSE_CONV has no groups")
+    if any(d != 1 for d in ints(node, "dilations", (1, 1))):
+        raise CannotLower("is a dilated transposed convolution; TRANSPOSE_CONV has no dilation")
+    rows, columns = _forward_windows(node, (height, width))
+    n, channels, out_height, out_width = shape_of(node.outputs[0])
+    x = b.read(node, 0, NHWC)
+    weight = b.constant(node, 1, lambda w: w.transpose(1, 2, 3, 0))
+    options = schema.TransposeConvOptionsT(
+        strideH=rows.stride, strideW=columns.stride, padding=SAME
+    )
+    if rows.is_same and columns.is_same:
+        shape = b.ints(f"{node.name}/shape", (n, out_height, out_width, channels))
+        b.write(node, "TRANSPOSE_CONV", [shape, weight, x, bias(node, b)], NHWC, options)
+        return
+    options.padding = VALID
+    full = (n, _full_length(rows), _full_length(columns), channels)
+    if rows.before + out_height > full[1] or columns.before + out_width > full[2]:
+        raise CannotLower("has an output padding larger than its padding")
+    shape = b.ints(f"{node.name}/shape", full)
+    inputs = [shape, weight, x, bias(node, b)]
+    scale = b.quantization(node)
+    whole = b.step(
+        node, "whole", "TRANSPOSE_CONV", inputs, full, options=options, like=x, quantization=scale
+    )
+    begin = b.ints(f"{node.name}/begin", (0, rows.before, columns.before, 0))
+    size = b.ints(f"{node.name}/size", (n, out_height, out_width, channels))
+    b.write(node, "SLICE", [whole, begin, size], NHWC, schema.SliceOptionsT())
+
+
+def bias(node: ir.Node, b: Builder) -> Tensor | None:
+    """The bias of a Conv, ConvTranspose or Gemm."""
+    if len(node.inputs) < 3 or node.inputs[2] is None:
+        return None
+    return b.constant(node, 2, lambda values: values.reshape(-1))
+
+
+def _weight(node: ir.Node) -> ir.Value:
+    weight = node.inputs[1]
+    assert weight is not None
+    if weight.const_value is None:
+        raise CannotLower(f"has a weight that is computed at run time ({name_of(weight)})")
+    return weight
+
+
+def _forward_windows(node: ir.Node, kernel: tuple[int, int]) -> tuple[Window, Window]:
+    """The windows of the forward convolution that takes the output's size to the input's."""
+    value = node.inputs[0]
+    assert value is not None
+    small, large = shape_of(value), shape_of(written_output(node))
+    if len(small) != 4:
+        raise CannotLower(f"works along {len(small) - 2} spatial axes; 2 are supported")
+    strides = ints(node, "strides", (1, 1))
+    pads = ints(node, "pads", (0, 0, 0, 0))
+    rows, columns = (
+        Window(large[2 + i], small[2 + i], kernel[i], strides[i], 1, pads[i], pads[2 + i])
+        for i in range(2)
+    )
+    return rows, columns
+
+
+def _full_length(window: Window) -> int:
+    """Length of an uncropped transposed convolution."""
+    return (window.output - 1) * window.stride + window.kernel
+
+
+LOWERINGS: Mapping[str, Any] = MappingProxyType({"Conv": conv, "ConvTranspose": conv_transpose})

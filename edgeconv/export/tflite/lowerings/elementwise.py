@@ -1,0 +1,127 @@
+"""Arithmetic on one or two tensors, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.layout import Layout, steps
+from edgeconv.export.tflite.program import Tensor
+from edgeconv.export.tflite.schema import activation_code, schema
+from edgeconv.graph.fusion import fused_activation
+from edgeconv.graph.view import constant_of, require_constant, shape_of
+
+Array = NDArray[Any]
+MakeOptions = Callable[[int], Any]
+
+#: Operator and options of each two-operand node; the options take the fused activation.
+_BINARY: Mapping[str, tuple[str, MakeOptions]] = MappingProxyType(
+    {
+        "Add": ("ADD", lambda code: schema.AddOptionsT(fusedActivationFunction=code)),
+        "Sub": ("SUB", lambda code: schema.SubOptionsT(fusedActivationFunction=code)),
+        "Mul": ("MUL", lambda code: schema.MulOptionsT(fusedActivationFunction=code)),
+        "Div": ("DIV", lambda code: schema.DivOptionsT(fusedActivationFunction=code)),
+        "Max": ("MAXIMUM", lambda _: schema.MaximumMinimumOptionsT()),
+        "Min": ("MINIMUM", lambda _: schema.MaximumMinimumOptionsT()),
+    }
+)
+
+_UNARY: Mapping[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
+    {
+        "Abs": ("ABS", schema.AbsOptionsT),
+        "Exp": ("EXP", schema.ExpOptionsT),
+        "Neg": ("NEG", schema.NegOptionsT),
+        "Sqrt": ("SQRT", lambda: None),
+    }
+)
+
+
+def binary(node: ir.Node, b: Builder) -> None:
+    """Add, Sub, Mul, Div, Max, Min -> ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM.
+
+    Both operands broadcast from their last file axis, so operands of fewer axes get leading ones in
+    the hub's order first. The result lies as the operand with the most axes does. Activations fused
+    for the first three. int8: ADD, SUB, MUL on three scales of their own; MAXIMUM, MINIMUM on one;
+    no DIV.
+    """
+    if len(node.inputs) != 2:
+        raise CannotLower(f"has {len(node.inputs)} operands; 2 are supported")
+    code, make_options = _BINARY[node.op_type]
+    rank = len(shape_of(node.outputs[0]))
+    layout = _result_layout(node, b, rank)
+    operands = [_operand(node, b, index, rank, layout) for index in range(2)]
+    fused = fused_activation(node)
+    b.write(node, code, operands, layout, make_options(activation_code(fused and fused.kind)))
+
+
+def unary(node: ir.Node, b: Builder) -> None:
+    """Abs, Exp, Neg, Sqrt -> the operator of that name, in whatever layout the input lies.
+
+    int8: ABS and EXP only.
+    """
+    code, make_options = _UNARY[node.op_type]
+    b.write(node, code, [b.read(node)], b.layout(node), make_options())
+
+
+def power(node: ir.Node, b: Builder) -> None:
+    """Pow by a constant number -> MUL by itself (2), SQRT (0.5), POW otherwise.
+
+    int8: MUL only.
+    """
+    exponent = require_constant(node, 1)
+    if exponent.size != 1:
+        raise CannotLower("raises to a tensor of powers; one constant number is supported")
+    x, layout, number = b.read(node), b.layout(node), float(exponent.reshape(-1)[0])
+    if number == 2.0:
+        b.write(node, "MUL", [x, x], layout, schema.MulOptionsT())
+    elif number == 0.5:
+        b.write(node, "SQRT", [x], layout)
+    else:
+        scalar = b.floats(f"{node.name}/exponent", np.array([number]))
+        b.write(node, "POW", [x, scalar], layout, schema.PowOptionsT())
+
+
+def _result_layout(node: ir.Node, b: Builder, rank: int) -> Layout:
+    """The layout of the first computed operand that has all axes.
+
+    Pixel order survives only beside an operand that cannot tell: a constant of one element.
+    """
+    for index, value in enumerate(node.inputs):
+        assert value is not None
+        if value.const_value is None and len(shape_of(value)) == rank:
+            layout = b.layout(node, index)
+            other = constant_of(node.inputs[1 - index])
+            return layout if other is not None and other.size == 1 else Layout(layout.order)
+    raise CannotLower("has no computed operand of its result's rank")
+
+
+def _operand(node: ir.Node, b: Builder, index: int, rank: int, layout: Layout) -> Tensor:
+    """An operand with as many axes as the result, in the result's layout."""
+    value = node.inputs[index]
+    assert value is not None
+    shape = shape_of(value)
+    aligned = (1,) * (rank - len(shape)) + shape
+    if value.const_value is not None:
+        return b.constant(node, index, lambda array: _like(array.reshape(aligned), layout))
+    if len(shape) == rank:
+        return b.read(node, index, layout)
+    tensor, present = b.read(node, index), b.layout(node, index)
+    moves = steps(shape, present, aligned, layout)
+    return b.shared(
+        (tensor, aligned, layout), lambda: b.moved(tensor, moves, f"{tensor.name}/aligned")
+    )
+
+
+def _like(array: Array, layout: Layout) -> Array:
+    return array if array.size == 1 else layout.to_file(array)
+
+
+LOWERINGS: Mapping[str, Any] = MappingProxyType(
+    {**dict.fromkeys(_BINARY, binary), **dict.fromkeys(_UNARY, unary), "Pow": power}
+)

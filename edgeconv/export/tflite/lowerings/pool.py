@@ -1,0 +1,126 @@
+"""Pooling over windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.layout import NHWC
+from edgeconv.export.tflite.program import Quantization, Tensor, constant
+from edgeconv.export.tflite.schema import VALID, schema
+from edgeconv.export.tflite.windows import Window, Windows, padded, windows_of
+from edgeconv.export.tflite.signs import is_nonnegative
+from edgeconv.graph.view import integer, ints
+
+
+def max_pool(node: ir.Node, b: Builder) -> None:
+    """MaxPool -> MAX_POOL_2D, after a PADV2 with the lowest value where its padding is not SAME.
+
+    MAX_POOL_2D ignores what SAME pads; an explicit border takes part in the maximum, so it must
+    lose against every value: zero does where no value is negative (a PAD, which XNNPACK runs too).
+    int8: input and output on one scale. No dilation, no indices.
+    """
+    windows = _windows(node)
+    if windows.dilations != (1, 1):
+        raise CannotLower("is a dilated max-pool; MAX_POOL_2D has no dilation")
+    if len(node.outputs) > 1 and node.outputs[1].name and tuple(node.outputs[1].uses()):
+        raise CannotLower("gives the indices of its maxima; MAX_POOL_2D has none")
+    x = b.read(node, 0, NHWC)
+    if windows.padding is None:
+        x = padded(node, b, x, windows.pads, 0.0 if _zero_never_wins(node, x) else -math.inf)
+    b.write_values(node, node.outputs[:1], "MAX_POOL_2D", [x], NHWC, _options(windows))
+
+
+def average_pool(node: ir.Node, b: Builder) -> None:
+    """AveragePool -> AVERAGE_POOL_2D, after a PAD and corrected by a MUL where it must be.
+
+    AVERAGE_POOL_2D divides by the number of elements inside the image, as ONNX does unless
+    `count_include_pad`. So SAME and VALID map as they are; padding that counts becomes a PAD; any
+    other becomes a PAD and a MUL by (kernel size / elements counted) at each position, whose int8
+    constants are exact. int8: input and output on one scale.
+    """
+    windows = _windows(node)
+    if windows.dilations != (1, 1):
+        raise CannotLower("is a dilated average-pool; AVERAGE_POOL_2D has no dilation")
+    x = b.read(node, 0, NHWC)
+    includes_padding = integer(node, "count_include_pad", 0) == 1
+    counts = np.outer(
+        _counted(windows.rows, includes_padding), _counted(windows.columns, includes_padding)
+    )
+    if windows.padding == VALID or (windows.padding is not None and not includes_padding):
+        b.write(node, "AVERAGE_POOL_2D", [x], NHWC, _options(windows))
+        return
+    x = padded(node, b, x, windows.pads)
+    area = math.prod(windows.kernel)
+    if (counts == area).all():
+        b.write(node, "AVERAGE_POOL_2D", [x], NHWC, _options(windows))
+        return
+    rows, columns = counts.shape
+    shape = (x.shape[0], rows, columns, x.shape[3])
+    average = b.step(node, "average", "AVERAGE_POOL_2D", [x], shape, options=_options(windows))
+    correction = _correction(b, f"{node.name}/correction", area, counts, average)
+    b.write(node, "MUL", [average, correction], NHWC, schema.MulOptionsT())
+
+
+def _windows(node: ir.Node) -> Windows:
+    kernel = ints(node, "kernel_shape", ())
+    if len(kernel) != 2:
+        raise CannotLower(f"works along {len(kernel)} spatial axes; 2 are supported")
+    return windows_of(node, (kernel[0], kernel[1]))
+
+
+def _options(windows: Windows) -> Any:
+    return schema.Pool2DOptionsT(
+        filterHeight=windows.kernel[0],
+        filterWidth=windows.kernel[1],
+        strideH=windows.strides[0],
+        strideW=windows.strides[1],
+        padding=VALID if windows.padding is None else windows.padding,
+    )
+
+
+def _zero_never_wins(node: ir.Node, x: Tensor) -> bool:
+    """Whether a border of zeros cannot change a maximum."""
+    if x.is_int8:
+        return x.zero_point == -128
+    value = node.inputs[0]
+    return value is not None and is_nonnegative(value)
+
+
+def _counted(window: Window, includes_padding: bool) -> NDArray[np.int64]:
+    """How many elements each position's average is over; what ceil mode adds never counts."""
+    starts = np.arange(window.output) * window.stride - window.before
+    low, high = 0, window.size
+    if includes_padding:
+        low, high = -window.before, window.size + window.after
+    return np.minimum(starts + window.kernel, high) - np.maximum(starts, low)
+
+
+def _correction(
+    b: Builder, name: str, area: int, counts: NDArray[np.int64], like: Tensor
+) -> Tensor:
+    """area / counts for each position, shape (1, rows, columns, 1).
+
+    int8: a scale of area / (least common multiple of the counts) makes every factor an integer;
+    where that needs more than 127, factors are rounded to the nearest of 127 steps.
+    """
+    factors = (area / counts)[None, :, :, None]
+    if not like.is_int8:
+        return b.floats(name, factors)
+    common = math.lcm(*np.unique(counts).tolist())
+    largest = common // int(counts.min())
+    scale = area / common if largest <= 127 else float(factors.max()) / 127
+    integers = np.round(factors / scale).astype(np.int8)
+    return constant(b.unique(name), integers, Quantization.per_tensor(scale, 0))
+
+
+LOWERINGS: Mapping[str, Any] = MappingProxyType(
+    {"MaxPool": max_pool, "AveragePool": average_pool}
+)

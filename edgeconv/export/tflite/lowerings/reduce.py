@@ -1,0 +1,87 @@
+"""Reductions along axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import onnx_ir as ir
+
+from edgeconv.export.tflite.builder import Builder
+from edgeconv.export.tflite.layout import Layout
+from edgeconv.export.tflite.schema import schema
+from edgeconv.graph.view import constant_of, integer, ints, shape_of
+
+
+def global_average_pool(node: ir.Node, b: Builder) -> None:
+    """GlobalAveragePool -> MEAN over all spatial axes.
+
+    MEAN takes any axes and, under int8, an output on a scale of its own.
+    """
+    _reduce(node, b, "MEAN", range(2, _rank(node)), keep=True)
+
+
+def global_max_pool(node: ir.Node, b: Builder) -> None:
+    """GlobalMaxPool -> REDUCE_MAX over all spatial axes; int8: input and output on one scale."""
+    _reduce(node, b, "REDUCE_MAX", range(2, _rank(node)), keep=True)
+
+
+def reduce_mean(node: ir.Node, b: Builder) -> None:
+    """ReduceMean -> MEAN."""
+    _reduce(node, b, "MEAN", _axes(node), keep=_keeps(node))
+
+
+def reduce_max(node: ir.Node, b: Builder) -> None:
+    """ReduceMax -> REDUCE_MAX; int8: input and output on one scale."""
+    _reduce(node, b, "REDUCE_MAX", _axes(node), keep=_keeps(node))
+
+
+def reduce_min(node: ir.Node, b: Builder) -> None:
+    """ReduceMin -> REDUCE_MIN; int8: input and output on one scale."""
+    _reduce(node, b, "REDUCE_MIN", _axes(node), keep=_keeps(node))
+
+
+def reduce_sum(node: ir.Node, b: Builder) -> None:
+    """ReduceSum -> SUM; int8: an output on a scale of its own."""
+    _reduce(node, b, "SUM", _axes(node), keep=_keeps(node))
+
+
+def _reduce(node: ir.Node, b: Builder, code: str, axes: Sequence[int], *, keep: bool) -> None:
+    """Writes a reduction; the axes that remain keep their order in the file."""
+    layout = Layout(b.layout(node).order)
+    x = b.read(node, 0, layout)
+    gone = {axis % len(layout.order) for axis in axes}
+    where = b.ints(f"{node.name}/axes", sorted(layout.file_axis(axis) for axis in gone))
+    remaining = [axis for axis in layout.order if axis not in gone]
+    left = layout if keep else Layout(tuple(sorted(remaining).index(axis) for axis in remaining))
+    b.write(node, code, [x, where], left, schema.ReducerOptionsT(keepDims=keep))
+
+
+def _rank(node: ir.Node) -> int:
+    value = node.inputs[0]
+    assert value is not None
+    return len(shape_of(value))
+
+
+def _axes(node: ir.Node) -> Sequence[int]:
+    """The axes, an attribute or (ReduceSum) an input; none named means all."""
+    given = constant_of(node.inputs[1]) if len(node.inputs) > 1 else None
+    everything = range(_rank(node))
+    return ints(node, "axes", everything) if given is None else [int(axis) for axis in given]
+
+
+def _keeps(node: ir.Node) -> bool:
+    return integer(node, "keepdims", 1) == 1
+
+
+LOWERINGS: Mapping[str, Any] = MappingProxyType(
+    {
+        "GlobalAveragePool": global_average_pool,
+        "GlobalMaxPool": global_max_pool,
+        "ReduceMax": reduce_max,
+        "ReduceMean": reduce_mean,
+        "ReduceMin": reduce_min,
+        "ReduceSum": reduce_sum,
+    }
+)

@@ -1,0 +1,59 @@
+"""Operators that only rename, regroup or reorder axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import onnx_ir as ir
+
+from edgeconv.export.tflite.builder import Builder
+from edgeconv.export.tflite.layout import Layout, Step, reshaped, standard, steps
+from edgeconv.graph.view import ints, shape_of
+
+
+def reshape(node: ir.Node, b: Builder) -> None:
+    """Reshape, Flatten, Squeeze, Unsqueeze -> one RESHAPE wherever the file's order allows it.
+
+    `layout.reshaped` chooses the layout of the result; only where none is free do TRANSPOSEs join.
+    int8: input and output on one scale.
+    """
+    value, result = node.inputs[0], node.outputs[0]
+    assert value is not None
+    shape, new_shape, layout = shape_of(value), shape_of(result), b.layout(node)
+    if result.is_graph_output():
+        new_layout = standard(len(new_shape))
+    else:
+        new_layout = reshaped(shape, layout, new_shape)
+    moves = steps(shape, layout, new_shape, new_layout)
+    new_file_shape = new_layout.file_shape(new_shape)
+    b.write_moved(node, b.read(node), moves or [Step(new_file_shape)], new_layout)
+
+
+def transpose(node: ir.Node, b: Builder) -> None:
+    """Transpose -> nothing: the tensor stays as it is and its axes change names.
+
+    Whoever reads it in another order has it transposed then, once. int8: one scale.
+    """
+    result = node.outputs[0]
+    shape = shape_of(result)
+    reverse = tuple(reversed(range(len(shape))))
+    present = Layout(b.layout(node).order)
+    layout = present.permuted(ints(node, "perm", reverse))
+    moves: list[Step] = []
+    if result.is_graph_output():
+        usual = standard(len(shape))
+        moves, layout = steps(shape, layout, shape, usual), usual
+    b.write_moved(node, b.read(node, 0, present), moves, layout)
+
+
+LOWERINGS: Mapping[str, Any] = MappingProxyType(
+    {
+        "Flatten": reshape,
+        "Reshape": reshape,
+        "Squeeze": reshape,
+        "Transpose": transpose,
+        "Unsqueeze": reshape,
+    }
+)

@@ -1,0 +1,131 @@
+"""Joining tensors and cutting them up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.layout import Layout, Shape
+from edgeconv.export.tflite.schema import schema
+from edgeconv.graph.view import constant_of, integer, require_constant, shape_of
+
+#: XNNPACK runs SPLIT up to this many parts.
+_MOST_PARTS = 4
+
+
+def concat(node: ir.Node, b: Builder) -> None:
+    """Concat -> CONCATENATION, all in the layout of the first; int8: all on one scale."""
+    if any(value is None or value.const_value is not None for value in node.inputs):
+        raise CannotLower("joins a constant to computed tensors; pad instead")
+    layout = Layout(b.layout(node).order)
+    tensors = [b.read(node, index, layout) for index in range(len(node.inputs))]
+    axis = layout.file_axis(integer(node, "axis", 0))
+    b.write(node, "CONCATENATION", tensors, layout, schema.ConcatenationOptionsT(axis=axis))
+
+
+def split(node: ir.Node, b: Builder) -> None:
+    """Split -> SPLIT into equal parts, else one SLICE a part; int8: all on one scale."""
+    layout = Layout(b.layout(node).order)
+    x = b.read(node, 0, layout)
+    axis = layout.file_axis(integer(node, "axis", 0))
+    sizes = [layout.file_shape(shape_of(value))[axis] for value in node.outputs]
+    used = all(_is_read(value) for value in node.outputs)
+    if len(set(sizes)) == 1 and used and len(sizes) <= _MOST_PARTS:
+        options = schema.SplitOptionsT(numSplits=len(sizes))
+        where = b.ints(f"{node.name}/axis", np.array(axis))
+        b.write(node, "SPLIT", [where, x], layout, options)
+        return
+    start = 0
+    for value, size in zip(node.outputs, sizes, strict=True):
+        if _is_read(value):
+            begin = [start if i == axis else 0 for i in range(len(x.shape))]
+            inputs = [x, *_box(node, b, begin, value, layout)]
+            b.write_values(node, [value], "SLICE", inputs, layout, schema.SliceOptionsT())
+        start += size
+
+
+def slice_(node: ir.Node, b: Builder) -> None:
+    """Slice -> SLICE, or STRIDED_SLICE where it steps; int8: one scale."""
+    layout = Layout(b.layout(node).order)
+    x = b.read(node, 0, layout)
+    value = node.outputs[0]
+    begins, strides = _spans(node)
+    begin = [begins[axis] for axis in layout.order]
+    if all(stride == 1 for stride in strides):
+        box = _box(node, b, begin, value, layout)
+        b.write(node, "SLICE", [x, *box], layout, schema.SliceOptionsT())
+        return
+    stride = [strides[axis] for axis in layout.order]
+    sizes = layout.file_shape(shape_of(value))
+    # An end of -1, one before the first element, would be read as the last element: masked.
+    end = [s + size * step for s, size, step in zip(begin, sizes, stride, strict=True)]
+    mask = sum(1 << i for i, stop in enumerate(end) if stop < 0)
+    inputs = [
+        x,
+        b.ints(f"{node.name}/begin", begin),
+        b.ints(f"{node.name}/end", end),
+        b.ints(f"{node.name}/strides", stride),
+    ]
+    b.write(node, "STRIDED_SLICE", inputs, layout, schema.StridedSliceOptionsT(endMask=mask))
+
+
+def gather(node: ir.Node, b: Builder) -> None:
+    """Gather by constant indices -> GATHER; int8: one scale.
+
+    A single index drops the axis, a list of indices keeps it.
+    """
+    indices = require_constant(node, 1)
+    if indices.ndim > 1:
+        raise CannotLower("gathers by a matrix of indices; one index or a list is supported")
+    layout = Layout(b.layout(node).order)
+    x = b.read(node, 0, layout)
+    axis = integer(node, "axis", 0) % len(layout.order)
+    where = layout.file_axis(axis)
+    positive = b.ints(f"{node.name}/indices", indices % x.shape[where])
+    remaining = [a for a in layout.order if indices.ndim == 1 or a != axis]
+    left = Layout(tuple(sorted(remaining).index(a) for a in remaining))
+    b.write(node, "GATHER", [x, positive], left, schema.GatherOptionsT(axis=where))
+
+
+def _is_read(value: ir.Value) -> bool:
+    return bool(tuple(value.uses())) or value.is_graph_output()
+
+
+def _box(
+    node: ir.Node, b: Builder, begin: Sequence[int], value: ir.Value, layout: Layout
+) -> tuple[Any, Any]:
+    """The begin and size inputs of a SLICE."""
+    sizes = layout.file_shape(shape_of(value))
+    return b.ints(f"{node.name}/begin", begin), b.ints(f"{node.name}/size", sizes)
+
+
+def _spans(node: ir.Node) -> tuple[list[int], list[int]]:
+    """First element and step along every hub axis."""
+    value = node.inputs[0]
+    assert value is not None
+    shape: Shape = shape_of(value)
+    starts = require_constant(node, 1)
+    axes = _optional(node, 3, range(len(starts)))
+    steps = _optional(node, 4, [1] * len(starts))
+    begins, strides = [0] * len(shape), [1] * len(shape)
+    for start, axis, step in zip(starts.tolist(), axes, steps, strict=True):
+        size = shape[axis]
+        first = start + size if start < 0 else start
+        begins[axis % len(shape)] = min(max(first, 0), size if step > 0 else size - 1)
+        strides[axis % len(shape)] = step
+    return begins, strides
+
+
+def _optional(node: ir.Node, index: int, default: Sequence[int]) -> list[int]:
+    array = constant_of(node.inputs[index]) if len(node.inputs) > index else None
+    return list(default) if array is None else [int(i) for i in array]
+
+
+LOWERINGS: Mapping[str, Any] = MappingProxyType(
+    {"Concat": concat, "Gather": gather, "Slice": slice_, "Split": split}
+)

@@ -1,0 +1,124 @@
+"""A TFLite model as plain data: what the lowerings build and the packer writes.
+
+Tensors are compared by identity: one `Tensor` is one tensor of the file, whatever its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from edgeconv.quantize.plan import QuantParams
+
+
+@dataclass(frozen=True, eq=False)
+class Quantization:
+    """Affine quantization of a tensor, in the file's layout.
+
+    Attributes:
+        scale: float32 (1,) per tensor, (channels,) per channel.
+        zero_point: int64, same shape.
+        axis: channel axis in the file's layout; 0 per tensor.
+    """
+
+    scale: NDArray[np.float32]
+    zero_point: NDArray[np.int64]
+    axis: int = 0
+
+    @classmethod
+    def per_tensor(cls, scale: float, zero_point: int) -> Quantization:
+        """One scale and zero point for the whole tensor."""
+        return cls(np.array([scale], np.float32), np.array([zero_point], np.int64))
+
+    @classmethod
+    def of(cls, params: QuantParams, axis: int = 0) -> Quantization:
+        """A plan's parameters; `axis` is where the file has the plan's channel axis."""
+        return cls(
+            np.atleast_1d(params.scale).astype(np.float32),
+            np.atleast_1d(params.zero_point).astype(np.int64),
+            0 if params.axis is None else axis,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A tensor of the file.
+
+    Attributes:
+        name: the hub's name of it, or one derived from that for a tensor the hub does not have.
+        shape: in the file's layout.
+        dtype: float32, int8, uint8 or int32.
+        quantization: None for float tensors and shapes.
+        data: a constant's values in the file's layout; None for what is computed at run time.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    quantization: Quantization | None = None
+    data: NDArray[Any] | None = None
+
+    @property
+    def scale(self) -> float:
+        """Scale of a tensor quantized per tensor."""
+        assert self.quantization is not None and self.quantization.scale.size == 1
+        return float(self.quantization.scale[0])
+
+    @property
+    def zero_point(self) -> int:
+        """Zero point of a tensor quantized per tensor."""
+        assert self.quantization is not None and self.quantization.scale.size == 1
+        return int(self.quantization.zero_point[0])
+
+    @property
+    def is_int8(self) -> bool:
+        """Whether it holds int8."""
+        return bool(self.dtype == np.int8)
+
+
+def constant(name: str, data: NDArray[Any], quantization: Quantization | None = None) -> Tensor:
+    """A tensor bound to values."""
+    array = np.ascontiguousarray(data)
+    return Tensor(name, tuple(data.shape), array.dtype, quantization, array.reshape(data.shape))
+
+
+def computed(
+    name: str, shape: tuple[int, ...], dtype: DTypeLike, quantization: Quantization | None = None
+) -> Tensor:
+    """A tensor whose values an operator gives at run time."""
+    return Tensor(name, shape, np.dtype(dtype), quantization)
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """One builtin operator.
+
+    Attributes:
+        code: its name in the schema, such as CONV_2D.
+        inputs: None where an optional input is absent.
+        options: the schema's options object, such as Conv2DOptionsT; None where it has none.
+    """
+
+    code: str
+    inputs: tuple[Tensor | None, ...]
+    outputs: tuple[Tensor, ...]
+    options: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A whole model: operators in the order they run.
+
+    Attributes:
+        name: of the net.
+        inputs: (signature name, tensor), in order.
+        outputs: (signature name, tensor), in order.
+    """
+
+    name: str
+    operators: tuple[Operator, ...]
+    inputs: tuple[tuple[str, Tensor], ...]
+    outputs: tuple[tuple[str, Tensor], ...]

@@ -1,0 +1,171 @@
+"""Sliding windows over an image: output sizes, and which padding TensorFlow's SAME and VALID are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.program import Tensor
+from edgeconv.export.tflite.schema import SAME, VALID, schema
+from edgeconv.graph.view import integer, ints, shape_of, string
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Window:
+    """One spatial axis of a convolution or a pool.
+
+    Attributes:
+        size: input length.
+        output: output length.
+        kernel: number of taps.
+        stride: step of the window.
+        dilation: distance between taps.
+        before: padding at the start, as ONNX states it.
+        after: padding at the end, as ONNX states it.
+    """
+
+    size: int
+    output: int
+    kernel: int
+    stride: int
+    dilation: int
+    before: int
+    after: int
+
+    @property
+    def reach(self) -> int:
+        """Input elements from the first tap to the last."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def missing(self) -> int:
+        """Elements the last window reads past the end of the input; negative where it ends earlier."""
+        return (self.output - 1) * self.stride + self.reach - self.size - self.before
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether TensorFlow's VALID gives this output from the bare input."""
+        return self.before == 0 and self.output == (self.size - self.reach) // self.stride + 1
+
+    @property
+    def is_same(self) -> bool:
+        """Whether TensorFlow's SAME pads exactly as this window does.
+
+        SAME gives ceil(size / stride) outputs and puts the smaller half of the padding before.
+        """
+        if self.output != -(-self.size // self.stride):
+            return False
+        total = max((self.output - 1) * self.stride + self.reach - self.size, 0)
+        return self.before == total // 2
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Both spatial axes of a node."""
+
+    rows: Window
+    columns: Window
+
+    @property
+    def strides(self) -> Pair:
+        """(vertical, horizontal)."""
+        return self.rows.stride, self.columns.stride
+
+    @property
+    def kernel(self) -> Pair:
+        """(height, width)."""
+        return self.rows.kernel, self.columns.kernel
+
+    @property
+    def dilations(self) -> Pair:
+        """(vertical, horizontal)."""
+        return self.rows.dilation, self.columns.dilation
+
+    @property
+    def padding(self) -> int | None:
+        """The schema's SAME or VALID, None where only an explicit PAD gives these windows."""
+        if self.rows.is_valid and self.columns.is_valid:
+            return VALID
+        if self.rows.is_same and self.columns.is_same:
+            return SAME
+        return None
+
+    @property
+    def pads(self) -> tuple[Pair, Pair]:
+        """((top, bottom), (left, right)) of a PAD after which VALID gives these windows."""
+        rows, columns = self.rows, self.columns
+        return (rows.before, max(rows.missing, 0)), (columns.before, max(columns.missing, 0))
+
+
+def windows_of(node: ir.Node, kernel: Pair) -> Windows:
+    """The windows of a Conv or a pool.
+
+    Raises:
+        CannotLower: it works along one axis or three, or pads by a negative number.
+    """
+    value, result = node.inputs[0], node.outputs[0]
+    assert value is not None
+    sizes, outputs = shape_of(value), shape_of(result)
+    if len(sizes) != 4:
+        raise CannotLower(f"works along {len(sizes) - 2} spatial axes; 2 are supported")
+    strides = ints(node, "strides", (1, 1))
+    dilations = ints(node, "dilations", (1, 1))
+    top, left, bottom, right = _pads(node, sizes[2:], outputs[2:], kernel, strides, dilations)
+    if min(top, left, bottom, right) < 0:
+        raise CannotLower("has negative padding; crop with a slice instead")
+    return Windows(
+        Window(sizes[2], outputs[2], kernel[0], strides[0], dilations[0], top, bottom),
+        Window(sizes[3], outputs[3], kernel[1], strides[1], dilations[1], left, right),
+    )
+
+
+def _pads(
+    node: ir.Node,
+    sizes: tuple[int, ...],
+    outputs: tuple[int, ...],
+    kernel: Pair,
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+) -> tuple[int, ...]:
+    """(top, left, bottom, right), computed where the node asks for automatic padding."""
+    automatic = string(node, "auto_pad", "NOTSET")
+    if automatic == "NOTSET":
+        return ints(node, "pads", (0, 0, 0, 0))
+    if automatic == "VALID":
+        return (0, 0, 0, 0)
+    totals = [
+        max((outputs[i] - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - sizes[i], 0)
+        for i in range(2)
+    ]
+    small = [total // 2 for total in totals]
+    large = [total - half for total, half in zip(totals, small, strict=True)]
+    return (*small, *large) if automatic == "SAME_UPPER" else (*large, *small)
+
+
+def padded(
+    node: ir.Node, b: Builder, x: Tensor, pads: tuple[Pair, Pair], fill: float = 0.0
+) -> Tensor:
+    """An NHWC tensor with a border; two readers that need the same border share it.
+
+    PAD fills with zero (int8: with the zero point). PADV2 takes the value, which for int8 must be
+    on the tensor's own scale: -inf becomes the lowest number the type holds.
+    """
+    if pads == ((0, 0), (0, 0)):
+        return x
+    return b.shared((x, "pad", pads, fill), lambda: _padded(node, b, x, pads, fill))
+
+
+def _padded(node: ir.Node, b: Builder, x: Tensor, pads: tuple[Pair, Pair], fill: float) -> Tensor:
+    n, height, width, channels = x.shape
+    shape = (n, height + sum(pads[0]), width + sum(pads[1]), channels)
+    paddings = b.ints(f"{node.name}/paddings", [(0, 0), *pads, (0, 0)])
+    if fill == 0.0:
+        return b.step(node, "pad", "PAD", [x, paddings], shape, options=schema.PadOptionsT())
+    value = b.scalar(f"{node.name}/fill", fill, x)
+    inputs = [x, paddings, value]
+    return b.step(node, "pad", "PADV2", inputs, shape, options=schema.PadV2OptionsT())
+
