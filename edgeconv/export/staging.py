@@ -12,13 +12,20 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import glob
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edgeconv.errors import OutputExists, OutputUnwritable, UsageError
+
+try:
+    import fcntl
+except ImportError:  # Windows: abandoned stages stay until removed by hand
+    fcntl = None  # type: ignore[assignment]
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -27,9 +34,7 @@ _NOT_SUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
 
 
 @contextlib.contextmanager
-def staged(
-    destination: Path, *, force: bool, is_ours: Callable[[Path], bool]
-) -> Iterator[Path]:
+def staged(destination: Path, *, force: bool, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
     """Yields an empty directory that becomes `destination` when the block ends without an error.
 
     Args:
@@ -48,8 +53,9 @@ def staged(
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(destination)
-        stage = destination.parent / f"{_stage_prefix(destination)}{os.getpid()}"
-        stage.mkdir()
+        stage = Path(tempfile.mkdtemp(prefix=_stage_prefix(destination), dir=destination.parent))
+        stage.chmod(0o777 & ~_umask())
+        lock = _try_lock(stage)
     except OSError as error:
         raise OutputUnwritable(f"cannot write to {destination.parent}: {error.strerror}") from error
     try:
@@ -65,11 +71,11 @@ def staged(
         raise
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
-def check_destination(
-    destination: Path, *, force: bool, is_ours: Callable[[Path], bool]
-) -> None:
+def check_destination(destination: Path, *, force: bool, is_ours: Callable[[Path], bool]) -> None:
     """Raises what `staged` would raise of a destination that is taken; call it before long work."""
     if not os.path.lexists(destination):
         parent = destination.absolute().parent
@@ -95,7 +101,7 @@ def check_destination(
 
 
 def recover(destination: Path) -> None:
-    """Completes a two-step swap that was cut off between its steps: the old directory comes back."""
+    """Brings the old directory back where a two-step swap was cut off between its steps."""
     previous = _previous(destination)
     if previous.is_dir() and not os.path.lexists(destination):
         previous.rename(destination)
@@ -160,19 +166,31 @@ def _previous(destination: Path) -> Path:
 
 
 def _remove_abandoned(destination: Path) -> None:
-    """Removes stages whose process was killed."""
-    prefix = _stage_prefix(destination)
-    for stage in destination.parent.glob(f"{prefix}[0-9]*"):
-        owner = stage.name.removeprefix(prefix)
-        if owner.isdigit() and not _is_running(int(owner)):
+    """Removes stages whose process was killed: the kernel dropped their locks with it."""
+    for stage in destination.parent.glob(f"{glob.escape(_stage_prefix(destination))}*"):
+        if stage == _previous(destination):
+            continue
+        lock = _try_lock(stage)
+        if lock is not None:
             shutil.rmtree(stage, ignore_errors=True)
+            os.close(lock)
 
 
-def _is_running(pid: int) -> bool:
+def _try_lock(directory: Path) -> int | None:
+    """A descriptor that holds an exclusive lock on a directory, None where another process does."""
+    if fcntl is None:
+        return None
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid != os.getpid()
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,59 @@
+"""edgeconv: PyTorch CNNs to verified int8 ONNX and TFLite bundles for phones and small ARM boards.
+
+The whole API:
+
+    import edgeconv
+
+    bundle = edgeconv.export("mobilenet_v2", edgeconv.ExportOptions(int8=True))
+    bundle = edgeconv.Bundle.load("mobilenet_v2")
+
+    bundle.parity().passed              # every file against the float reference
+    net = bundle.open("int8.tflite")    # or "onnx", "tflite", "int8.onnx"
+    net.predict(["cat.jpg"])[0].top(3)  # classes with probabilities
+
+    edgeconv.EdgeconvError              # what every deliberate error derives from
+
+Nothing heavy is imported until a name is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgeconv.data.preprocessing import Preprocessing
+    from edgeconv.errors import EdgeconvError
+    from edgeconv.export.bundle import Bundle
+    from edgeconv.export.options import ExportOptions
+    from edgeconv.export.pipeline import export as export
+    from edgeconv.runtime.session import SessionOptions
+    from edgeconv.verify.parity import Thresholds
+
+__all__ = [
+    "Bundle",
+    "EdgeconvError",
+    "ExportOptions",
+    "Preprocessing",
+    "SessionOptions",
+    "Thresholds",
+    "export",
+]
+
+_HOMES = {
+    "Bundle": "edgeconv.export.bundle",
+    "EdgeconvError": "edgeconv.errors",
+    "ExportOptions": "edgeconv.export.options",
+    "Preprocessing": "edgeconv.data.preprocessing",
+    "SessionOptions": "edgeconv.runtime.session",
+    "Thresholds": "edgeconv.verify.parity",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first used; `export` is the package itself, see there."""
+    if name == "export":
+        return import_module("edgeconv.export")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'edgeconv' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,75 @@
+"""Words on the command line to values, with errors that say what is allowed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from edgeconv.errors import UsageError
+
+_LARGEST_SIZE = 8192
+
+
+def input_size(text: str | None) -> tuple[int, int] | None:
+    """(height, width) from "224" or "192x256" (height x width)."""
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdigit() for part in parts):
+        raise UsageError(f"--input-size {text} is no size; write 224, or 192x256 (height x width)")
+    sides = [int(part) for part in parts]
+    if not all(1 <= side <= _LARGEST_SIZE for side in sides):
+        raise UsageError(f"--input-size {text}: each side must be 1 to {_LARGEST_SIZE} pixels")
+    return sides[0], sides[-1]
+
+
+def net_options(pairs: list[str]) -> dict[str, Any]:
+    """{"width": 0.75} from ["width=0.75"]; a value that is no JSON is a string."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise UsageError(f"--net-option {pair} is no NAME=VALUE, such as width=0.75")
+        try:
+            options[name] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name] = value
+    return options
+
+
+def integers(option: str, text: str, *, low: int, high: int) -> list[int]:
+    """[1, 4] from "1,4"."""
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{option} {text} is no list of integers such as 1,4") from None
+    if not all(low <= number <= high for number in numbers):
+        raise UsageError(f"{option} {text}: {low} to {high} are allowed")
+    return numbers
+
+
+def bundle_directory(target: str, out: Path | None = None) -> Path:
+    """The bundle a NET, or a path, stands for; `out` overrides where a NET's bundle is looked for.
+
+    A path wins over a name. A net's bundle is `./NET`, or `./NET-untrained` where only that exists.
+    """
+    from edgeconv.export.manifest import FILE_NAME
+    from edgeconv.export.staging import recover
+
+    name = Path(target)
+    for candidate in (out or name, name.with_name(f"{name.name}-untrained")):
+        recover(candidate.absolute())
+        if (candidate / FILE_NAME).is_file():
+            return candidate
+    looked = out or name
+    if looked.exists():
+        raise UsageError(f"{looked} is no bundle: it holds no {FILE_NAME}")
+    if name.parent == Path():
+        from edgeconv.nets.registry import find
+
+        find(target)
+        raise UsageError(
+            f"there is no bundle at {looked}; export it first: edgeconv export {target} --int8"
+        )
+    raise UsageError(f"there is no bundle at {looked}")

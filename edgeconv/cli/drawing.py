@@ -1,0 +1,89 @@
+"""Draws an export's steps on stderr: what is done now, how far, how long still."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+class Drawn:
+    """Steps as live lines on a terminal, as plain lines elsewhere; warnings above them."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._live = self._console.is_terminal and not quiet
+        self._quiet = quiet
+        self._title: str | None = None
+        self._started = 0.0
+        self._task: TaskID | None = None
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._live,
+        )
+
+    def __enter__(self) -> Drawn:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._finish(failed=error is not None)
+        self._progress.stop()
+
+    def step(self, title: str, total: int | None = None) -> None:
+        """Ends the step before and begins the next."""
+        self._finish(failed=False)
+        self._title, self._started = title, time.monotonic()
+        if self._live:
+            self._task = self._progress.add_task(title, total=total)
+
+    def advance(self, done: int) -> None:
+        """So many items of the current step are done."""
+        if self._task is not None:
+            self._progress.update(self._task, completed=done)
+
+    def warn(self, message: str) -> None:
+        """Prints a warning at once, whether quiet or not."""
+        self._console.print(f"[yellow]warning:[/] {_escape(message)}")
+
+    def _finish(self, *, failed: bool) -> None:
+        if self._title is None:
+            return
+        seconds = time.monotonic() - self._started
+        if not self._quiet:
+            mark = "[red]failed[/]" if failed else f"{seconds:6.1f} s"
+            self._console.print(f"{mark}  {self._title}")
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._title = self._task = None
+        sys.stderr.flush()
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,81 @@
+"""Which model files a BUNDLE, a NET or a FILE on the command line stands for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from edgeconv.cli import arguments
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.errors import RefusedError
+from edgeconv.export.artifacts import FILES
+from edgeconv.export.bundle import Bundle, is_bundle, require_artifacts
+from edgeconv.runtime.open import ENGINE_OF_SUFFIX, open_session
+
+
+@dataclass(frozen=True)
+class Models:
+    """Model files that belong together.
+
+    Attributes:
+        artifacts: path by the name it is shown under.
+        reference: which of them is the float reference.
+        preprocessing: how a photo becomes an input.
+        labels: names of the classes, None where they are not known.
+        classes: how many there are.
+    """
+
+    artifacts: dict[str, Path]
+    reference: str
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None
+    classes: int
+
+
+def models_to_evaluate(target: str) -> Models:
+    """The files of a bundle, or one file and the float file it is judged against."""
+    path = Path(target)
+    if path.suffix in ENGINE_OF_SUFFIX and not path.is_dir():
+        return _single(path)
+    bundle = Bundle.load(arguments.bundle_directory(target))
+    return _of_bundle(bundle, require_artifacts(bundle))
+
+
+def _of_bundle(bundle: Bundle, artifacts: dict[str, Path]) -> Models:
+    reference = next((name for name in ("onnx", "tflite") if name in artifacts), None)
+    if reference is None:
+        raise RefusedError(f"{bundle.directory} holds no float file to compare with")
+    return Models(
+        artifacts, reference, bundle.preprocessing, bundle.labels, _classes(artifacts[reference])
+    )
+
+
+def _single(path: Path) -> Models:
+    """A file of a bundle is judged against its bundle's float file, any other one alone."""
+    if path.name in FILES.values() and is_bundle(path.parent):
+        bundle = Bundle.load(path.parent)
+        whole = _of_bundle(bundle, bundle.artifacts)
+        own = next(name for name, held in whole.artifacts.items() if held.name == path.name)
+        kept = {name: whole.artifacts[name] for name in (whole.reference, own)}
+        return Models(kept, whole.reference, whole.preprocessing, whole.labels, whole.classes)
+    session = open_session(path)
+    shape = session.inputs[0].shape
+    size = (shape[1], shape[2]) if shape[-1] == 3 else (shape[-2], shape[-1])
+    typer.echo(
+        f"warning: {path} stands in no bundle: photos are preprocessed the ImageNet way "
+        f"({json.dumps(Preprocessing(input_size=size).to_json())})",
+        err=True,
+    )
+    return Models(
+        {path.name: path}, path.name, Preprocessing(input_size=size), None, _classes(path)
+    )
+
+
+def _classes(path: Path) -> int:
+    shape = open_session(path).outputs[0].shape
+    if len(shape) != 2:
+        raise RefusedError(f"{path} gives an output of shape {shape}; eval judges classifiers")
+    return shape[1]

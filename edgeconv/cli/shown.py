@@ -1,0 +1,228 @@
+"""What the verbs print: results as tables on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from edgeconv.report import text
+from edgeconv.report.tables import Column, Table, show
+
+if TYPE_CHECKING:
+    from edgeconv.export.bundle import Bundle
+    from edgeconv.nets.spec import NetSpec
+    from edgeconv.verify.evaluate import Evaluation
+    from edgeconv.verify.operations import End, ModelOperations
+    from edgeconv.verify.stages import ParityReport
+
+
+def show_nets(specs: Sequence[NetSpec]) -> None:
+    """The registry, a line a net."""
+    columns = (
+        Column("net"),
+        Column("parameters M", "number"),
+        Column("multiply-adds M", "number", 0),
+        Column("top-1 %", "number"),
+        Column("top-5 %", "number"),
+        Column("input"),
+        Column("options"),
+    )
+    rows = []
+    for spec in specs:
+        facts = spec.facts_for(spec.defaults)
+        height, width = spec.preprocessing.input_size
+        rows.append(
+            (
+                spec.name,
+                facts.parameters / 1e6 if facts else None,
+                facts.multiply_adds / 1e6 if facts else None,
+                facts.top1 if facts else None,
+                facts.top5 if facts else None,
+                f"{height}x{width}",
+                ", ".join(spec.options) or "-",
+            )
+        )
+    show(
+        Table(
+            columns,
+            rows,
+            notes=(
+                "Published ImageNet-1k figures at default options; `edgeconv list --json` names "
+                "the source of each.",
+            ),
+        )
+    )
+
+
+def show_bundle(bundle: Bundle) -> None:
+    """A bundle's files and how well they agree with the reference."""
+    rows = [
+        (name, facts["bytes"], facts["sha256"][:12])
+        for name, facts in bundle.manifest["files"].items()
+    ]
+    show(
+        Table(
+            (Column("file"), Column("size", "size"), Column("sha256")),
+            rows,
+            title=str(bundle.directory),
+        )
+    )
+    typer.echo()
+    show_stages(bundle.manifest["parity"]["stages"])
+
+
+def show_parity(report: ParityReport) -> None:
+    """Every stage of a parity check."""
+    show_stages(report.to_json()["stages"])
+
+
+def show_stages(stages: Sequence[dict[str, Any]]) -> None:
+    """Stages as they stand in a manifest: a line for each output of each stage."""
+    columns = (
+        Column("parity with the reference"),
+        Column("error"),
+        Column("SQNR dB", "number", 1),
+        Column("cosine", "number", 6),
+        Column("top-1 agreement", "percent", 0),
+        Column("threshold"),
+        Column("verdict"),
+    )
+    verdicts = {True: "passed", False: "FAILED", None: "not judged"}
+    rows: list[tuple[Any, ...]] = []
+    notes: dict[str, None] = {}
+    for stage in stages:
+        bounds = stage["thresholds"] or [None] * len(stage["figures"])
+        for figures, bound in zip(stage["figures"], bounds, strict=True):
+            rows.append(
+                (
+                    stage["name"],
+                    f"{figures['relative_error']:.1e}",
+                    figures["sqnr_db"],
+                    figures["cosine"],
+                    figures["top1_agreement"],
+                    "-" if bound is None else _bound(bound),
+                    verdicts[stage["passed"]],
+                )
+            )
+        if not stage["figures"]:
+            rows.append((stage["name"], *(None,) * 4, "-", verdicts[stage["passed"]]))
+        if stage["note"]:
+            notes[f"{stage['name']}: {stage['note']}"] = None
+    show(Table(columns, rows, notes=tuple(notes)))
+
+
+def _bound(bound: dict[str, Any]) -> str:
+    if bound["figure"] == "relative_error":
+        return f"error <= {bound['limit']:g}"
+    return f"SQNR >= {bound['limit']:.1f} dB"
+
+
+def write_junit(path: Path, suite: str, report: ParityReport) -> None:
+    """Writes a parity report as JUnit XML, a case a stage; stages that only inform pass."""
+    from edgeconv.report import junit
+
+    cases = [
+        junit.Case(
+            name=stage.name,
+            passed=stage.passed is not False,
+            message="; ".join(
+                [*(str(threshold) for threshold in stage.thresholds), *filter(None, [stage.note])]
+            ),
+            figures=stage.figures[0].to_json() if stage.figures else {},
+        )
+        for stage in report.stages
+    ]
+    junit.write_junit(path, suite, cases)
+
+
+def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
+    """Accuracy of every file, and the paired comparison with the reference."""
+    columns = (
+        Column("file"),
+        Column("top-1", "percent", 1),
+        Column("95 % interval"),
+        Column("top-5", "percent", 1),
+        Column("agreement", "percent", 1),
+        Column("SQNR dB", "number", 1),
+        Column("drop, points", "number", 1),
+        Column("95 % interval of the drop"),
+        Column("at most", "number", 1),
+        Column("McNemar p", "number", 3),
+    )
+    rows = []
+    for evaluation in evaluations:
+        comparison = evaluation.comparison
+        accuracy, drop = comparison.candidate, comparison.drop
+        paired: tuple[Any, ...] = (
+            comparison.agreement.value,
+            comparison.sqnr_db,
+            drop.points,
+            f"{drop.low_points:+.1f} to {drop.high_points:+.1f}",
+            drop.bound_points,
+            drop.p_value,
+        )
+        rows.append(
+            (
+                evaluation.artifact,
+                accuracy.top1.value,
+                f"{100 * accuracy.top1.low:.1f} to {100 * accuracy.top1.high:.1f} %",
+                accuracy.top5.value,
+                *(paired if evaluation.artifact != reference else (None,) * len(paired)),
+            )
+        )
+    notes = [
+        f"{evaluations[0].comparison.images} photos; agreement and drop are against {reference}, "
+        "on the same photos; `at most` is the one-sided 95 % bound of the drop"
+    ]
+    notes += [
+        f"{e.artifact} ran with graph optimizations off: this CPU's int8 kernels saturate"
+        for e in evaluations
+        if e.kernels == "reference"
+    ]
+    show(Table(columns, rows, notes=notes))
+
+
+def show_operations(title: str, operations: ModelOperations) -> None:
+    """Totals of a net or a model file, and its operators."""
+    facts = [
+        ("format", operations.format),
+        ("size", text.size(operations.bytes)),
+        ("parameters", f"{operations.parameters:,}"),
+        ("multiply-adds", f"{operations.multiply_adds:,}"),
+        ("of them in int8", text.percent(operations.int8_share)),
+        ("layout changes", str(operations.layout_changes)),
+        *(("input", _end(end)) for end in operations.inputs),
+        *(("output", _end(end)) for end in operations.outputs),
+    ]
+    show(Table((Column("fact"), Column("value")), facts, title=title))
+    typer.echo()
+    rows = []
+    for kind, count in operations.counts():
+        same = [o for o in operations.operations if o.type == kind]
+        rows.append(
+            (
+                kind,
+                count,
+                sum(o.is_int8 for o in same),
+                sum(o.multiply_adds for o in same),
+                sum(o.parameters for o in same),
+                sum(o.output_elements for o in same),
+            )
+        )
+    columns = (
+        Column("operator"),
+        Column("count", "integer"),
+        Column("in int8", "integer"),
+        Column("multiply-adds", "integer"),
+        Column("parameters", "integer"),
+        Column("values written", "integer"),
+    )
+    show(Table(columns, rows))
+
+
+def _end(end: End) -> str:
+    shape = " x ".join("?" if d is None else str(d) for d in end.shape)
+    return f"{end.name}  {end.dtype} {shape}"

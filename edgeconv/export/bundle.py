@@ -1,0 +1,124 @@
+"""A bundle: the directory with a net's artifacts and everything an app or a test needs beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.errors import BundleRefused, UnknownName
+from edgeconv.export import artifacts, golden, manifest, staging
+from edgeconv.export.predictor import Predictor
+from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.open import open_session
+from edgeconv.runtime.session import SessionOptions
+from edgeconv.verify import parity
+from edgeconv.verify.parity import ParityConfig, Thresholds
+from edgeconv.verify.stages import ParityReport
+
+LABELS = "labels.txt"
+
+
+def is_bundle(directory: Path) -> bool:
+    """Whether a directory holds a bundle, or what is left of one."""
+    return (directory / manifest.FILE_NAME).is_file()
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A bundle on disk whose files were compared with the manifest.
+
+    Attributes:
+        directory: where it stands.
+        manifest: the document in manifest.json.
+    """
+
+    directory: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, directory: Path | str) -> Bundle:
+        """Opens a bundle and verifies every file's SHA-256.
+
+        Raises:
+            BundleRefused: it is no bundle, is incomplete, or was altered after the export.
+        """
+        path = Path(directory)
+        staging.recover(path.absolute())
+        document = manifest.read(path)
+        manifest.verify_files(path, document)
+        return cls(path, document)
+
+    @property
+    def artifacts(self) -> dict[str, Path]:
+        """Paths of the model files by short name: onnx, tflite, int8.onnx, int8.tflite."""
+        return artifacts.present(self.directory)
+
+    @property
+    def trained(self) -> bool:
+        """Whether the weights were trained; an untrained bundle is for testing only."""
+        return bool(self.manifest["weights"]["trained"])
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a photo becomes the net's input."""
+        return Preprocessing.from_json(self.manifest["preprocessing"])
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The classes' names, None where they are not known."""
+        path = self.directory / LABELS
+        if not path.is_file():
+            return None
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+
+    @property
+    def golden(self) -> golden.Golden:
+        """The test vectors."""
+        return golden.load(self.directory)
+
+    @property
+    def parity_passed(self) -> bool:
+        """What the manifest says of the parity check made at the export."""
+        return bool(self.manifest["parity"]["passed"])
+
+    def parity(self, thresholds: Thresholds | None = None) -> ParityReport:
+        """Runs every artifact on the golden vectors and compares it with the float reference."""
+        vectors = self.golden
+        return parity.check(
+            self.artifacts,
+            Images(normalized=vectors.normalized, pixels=vectors.pixels),
+            list(vectors.reference.values()),
+            ParityConfig(
+                depth=int(self.manifest["net"]["depth"]),
+                thresholds=thresholds or Thresholds(),
+                trained=self.trained,
+            ),
+        )
+
+    def open(self, artifact: str, options: SessionOptions | None = None) -> Predictor:
+        """Opens a model file for prediction.
+
+        Args:
+            artifact: "onnx", "tflite", "int8.onnx" or "int8.tflite".
+            options: threads and kernels.
+
+        Raises:
+            UnknownName: the bundle holds no such artifact.
+            ArtifactRefused: the engine cannot load it.
+        """
+        held = self.artifacts
+        if artifact not in held:
+            raise UnknownName(
+                "artifact of this bundle", artifact, held, f"It holds {', '.join(held)}"
+            )
+        session = open_session(held[artifact], options or SessionOptions())
+        return Predictor(session, self.preprocessing, self.labels)
+
+
+def require_artifacts(bundle: Bundle) -> dict[str, Path]:
+    """The artifacts of a bundle; raises BundleRefused where there is none."""
+    if not bundle.artifacts:
+        raise BundleRefused(f"{bundle.directory} holds no model file; export the net again")
+    return bundle.artifacts

@@ -1,0 +1,109 @@
+"""The manifest's content: what was exported, from what, how to feed it, and how well it agrees."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from edgeconv.data.formula import describe_input
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.export import artifacts, manifest
+from edgeconv.export.calibration import Calibration
+from edgeconv.export.options import ExportOptions
+from edgeconv.graph.metrics import depth, multiply_adds, parameters
+from edgeconv.graph.view import name_of, shape_of
+from edgeconv.nets.load import LoadedNet
+from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.summary import summarize
+from edgeconv.runtime.open import open_session
+from edgeconv.runtime.session import TensorSpec
+from edgeconv.verify.stages import ParityReport
+
+#: Packages whose version can change the bytes of a bundle.
+_TOOLS = (
+    "edgeconv",
+    "torch",
+    "onnx",
+    "onnx-ir",
+    "onnxsim",
+    "onnxruntime",
+    "ai-edge-litert",
+    "numpy",
+    "pillow",
+)
+
+
+def describe(
+    net: LoadedNet,
+    model: ir.Model,
+    options: ExportOptions,
+    *,
+    plan: Plan | None,
+    calibration: Calibration | None,
+    report: ParityReport,
+    directory: Path,
+) -> dict[str, Any]:
+    """The manifest of a bundle whose files all stand in `directory`."""
+    document: dict[str, Any] = {
+        "format": manifest.FORMAT,
+        "net": {
+            "name": net.name,
+            "options": dict(net.net_options),
+            "parameters": parameters(model),
+            "multiply_adds": multiply_adds(model),
+            "depth": depth(model),
+        },
+        "weights": {
+            "kind": net.weights.kind,
+            "source": net.weights.source,
+            "sha256": net.weights.sha256,
+            "license": net.weights.license,
+            "trained": net.trained,
+        },
+        "preprocessing": net.preprocessing.to_json(),
+        "graph": {
+            "inputs": {name_of(v): list(shape_of(v)) for v in model.graph.inputs},
+            "outputs": {name_of(v): list(shape_of(v)) for v in model.graph.outputs},
+        },
+        "artifacts": {
+            short: _ends(path, net.preprocessing)
+            for short, path in artifacts.present(directory).items()
+        },
+        "parity": report.to_json(),
+        "tools": {tool: version(tool) for tool in _TOOLS},
+        "files": manifest.file_table(directory),
+    }
+    if plan is not None and calibration is not None:
+        document["quantization"] = {
+            "ranges": options.ranges,
+            "io": options.io,
+            "calibration": {"source": calibration.source, "photos": calibration.count},
+            "tensors": summarize(plan),
+        }
+    return document
+
+
+def _ends(path: Path, preprocessing: Preprocessing) -> dict[str, Any]:
+    """What a model file takes and gives, and the recipe from a photo to its input."""
+    session = open_session(path)
+    taken = session.inputs[0]
+    io = {"int8": "int8", "uint8": "uint8"}.get(taken.dtype.name, "float32")
+    return {
+        "file": path.name,
+        "inputs": [_tensor(spec) for spec in session.inputs],
+        "outputs": [_tensor(spec) for spec in session.outputs],
+        "recipe": describe_input(preprocessing, io, taken.scale, taken.zero_point).splitlines(),
+    }
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "shape": list(spec.shape),
+        "dtype": spec.dtype.name,
+        "scale": spec.scale,
+        "zero_point": spec.zero_point,
+    }

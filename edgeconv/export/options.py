@@ -1,0 +1,75 @@
+"""What a user may ask of an export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from edgeconv.errors import UnknownName, UsageError
+from edgeconv.quantize.planner import RangeMethod
+from edgeconv.verify.parity import Thresholds
+
+Format = Literal["onnx", "tflite"]
+Io = Literal["int8", "uint8", "float32"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+IOS: tuple[Io, ...] = get_args(Io)
+RANGE_METHODS: tuple[RangeMethod, ...] = get_args(RangeMethod)
+
+_LARGEST_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export and how; the defaults are the command line's.
+
+    Attributes:
+        int8: whether to write the int8 files too.
+        weights: "auto", "pretrained", "random", or the path of a weights file.
+        net_options: options of the net's definition, such as {"width": 0.75}.
+        formats: which of the two formats to write.
+        input_size: (height, width) in pixels; None takes the weights' or the net's own.
+        batch: images per inference; part of the static shape.
+        calib: folder of calibration photos; None takes the built-in ones.
+        calib_samples: most photos to calibrate on, evenly spread over the folder.
+        ranges: how activation ranges come from what was observed.
+        io: type at the ends of the int8 files.
+        classes: number of outputs of the classifier; None takes the net's own.
+        seed: of random weights.
+        thresholds: when parity counts as passed.
+    """
+
+    int8: bool = False
+    weights: str = "auto"
+    net_options: Mapping[str, Any] = field(default_factory=dict)
+    formats: tuple[Format, ...] = FORMATS
+    input_size: tuple[int, int] | None = None
+    batch: int = 1
+    calib: Path | None = None
+    calib_samples: int = 128
+    ranges: RangeMethod = "mse"
+    io: Io = "int8"
+    classes: int | None = None
+    seed: int = 0
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where a value is outside of what is allowed."""
+        if not self.formats:
+            raise UsageError("no format is asked for; --format takes onnx, tflite or onnx,tflite")
+        for name in self.formats:
+            _check_known("format", name, FORMATS)
+        _check_known("io type", self.io, IOS)
+        _check_known("range method", self.ranges, RANGE_METHODS)
+        if not 1 <= self.batch <= _LARGEST_BATCH:
+            raise UsageError(f"batch is {self.batch}; 1 to {_LARGEST_BATCH} are allowed")
+        if self.calib_samples < 1:
+            raise UsageError(f"calib-samples is {self.calib_samples}; at least 1 is needed")
+        if self.io != "int8" and not self.int8:
+            raise UsageError(f"--io {self.io} is of the int8 files; add --int8")
+
+
+def _check_known(kind: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise UnknownName(kind, name, known, f"Allowed: {', '.join(known)}")

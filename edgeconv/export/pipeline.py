@@ -1,0 +1,220 @@
+"""From a net's name to a verified bundle: the whole path, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from numpy.typing import NDArray
+
+from edgeconv.data import builtin
+from edgeconv.data.preprocessing import Preprocessing, normalize
+from edgeconv.errors import NetRefused
+from edgeconv.export import artifacts, bundle, describe, manifest, staging
+from edgeconv.export.calibration import Calibration, calibration_photos
+from edgeconv.export.capture import capture
+from edgeconv.export.golden import Golden
+from edgeconv.export.options import ExportOptions
+from edgeconv.export.pixels import with_pixel_input
+from edgeconv.export.progress import Progress, Silent
+from edgeconv.graph.metrics import depth
+from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
+from edgeconv.nets.load import LoadedNet, load_net
+from edgeconv.quantize.observe import observe
+from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.runtime.adapt import Images, app_input
+from edgeconv.runtime.open import open_session
+from edgeconv.verify import operators, parity
+from edgeconv.verify.parity import ParityConfig
+from edgeconv.verify.stages import ParityReport
+
+#: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
+GOLDEN_PHOTOS = 8
+#: Built-in photos that set the BatchNorm statistics of an untrained net.
+_STATISTICS_PHOTOS = 16
+
+
+def export(
+    target: str,
+    options: ExportOptions | None = None,
+    *,
+    out: Path | str | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> bundle.Bundle:
+    """Exports a net into a bundle and checks every file of it against the float reference.
+
+    Args:
+        target: a net's name, or `path/to/net.py:factory`, or `package.module:factory`.
+        options: what to export and how.
+        out: the bundle's directory; None means `./NET`, or `./NET-untrained`.
+        force: whether a bundle that stands there is replaced.
+        progress: told of every step.
+
+    Returns:
+        The bundle, written whether parity passed or not: `Bundle.parity_passed` tells.
+
+    Raises:
+        EdgeconvError: see the classes in `edgeconv.errors`; nothing is left behind.
+    """
+    options = options or ExportOptions()
+    progress = progress or Silent()
+    if out is not None:
+        staging.check_destination(Path(out), force=force, is_ours=bundle.is_bundle)
+    progress.step("load the net and its weights")
+    net = load_net(
+        target,
+        weights=options.weights,
+        net_options=options.net_options,
+        classes=options.classes,
+        input_size=options.input_size,
+        seed=options.seed,
+    )
+    if net.weights.note:
+        progress.warn(net.weights.note)
+    destination = Path(out or (net.name if net.trained else f"{net.name}-untrained"))
+    with staging.staged(destination, force=force, is_ours=bundle.is_bundle) as directory:
+        _fill(directory, net, options, progress)
+    return bundle.Bundle.load(destination)
+
+
+@dataclass(frozen=True, eq=False)
+class _Quantized:
+    """The int8 side of an export: the graph it was planned on, the plan, where its photos are from."""
+
+    model: ir.Model
+    plan: Plan
+    calibration: Calibration
+
+
+def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Progress) -> None:
+    """Writes every file of the bundle into `directory`."""
+    if not net.trained:
+        progress.step("set the BatchNorm statistics from built-in photos")
+        photos = list(builtin.photos(net.preprocessing, _STATISTICS_PHOTOS, "calibration"))
+        set_batchnorm_statistics(
+            net.module, [torch.from_numpy(_normalized(photos, net.preprocessing))]
+        )
+    progress.step("capture the graph")
+    height, width = net.preprocessing.input_size
+    model = capture(net.module, torch.zeros(options.batch, 3, height, width), name=net.name)
+    identity = artifacts.Identity(
+        net=net.name,
+        preprocessing=net.preprocessing,
+        labels=net.labels,
+        license=net.weights.license,
+        trained=net.trained,
+    )
+    progress.step("write the float files")
+    artifacts.write_float(model, directory, options.formats, identity)
+    quantized = None
+    if options.int8:
+        quantized = _quantize(model, net.preprocessing, options, progress)
+        progress.step("write the int8 files")
+        artifacts.write_int8(
+            quantized.model, quantized.plan, directory, options.formats, identity, options.io
+        )
+    if net.labels is not None:
+        (directory / bundle.LABELS).write_text("\n".join(net.labels) + "\n", encoding="utf-8")
+    progress.step("check parity")
+    images, reference = _reference(net, model, options.batch)
+    report = _check(directory, images, reference, model, quantized, net, options)
+    for warning in report.warnings:
+        progress.warn(warning)
+    _golden(directory, images, reference).save(directory)
+    manifest.write(
+        directory,
+        describe.describe(
+            net,
+            model,
+            options,
+            plan=quantized.plan if quantized else None,
+            calibration=quantized.calibration if quantized else None,
+            report=report,
+            directory=directory,
+        ),
+    )
+
+
+def _quantize(
+    model: ir.Model, preprocessing: Preprocessing, options: ExportOptions, progress: Progress
+) -> _Quantized:
+    """Calibrates and plans; with `--io uint8` on the graph that takes raw pixels."""
+    raw = options.io == "uint8"
+    graph = with_pixel_input(model, preprocessing) if raw else model
+    calibration = calibration_photos(options.calib, preprocessing, options.calib_samples)
+    if calibration.note:
+        progress.warn(calibration.note)
+    progress.step("calibrate", total=calibration.count)
+    batches = calibration.batches(options.batch, raw=raw)
+    observations = observe(graph, batches, on_progress=progress.advance)
+    progress.step("plan the quantization")
+    plan = build_plan(graph, observations, PlanConfig(ranges=options.ranges))
+    return _Quantized(graph, plan, calibration)
+
+
+def _reference(
+    net: LoadedNet, model: ir.Model, batch: int
+) -> tuple[Images, dict[str, NDArray[np.float32]]]:
+    """The golden photos and what the PyTorch net makes of them, by output name."""
+    count = -(-GOLDEN_PHOTOS // batch) * batch
+    photos = list(builtin.photos(net.preprocessing, count, "golden"))
+    normalized = _normalized(photos, net.preprocessing)
+    rows: dict[str, list[NDArray[np.float32]]] = {str(o.name): [] for o in model.graph.outputs}
+    net.module.eval()
+    with torch.no_grad():
+        for start in range(0, count, batch):
+            result = net.module(torch.from_numpy(normalized[start : start + batch]))
+            for name, tensor in zip(rows, _tensors(result), strict=True):
+                rows[name].append(tensor.numpy())
+    reference = {name: np.concatenate(parts) for name, parts in rows.items()}
+    for name, array in reference.items():
+        if not np.isfinite(array).all():
+            raise NetRefused(f"the net's output {name} is not finite on ordinary photos")
+    return Images(normalized=normalized, pixels=np.stack(photos)), reference
+
+
+def _tensors(result: Any) -> list[torch.Tensor]:
+    """A net's outputs in the order the capture names them."""
+    if isinstance(result, torch.Tensor):
+        return [result]
+    if isinstance(result, dict):
+        return list(result.values())
+    return list(result)
+
+
+def _check(
+    directory: Path,
+    images: Images,
+    reference: dict[str, NDArray[np.float32]],
+    model: ir.Model,
+    quantized: _Quantized | None,
+    net: LoadedNet,
+    options: ExportOptions,
+) -> ParityReport:
+    """Parity of every artifact with the reference."""
+    held = artifacts.present(directory)
+    config = ParityConfig(
+        depth=depth(model), thresholds=options.thresholds, trained=net.trained
+    )
+    return parity.check(held, images, list(reference.values()), config)
+
+
+def _golden(
+    directory: Path, images: Images, reference: dict[str, NDArray[np.float32]]
+) -> Golden:
+    """The test vectors, with the input as an app feeds it to the smallest TFLite file."""
+    held = artifacts.present(directory)
+    path = held.get("int8.tflite", held.get("tflite"))
+    fed = None if path is None else app_input(open_session(path).inputs[0], images)
+    assert images.pixels is not None
+    return Golden(images.normalized, images.pixels, fed, reference)
+
+
+def _normalized(photos: list[NDArray[np.uint8]], pre: Preprocessing) -> NDArray[np.float32]:
+    return np.stack([normalize(photo, pre) for photo in photos])

@@ -1,0 +1,59 @@
+"""Normalization inside the graph, for apps that feed raw pixels (`--io uint8`).
+
+A depthwise 1 x 1 convolution called `normalize` turns pixels 0..255 into the net's input:
+
+    y[c] = x[c] / (255 * std[c]) - mean[c] / std[c]
+
+In int8 its weights are exact (one weight a channel, each channel with its own scale), so what the
+net sees is what an app would have computed by hand, rounded once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.graph.view import name_of
+
+PIXELS = "pixels"
+NORMALIZE = "normalize"
+
+
+def with_pixel_input(model: ir.Model, preprocessing: Preprocessing) -> ir.Model:
+    """A copy of a hub graph whose one input is `pixels`, float32 (N, 3, H, W) holding 0..255."""
+    copy = model.clone()
+    graph = copy.graph
+    old = graph.inputs[0]
+    pixels = ir.Value(name=PIXELS, shape=old.shape, type=old.type)
+    std = np.asarray(preprocessing.std, np.float64)
+    mean = np.asarray(preprocessing.mean, np.float64)
+    weight = _initializer(f"{NORMALIZE}.weight", (1 / (255 * std)).reshape(-1, 1, 1, 1))
+    bias = _initializer(f"{NORMALIZE}.bias", -mean / std)
+    for value in (weight, bias):
+        graph.register_initializer(value)
+    node = ir.node(
+        "Conv",
+        [pixels, weight, bias],
+        attributes={
+            "kernel_shape": [1, 1],
+            "strides": [1, 1],
+            "pads": [0, 0, 0, 0],
+            "dilations": [1, 1],
+            "group": len(std),
+        },
+        name=NORMALIZE,
+    )
+    output = node.outputs[0]
+    output.name, output.shape, output.type = name_of(old), old.shape, old.type
+    old.replace_all_uses_with(output)
+    graph.inputs[0] = pixels
+    graph.insert_before(graph[0], node)
+    return copy
+
+
+def _initializer(name: str, array: np.ndarray) -> ir.Value:  # type: ignore[type-arg]
+    tensor = ir.tensor(array.astype(np.float32), name=name)
+    return ir.Value(
+        name=name, shape=tensor.shape, type=ir.TensorType(tensor.dtype), const_value=tensor
+    )

@@ -1,0 +1,105 @@
+"""Photos in, classes out: a session with its preprocessing and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgeconv.data.images import load_image
+from edgeconv.data.preprocessing import Preprocessing, crop_pixels, normalize
+from edgeconv.errors import UsageError
+from edgeconv.runtime.adapt import Images, run_logits
+from edgeconv.runtime.session import Session
+
+Photo = Path | str | Image.Image | NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Class:
+    """One class of a prediction: its index, its name where known, its softmax probability."""
+
+    index: int
+    label: str | None
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a net made of one photo; `logits` is float32 (classes,)."""
+
+    logits: NDArray[np.float32]
+    labels: tuple[str, ...] | None
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Softmax of the logits, (classes,)."""
+        exponent = np.exp(self.logits.astype(np.float64) - float(self.logits.max()))
+        result: NDArray[np.float64] = exponent / exponent.sum()
+        return result
+
+    def top(self, count: int = 5) -> list[Class]:
+        """The most probable classes, best first."""
+        probabilities = self.probabilities
+        order = np.argsort(-probabilities, kind="stable")[:count]
+        return [
+            Class(int(i), self.labels[i] if self.labels else None, float(probabilities[i]))
+            for i in order
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """An artifact that takes photos."""
+
+    session: Session
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None
+
+    def predict(self, photos: Iterable[Photo]) -> list[Prediction]:
+        """Predicts the classes of photos.
+
+        Args:
+            photos: paths, Pillow images, or uint8 RGB arrays (height, width, 3) of any size.
+
+        Raises:
+            ImageRefused: a file is no image that can be read.
+            UsageError: the net is no classifier, or a photo is none of the above.
+        """
+        return [prediction for photo in photos for prediction in self._predict_one(photo)]
+
+    def _predict_one(self, photo: Photo) -> Iterator[Prediction]:
+        pixels = crop_pixels(_as_image(photo), self.preprocessing)
+        images = Images(
+            normalized=normalize(pixels, self.preprocessing)[np.newaxis],
+            pixels=pixels[np.newaxis],
+        )
+        logits = run_logits(self.session, images)
+        if logits.ndim != 2:
+            raise UsageError(
+                f"the net's output has shape {logits.shape}, one row of logits a photo is needed; "
+                "run the session yourself for a net that is no classifier"
+            )
+        yield from (Prediction(row, self.labels) for row in logits)
+
+
+def _as_image(photo: Photo) -> Image.Image:
+    if isinstance(photo, Image.Image):
+        return photo.convert("RGB")
+    if isinstance(photo, np.ndarray):
+        return Image.fromarray(_checked(photo))
+    return load_image(Path(photo))
+
+
+def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
+    shape: Sequence[int] = array.shape
+    if array.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3:
+        raise UsageError(
+            f"an array photo must be uint8 RGB (height, width, 3), not {array.dtype} {tuple(shape)}"
+        )
+    return array
