@@ -94,3 +94,7 @@ class BundleRefused(RefusedError):
 
 class ArtifactRefused(RefusedError):
     """An engine cannot load a model file."""
+
+
+class DeviceFailed(UnavailableError):
+    """A device, or the process that measures on it, died, hung or answered nonsense."""

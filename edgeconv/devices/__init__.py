@@ -1,1 +1,1 @@
-
+"""Where sessions run and how to talk to them: this machine so far."""

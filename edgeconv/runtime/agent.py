@@ -69,7 +69,7 @@ def time_file(request: TimeRequest) -> TimedResult:
 
 
 def random_inputs(session: BindableSession, seed: int) -> list[NDArray[Any]]:
-    """Inputs of the declared shapes and types: normal deviates, or integers over the whole range."""
+    """Inputs as declared: normal deviates, or integers over the type's whole range."""
     random = np.random.default_rng(seed)
     return [_random(spec, random) for spec in session.inputs]
 

@@ -3,9 +3,9 @@
     host  -> agent   one request
     agent -> host    "facts", then "timed" or "error", which is the last
 
-Every line carries the protocol's version under the key `edgeconv_agent`, so that whatever else gets
-into the stream (a login banner, a library's chatter) is told from an answer. The agent ends when its
-standard input does: a host that dies leaves nothing running.
+Every line carries the protocol's version under the key `edgeconv_agent`, so that whatever else
+gets into the stream (a login banner, a library's chatter) is told from an answer. The agent ends
+when its standard input does: a host that dies leaves nothing running.
 """
 
 from __future__ import annotations

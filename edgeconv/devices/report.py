@@ -1,0 +1,208 @@
+"""What a bench run gives: one row for each file and number of threads, with all its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgeconv.runtime.messages import TimedResult
+from edgeconv.runtime.session import Kernels
+from edgeconv.runtime.stats import LatencyStats
+from edgeconv.runtime.timing import TimingConfig
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """How to bench.
+
+    Attributes:
+        threads: numbers of intra-operator threads to measure, each on its own.
+        processes: fresh processes for each file and number of threads.
+        timing: warm-up and timed runs of one process.
+        kernels: as in SessionOptions.
+        deadline_s: seconds one process may take in all.
+        seed: of the random inputs and of the bootstrap.
+    """
+
+    threads: tuple[int, ...] = (1,)
+    processes: int = 5
+    timing: TimingConfig = TimingConfig()
+    kernels: Kernels = "default"
+    deadline_s: float = 120.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file under measurement, as it was when the bench began.
+
+    Attributes:
+        name: what the user calls it.
+        path: where it lies.
+        size_bytes: its size.
+        sha256: of its bytes.
+    """
+
+    name: str
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """One file on one number of threads.
+
+    Attributes:
+        artifact: the file.
+        threads: intra-operator threads.
+        latency: statistics over all processes.
+        processes: what each process measured, in the order they ran, samples included.
+    """
+
+    artifact: Artifact
+    threads: int
+    latency: LatencyStats
+    processes: tuple[TimedResult, ...]
+
+    @property
+    def engine(self) -> str:
+        """The engine that ran it."""
+        return self.processes[0].engine
+
+    @property
+    def first_ms(self) -> float:
+        """Median over the processes of the first inference after loading."""
+        return _median([p.timing.first_ns / 1e6 for p in self.processes])
+
+    @property
+    def load_ms(self) -> float:
+        """Median over the processes of opening the file."""
+        return _median([p.load_ms for p in self.processes])
+
+    @property
+    def peak_rss_mib(self) -> float | None:
+        """The largest peak memory of any process, Python and the engine included."""
+        peaks = [p.rss_peak_bytes for p in self.processes if p.rss_peak_bytes is not None]
+        return max(peaks) / 2**20 if peaks else None
+
+    @property
+    def model_rss_mib(self) -> float | None:
+        """The largest growth over the memory held with the engine imported and no file open."""
+        grown = [
+            p.rss_peak_bytes - p.rss_engine_bytes
+            for p in self.processes
+            if p.rss_peak_bytes is not None and p.rss_engine_bytes is not None
+        ]
+        return max(max(grown), 0) / 2**20 if grown else None
+
+    @property
+    def steady(self) -> bool:
+        """Whether every process became steady in its warm-up."""
+        return all(p.timing.steady for p in self.processes)
+
+    @property
+    def verdict(self) -> str:
+        """ "steady", or why the figure is not one to rely on."""
+        if self.latency.verdict == "steady" and not self.steady:
+            return "warm-up never steady"
+        return self.latency.verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, every sample in nanoseconds."""
+        return {
+            "artifact": asdict(self.artifact),
+            "engine": self.engine,
+            "threads": self.threads,
+            "verdict": self.verdict,
+            "latency": self.latency.to_json(),
+            "first_ms": self.first_ms,
+            "load_ms": self.load_ms,
+            "peak_rss_mib": self.peak_rss_mib,
+            "model_rss_mib": self.model_rss_mib,
+            "processes": [process.to_json() for process in self.processes],
+        }
+
+
+@dataclass(frozen=True)
+class BenchReport:
+    """A bench run.
+
+    Attributes:
+        device: the device's name.
+        host: facts about it, as of the first process.
+        config: how it was measured.
+        warnings: what may have spoiled it.
+        results: one row for each file and number of threads.
+    """
+
+    device: str
+    host: dict[str, Any]
+    config: BenchConfig
+    warnings: tuple[str, ...]
+    results: tuple[BenchResult, ...]
+
+    COLUMNS = (
+        "artifact",
+        "engine",
+        "threads",
+        "p50 ms",
+        "95 % interval",
+        "p90 ms",
+        "p99 ms",
+        "min ms",
+        "first ms",
+        "load ms",
+        "peak MiB",
+        "verdict",
+    )
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """One row of text for each result, under COLUMNS."""
+        return [_row(result) for result in self.results]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "schema": SCHEMA,
+            "device": self.device,
+            "host": self.host,
+            "config": asdict(self.config),
+            "warnings": list(self.warnings),
+            "results": [result.to_json() for result in self.results],
+        }
+
+
+def _row(result: BenchResult) -> tuple[str, ...]:
+    stats = result.latency
+    peak = result.peak_rss_mib
+    return (
+        result.artifact.name,
+        result.engine,
+        str(result.threads),
+        milliseconds(stats.p50_ms),
+        f"{milliseconds(stats.low_ms)} to {milliseconds(stats.high_ms)}",
+        milliseconds(stats.p90_ms),
+        milliseconds(stats.p99_ms),
+        milliseconds(stats.min_ms),
+        milliseconds(result.first_ms),
+        milliseconds(result.load_ms),
+        "-" if peak is None else f"{peak:.0f}",
+        result.verdict,
+    )
+
+
+def milliseconds(value: float) -> str:
+    """Three significant digits, and never an exponent."""
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
