@@ -2,39 +2,75 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import onnx
 import onnx_ir as ir
 import torch
 from torch import nn
 
 from edgeconv.errors import NetRefused
+from edgeconv.export.capture_data_flow import run_followed
+from edgeconv.export.capture_trace import FOREIGN_ERRORS, output_names, reason, trace
 from edgeconv.export.simplify import simplify
 
-OPSET = 17
+#: An ONNX file is one protobuf message, which cannot be larger than 2 GiB.
+LARGEST_BYTES = 2**31 - 2**24
 
 
 def capture(module: nn.Module, example: torch.Tensor, *, name: str) -> ir.Model:
     """The hub graph of a module, for inputs of exactly the example's shape.
 
-    What it promises stands in `edgeconv.graph`. The module runs in eval mode and is left as it was.
+    What it promises stands in `edgeconv.graph`. The graph's input is called `input`; its output
+    `logits`, or, where the module gives several, by their keys, field names or numbers
+    (`output_0`). The module runs in eval mode and is left as it was.
 
     Args:
-        module: takes one image tensor.
+        module: takes one image tensor; on the CPU, float32.
         example: float32 (N, C, H, W).
         name: of the net, becomes the graph's name.
 
     Raises:
-        NetRefused: the module cannot take the example, or cannot become a static graph.
+        NetRefused: the module cannot take the example, holds values that are not finite, decides by
+            the values of its input, or is not a static graph of ONNX operators.
     """
-    leaves = {path for path, child in module.named_modules() if not any(child.children())}
+    _require_image(example)
+    _require_sound_parameters(module)
+    leaves = {path for path, child in module.named_modules() if path and not any(child.children())}
     with _inference(module):
-        proto = _trace(module, example)
+        try:
+            outputs = output_names(run_followed(module, example))
+        except FOREIGN_ERRORS as error:
+            raise NetRefused(
+                f"{name} cannot take an input of {_size(example)}: {reason(error)}"
+            ) from error
+        proto = trace(module, example, outputs)
     return simplify(proto, name=name, leaves=leaves)
+
+
+def _require_image(example: torch.Tensor) -> None:
+    if example.ndim != 4 or example.dtype != torch.float32:
+        raise NetRefused(
+            f"the example is {example.dtype} of shape {tuple(example.shape)}; edgeconv takes nets "
+            "with one image input, float32 of shape (N, C, H, W)"
+        )
+
+
+def _require_sound_parameters(module: nn.Module) -> None:
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    total = 0
+    for name, tensor in tensors.items():
+        total += tensor.numel() * tensor.element_size()
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise NetRefused(
+                f"{name} holds NaN or infinity; such a net gives no usable output. "
+                "Take another checkpoint"
+            )
+    if total > LARGEST_BYTES:
+        raise NetRefused(
+            f"the net holds {total / 2**30:.1f} GiB of parameters; one ONNX or TFLite file holds "
+            f"at most {LARGEST_BYTES / 2**30:.2f} GiB"
+        )
 
 
 @contextmanager
@@ -50,20 +86,5 @@ def _inference(module: nn.Module) -> Iterator[None]:
             child.training = mode
 
 
-def _trace(module: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            torch.onnx.export(
-                module,
-                (example,),
-                buffer,
-                dynamo=False,
-                opset_version=OPSET,
-                input_names=["input"],
-                output_names=["logits"],
-            )
-        except RuntimeError as error:
-            raise NetRefused(f"the net cannot be exported to ONNX: {error}") from error
-    return onnx.load_from_string(buffer.getvalue())
+def _size(example: torch.Tensor) -> str:
+    return " x ".join(str(length) for length in example.shape)

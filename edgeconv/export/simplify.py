@@ -10,15 +10,33 @@ import onnxsim
 from onnx_ir.passes import common
 
 from edgeconv.errors import NetRefused
+from edgeconv.graph.check import require_hub_graph, require_static_shapes
+from edgeconv.graph.passes.batchnorm import fold_batchnorm
 from edgeconv.graph.passes.biases import add_zero_biases
+from edgeconv.graph.passes.bypass import bypass_no_ops
+from edgeconv.graph.passes.gemm import normalise_gemm
+from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.names import name_after_modules
 from edgeconv.graph.passes.own_constants import own_constants
+from edgeconv.graph.passes.pads import fold_pads
+from edgeconv.graph.passes.pooling import normalise_pooling
+from edgeconv.graph.passes.reshapes import normalise_reshapes
 
-Pass = Callable[[ir.Model], None]
+Pass = Callable[[ir.Model], object]
 
 #: In this order; each relies on what those before it established.
 PASSES: tuple[Pass, ...] = (
-    own_constants,
+    require_static_shapes,
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+    bypass_no_ops,
+    fold_pads,
+    normalise_gemm,  # before BatchNorm, which folds into that form alone
+    fold_batchnorm,
+    normalise_pooling,
+    recognise_hard_activations,
+    normalise_reshapes,
+    common.RemoveUnusedNodesPass(),
+    own_constants,  # after everything that adds or drops constants
     add_zero_biases,
 )
 
@@ -38,10 +56,17 @@ def simplify(proto: onnx.ModelProto, *, name: str, leaves: Collection[str]) -> i
     if not same:
         raise NetRefused(f"{name}: onnxsim gives other values than the exported graph")
     model: ir.Model = ir.from_proto(simplified)
-    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     for change in PASSES:
         change(model)
     name_after_modules(model, leaves)
     model.graph.name = name
-    common.ShapeInferencePass(check_type=True, strict_mode=True)(model)
+    require_hub_graph(model)
+    _require_valid(model)
     return model
+
+
+def _require_valid(model: ir.Model) -> None:
+    try:
+        common.CheckerPass(full_check=True)(model)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise NetRefused(f"{model.graph.name} is no valid ONNX graph: {error}") from error

@@ -65,7 +65,7 @@ def name_after_modules(model: ir.Model, leaves: Collection[str]) -> None:
     last = dict(zip(paths, nodes, strict=True))
     names: dict[ir.Node, str] = {}
     for path, node in zip(paths, nodes, strict=True):
-        if _module_of(path, leaves) in leaves and last[path] is node:
+        if path and _module_of(path, leaves) in leaves and last[path] is node:
             names[node] = _free(path, taken)
     for path, node in zip(paths, nodes, strict=True):
         if node not in names:

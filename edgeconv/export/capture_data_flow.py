@@ -1,0 +1,96 @@
+"""Finds where a module decides by the values of a tensor.
+
+A trace records one path through the module: `if x.mean() > 0:` would be frozen as it happened to go
+for the example. Deciding by a *shape* is harmless, for shapes are static. The tracer warns of both
+alike; here the tensors that depend on the input are followed instead.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from edgeconv.errors import NetRefused
+
+_TORCH = str(Path(torch.__file__).parent)
+_MARK = "_edgeconv_depends_on_input"
+
+#: What turns a tensor's values into Python's.
+_READS: Mapping[Any, str] = {
+    torch.Tensor.__bool__: "a Python truth value",
+    torch.Tensor.__int__: "a Python integer",
+    torch.Tensor.__float__: "a Python float",
+    torch.Tensor.__index__: "a Python index",
+    torch.Tensor.item: "a Python number",
+    torch.Tensor.tolist: "a Python list",
+    torch.Tensor.numpy: "a NumPy array",
+}
+
+
+class DataFlow(TorchFunctionMode):
+    """While active, every tensor computed from a marked one is marked; reading one's values raises.
+
+    Raises:
+        NetRefused: names the line that read the values, and what it made of them.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Runs one PyTorch function."""
+        kwargs = kwargs or {}
+        depends = any(getattr(t, _MARK, False) for t in _tensors((args, kwargs)))
+        if depends and func in _READS:
+            raise NetRefused(
+                f"the net turns a tensor that depends on its input into {_READS[func]} at "
+                f"{_caller()}; a static graph can hold one path only. Replace the Python decision "
+                "by a tensor operation (torch.where, torch.clamp), or move it out of the net"
+            )
+        result = func(*args, **kwargs)
+        if depends:
+            for tensor in _tensors(result):
+                setattr(tensor, _MARK, True)
+        return result
+
+
+def run_followed(module: torch.nn.Module, example: torch.Tensor) -> Any:
+    """What the module gives for the example.
+
+    Raises:
+        NetRefused: see DataFlow.
+    """
+    marked = example.clone()
+    setattr(marked, _MARK, True)
+    with DataFlow():
+        return module(marked)
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _caller() -> str:
+    """File and line of the innermost frame that is neither PyTorch's nor this module's."""
+    frames = [f for f in traceback.extract_stack() if is_foreign(f.filename)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown line"
+
+
+def is_foreign(filename: str) -> bool:
+    """Whether a source file belongs to the net: neither to PyTorch nor to the capture."""
+    return not filename.startswith(_TORCH) and Path(filename).parent != Path(__file__).parent

@@ -1,0 +1,69 @@
+"""Checks that a graph is what a hub graph promises to be, as far as a net can break it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx_ir as ir
+
+from edgeconv.errors import NetRefused
+from edgeconv.graph.view import constant_of, name_of, shape_of
+
+_RANDOM = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli"}
+    | {"Multinomial", "Dropout"}
+)
+_CONTROL = frozenset({"If", "Loop", "Scan"})
+_SAME = frozenset({"Identity"})
+_WHY: Mapping[frozenset[str], str] = {
+    _SAME: "gives the net's input, or a tensor it gives already, a second time; give it once",
+    _RANDOM: "gives another result at every run; take the randomness out of inference",
+    _CONTROL: "is control flow; a static graph has none",
+}
+
+
+def require_static_shapes(model: ir.Model) -> None:
+    """Raises NetRefused where the shape of a tensor depends on the input's values."""
+    for node in model.graph:
+        for value in node.outputs:
+            if value.name:
+                _require_static(node, value)
+
+
+def require_hub_graph(model: ir.Model) -> None:
+    """Raises NetRefused, naming node or tensor, where the graph is not static and deterministic."""
+    graph = model.graph
+    for node in graph:
+        for operators, why in _WHY.items():
+            if node.op_type in operators:
+                raise NetRefused(f"{node.op_type} {node.name} {why}")
+    require_static_shapes(model)
+    _require_ends(graph)
+    for name, value in graph.initializers.items():
+        array = constant_of(value)
+        if array is not None and array.dtype.kind == "f" and np.isnan(array).any():
+            raise NetRefused(f"{name} holds NaN")
+
+
+def _require_static(node: ir.Node, value: ir.Value) -> None:
+    if value.shape is None or not value.shape.is_static():
+        raise NetRefused(
+            f"the shape of {value.name}, which {node.op_type} gives, depends on the values of the "
+            f"input ({value.shape}); every shape must be known beforehand"
+        )
+
+
+def _require_ends(graph: ir.Graph) -> None:
+    if len(graph.inputs) != 1 or not tuple(graph.inputs[0].uses()):
+        raise NetRefused("the net's output does not depend on its input")
+    for value in (*graph.inputs, *graph.outputs):
+        if value.dtype != ir.DataType.FLOAT:
+            raise NetRefused(
+                f"{name_of(value)} {list(shape_of(value))} is {value.dtype}; the graph's ends "
+                "must be float32"
+            )
+    for value in graph.outputs:
+        producer = value.producer()
+        if producer is None:
+            raise NetRefused(f"{name_of(value)} does not depend on the net's input")

@@ -1,0 +1,90 @@
+"""Turns BatchNormalization into what inference needs of it: one factor and one offset a channel.
+
+y = scale * (x - mean) / sqrt(variance + epsilon) + bias = factor * x + offset
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.graph.passes.edit import add_constant, make_node, substitute
+from edgeconv.graph.view import constant_of, number, require_constant, shape_of, sole_consumer
+
+
+def fold_batchnorm(model: ir.Model) -> None:
+    """Removes every BatchNormalization.
+
+    Case 1: after a Conv or Gemm it is the only reader of: into the weights and the bias, rounded to
+        float32 once.
+    Case 2: anywhere else, such as before the convolutions of DenseNet: a Mul and an Add with
+        constants of shape (1, C, 1, ...).
+    """
+    for node in tuple(model.graph):
+        if node.op_type != "BatchNormalization":
+            continue
+        source = node.inputs[0]
+        assert source is not None
+        factor, offset = _affine(node)
+        producer = source.producer()
+        if producer is not None and _can_absorb(producer):
+            _scale_weights(model, producer, factor, offset)
+            substitute(model, node.outputs[0], source)
+        else:
+            _spell_out(model, node, source, factor, offset)
+        model.graph.remove(node, safe=True)
+
+
+def _affine(node: ir.Node) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    scale, bias, mean, variance = (
+        require_constant(node, i).astype(np.float64) for i in range(1, 5)
+    )
+    factor = scale / np.sqrt(variance + number(node, "epsilon", 1e-5))
+    return factor, bias - mean * factor
+
+
+def _can_absorb(producer: ir.Node) -> bool:
+    """Case 1: Conv, or Gemm as PyTorch's Linear gives it (weights by output row, no factors)."""
+    constant = all(constant_of(value) is not None for value in producer.inputs[1:])
+    return (
+        producer.op_type in {"Conv", "Gemm"}
+        and constant
+        and sole_consumer(producer.outputs[0]) is not None
+    )
+
+
+def _scale_weights(
+    model: ir.Model, producer: ir.Node, factor: NDArray[np.float64], offset: NDArray[np.float64]
+) -> None:
+    weight = require_constant(producer, 1)
+    rows = factor.reshape(-1, *[1] * (weight.ndim - 1))
+    name = producer.name or producer.op_type
+    scaled = add_constant(model, f"{name}::weight", (weight * rows).astype(weight.dtype))
+    has_bias = len(producer.inputs) > 2 and producer.inputs[2] is not None
+    before = require_constant(producer, 2).astype(np.float64) if has_bias else 0.0
+    moved = add_constant(model, f"{name}::bias", (before * factor + offset).astype(weight.dtype))
+    producer.resize_inputs(3)
+    producer.replace_input_with(1, scaled)
+    producer.replace_input_with(2, moved)
+
+
+def _spell_out(
+    model: ir.Model,
+    node: ir.Node,
+    source: ir.Value,
+    factor: NDArray[np.float64],
+    offset: NDArray[np.float64],
+) -> None:
+    """Case 2."""
+    shape = shape_of(source)
+    spread = (1, -1, *[1] * (len(shape) - 2))
+    name = (node.name or "").rpartition("/")[0]
+    operands = [
+        add_constant(model, f"{node.name}::{role}", array.reshape(spread).astype(np.float32))
+        for role, array in (("factor", factor), ("offset", offset))
+    ]
+    scaled = make_node("Mul", [source, operands[0]], name=f"{name}/Mul", shape=shape)
+    moved = make_node("Add", [scaled.outputs[0], operands[1]], name=f"{name}/Add", shape=shape)
+    model.graph.insert_before(node, [scaled, moved])
+    substitute(model, node.outputs[0], moved.outputs[0])

@@ -1,0 +1,30 @@
+"""One form for operators that change only the shape: a Reshape to a constant shape."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from edgeconv.graph.passes.edit import add_constant
+from edgeconv.graph.view import integer, shape_of
+
+_RESHAPING = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten"})
+
+
+def normalise_reshapes(model: ir.Model) -> None:
+    """Makes Reshape of every Squeeze, Unsqueeze and Reshape, its shape spelled out without 0 or -1.
+
+    A Flatten from the second axis on stays a Flatten, the usual step before a classifier; any other
+    becomes a Reshape too.
+    """
+    for node in model.graph:
+        if node.op_type not in _RESHAPING:
+            continue
+        if node.op_type == "Flatten" and integer(node, "axis", 1) == 1:
+            continue
+        shape = np.array(shape_of(node.outputs[0]), np.int64)
+        constant = add_constant(model, f"{node.name}::shape", shape)
+        node.op_type = "Reshape"
+        node.attributes.clear()
+        node.resize_inputs(2)
+        node.replace_input_with(1, constant)
