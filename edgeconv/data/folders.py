@@ -155,11 +155,7 @@ def _check_folder(folder: Path) -> None:
     try:
         if folder.is_dir():
             return
-        missing = not folder.exists()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{str(folder)!r} is no folder: {error}") from error
-    raise UsageError(
-        f"{folder} does not exist; give a folder of images"
-        if missing
-        else f"{folder} is no folder; give a folder of images"
-    )
+        problem = "is no folder" if folder.exists() else "does not exist"
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+    raise UsageError(f"{folder} {problem}; give a folder of images")

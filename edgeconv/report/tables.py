@@ -28,24 +28,27 @@ class Column:
     Attributes:
         header: its heading, with the unit where it has one.
         kind: "text" is set left; the others right. "percent" takes a share of 1, "size" bytes.
-        digits: decimals of "number" and "percent".
+        digits: decimals of "number" (2 by default) and "percent" (1 by default).
     """
 
     header: str
     kind: Kind = "text"
-    digits: int = 2
+    digits: int | None = None
 
     def cell(self, value: Any) -> str:
         """The value as it is shown; None and NaN show as "-"."""
         if value is None:
             return text.MISSING
-        return _SHOW[self.kind](value, self.digits)
+        digits = _DIGITS.get(self.kind, 0) if self.digits is None else self.digits
+        return _SHOW[self.kind](value, digits)
 
     @property
     def is_right_aligned(self) -> bool:
         """Whether its cells stand right."""
         return self.kind != "text"
 
+
+_DIGITS: dict[Kind, int] = {"number": 2, "percent": 1}
 
 _SHOW: dict[Kind, Callable[[Any, int], str]] = {
     "text": lambda value, _: text.printable(str(value)),

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from edgeconv.report.progress import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_short_work_is_silent_without_a_terminal() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with progress("Calibrating", 10, file=stream, clock=clock) as advance:
+        for _ in range(10):
+            clock.now += 2.9
+            advance(1)
+    assert stream.getvalue() == ""
+
+
+def test_long_work_writes_a_line_now_and_then() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with progress("Calibrating", 1000, unit="photos", file=stream, clock=clock) as advance:
+        for _ in range(70):
+            clock.now += 1
+            advance(10)
+    assert stream.getvalue().splitlines() == [
+        "Calibrating: 300 of 1,000 photos, 10.0/s, 1 min 10 s left",
+        "Calibrating: 600 of 1,000 photos, 10.0/s, 40 s left",
+    ]
+
+
+def test_work_of_unknown_length_promises_no_end() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with progress("Reading", file=stream, clock=clock) as advance:
+        clock.now += 60
+        advance(6)
+    assert stream.getvalue() == "Reading: 6 items, 0.1/s\n"
+
+
+def test_a_terminal_sees_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with progress("Calibrating [bold]", 4, unit="photos", file=stream) as advance:
+        advance(3)
+    assert "Calibrating [bold]" in stream.getvalue()
+    assert "photos" in stream.getvalue()
+    assert stream.getvalue().endswith(("\x1b[2K", "\x1b[?25h\r\x1b[1A\x1b[2K"))
+
+
+def test_errors_inside_go_through() -> None:
+    with pytest.raises(KeyError), progress("Working", file=io.StringIO()):
+        raise KeyError("x")

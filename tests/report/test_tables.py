@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from edgeconv.report.tables import Column, Table, show
+
+TABLE = Table(
+    columns=[
+        Column("file"),
+        Column("top-1", "percent"),
+        Column("images", "integer"),
+        Column("SQNR dB", "number", digits=1),
+        Column("size", "size"),
+    ],
+    rows=[
+        ["model.onnx", 0.82, 500, None, 14_000_000],
+        ["model.int8.tflite", 0.8, 12_500, 21.25, 999],
+    ],
+    title="Accuracy",
+    notes=["Paired on the same images."],
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def shown(table: Table, stream: io.StringIO | None = None, width: int | None = None) -> str:
+    stream = stream or io.StringIO()
+    show(table, stream, width=width)
+    return stream.getvalue()
+
+
+def test_a_pipe_gets_aligned_plain_text() -> None:
+    assert shown(TABLE).splitlines() == [
+        "Accuracy",
+        "file                top-1  images  SQNR dB      size",
+        "-----------------  ------  ------  -------  --------",
+        "model.onnx         82.0 %     500        -  13.4 MiB",
+        "model.int8.tflite  80.0 %  12,500     21.2     999 B",
+        "Paired on the same images.",
+    ]
+
+
+def test_a_pipe_keeps_one_line_a_row_however_long() -> None:
+    table = Table([Column("a"), Column("b")], [["x" * 300, "y" * 300]])
+    assert len(shown(table, width=80).splitlines()) == 3
+
+
+def test_a_terminal_gets_the_same_text_with_its_header_set_off() -> None:
+    text = shown(TABLE, Terminal(), width=100)
+    assert "\x1b[1m" in text
+    assert "model.int8.tflite  80.0 %  12,500     21.2     999 B" in text
+
+
+def test_a_narrow_terminal_gets_a_block_a_row_with_nothing_cut() -> None:
+    lines = shown(TABLE, Terminal(), width=30).splitlines()
+    assert "file     model.int8.tflite" in lines
+    assert "SQNR dB  21.2" in lines
+    assert lines.count("") == 1
+
+
+def test_no_colour_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in shown(TABLE, Terminal(), width=100)
+
+
+def test_wide_characters_stay_aligned() -> None:
+    lines = shown(Table([Column("name"), Column("n", "integer")], [["写真", 1], ["ab", 2]]))
+    assert lines.splitlines()[2:] == ["写真  1", "ab    2"]
+
+
+def test_markup_and_control_characters_in_values_are_shown_not_obeyed() -> None:
+    text = shown(Table([Column("file")], [["[red]x[/]\x1b[2J\n.jpg"], ["\udcff.jpg"]]))
+    assert "[red]x[/]\\x1b[2J\\n.jpg" in text
+    assert "\x1b" not in text
+    assert "\\udcff.jpg" in text
+
+
+def test_missing_and_odd_numbers_have_a_face() -> None:
+    columns = [Column("a", "number"), Column("b", "percent"), Column("c", "size"), Column("d")]
+    nan, inf = float("nan"), float("inf")
+    rows = [[nan, None, None, None], [inf, 1, 1 << 30, True], [-0.001, nan, 1023, 0]]
+    lines = shown(Table(columns, rows)).splitlines()[2:]
+    assert [line.split() for line in lines] == [
+        ["-", "-", "-", "-"],
+        ["inf", "100.0", "%", "1.0", "GiB", "True"],
+        ["0.00", "-", "1,023", "B", "0"],
+    ]
+
+
+def test_an_empty_table_shows_its_header() -> None:
+    assert shown(Table([Column("file")], [])).splitlines() == ["file", "----"]
+
+
+def test_a_row_of_another_length_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        shown(Table([Column("a"), Column("b")], [["x"]]))
