@@ -17,6 +17,7 @@ import onnx_ir as ir
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.export.onnx_writer_qdq import insert_qdq
 from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.rules import check_plan
 
 if TYPE_CHECKING:
     from edgeconv.export.options import Io
@@ -56,10 +57,11 @@ def write_int8(
         metadata: becomes the file's `metadata_props`.
 
     Raises:
-        PlanRefused: the plan does not fit the graph, or needs a type ONNX opset 17 lacks.
+        PlanRefused: the plan breaks a rule of the runtimes, or does not fit the graph.
         UnsupportedOperator: an operator is not ONNX's own.
         OSError: the file cannot be written.
     """
+    check_plan(model, plan)
     _save(insert_qdq(model, plan, uint8_inputs=io == "uint8"), path, metadata)
 
 
