@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
-from scipy.special import bdtr, ndtri
+import numpy as np
 
 LEVEL = 0.95
 """Confidence level of every interval."""
@@ -89,7 +90,7 @@ def wilson(count: int, total: int, level: float = LEVEL) -> tuple[float, float]:
     """
     if not 0 <= count <= total or total == 0:
         raise ValueError(f"{count} of {total} is no share")
-    z = float(ndtri((1 + level) / 2))
+    z = NormalDist().inv_cdf((1 + level) / 2)
     centre = (count + z * z / 2) / (total + z * z)
     half = z / (total + z * z) * math.sqrt(count * (total - count) / total + z * z / 4)
     low = 0.0 if count == 0 else centre - half
@@ -100,13 +101,16 @@ def wilson(count: int, total: int, level: float = LEVEL) -> tuple[float, float]:
 def mcnemar(reference_only: int, candidate_only: int) -> float:
     """Exact two-sided p value: the discordant images against a fair coin; 1 where there are none.
 
-    Twice the smaller tail of Binomial(n, 1/2), at most 1.
+    Twice the smaller tail of Binomial(n, 1/2), at most 1. The tail is summed in logarithms, so
+    that it holds for any number of images.
     """
-    smaller, discordant = (
-        sorted((reference_only, candidate_only))[0],
-        reference_only + candidate_only,
-    )
-    return 1.0 if discordant == 0 else min(1.0, 2 * float(bdtr(smaller, discordant, 0.5)))
+    smaller, discordant = min(reference_only, candidate_only), reference_only + candidate_only
+    if 2 * smaller >= discordant:
+        return 1.0
+    steps = np.arange(1, smaller + 1, dtype=np.float64)
+    log_ways = np.concatenate([[0.0], np.cumsum(np.log((discordant + 1 - steps) / steps))])
+    log_tail = log_ways - discordant * math.log(2)
+    return min(1.0, 2 * float(np.exp(log_tail).sum()))
 
 
 def paired_drop(reference_only: int, candidate_only: int, total: int) -> PairedDrop:
@@ -142,7 +146,7 @@ def tango(
     """
     if min(first_only, second_only) < 0 or first_only + second_only > total or total == 0:
         raise ValueError(f"{first_only} and {second_only} discordant of {total} cannot be")
-    z = float(ndtri((1 + level) / 2))
+    z = NormalDist().inv_cdf((1 + level) / 2)
     estimate = (first_only - second_only) / total
 
     def end(limit: float, target: float) -> float:
