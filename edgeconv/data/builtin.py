@@ -80,6 +80,9 @@ GOLDEN = (
 )
 """Sources of the golden split; the calibration split never reads them."""
 
+COUNT = 256
+"""Crops past this many show nothing new; a caller who wants "all of them" stops here."""
+
 SMALLEST_CROP: dict[Split, float] = {"calibration": 0.35, "golden": 0.7}
 """Side of the smallest crop as a share of the largest that fits; golden ones keep their subject."""
 
