@@ -115,7 +115,7 @@ def _check(paths: Mapping[str, Path], config: BenchConfig) -> None:
             raise UsageError(f"{what} must be 1 to {_LARGEST_COUNT}, not {values}")
     if len(set(config.threads)) != len(config.threads):
         raise UsageError(f"threads names a number twice: {config.threads}")
-    if not 0 < config.deadline_s:
+    if not config.deadline_s > 0:
         raise UsageError(f"the deadline must be more than 0 s, not {config.deadline_s:g}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgeconv.runtime.messages import TimedResult
@@ -29,7 +29,7 @@ class BenchConfig:
 
     threads: tuple[int, ...] = (1,)
     processes: int = 5
-    timing: TimingConfig = TimingConfig()
+    timing: TimingConfig = field(default_factory=TimingConfig)
     kernels: Kernels = "default"
     deadline_s: float = 120.0
     seed: int = 0

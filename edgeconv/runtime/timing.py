@@ -30,7 +30,7 @@ class TimingConfig:
     runs: int | None = None
     seconds: float = 0.5
     least_runs: int = 10
-    most_runs: int = 100_000
+    most_runs: int = 10_000
     window: int = 8
     window_spread: float = 0.05
     window_drift: float = 0.02
