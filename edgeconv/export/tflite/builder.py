@@ -1,9 +1,9 @@
 """What a lowering works with: reads hub values as file tensors, and writes operators.
 
-The builder knows where each hub value lies in the file, in which layout and type, so that a lowering
-states only what its operator needs: "input 0 in NHWC", "this constant as OHWI". Whatever has to stand
-between (a TRANSPOSE, a requantization, the edge of a float island) the builder writes, once for
-all readers.
+The builder knows where each hub value lies in the file, in which layout and type, so that a
+lowering states only what its operator needs: "input 0 in NHWC", "this constant as OHWI". Whatever
+has to stand between (a TRANSPOSE, a requantization, the edge of a float island) the builder writes,
+once for all readers.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from edgeconv.export.tflite.layout import Layout, Step, standard, steps
 from edgeconv.export.tflite.program import Operator, Quantization, Tensor, computed, constant
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of, require_constant, shape_of
+from edgeconv.quantize.affine import dequantize
 from edgeconv.quantize.plan import Edge, Plan, QuantParams
 
 Array = NDArray[Any]
+Shape = tuple[int, ...]
 
 
-class CannotLower(Exception):
-    """A node that TFLite's builtin operators cannot express; the message says why and the way out."""
+class CannotLower(Exception):  # noqa: N818  it says what is so, and `convert` never lets it out
+    """A node that TFLite's builtin operators cannot express; the message says why."""
 
 
 class Builder:
@@ -36,10 +38,17 @@ class Builder:
         operators: written so far, in the order they run.
     """
 
-    def __init__(self, plan: Plan | None) -> None:
-        """A plan makes every node int8 except its islands; without one everything is float32."""
+    def __init__(self, plan: Plan | None, *, output_suffix: str = "") -> None:
+        """Starts an empty program.
+
+        Args:
+            plan: makes every node int8 except its islands; without one everything is float32.
+            output_suffix: added to the names of int8 graph outputs, where the plain name is for the
+                tensor converted from it.
+        """
         self.operators: list[Operator] = []
         self._plan = plan
+        self._output_suffix = output_suffix
         self._bound: dict[str, tuple[Tensor, Layout]] = {}
         self._names: set[str] = set()
         self._shared: dict[Hashable, Tensor] = {}
@@ -86,16 +95,19 @@ class Builder:
             axis: where the operator has the axis of per-channel scales.
         """
         name = name_of(_input(node, index))
-        if self._plan is None or not self.is_int8(node):
+        planned = None if self._plan is None else self._plan.constants.get(name)
+        if planned is None:
             return self.floats(name, arrange(require_constant(node, index)))
-        quantized = self._plan.constants[name]
-        quantization = Quantization.of(quantized.params, axis)
-        return constant(self.unique(name), arrange(quantized.values), quantization)
+        if not self.is_int8(node):
+            return self.floats(name, arrange(dequantize(planned.values, planned.params)))
+        quantization = Quantization.of(planned.params, axis)
+        return constant(self.unique(name), arrange(planned.values), quantization)
 
-    def params(self, node: ir.Node, index: int) -> QuantParams:
-        """The plan's parameters of a constant of an int8 node."""
-        assert self._plan is not None
-        return self._plan.constants[name_of(_input(node, index))].params
+    def bias(self, node: ir.Node) -> Tensor | None:
+        """The bias of a Conv, ConvTranspose or Gemm."""
+        if len(node.inputs) < 3 or node.inputs[2] is None:
+            return None
+        return self.constant(node, 2, lambda values: values.reshape(-1))
 
     # What a node writes.
 
@@ -128,7 +140,10 @@ class Builder:
     def write_moved(
         self, node: ir.Node, tensor: Tensor, moves: Sequence[Step], layout: Layout
     ) -> None:
-        """Gives a node's output by RESHAPEs and TRANSPOSEs alone; by none, the tensor gets a second name."""
+        """Gives a node's output by RESHAPEs and TRANSPOSEs alone.
+
+        By none, the tensor simply is that output too.
+        """
         value = written_output(node)
         if moves or value.is_graph_output():
             final = moves or [Step(tensor.shape)]
@@ -157,7 +172,7 @@ class Builder:
         suffix: str,
         code: str,
         inputs: Sequence[Tensor | None],
-        shape: tuple[int, ...],
+        shape: Shape,
         *,
         options: Any = None,
         like: Tensor | None = None,
@@ -178,6 +193,25 @@ class Builder:
         )
         self.emit(code, inputs, [result], options)
         return result
+
+    def at_output_scale(self, node: ir.Node, tensor: Tensor) -> Tensor:
+        """An operand on the scale of a node's output, for kernels that compare bare integers.
+
+        Takes int8 tensors and float32 constants.
+        """
+        target = self.quantization(node)
+        if target is None:
+            return tensor
+        if tensor.data is not None:
+            return constant(tensor.name, target.integers(tensor.data), target)
+        assert tensor.quantization is not None
+        if tensor.quantization.equals(target):
+            return tensor
+        options = schema.QuantizeOptionsT()
+        return self.step(
+            node, "rescaled", "QUANTIZE", [tensor], tensor.shape,
+            options=options, quantization=target,
+        )  # fmt: skip
 
     def shared(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
         """The tensor made for a key before, or a new one."""
@@ -205,16 +239,14 @@ class Builder:
         options = schema.ReshapeOptionsT(newShape=shape)
         self.emit("RESHAPE", [tensor, self.ints(f"{result.name}/shape", shape)], [result], options)
 
-    def reshaped(
-        self, node: ir.Node, suffix: str, tensor: Tensor, shape: tuple[int, ...]
-    ) -> Tensor:
+    def reshaped(self, node: ir.Node, suffix: str, tensor: Tensor, shape: Shape) -> Tensor:
         """The same elements under another shape, on the way to a node's output."""
         name = self.unique(f"{name_of(_outputs(node)[0])}/{suffix}")
         return self.moved(tensor, [Step(shape)], name)
 
     # Tensors that are no hub values.
 
-    def ints(self, name: str, values: Sequence[int] | Array) -> Tensor:
+    def ints(self, name: str, values: ArrayLike) -> Tensor:
         """An int32 constant: a shape, axes, paddings; the same values are stored once."""
         array = np.asarray(values, np.int32)
         key = ("int32", array.shape, array.tobytes())
@@ -229,8 +261,9 @@ class Builder:
         if not like.is_int8:
             limit = float(np.finfo(np.float32).max)
             return self.floats(name, np.array([np.clip(value, -limit, limit)]))
-        integer = np.clip(value / like.scale + like.zero_point, -128, 127)
-        return constant(self.unique(name), np.round([integer]).astype(np.int8), like.quantization)
+        assert like.quantization is not None
+        integers = like.quantization.integers(np.array([value]))
+        return constant(self.unique(name), integers, like.quantization)
 
     def operand(self, name: str, value: float, like: Tensor) -> Tensor:
         """A one-element constant on a scale of its own, as exact as the tensor's type allows."""
@@ -258,7 +291,7 @@ class Builder:
         self._bound[name_of(value)] = (tensor, standard(len(tensor.shape)))
 
     def bind_placeholders(self, node: ir.Node) -> None:
-        """Lets lowering go on past a node that cannot be lowered, so that all such nodes are found."""
+        """Lets lowering go on past a node that cannot be lowered, so that all such are found."""
         for value in {*node.outputs, written_output(node)}:
             shape = shape_of(value)
             layout = standard(len(shape))
@@ -290,7 +323,10 @@ class Builder:
 
     def _requantized(self, tensor: Tensor, params: QuantParams) -> Tensor:
         result = computed(
-            self.unique(f"{tensor.name}/requantized"), tensor.shape, np.int8, Quantization.of(params)
+            self.unique(f"{tensor.name}/requantized"),
+            tensor.shape,
+            np.int8,
+            Quantization.of(params),
         )
         self.emit("QUANTIZE", [tensor], [result], schema.QuantizeOptionsT())
         return result
@@ -305,31 +341,31 @@ class Builder:
 
     def _result_name(self, value: ir.Value, dtype: np.dtype[Any], layout: Layout) -> str:
         """The hub's name, unless `_bind` gives that to a tensor of the right type and layout."""
-        name = name_of(value)
         if dtype == np.float32 and self._params(value) is not None:
-            return self.unique(f"{name}/float")
+            return self.unique(f"{value.name}/float")
         if self._output_moves(value, layout):
-            return self.unique(f"{name}/computed")
-        return self.unique(name)
+            return self.unique(f"{value.name}/computed")
+        return self.unique(self._final_name(value))
+
+    def _final_name(self, value: ir.Value) -> str:
+        """Name of the tensor that is the hub value in type and layout."""
+        is_int8_output = value.is_graph_output() and self._params(value) is not None
+        return name_of(value) + (self._output_suffix if is_int8_output else "")
 
     def _bind(self, value: ir.Value, tensor: Tensor, layout: Layout) -> None:
-        """Makes a tensor the hub value, quantized after an island, in standard layout at an output."""
-        name, params = name_of(value), self._params(value)
-        moves = self._output_moves(value, layout)
+        """Makes a tensor the hub value: quantized after an island, in standard order at the end."""
+        params = self._params(value)
         if params is not None and not tensor.is_int8:
-            quantized = computed(
-                self.unique(f"{name}/int8" if moves else name),
-                tensor.shape,
-                np.int8,
-                Quantization.of(params),
-            )
+            name = self._result_name(value, np.dtype(np.int8), layout)
+            quantized = computed(name, tensor.shape, np.int8, Quantization.of(params))
             self.emit("QUANTIZE", [tensor], [quantized], schema.QuantizeOptionsT())
             tensor = quantized
+        moves = self._output_moves(value, layout)
         if moves:
-            tensor = self.moved(tensor, moves, self.unique(name))
+            tensor = self.moved(tensor, moves, self.unique(self._final_name(value)))
         if value.is_graph_output():
             layout = standard(len(layout.order))
-        self._bound[name] = (tensor, layout)
+        self._bound[name_of(value)] = (tensor, layout)
 
     def _params(self, value: ir.Value) -> QuantParams | None:
         return None if self._plan is None else self._plan.activations.get(name_of(value))
@@ -340,6 +376,9 @@ class Builder:
             return []
         shape = shape_of(value)
         return steps(shape, layout, shape, standard(len(shape)))
+
+
+Lowering = Callable[[ir.Node, Builder], None]
 
 
 def _input(node: ir.Node, index: int) -> ir.Value:

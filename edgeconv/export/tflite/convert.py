@@ -11,9 +11,9 @@ import onnx_ir as ir
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.export.tflite.builder import Builder, CannotLower
 from edgeconv.export.tflite.layout import standard
-from edgeconv.export.tflite.lowerings import LOWERINGS
+from edgeconv.export.tflite.lowerings.table import LOWERINGS
 from edgeconv.export.tflite.program import Program, Quantization, Tensor, computed
-from edgeconv.export.tflite.rules import check_plan
+from edgeconv.export.tflite.rules import check_plan, with_float_islands
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.view import name_of, shape_of
@@ -40,8 +40,9 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
     nodes = [node for node in model.graph if not is_absorbed(node)]
     _check_known(nodes)
     if plan is not None:
+        plan = with_float_islands(model, plan)
         check_plan(model, plan)
-    b = Builder(plan)
+    b = Builder(plan, output_suffix="" if io == "int8" else "/int8")
     inputs = [_bind_input(b, value, plan, io) for value in _computed(model.graph.inputs)]
     _lower(nodes, b)
     outputs = [_output(b, value, io) for value in model.graph.outputs]
@@ -107,12 +108,12 @@ def _bind_input(b: Builder, value: ir.Value, plan: Plan | None, io: Io) -> tuple
 
 
 def _output(b: Builder, value: ir.Value, io: Io) -> tuple[str, Tensor]:
-    """The tensor an app reads for a graph output."""
+    """The tensor an app reads for a graph output, converted from int8 where they differ."""
     name, inner = name_of(value), b.bound(value)
     if not inner.is_int8 or io == "int8":
         return name, inner
     assert inner.quantization is not None
-    outer = _boundary(b.unique(f"{name}/{io}"), inner.shape, inner.quantization, io)
+    outer = _boundary(b.unique(name), inner.shape, inner.quantization, io)
     if io == "float32":
         b.emit("DEQUANTIZE", [inner], [outer], schema.DequantizeOptionsT())
     else:

@@ -78,7 +78,7 @@ class _Buffer:
         if self._data is not None:
             builder.StartVector(1, self._data.size, _ALIGNMENT)
             builder.head -= self._data.size
-            builder.Bytes[builder.head : builder.head + self._data.size] = memoryview(self._data)
+            builder.Bytes[builder.head : builder.head + self._data.size] = self._data.data
             vector = builder.EndVector()
         schema.BufferStart(builder)
         if vector is not None:

@@ -1,20 +1,20 @@
-"""How a hub tensor lies in the file, and the fewest operators that bring it from one order to another.
+"""How a hub tensor lies in the file, and the fewest operators that bring it to another order.
 
-The hub is NCHW, TFLite's spatial operators are NHWC. Every hub tensor therefore has a `Layout` in the
-file: an order of its axes. Nothing is transposed because two orders differ; an order changes only
-where an operator cannot work in the one its input has. So a hub Transpose writes no operator at all
+The hub is NCHW, TFLite's spatial operators are NHWC. Every hub tensor therefore has a `Layout` in
+the file: an order of its axes. Nothing is transposed because two orders differ; an order changes
+only where an operator cannot work in the one its input has. So a hub Transpose writes no operator at all
 (it renames axes), most Reshapes write one RESHAPE, and a Flatten before a Gemm leaves its features
 in pixel order, which the Gemm's weights follow.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
@@ -78,7 +78,7 @@ class Step:
 
 
 def steps(shape: Shape, layout: Layout, new_shape: Shape, new_layout: Layout) -> list[Step]:
-    """The RESHAPEs and TRANSPOSEs of a hub Reshape from one layout to another, none where none is needed.
+    """The RESHAPEs and TRANSPOSEs of a hub Reshape between layouts; none where none is needed.
 
     With both shapes equal it is a mere change of layout.
     """
@@ -122,7 +122,7 @@ def _is_free(shape: Shape, layout: Layout, new_shape: Shape, new_layout: Layout)
 
 
 def _derived(shape: Shape, layout: Layout, new_shape: Shape) -> Layout | None:
-    """The new axes in the order in which the file already holds them; None where axes do not line up."""
+    """The new axes in the order in which the file holds them; None where axes do not line up."""
     factors, order = _factors(shape, layout)
     common = _refinement(factors, new_shape)
     if common is None:
@@ -145,12 +145,12 @@ def _factors(shape: Shape, layout: Layout) -> tuple[Shape, tuple[int, ...]]:
 
 
 def _refinement(shape: Shape, new_shape: Shape) -> Shape | None:
-    """The factors of which both shapes' axes are runs, ones left out; None where there are none such.
+    """The factors of which both shapes' axes are runs, without ones; None where there are none.
 
     (4, 6, 5) and (4, 2, 3, 5) have (4, 2, 3, 5); (2, 3) and (3, 2) have none.
     """
     products = sorted({*_prefix_products(shape), *_prefix_products(new_shape)})
-    pairs = list(zip(products, products[1:], strict=False))
+    pairs = list(itertools.pairwise(products))
     if any(high % low for low, high in pairs):
         return None
     return tuple(high // low for low, high in pairs)
@@ -186,7 +186,7 @@ def _sequence(shape: Shape, order: Sequence[int], factors: Shape) -> tuple[int, 
 def _reorder(
     file_shape: Shape, factors: Shape, before: Sequence[int], after: Sequence[int]
 ) -> list[Step]:
-    """Brings factors from one order to another; axes of size 1, which may stand anywhere, go first."""
+    """Brings factors to another order; axes of size 1, which may stand anywhere, go first."""
     if tuple(before) == tuple(after):
         return []
     found: list[Step] = []

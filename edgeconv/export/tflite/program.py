@@ -42,6 +42,20 @@ class Quantization:
             0 if params.axis is None else axis,
         )
 
+    def equals(self, other: Quantization) -> bool:
+        """Whether both read the same integers as the same reals."""
+        return (
+            self.axis == other.axis
+            and np.array_equal(self.scale, other.scale)
+            and np.array_equal(self.zero_point, other.zero_point)
+        )
+
+    def integers(self, reals: NDArray[Any]) -> NDArray[np.int8]:
+        """The int8 numbers that stand for reals: rounded to nearest even, saturated. Per tensor."""
+        steps = np.rint(reals / np.float64(self.scale[0])) + self.zero_point[0]
+        clipped: NDArray[np.int8] = np.clip(steps, -128, 127).astype(np.int8)
+        return clipped
+
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
@@ -64,14 +78,14 @@ class Tensor:
     @property
     def scale(self) -> float:
         """Scale of a tensor quantized per tensor."""
-        assert self.quantization is not None and self.quantization.scale.size == 1
-        return float(self.quantization.scale[0])
+        assert self.quantization is not None
+        return self.quantization.scale.item()
 
     @property
     def zero_point(self) -> int:
         """Zero point of a tensor quantized per tensor."""
-        assert self.quantization is not None and self.quantization.scale.size == 1
-        return int(self.quantization.zero_point[0])
+        assert self.quantization is not None
+        return self.quantization.zero_point.item()
 
     @property
     def is_int8(self) -> bool:

@@ -7,15 +7,17 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
-from edgeconv.graph.fusion import ActivationKind
+from edgeconv.graph.fusion import ActivationKind, fused_activation
 
-__all__ = ["ACTIVATION", "SAME", "VALID", "activation_code", "schema", "tensor_type"]
+__all__ = ["ACTIVATION", "NO_ACTIVATION", "SAME", "VALID", "absorbed", "schema", "tensor_type"]
 
 SAME: int = schema.Padding.SAME
 VALID: int = schema.Padding.VALID
 
+NO_ACTIVATION: int = schema.ActivationFunctionType.NONE
 ACTIVATION: Mapping[ActivationKind, int] = MappingProxyType(
     {
         "relu": schema.ActivationFunctionType.RELU,
@@ -34,9 +36,10 @@ _TENSOR_TYPE: Mapping[np.dtype[Any], int] = MappingProxyType(
 )
 
 
-def activation_code(kind: ActivationKind | None) -> int:
-    """The schema's code of a fused activation; None is no activation."""
-    return int(schema.ActivationFunctionType.NONE) if kind is None else ACTIVATION[kind]
+def absorbed(node: ir.Node) -> int:
+    """The schema's code of the activation a node absorbs."""
+    fused = fused_activation(node)
+    return NO_ACTIVATION if fused is None else ACTIVATION[fused.kind]
 
 
 def tensor_type(dtype: np.dtype[Any]) -> int:

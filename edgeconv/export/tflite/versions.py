@@ -94,7 +94,8 @@ def _broadcasts(operator: Operator) -> bool:
 
 def _conv(operator: Operator) -> int:
     x, weight = operator.inputs[:2]
-    assert x is not None and weight is not None
+    assert x is not None
+    assert weight is not None
     if x.shape[3] != weight.shape[3]:
         return 6  # grouped
     return 3 if _is_int8(operator) else 1
@@ -119,7 +120,8 @@ def _mul(operator: Operator) -> int:
     if not _is_int8(operator):
         return 1
     first, second = operator.inputs
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     rescale = np.float32(first.scale) * np.float32(second.scale) / operator.outputs[0].scale
     return 3 if rescale >= 1 else 2
 

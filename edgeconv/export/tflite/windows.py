@@ -1,4 +1,4 @@
-"""Sliding windows over an image: output sizes, and which padding TensorFlow's SAME and VALID are."""
+"""Sliding windows over an image, and which of them TensorFlow's SAME and VALID give."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import onnx_ir as ir
 from edgeconv.export.tflite.builder import Builder, CannotLower
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import SAME, VALID, schema
-from edgeconv.graph.view import integer, ints, shape_of, string
+from edgeconv.graph.view import ints, shape_of, string
 
 Pair = tuple[int, int]
 
@@ -43,7 +43,7 @@ class Window:
 
     @property
     def missing(self) -> int:
-        """Elements the last window reads past the end of the input; negative where it ends earlier."""
+        """Elements the last window reads past the input's end; negative where it ends earlier."""
         return (self.output - 1) * self.stride + self.reach - self.size - self.before
 
     @property
@@ -168,4 +168,3 @@ def _padded(node: ir.Node, b: Builder, x: Tensor, pads: tuple[Pair, Pair], fill:
     value = b.scalar(f"{node.name}/fill", fill, x)
     inputs = [x, paddings, value]
     return b.step(node, "pad", "PADV2", inputs, shape, options=schema.PadV2OptionsT())
-

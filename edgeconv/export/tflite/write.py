@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import onnx_ir as ir
@@ -70,7 +69,9 @@ def int8_bytes(
 
 
 def _pack(program: Program, metadata: TfliteMetadata | None) -> memoryview:
-    blobs = {"min_runtime_version": versions.minimum_runtime(program.operators).encode().ljust(16, b"\0")}
+    blobs = {
+        "min_runtime_version": versions.minimum_runtime(program.operators).encode().ljust(16, b"\0")
+    }
     return flatbuffer.pack(program, description=program.name, metadata=blobs)
 
 
@@ -80,7 +81,7 @@ def _write(path: Path, data: memoryview) -> None:
     try:
         with partial.open("wb") as file:
             file.write(data)
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise OutputUnwritable(f"cannot write {path}: {error.strerror}") from error

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 
-from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout
 from edgeconv.export.tflite.program import Quantization, Tensor
-from edgeconv.export.tflite.schema import activation_code, schema
+from edgeconv.export.tflite.schema import ACTIVATION, schema
 from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.view import integer, number, shape_of
 
@@ -45,12 +44,7 @@ def clamp(node: ir.Node, b: Builder) -> None:
     if code is not None:
         b.write(node, code, [x], layout)
         return
-    target = b.quantization(node)
-    if target is not None:
-        x = b.step(
-            node, "rescaled", "QUANTIZE", [x], x.shape,
-            options=schema.QuantizeOptionsT(), quantization=target,
-        )  # fmt: skip
+    x = b.at_output_scale(node, x)
     pending = [
         (code, b.scalar(f"{node.name}/{name}", bound, x))
         for code, name, bound in (("MAXIMUM", "low", bounds[0]), ("MINIMUM", "high", bounds[1]))
@@ -95,12 +89,10 @@ def hard_sigmoid(node: ir.Node, b: Builder) -> None:
     x, layout = b.read(node), b.layout(node)
     top = Quantization.per_tensor(high / 255, -128) if x.is_int8 else None
     options = schema.AddOptionsT(
-        fusedActivationFunction=activation_code("relu6" if high == 6.0 else "relu")
+        fusedActivationFunction=ACTIVATION["relu6" if high == 6.0 else "relu"]
     )
     offset = b.operand(f"{node.name}/offset", beta / alpha, x)
-    ramp = b.step(
-        node, "ramp", "ADD", [x, offset], x.shape, options=options, quantization=top
-    )
+    ramp = b.step(node, "ramp", "ADD", [x, offset], x.shape, options=options, quantization=top)
     if high != 6.0 and not x.is_int8:
         limit = b.scalar(f"{node.name}/limit", high, ramp)
         minimum = schema.MaximumMinimumOptionsT()
@@ -121,7 +113,8 @@ def prelu(node: ir.Node, b: Builder) -> None:
     int8: the slope on a scale of its own, per tensor.
     """
     value, slope = node.inputs[:2]
-    assert value is not None and slope is not None
+    assert value is not None
+    assert slope is not None
     if slope.const_value is None:
         raise CannotLower("has a slope that is computed at run time")
     rank, shape = len(shape_of(value)), shape_of(slope)
@@ -162,7 +155,7 @@ def _along_last(node: ir.Node, b: Builder) -> tuple[Tensor, Layout]:
     return b.read(node, 0, layout), layout
 
 
-LOWERINGS: Mapping[str, Any] = MappingProxyType(
+LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
         **dict.fromkeys(_PLAIN, plain_activation),
         "Clip": clamp,

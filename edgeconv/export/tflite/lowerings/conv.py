@@ -9,12 +9,11 @@ from typing import Any
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import NHWC
-from edgeconv.export.tflite.program import Tensor
-from edgeconv.export.tflite.schema import SAME, VALID, activation_code, schema
+from edgeconv.export.tflite.schema import SAME, VALID, absorbed, schema
 from edgeconv.export.tflite.windows import Window, padded, windows_of
-from edgeconv.graph.fusion import fused_activation, written_output
+from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import integer, ints, name_of, shape_of
 
 Array = NDArray[Any]
@@ -30,13 +29,12 @@ def conv(node: ir.Node, b: Builder) -> None:
     """
     weight_shape = shape_of(_weight(node))
     windows = windows_of(node, (weight_shape[2], weight_shape[3]))
-    fused = fused_activation(node)
     common = {
         "strideH": windows.strides[0],
         "strideW": windows.strides[1],
         "dilationHFactor": windows.dilations[0],
         "dilationWFactor": windows.dilations[1],
-        "fusedActivationFunction": activation_code(fused and fused.kind),
+        "fusedActivationFunction": absorbed(node),
         "padding": VALID if windows.padding is None else windows.padding,
     }
     x = b.read(node, 0, NHWC)
@@ -47,11 +45,11 @@ def conv(node: ir.Node, b: Builder) -> None:
         weight = b.constant(node, 1, lambda w: w.transpose(1, 2, 3, 0), axis=3)
         multiplier = weight_shape[0] // channels
         options = schema.DepthwiseConv2DOptionsT(depthMultiplier=multiplier, **common)
-        b.write(node, "DEPTHWISE_CONV_2D", [x, weight, bias(node, b)], NHWC, options)
+        b.write(node, "DEPTHWISE_CONV_2D", [x, weight, b.bias(node)], NHWC, options)
     else:
         weight = b.constant(node, 1, lambda w: w.transpose(0, 2, 3, 1))
         options = schema.Conv2DOptionsT(**common)
-        b.write(node, "CONV_2D", [x, weight, bias(node, b)], NHWC, options)
+        b.write(node, "CONV_2D", [x, weight, b.bias(node)], NHWC, options)
 
 
 def conv_transpose(node: ir.Node, b: Builder) -> None:
@@ -75,14 +73,14 @@ def conv_transpose(node: ir.Node, b: Builder) -> None:
     )
     if rows.is_same and columns.is_same:
         shape = b.ints(f"{node.name}/shape", (n, out_height, out_width, channels))
-        b.write(node, "TRANSPOSE_CONV", [shape, weight, x, bias(node, b)], NHWC, options)
+        b.write(node, "TRANSPOSE_CONV", [shape, weight, x, b.bias(node)], NHWC, options)
         return
     options.padding = VALID
     full = (n, _full_length(rows), _full_length(columns), channels)
     if rows.before + out_height > full[1] or columns.before + out_width > full[2]:
         raise CannotLower("has an output padding larger than its padding")
     shape = b.ints(f"{node.name}/shape", full)
-    inputs = [shape, weight, x, bias(node, b)]
+    inputs = [shape, weight, x, b.bias(node)]
     scale = b.quantization(node)
     whole = b.step(
         node, "whole", "TRANSPOSE_CONV", inputs, full, options=options, like=x, quantization=scale
@@ -90,13 +88,6 @@ def conv_transpose(node: ir.Node, b: Builder) -> None:
     begin = b.ints(f"{node.name}/begin", (0, rows.before, columns.before, 0))
     size = b.ints(f"{node.name}/size", (n, out_height, out_width, channels))
     b.write(node, "SLICE", [whole, begin, size], NHWC, schema.SliceOptionsT())
-
-
-def bias(node: ir.Node, b: Builder) -> Tensor | None:
-    """The bias of a Conv, ConvTranspose or Gemm."""
-    if len(node.inputs) < 3 or node.inputs[2] is None:
-        return None
-    return b.constant(node, 2, lambda values: values.reshape(-1))
 
 
 def _weight(node: ir.Node) -> ir.Value:
@@ -128,4 +119,6 @@ def _full_length(window: Window) -> int:
     return (window.output - 1) * window.stride + window.kernel
 
 
-LOWERINGS: Mapping[str, Any] = MappingProxyType({"Conv": conv, "ConvTranspose": conv_transpose})
+LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
+    {"Conv": conv, "ConvTranspose": conv_transpose}
+)

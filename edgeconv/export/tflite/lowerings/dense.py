@@ -9,11 +9,9 @@ from typing import Any
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout, plain
-from edgeconv.export.tflite.lowerings.conv import bias
-from edgeconv.export.tflite.schema import activation_code, schema
-from edgeconv.graph.fusion import fused_activation
+from edgeconv.export.tflite.schema import absorbed, schema
 from edgeconv.graph.view import constant_of, integer, number
 
 Array = NDArray[Any]
@@ -48,11 +46,10 @@ def _fully_connected(node: ir.Node, b: Builder, as_rows: Callable[[Array], Array
     layout = layout if features_last else plain(rank)
     x = b.read(node, 0, layout)
     weight = b.constant(node, 1, lambda w: _columns_like(as_rows(w), layout))
-    fused = fused_activation(node)
     options = schema.FullyConnectedOptionsT(
-        fusedActivationFunction=activation_code(fused and fused.kind), keepNumDims=rank > 2
+        fusedActivationFunction=absorbed(node), keepNumDims=rank > 2
     )
-    inputs = [x, weight, bias(node, b)]
+    inputs = [x, weight, b.bias(node)]
     b.write(node, "FULLY_CONNECTED", inputs, Layout(layout.order), options)
 
 
@@ -61,4 +58,4 @@ def _columns_like(weight: Array, layout: Layout) -> Array:
     return Layout((0, 1), layout.pixels).to_file(weight)
 
 
-LOWERINGS: Mapping[str, Any] = MappingProxyType({"Gemm": gemm, "MatMul": matmul})
+LOWERINGS: Mapping[str, Lowering] = MappingProxyType({"Gemm": gemm, "MatMul": matmul})

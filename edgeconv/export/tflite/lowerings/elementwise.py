@@ -10,11 +10,10 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout, steps
 from edgeconv.export.tflite.program import Tensor
-from edgeconv.export.tflite.schema import activation_code, schema
-from edgeconv.graph.fusion import fused_activation
+from edgeconv.export.tflite.schema import absorbed, schema
 from edgeconv.graph.view import constant_of, require_constant, shape_of
 
 Array = NDArray[Any]
@@ -27,10 +26,10 @@ _BINARY: Mapping[str, tuple[str, MakeOptions]] = MappingProxyType(
         "Sub": ("SUB", lambda code: schema.SubOptionsT(fusedActivationFunction=code)),
         "Mul": ("MUL", lambda code: schema.MulOptionsT(fusedActivationFunction=code)),
         "Div": ("DIV", lambda code: schema.DivOptionsT(fusedActivationFunction=code)),
-        "Max": ("MAXIMUM", lambda _: schema.MaximumMinimumOptionsT()),
-        "Min": ("MINIMUM", lambda _: schema.MaximumMinimumOptionsT()),
     }
 )
+
+_EXTREMA: Mapping[str, str] = MappingProxyType({"Max": "MAXIMUM", "Min": "MINIMUM"})
 
 _UNARY: Mapping[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
     {
@@ -43,21 +42,29 @@ _UNARY: Mapping[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
 
 
 def binary(node: ir.Node, b: Builder) -> None:
-    """Add, Sub, Mul, Div, Max, Min -> ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM.
+    """Add, Sub, Mul, Div -> ADD, SUB, MUL, DIV.
 
     Both operands broadcast from their last file axis, so operands of fewer axes get leading ones in
     the hub's order first. The result lies as the operand with the most axes does. Activations fused
-    for the first three. int8: ADD, SUB, MUL on three scales of their own; MAXIMUM, MINIMUM on one;
-    no DIV.
+    for the first three. int8: three scales of their own; no DIV.
+    """
+    code, make_options = _BINARY[node.op_type]
+    operands, layout = _operands(node, b)
+    b.write(node, code, operands, layout, make_options(absorbed(node)))
+
+
+def extremum(node: ir.Node, b: Builder) -> None:
+    """Max, Min of two -> MAXIMUM, MINIMUM, which broadcast as ADD does.
+
+    int8: the kernels compare integers, so both operands come on the output's scale.
     """
     if len(node.inputs) != 2:
         raise CannotLower(f"has {len(node.inputs)} operands; 2 are supported")
-    code, make_options = _BINARY[node.op_type]
-    rank = len(shape_of(node.outputs[0]))
-    layout = _result_layout(node, b, rank)
-    operands = [_operand(node, b, index, rank, layout) for index in range(2)]
-    fused = fused_activation(node)
-    b.write(node, code, operands, layout, make_options(activation_code(fused and fused.kind)))
+    operands, layout = _operands(node, b)
+    if b.is_int8(node):
+        operands = [b.at_output_scale(node, operand) for operand in operands]
+    options = schema.MaximumMinimumOptionsT()
+    b.write(node, _EXTREMA[node.op_type], operands, layout, options)
 
 
 def unary(node: ir.Node, b: Builder) -> None:
@@ -85,6 +92,13 @@ def power(node: ir.Node, b: Builder) -> None:
     else:
         scalar = b.floats(f"{node.name}/exponent", np.array([number]))
         b.write(node, "POW", [x, scalar], layout, schema.PowOptionsT())
+
+
+def _operands(node: ir.Node, b: Builder) -> tuple[list[Tensor], Layout]:
+    """Both operands with as many axes as the result, in its layout."""
+    rank = len(shape_of(node.outputs[0]))
+    layout = _result_layout(node, b, rank)
+    return [_operand(node, b, index, rank, layout) for index in range(2)], layout
 
 
 def _result_layout(node: ir.Node, b: Builder, rank: int) -> Layout:
@@ -122,6 +136,11 @@ def _like(array: Array, layout: Layout) -> Array:
     return array if array.size == 1 else layout.to_file(array)
 
 
-LOWERINGS: Mapping[str, Any] = MappingProxyType(
-    {**dict.fromkeys(_BINARY, binary), **dict.fromkeys(_UNARY, unary), "Pow": power}
+LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
+    {
+        **dict.fromkeys(_BINARY, binary),
+        **dict.fromkeys(_EXTREMA, extremum),
+        **dict.fromkeys(_UNARY, unary),
+        "Pow": power,
+    }
 )

@@ -11,12 +11,12 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import NHWC
 from edgeconv.export.tflite.program import Quantization, Tensor, constant
 from edgeconv.export.tflite.schema import VALID, schema
-from edgeconv.export.tflite.windows import Window, Windows, padded, windows_of
 from edgeconv.export.tflite.signs import is_nonnegative
+from edgeconv.export.tflite.windows import Window, Windows, padded, windows_of
 from edgeconv.graph.view import integer, ints
 
 
@@ -121,6 +121,6 @@ def _correction(
     return constant(b.unique(name), integers, Quantization.per_tensor(scale, 0))
 
 
-LOWERINGS: Mapping[str, Any] = MappingProxyType(
+LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {"MaxPool": max_pool, "AveragePool": average_pool}
 )

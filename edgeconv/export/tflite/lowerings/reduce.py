@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 import onnx_ir as ir
 
-from edgeconv.export.tflite.builder import Builder
+from edgeconv.export.tflite.builder import Builder, Lowering
 from edgeconv.export.tflite.layout import Layout
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.view import constant_of, integer, ints, shape_of
+
+#: Kernels that compare integers as they are.
+_COMPARING = frozenset({"REDUCE_MAX", "REDUCE_MIN"})
 
 
 def global_average_pool(node: ir.Node, b: Builder) -> None:
@@ -51,6 +53,8 @@ def _reduce(node: ir.Node, b: Builder, code: str, axes: Sequence[int], *, keep: 
     """Writes a reduction; the axes that remain keep their order in the file."""
     layout = Layout(b.layout(node).order)
     x = b.read(node, 0, layout)
+    if code in _COMPARING:
+        x = b.at_output_scale(node, x)
     gone = {axis % len(layout.order) for axis in axes}
     where = b.ints(f"{node.name}/axes", sorted(layout.file_axis(axis) for axis in gone))
     remaining = [axis for axis in layout.order if axis not in gone]
@@ -75,7 +79,7 @@ def _keeps(node: ir.Node) -> bool:
     return integer(node, "keepdims", 1) == 1
 
 
-LOWERINGS: Mapping[str, Any] = MappingProxyType(
+LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
         "GlobalAveragePool": global_average_pool,
         "GlobalMaxPool": global_max_pool,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import onnx_ir as ir
 
-from edgeconv.export.tflite.builder import Builder
+from edgeconv.export.tflite.builder import Builder, Lowering
 from edgeconv.export.tflite.layout import Layout, Step, reshaped, standard, steps
 from edgeconv.graph.view import ints, shape_of
 
@@ -48,7 +47,7 @@ def transpose(node: ir.Node, b: Builder) -> None:
     b.write_moved(node, b.read(node, 0, present), moves, layout)
 
 
-LOWERINGS: Mapping[str, Any] = MappingProxyType(
+LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
         "Flatten": reshape,
         "Reshape": reshape,

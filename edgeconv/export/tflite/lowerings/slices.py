@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout, Shape
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.view import constant_of, integer, require_constant, shape_of
@@ -126,6 +126,6 @@ def _optional(node: ir.Node, index: int, default: Sequence[int]) -> list[int]:
     return list(default) if array is None else [int(i) for i in array]
 
 
-LOWERINGS: Mapping[str, Any] = MappingProxyType(
+LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {"Concat": concat, "Gather": gather, "Slice": slice_, "Split": split}
 )

@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import NHWC, Layout
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.view import constant_of, integer, require_constant, shape_of, string
@@ -48,7 +48,7 @@ def pad(node: ir.Node, b: Builder) -> None:
 
 
 def resize(node: ir.Node, b: Builder) -> None:
-    """Resize -> RESIZE_NEAREST_NEIGHBOR or RESIZE_BILINEAR, where TFLite samples at the same places.
+    """Resize -> RESIZE_NEAREST_NEIGHBOR or RESIZE_BILINEAR, where TFLite samples as it does.
 
     TFLite knows three rules for where an output pixel samples; the node is lowered to the one that
     gives its places exactly and refused where none does. int8: one scale. Spatial axes only.
@@ -175,7 +175,7 @@ _ROUNDINGS: Mapping[str, Any] = MappingProxyType(
     }
 )
 
-LOWERINGS: Mapping[str, Any] = MappingProxyType(
+LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
         "DepthToSpace": depth_to_space,
         "Pad": pad,
