@@ -24,21 +24,12 @@ import onnx_ir as ir
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import clip_bounds, fused_activation, is_absorbed, written_output
 from edgeconv.graph.passes.edit import add_constant
+from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.plan import Plan, QuantizedConstant, QuantParams
 
 _STORED = {"int8": np.int8, "int32": np.int32}
 _LOWEST, _HIGHEST = -128, 127
-
-
-def integers_of(name: str) -> str:
-    """Name of the int8 tensor behind a hub activation."""
-    return f"{name}::int8"
-
-
-def requantized_integers_of(name: str, consumer: str, index: int) -> str:
-    """Name of the int8 tensor that one input of one node sees in place of `integers_of(name)`."""
-    return f"{name}::int8::{consumer}:{index}"
 
 
 def insert_qdq(model: ir.Model, plan: Plan, *, uint8_inputs: bool = False) -> ir.Model:
