@@ -71,6 +71,8 @@ def _labels(metadata: Mapping[str, str], path: Path) -> tuple[str, ...] | None:
     labels = _json(metadata["labels"], "labels", path)
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise WeightsRefused(f"{path}: labels in its metadata is no JSON list of texts")
+    if any(len(label.splitlines()) > 1 for label in labels):
+        raise WeightsRefused(f"{path}: a label in its metadata is longer than one line")
     return tuple(labels)
 
 

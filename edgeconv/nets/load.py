@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from edgeconv.data.preprocessing import Preprocessing
-from edgeconv.errors import RefusedError, UsageError, WeightsRefused, WeightsUnavailable
+from edgeconv.errors import UsageError, WeightsRefused, WeightsUnavailable
+from edgeconv.nets.agreement import (
+    agreed_classes,
+    agreed_labels,
+    agreed_options,
+    agreed_preprocessing,
+    resized,
+)
 from edgeconv.nets.apply_state import apply_state, check_finite
 from edgeconv.nets.calibrate_bn import has_initial_batchnorm
 from edgeconv.nets.download import Progress
@@ -114,11 +121,13 @@ def _published(spec: NetSpec, request: _Request) -> LoadedNet:
     reason = why_unpublished(spec, options, request.classes, IMAGENET1K_CLASSES)
     required = request.weights == "pretrained"
     if spec.pretrained is None or reason is not None:
-        if not required:
-            return _untrained(spec, request, reason)
-        if spec.pretrained is not None:
-            raise UsageError(f"{reason}; {_HOW_TO_GET_WEIGHTS}")
-        raise WeightsUnavailable(f"{reason}; {_HOW_TO_GET_WEIGHTS}")
+        advice = f"{reason}; {_HOW_TO_GET_WEIGHTS}"
+        if required:
+            raise (UsageError if spec.pretrained else WeightsUnavailable)(advice)
+        return _untrained(spec, request, advice)
+    preprocessing = agreed_preprocessing(
+        spec, spec.pretrained.preprocessing, {}, request.input_size
+    )
     try:
         path = published_file(spec.pretrained, on_progress=request.on_progress)
     except WeightsUnavailable as error:
@@ -132,7 +141,7 @@ def _published(spec: NetSpec, request: _Request) -> LoadedNet:
         module=module.eval(),
         name=spec.name,
         net_options=dict(options),
-        preprocessing=_preprocessing(spec, spec.pretrained.preprocessing, {}, request.input_size),
+        preprocessing=preprocessing,
         labels=imagenet_categories(),
         trained=True,
         weights=WeightsInfo(
@@ -147,12 +156,9 @@ def _published(spec: NetSpec, request: _Request) -> LoadedNet:
 
 def _untrained(spec: NetSpec, request: _Request, reason: str | None) -> LoadedNet:
     options = spec.resolve_options(request.net_options)
-    preprocessing = _preprocessing(spec, spec.preprocessing, {}, request.input_size)
+    preprocessing = agreed_preprocessing(spec, spec.preprocessing, {}, request.input_size)
     with seeded(request.seed):
         module = spec.build(request.classes or IMAGENET1K_CLASSES, options)
-    note = None
-    if reason is not None:
-        note = f"{spec.name} is untrained: {reason}. {_HOW_TO_GET_WEIGHTS.capitalize()}"
     return LoadedNet(
         module=module.eval(),
         name=spec.name,
@@ -160,7 +166,11 @@ def _untrained(spec: NetSpec, request: _Request, reason: str | None) -> LoadedNe
         preprocessing=preprocessing,
         labels=None,
         trained=False,
-        weights=WeightsInfo(kind="random", source=f"seed {request.seed}", note=note),
+        weights=WeightsInfo(
+            kind="random",
+            source=f"seed {request.seed}",
+            note=f"{spec.name} is untrained: {reason}" if reason else None,
+        ),
         spec=spec,
     )
 
@@ -172,9 +182,9 @@ def _from_file(spec: NetSpec, request: _Request, state: StateFile) -> LoadedNet:
             f"{state.path} says that it holds weights of {metadata.net}, not of {spec.name}; "
             f"export {metadata.net}, or give weights of {spec.name}"
         )
-    options = _agreed_options(spec, request.net_options, metadata, state.path)
-    classes = _agreed_classes(spec, request.classes, state)
-    preprocessing = _preprocessing(
+    options = agreed_options(spec, request.net_options, metadata, state.path)
+    classes = agreed_classes(spec, request.classes, state)
+    preprocessing = agreed_preprocessing(
         spec, spec.preprocessing, metadata.preprocessing, request.input_size, str(state.path)
     )
     module = spec.build(classes, options)
@@ -184,86 +194,11 @@ def _from_file(spec: NetSpec, request: _Request, state: StateFile) -> LoadedNet:
         name=spec.name,
         net_options=dict(options),
         preprocessing=preprocessing,
-        labels=_file_labels(metadata, classes, state.path),
+        labels=agreed_labels(metadata, classes, state.path),
         trained=True,
         weights=_file_info(state, metadata),
         spec=spec,
     )
-
-
-def _agreed_options(
-    spec: NetSpec, given: Mapping[str, Any], metadata: FileMetadata, path: Path
-) -> dict[str, OptionValue]:
-    """The file's options, which an explicit one may repeat but not contradict."""
-    explicit = spec.resolve_options(given)
-    try:
-        stated = spec.resolve_options(metadata.net_options)
-    except UsageError as error:
-        raise WeightsRefused(f"{path}: net_options in its metadata: {error}") from error
-    for name in given:
-        if name in metadata.net_options and explicit[name] != stated[name]:
-            raise UsageError(
-                f"{name}={explicit[name]} was asked for, but {path} holds weights for "
-                f"{name}={stated[name]}; leave the option out or give other weights"
-            )
-    return {name: explicit[name] if name in given else stated[name] for name in stated}
-
-
-def _agreed_classes(spec: NetSpec, asked: int | None, state: StateFile) -> int:
-    """The number of classes the file has, which an explicit one may repeat but not contradict."""
-    weight = state.tensors.get(f"{spec.classifier}.weight")
-    if weight is None or weight.dim() == 0 or not 0 < weight.shape[0] <= weight.numel():
-        return asked or IMAGENET1K_CLASSES  # not this net's file; naming the keys comes later
-    found = int(weight.shape[0])
-    if asked not in (None, found):
-        raise UsageError(
-            f"{asked} classes were asked for, but {state.path} was trained for {found} "
-            f"({spec.classifier}.weight has {found} rows); "
-            "leave --classes out or give other weights"
-        )
-    return found
-
-
-def _preprocessing(
-    spec: NetSpec | None,
-    published: PublishedPreprocessing,
-    overriding: Mapping[str, Any],
-    input_size: tuple[int, int] | None,
-    origin: str = "",
-) -> Preprocessing:
-    """Published values, then a file's, then the size asked for with the resize in proportion."""
-    fields = {**asdict(published), **overriding}
-    try:
-        preprocessing = Preprocessing.from_json(fields)
-    except RefusedError as error:
-        raise WeightsRefused(f"{origin}: {error}") from error
-    return _resized(preprocessing, spec, input_size)
-
-
-def _resized(
-    preprocessing: Preprocessing, spec: NetSpec | None, input_size: tuple[int, int] | None
-) -> Preprocessing:
-    if input_size is not None and input_size != preprocessing.input_size:
-        ratio = preprocessing.resize / max(preprocessing.input_size)
-        resize = max(1, round(max(input_size) * ratio))
-        preprocessing = replace(preprocessing, input_size=input_size, resize=resize)
-    if spec is not None and min(preprocessing.input_size) < spec.minimum_input:
-        height, width = preprocessing.input_size
-        raise UsageError(
-            f"{spec.name} cannot take {height} x {width} pixels; "
-            f"each side must be at least {spec.minimum_input}"
-        )
-    return preprocessing
-
-
-def _file_labels(metadata: FileMetadata, classes: int, path: Path) -> tuple[str, ...] | None:
-    if metadata.labels is None:
-        return imagenet_categories() if classes == IMAGENET1K_CLASSES else None
-    if len(metadata.labels) != classes:
-        raise WeightsRefused(
-            f"{path} names {len(metadata.labels)} labels in its metadata for {classes} classes"
-        )
-    return metadata.labels
 
 
 def _file_info(state: StateFile, metadata: FileMetadata) -> WeightsInfo:
@@ -288,7 +223,7 @@ def _load_user(target: str, request: _Request) -> LoadedNet:
         )
     with seeded(request.seed):
         user = load_user_net(target, request.net_options, request.classes)
-    preprocessing = _resized(user.preprocessing, None, request.input_size)
+    preprocessing = resized(user.preprocessing, None, request.input_size)
     labels = user.labels
     if request.weights in ("auto", "random"):
         check_finite(user.module, target)
@@ -299,7 +234,7 @@ def _load_user(target: str, request: _Request) -> LoadedNet:
         apply_state(user.module, state.tensors, str(state.path), target)
         if metadata.preprocessing:
             published = PublishedPreprocessing(**asdict(user.preprocessing))
-            preprocessing = _preprocessing(
+            preprocessing = agreed_preprocessing(
                 None, published, metadata.preprocessing, request.input_size, str(state.path)
             )
         labels = metadata.labels or labels

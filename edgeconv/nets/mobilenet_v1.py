@@ -4,8 +4,8 @@ Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile V
 https://arxiv.org/abs/1704.04861, Table 1.
 
 Deviation from the paper, as in the authors' TensorFlow code, whose weights need it: ReLU6 in place
-of ReLU. BatchNorm's epsilon is PyTorch's 1e-5; TensorFlow's is 1e-3, so weights from there must have
-the difference added to their variances.
+of ReLU. BatchNorm's epsilon is PyTorch's 1e-5; TensorFlow's is 1e-3, so weights from there must
+have the difference added to their variances.
 """
 
 from __future__ import annotations

@@ -83,6 +83,11 @@ class Bottleneck(_Residual):
 class ResNet(nn.Module):
     """A 7 x 7 stem, four stages of residual blocks, and the classifier."""
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(
         self, block: type[BasicBlock | Bottleneck], blocks: tuple[int, ...], classes: int
     ) -> None:

@@ -70,7 +70,7 @@ class NetOption:
             return None
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if self.type is float:
             return number

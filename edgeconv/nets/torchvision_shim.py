@@ -16,11 +16,8 @@ import torch
 
 from edgeconv.errors import UnavailableError
 
-_SCHEMAS = (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-)
-_registered: list[torch.library.Library] = []  # a library unregisters when it is collected
+_OPERATORS = ("nms", "qnms")
+_SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def import_torchvision() -> ModuleType:
@@ -30,17 +27,18 @@ def import_torchvision() -> ModuleType:
         UnavailableError: it is not installed, or broken in another way.
     """
     try:
-        return importlib.import_module("torchvision")
+        return _import()
     except RuntimeError as error:
         if not is_missing_operator(error):
             raise UnavailableError(f"torchvision cannot be imported: {error}") from error
-    except ImportError as error:
-        raise UnavailableError(
-            f"torchvision cannot be imported ({error}); install it: pip install torchvision"
-        ) from error
     _forget_half_imported()
-    register_schemas()
-    return importlib.import_module("torchvision")
+    _register_schemas()
+    try:
+        return _import()
+    except RuntimeError as error:
+        raise UnavailableError(
+            f"torchvision does not fit torch {torch.__version__}: {error}"
+        ) from error
 
 
 def is_missing_operator(error: BaseException) -> bool:
@@ -49,14 +47,19 @@ def is_missing_operator(error: BaseException) -> bool:
     return "operator torchvision::" in text and "does not exist" in text
 
 
-def register_schemas() -> None:
-    """Declare the operators torchvision's Python code refers to; once in a process."""
-    if _registered:
-        return
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for schema in _SCHEMAS:
-        library.define(schema)
-    _registered.append(library)
+def _import() -> ModuleType:
+    try:
+        return importlib.import_module("torchvision")
+    except ImportError as error:
+        raise UnavailableError(
+            f"torchvision cannot be imported ({error}); install it: pip install torchvision"
+        ) from error
+
+
+def _register_schemas() -> None:
+    for name in _OPERATORS:
+        if not hasattr(torch.ops.torchvision, name):
+            torch.library.define(f"torchvision::{name}", _SCHEMA)
 
 
 def _forget_half_imported() -> None:

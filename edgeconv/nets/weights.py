@@ -92,7 +92,7 @@ def why_unpublished(
 def seeded(seed: int) -> Iterator[None]:
     """Random values inside follow the seed alone; torch's generator is as before afterwards."""
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         yield
 
 

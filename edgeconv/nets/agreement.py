@@ -1,0 +1,114 @@
+"""Settle what a caller asks for with what the weights say: it may repeat, but not contradict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.errors import RefusedError, UsageError, WeightsRefused
+from edgeconv.nets.file_metadata import FileMetadata
+from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
+from edgeconv.nets.spec import NetSpec, OptionValue, PublishedPreprocessing
+from edgeconv.nets.state_files import StateFile
+
+
+def agreed_options(
+    spec: NetSpec, given: Mapping[str, Any], metadata: FileMetadata, path: Path
+) -> dict[str, OptionValue]:
+    """Every option of the net: the file's, or those asked for where the file is silent.
+
+    Raises:
+        UsageError: one asked for cannot be, or contradicts the file.
+        WeightsRefused: the file states one that cannot be.
+    """
+    explicit = spec.resolve_options(given)
+    try:
+        stated = spec.resolve_options(metadata.net_options)
+    except UsageError as error:
+        raise WeightsRefused(f"{path}: net_options in its metadata: {error}") from error
+    for name in given:
+        if name in metadata.net_options and explicit[name] != stated[name]:
+            raise UsageError(
+                f"{name}={explicit[name]} was asked for, but {path} holds weights for "
+                f"{name}={stated[name]}; leave the option out or give other weights"
+            )
+    return {name: explicit[name] if name in given else stated[name] for name in stated}
+
+
+def agreed_classes(spec: NetSpec, asked: int | None, state: StateFile) -> int:
+    """The number of rows of the file's last layer.
+
+    Raises:
+        UsageError: another number was asked for.
+    """
+    weight = state.tensors.get(f"{spec.classifier}.weight")
+    if weight is None or weight.dim() == 0 or not 0 < weight.shape[0] <= weight.numel():
+        return asked or IMAGENET1K_CLASSES  # not this net's file; naming the keys comes later
+    found = int(weight.shape[0])
+    if asked not in (None, found):
+        raise UsageError(
+            f"{asked} classes were asked for, but {state.path} was trained for {found} "
+            f"({spec.classifier}.weight has {found} rows); "
+            "leave --classes out or give other weights"
+        )
+    return found
+
+
+def agreed_preprocessing(
+    spec: NetSpec | None,
+    published: PublishedPreprocessing,
+    overriding: Mapping[str, Any],
+    input_size: tuple[int, int] | None,
+    origin: str = "",
+) -> Preprocessing:
+    """Published values, then a file's, then the size asked for.
+
+    Raises:
+        WeightsRefused: a value of the file's cannot be.
+        UsageError: the net cannot take the size.
+    """
+    fields = {**asdict(published), **overriding}
+    try:
+        preprocessing = Preprocessing.from_json(fields)
+    except RefusedError as error:
+        raise WeightsRefused(f"{origin}: {error}") from error
+    return resized(preprocessing, spec, input_size)
+
+
+def resized(
+    preprocessing: Preprocessing, spec: NetSpec | None, input_size: tuple[int, int] | None
+) -> Preprocessing:
+    """The size asked for, the resize in proportion to its longer side.
+
+    Raises:
+        UsageError: the net cannot take the size.
+    """
+    if input_size is not None and input_size != preprocessing.input_size:
+        ratio = preprocessing.resize / max(preprocessing.input_size)
+        resize = max(1, round(max(input_size) * ratio))
+        preprocessing = replace(preprocessing, input_size=input_size, resize=resize)
+    if spec is not None and min(preprocessing.input_size) < spec.minimum_input:
+        height, width = preprocessing.input_size
+        raise UsageError(
+            f"{spec.name} cannot take {height} x {width} pixels; "
+            f"each side must be at least {spec.minimum_input}"
+        )
+    return preprocessing
+
+
+def agreed_labels(metadata: FileMetadata, classes: int, path: Path) -> tuple[str, ...] | None:
+    """The file's labels; ImageNet's for 1,000 classes where it has none.
+
+    Raises:
+        WeightsRefused: there are more or fewer labels than classes.
+    """
+    if metadata.labels is None:
+        return imagenet_categories() if classes == IMAGENET1K_CLASSES else None
+    if len(metadata.labels) != classes:
+        raise WeightsRefused(
+            f"{path} names {len(metadata.labels)} labels in its metadata for {classes} classes"
+        )
+    return metadata.labels
