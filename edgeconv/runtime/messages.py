@@ -11,12 +11,13 @@ when its standard input does: a host that dies leaves nothing running.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from edgeconv.errors import UsageError
-from edgeconv.runtime.session import Kernels
+from edgeconv.runtime.session import ENGINES, EngineName, Kernels
 from edgeconv.runtime.timing import Timing, TimingConfig
 
 PROTOCOL = 1
@@ -61,7 +62,7 @@ class TimedResult:
         rss_peak_bytes: the most memory ever held.
     """
 
-    engine: str
+    engine: EngineName
     import_ms: float
     load_ms: float
     timing: Timing
@@ -131,9 +132,9 @@ def read_timed(message: Mapping[str, Any]) -> TimedResult:
             samples,
         )
         result = TimedResult(
-            engine=str(message["engine"])[:40],
-            import_ms=float(message["import_ms"]),
-            load_ms=float(message["load_ms"]),
+            engine=_engine(message["engine"]),
+            import_ms=_milliseconds(message["import_ms"]),
+            load_ms=_milliseconds(message["load_ms"]),
             timing=timing,
             rss_engine_bytes=_optional_natural(message["rss_engine_bytes"]),
             rss_peak_bytes=_optional_natural(message["rss_peak_bytes"]),
@@ -143,6 +144,19 @@ def read_timed(message: Mapping[str, Any]) -> TimedResult:
     if not samples:
         raise ValueError("no timed run")
     return result
+
+
+def _engine(value: Any) -> EngineName:
+    for known in ENGINES:
+        if value == known:
+            return known
+    raise ValueError(f"{str(value)[:40]} is no engine")
+
+
+def _milliseconds(value: Any) -> float:
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"{str(value)[:40]} is no duration")
+    return float(value)
 
 
 def _natural(value: Any) -> int:

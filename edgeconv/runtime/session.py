@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EngineName = Literal["onnxruntime", "litert"]
+ENGINES: tuple[EngineName, ...] = ("onnxruntime", "litert")
 Kernels = Literal["default", "reference"]
 
 

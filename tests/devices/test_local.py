@@ -1,0 +1,130 @@
+"""Benching on this machine: interleaved fresh processes, whole results, files named in errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+
+import pytest
+
+from edgeconv.devices import local
+from edgeconv.devices.report import BenchConfig, BenchReport, milliseconds
+from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
+from edgeconv.runtime.timing import TimingConfig
+from tests.helpers.tiny_models import TinyNet
+
+QUICK = TimingConfig(runs=5, warmup_seconds=0.05)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return TinyNet().write_all(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def progress():
+    return []
+
+
+@pytest.fixture(scope="module")
+def report(files, progress):
+    config = BenchConfig(threads=(1, 2), processes=2, timing=QUICK)
+    chosen = {name: files[name] for name in ("int8.onnx", "int8.tflite")}
+    return local.bench(chosen, config, on_progress=lambda *told: progress.append(told))
+
+
+def test_there_is_a_result_for_each_file_and_number_of_threads(report):
+    measured = [(r.artifact.name, r.engine, r.threads) for r in report.results]
+    assert measured == [
+        ("int8.onnx", "onnxruntime", 1),
+        ("int8.onnx", "onnxruntime", 2),
+        ("int8.tflite", "litert", 1),
+        ("int8.tflite", "litert", 2),
+    ]
+
+
+def test_every_process_keeps_its_samples(report):
+    for result in report.results:
+        assert [len(p.timing.samples_ns) for p in result.processes] == [5, 5]
+        assert (result.latency.runs, result.latency.processes) == (10, 2)
+        assert result.peak_rss_mib > result.model_rss_mib > 0
+
+
+def test_processes_of_different_files_alternate(report, progress):
+    assert [(done, total) for done, total, _ in progress] == [(i, 8) for i in range(8)]
+    what = [text for _, _, text in progress]
+    assert what[:4] == what[4:]
+    assert len(set(what)) == 4
+
+
+def test_the_document_holds_host_hashes_and_every_sample(report, files):
+    document = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    digest = hashlib.sha256(files["int8.onnx"].read_bytes()).hexdigest()
+    first = document["results"][0]
+    assert first["artifact"]["sha256"] == digest
+    assert len(first["processes"][1]["timing"]["samples_ns"]) == 5
+    assert document["host"]["versions"]["onnxruntime"]
+    assert document["config"]["processes"] == 2
+
+
+def test_the_table_has_a_cell_for_every_column(report):
+    assert {len(row) for row in report.rows()} == {len(BenchReport.COLUMNS)}
+
+
+def test_a_broken_file_is_refused_by_name(tmp_path):
+    (tmp_path / "broken.tflite").write_bytes(b"nonsense" * 10)
+    with pytest.raises(ArtifactRefused, match=r"broken\.tflite"):
+        local.bench({"broken": tmp_path / "broken.tflite"}, BenchConfig(processes=1))
+
+
+@pytest.mark.parametrize(
+    ("script", "match"),
+    [
+        ("raise SystemExit(5)", "exit status 5"),
+        ('print(\'{"edgeconv_agent": 1, "type": "timed"}\')', "nonsense"),
+        ("import time; time.sleep(600)", "within 2 s"),
+    ],
+)
+def test_a_failing_process_is_named_with_its_file(files, script, match):
+    with pytest.raises(DeviceFailed, match=rf"tiny on 1 thread\(s\): .*{match}"):
+        local.bench(
+            {"tiny": files["onnx"]},
+            BenchConfig(processes=1, deadline_s=2),
+            command=[sys.executable, "-c", script],
+        )
+
+
+def test_the_working_directory_is_not_imported_from(files, tmp_path, monkeypatch):
+    (tmp_path / "numpy.py").write_text("raise SystemExit('this is not numpy')")
+    monkeypatch.chdir(tmp_path)
+    config = BenchConfig(processes=1, timing=QUICK)
+    assert local.bench({"tiny": files["onnx"]}, config).results
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        BenchConfig(threads=()),
+        BenchConfig(threads=(0,)),
+        BenchConfig(threads=(1, 1)),
+        BenchConfig(threads=(10**6,)),
+        BenchConfig(processes=0),
+        BenchConfig(deadline_s=0),
+    ],
+)
+def test_configurations_that_cannot_be_are_wrong_usage(files, config):
+    with pytest.raises(UsageError):
+        local.bench({"tiny": files["onnx"]}, config)
+
+
+def test_nothing_to_bench_is_wrong_usage(tmp_path):
+    with pytest.raises(UsageError):
+        local.bench({})
+    with pytest.raises(UsageError, match="no such file"):
+        local.bench({"gone": tmp_path / "gone.onnx"})
+
+
+def test_milliseconds_are_written_without_exponents():
+    written = [milliseconds(v) for v in (1234.5, 12.345, 1.2345, 0.01234)]
+    assert written == ["1234", "12.3", "1.23", "0.012"]

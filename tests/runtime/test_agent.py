@@ -1,0 +1,106 @@
+"""The measuring process: one request in, facts and figures out, nothing heavy imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from edgeconv.runtime.messages import TimeRequest, read_timed
+from edgeconv.runtime.timing import TimingConfig
+from tests.helpers.tiny_models import TinyNet
+
+AGENT = [sys.executable, "-m", "edgeconv.runtime.agent"]
+QUICK = TimingConfig(runs=5, warmup_seconds=0.05)
+
+
+def ask(request: bytes, command: list[str] = AGENT) -> tuple[list[dict], int, str]:
+    """Messages, exit status and standard error of an agent that was given one line."""
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdin.write(request)
+        process.stdin.flush()
+        out = process.stdout.read().decode()
+        err = process.stderr.read().decode()
+        code = process.wait(timeout=60)
+    return [json.loads(line) for line in out.splitlines()], code, err
+
+
+@pytest.mark.parametrize("artifact", ["int8.onnx", "int8.tflite"])
+def test_a_file_is_timed_with_memory_and_facts(tmp_path, artifact):
+    path = TinyNet().write_all(tmp_path)[artifact]
+    messages, code, err = ask(TimeRequest(str(path), threads=2, timing=QUICK).to_line())
+    assert (code, err) == (0, "")
+    facts, timed = messages
+    assert facts["type"] == "facts"
+    assert facts["cores"] >= facts["usable_cores"] >= 1
+    assert "numpy" in facts["versions"]
+    result = read_timed(timed)
+    assert len(result.timing.samples_ns) == 5
+    assert result.engine == ("onnxruntime" if artifact.endswith("onnx") else "litert")
+    assert result.rss_peak_bytes > result.rss_engine_bytes > 0
+
+
+@pytest.mark.parametrize("artifact", ["onnx", "tflite"])
+def test_neither_torch_nor_onnx_nor_the_other_engine_is_imported(tmp_path, artifact):
+    path = TinyNet().write_all(tmp_path)[artifact]
+    script = (
+        "import sys; from edgeconv.runtime import agent, messages; "
+        f"agent.time_file(messages.TimeRequest({str(path)!r})); "
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    imported = set(done.stdout.split())
+    other = "ai_edge_litert" if artifact == "onnx" else "onnxruntime"
+    unwanted = {"torch", "onnx", "onnx_ir", "torchvision", "tensorflow", "PIL", "scipy", other}
+    assert not imported & unwanted
+
+
+def test_a_refused_file_is_told_as_a_message_with_its_exit_code(tmp_path):
+    (tmp_path / "broken.onnx").write_bytes(b"nonsense")
+    messages, code, _ = ask(TimeRequest(str(tmp_path / "broken.onnx")).to_line())
+    assert code == 4
+    assert messages[-1]["type"] == "error"
+    assert messages[-1]["error"] == "ArtifactRefused"
+    assert "broken.onnx" in messages[-1]["message"]
+
+
+def test_a_request_that_is_none_is_told_too():
+    messages, code, _ = ask(b"hello\n")
+    assert code == 2
+    assert messages[0]["error"] == "UsageError"
+
+
+def test_what_libraries_print_stays_out_of_the_answers(tmp_path):
+    path = TinyNet().float_onnx(tmp_path / "m.onnx")
+    script = (
+        "import os, sys; from edgeconv.runtime import agent, host\n"
+        "facts = agent.host_facts\n"
+        "agent.host_facts = lambda: (os.write(1, b'chatter\\n'), print('more'), facts())[2]\n"
+        "sys.exit(agent.main())"
+    )
+    request = TimeRequest(str(path), timing=QUICK).to_line()
+    messages, code, err = ask(request, [sys.executable, "-c", script])
+    assert code == 0
+    assert [m["type"] for m in messages] == ["facts", "timed"]
+    assert "chatter" in err
+
+
+def test_the_agent_ends_when_its_host_is_gone(tmp_path):
+    path = TinyNet().float_onnx(tmp_path / "m.onnx")
+    slow = TimingConfig(seconds=600, most_runs=10**9, warmup_seconds=0)
+    with subprocess.Popen(AGENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(TimeRequest(str(path), timing=slow).to_line())
+        process.stdin.flush()
+        assert b"facts" in process.stdout.readline()
+        process.stdin.close()
+        start = time.monotonic()
+        process.wait(timeout=30)
+    assert process.returncode != 0
+    assert time.monotonic() - start < 30
