@@ -29,20 +29,20 @@ _LARGEST_CONSTANTS = 2**31 - 2**26
 _OLD_CODES_END = int(schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES)
 
 
-def pack(program: Program, *, description: str, metadata: Mapping[str, bytes]) -> memoryview:
+def pack(program: Program, *, description: str, blobs: Mapping[str, bytes]) -> memoryview:
     """The file's bytes.
 
     Args:
         program: what the file computes.
         description: free text that tools print.
-        metadata: named blobs stored beside the model.
+        blobs: metadata stored beside the model, by name.
 
     Raises:
         NetRefused: the constants do not fit in one file of this format.
     """
     packer = _Packer(program)
-    blobs = [np.frombuffer(blob, np.uint8) for blob in metadata.values()]
-    buffers = [_Buffer(None), *packer.constants, *map(_Buffer, blobs)]
+    metadata = [_Buffer(np.frombuffer(blob, np.uint8)) for blob in blobs.values()]
+    buffers = [_Buffer(None), *packer.constants, *metadata]
     total = sum(buffer.size for buffer in buffers)
     if total > _LARGEST_CONSTANTS:
         raise NetRefused(
@@ -56,7 +56,7 @@ def pack(program: Program, *, description: str, metadata: Mapping[str, bytes]) -
         description=description,
         buffers=buffers,
         metadata=[
-            schema.MetadataT(name, 1 + len(packer.constants) + i) for i, name in enumerate(metadata)
+            schema.MetadataT(name, 1 + len(packer.constants) + i) for i, name in enumerate(blobs)
         ],
         signatureDefs=[packer.signature],
     )

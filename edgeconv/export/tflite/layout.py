@@ -2,9 +2,9 @@
 
 The hub is NCHW, TFLite's spatial operators are NHWC. Every hub tensor therefore has a `Layout` in
 the file: an order of its axes. Nothing is transposed because two orders differ; an order changes
-only where an operator cannot work in the one its input has. So a hub Transpose writes no operator at all
-(it renames axes), most Reshapes write one RESHAPE, and a Flatten before a Gemm leaves its features
-in pixel order, which the Gemm's weights follow.
+only where an operator cannot work in the one its input has. So a hub Transpose writes no operator
+at all (it renames axes), most Reshapes write one RESHAPE, and a Flatten before a Gemm leaves its
+features in pixel order, which the Gemm's weights follow.
 """
 
 from __future__ import annotations

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx_ir as ir
 
 from edgeconv.errors import OutputUnwritable
 from edgeconv.export.tflite import flatbuffer, versions
+from edgeconv.export.tflite import metadata as about
 from edgeconv.export.tflite.convert import Io, convert
 from edgeconv.export.tflite.metadata import TfliteMetadata
 from edgeconv.export.tflite.program import Program
 from edgeconv.quantize.plan import Plan
+
+Chunks = Sequence[bytes | memoryview]
+
+#: TFLite's tools overwrite this blob in place, so it has a fixed size.
+_RUNTIME_VERSION_SIZE = 16
 
 
 def write_float(model: ir.Model, path: Path, *, metadata: TfliteMetadata | None = None) -> None:
@@ -20,7 +27,7 @@ def write_float(model: ir.Model, path: Path, *, metadata: TfliteMetadata | None 
     Raises:
         OutputUnwritable: the file cannot be written; nothing is left behind.
     """
-    _write(path, float_bytes(model, metadata=metadata))
+    _write(path, _chunks(convert(model, None), metadata))
 
 
 def write_int8(
@@ -36,51 +43,60 @@ def write_int8(
     Raises:
         OutputUnwritable: the file cannot be written; nothing is left behind.
     """
-    _write(path, int8_bytes(model, plan, io=io, metadata=metadata))
+    _write(path, _chunks(convert(model, plan, io), metadata))
 
 
-def float_bytes(model: ir.Model, *, metadata: TfliteMetadata | None = None) -> memoryview:
+def float_bytes(model: ir.Model, *, metadata: TfliteMetadata | None = None) -> bytes:
     """A float32 .tflite file of a hub graph: tensors named as in the hub, images NHWC.
+
+    Args:
+        model: the hub graph.
+        metadata: what the file says about itself.
 
     Raises:
         UnsupportedOperator: names every node TFLite cannot express, and why.
         NetRefused: a tensor has no static shape, or the file would pass 2 GiB.
     """
-    return _pack(convert(model, None), metadata)
+    return b"".join(_chunks(convert(model, None), metadata))
 
 
 def int8_bytes(
     model: ir.Model, plan: Plan, *, io: Io = "int8", metadata: TfliteMetadata | None = None
-) -> memoryview:
+) -> bytes:
     """An int8 .tflite file of a hub graph under a plan.
 
     Args:
         model: the hub graph.
         plan: its quantization.
-        io: type of the inputs and outputs; under "uint8" and "float32" a conversion stands inside.
+        io: type of the inputs and outputs; under "uint8" and "float32" the file converts at its
+            ends, and the int8 tensors behind are called `NAME/int8`.
         metadata: what the file says about itself.
 
     Raises:
         UnsupportedOperator: names every node TFLite cannot express, and why.
-        PlanRefused: the plan breaks a rule of the runtimes; names every tensor that does.
+        PlanRefused: the plan breaks a rule of the runtimes.
         NetRefused: a tensor has no static shape, or the file would pass 2 GiB.
     """
-    return _pack(convert(model, plan, io), metadata)
+    return b"".join(_chunks(convert(model, plan, io), metadata))
 
 
-def _pack(program: Program, metadata: TfliteMetadata | None) -> memoryview:
-    blobs = {
-        "min_runtime_version": versions.minimum_runtime(program.operators).encode().ljust(16, b"\0")
-    }
-    return flatbuffer.pack(program, description=program.name, metadata=blobs)
+def _chunks(program: Program, metadata: TfliteMetadata | None) -> Chunks:
+    """A file's bytes in pieces, so that a large model is not copied to be put together."""
+    runtime = versions.minimum_runtime(program.operators).encode()
+    blobs = {"min_runtime_version": runtime.ljust(_RUNTIME_VERSION_SIZE, b"\0")}
+    if metadata is None:
+        return [flatbuffer.pack(program, description=program.name, blobs=blobs)]
+    blobs |= about.blobs(metadata, program)
+    packed = flatbuffer.pack(program, description=metadata.name, blobs=blobs)
+    return [packed, about.appendix(metadata, len(packed))]
 
 
-def _write(path: Path, data: memoryview) -> None:
+def _write(path: Path, chunks: Chunks) -> None:
     """Writes a file whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("wb") as file:
-            file.write(data)
+            file.writelines(chunks)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
