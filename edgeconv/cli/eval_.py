@@ -7,8 +7,6 @@ from typing import Annotated, Optional
 
 import typer
 
-from edgeconv.cli import arguments
-
 
 def evaluate(
     target: Annotated[
@@ -20,7 +18,8 @@ def evaluate(
         ),
     ],
     data: Annotated[
-        Path, typer.Option(help="Folder of photos, or of one sub-folder a class.", show_default=False)
+        Path,
+        typer.Option(help="Folder of photos, or of one sub-folder a class.", show_default=False),
     ],
     labels: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads the annotation at run time

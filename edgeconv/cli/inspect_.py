@@ -27,7 +27,8 @@ def inspect(
         typer.Option(help="Option of the net's definition, such as width=0.75; repeatable."),
     ] = [],  # noqa: B006 - typer copies it
     input_size: Annotated[
-        str, typer.Option(help="Input side in pixels, or HEIGHTxWIDTH.", show_default="the net's own")
+        str,
+        typer.Option(help="Input side in pixels, or HEIGHTxWIDTH.", show_default="the net's own"),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:

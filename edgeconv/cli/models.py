@@ -35,6 +35,14 @@ class Models:
     classes: int
 
 
+def model_files(target: str, out: Path | None = None) -> dict[str, Path]:
+    """The files of a bundle, or one file, by the name each is shown under."""
+    path = Path(target)
+    if path.suffix in ENGINE_OF_SUFFIX and not path.is_dir():
+        return {path.name: path}
+    return require_artifacts(Bundle.load(arguments.bundle_directory(target, out)))
+
+
 def models_to_evaluate(target: str) -> Models:
     """The files of a bundle, or one file and the float file it is judged against."""
     path = Path(target)

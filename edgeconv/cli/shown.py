@@ -12,6 +12,7 @@ from edgeconv.report import text
 from edgeconv.report.tables import Column, Table, show
 
 if TYPE_CHECKING:
+    from edgeconv.devices.report import BenchReport
     from edgeconv.export.bundle import Bundle
     from edgeconv.nets.spec import NetSpec
     from edgeconv.verify.evaluate import Evaluation
@@ -32,15 +33,15 @@ def show_nets(specs: Sequence[NetSpec]) -> None:
     )
     rows = []
     for spec in specs:
-        facts = spec.facts_for(spec.defaults)
+        facts = spec.facts
         height, width = spec.preprocessing.input_size
         rows.append(
             (
                 spec.name,
-                facts.parameters / 1e6 if facts else None,
-                facts.multiply_adds / 1e6 if facts else None,
-                facts.top1 if facts else None,
-                facts.top5 if facts else None,
+                facts.parameters / 1e6,
+                facts.multiply_adds / 1e6,
+                facts.top1,
+                facts.top5,
                 f"{height}x{width}",
                 ", ".join(spec.options) or "-",
             )
@@ -226,3 +227,13 @@ def show_operations(title: str, operations: ModelOperations) -> None:
 def _end(end: End) -> str:
     shape = " x ".join("?" if d is None else str(d) for d in end.shape)
     return f"{end.name}  {end.dtype} {shape}"
+
+
+def show_bench(report: BenchReport) -> None:
+    """A line for each file and number of threads."""
+    columns = [
+        Column(header, "text" if header in ("artifact", "engine", "verdict") else "quantity")
+        for header in report.COLUMNS
+    ]
+    notes = ["p50 and its 95 % bootstrap interval are over all runs of all processes"]
+    show(Table(columns, report.rows(), notes=notes))

@@ -71,9 +71,7 @@ def write_float(
 ) -> None:
     """Writes the float files of the formats asked for."""
     if "onnx" in formats:
-        onnx_writer.write_float(
-            model, directory / FILES["onnx"], metadata=identity.onnx_metadata()
-        )
+        onnx_writer.write_float(model, directory / FILES["onnx"], metadata=identity.onnx_metadata())
     if "tflite" in formats:
         tflite.write_float(
             model,
@@ -109,4 +107,3 @@ def present(directory: Path) -> dict[str, Path]:
     """The artifacts a bundle holds, by their short name, in the order they are shown."""
     paths = {short: directory / name for short, name in FILES.items()}
     return {short: path for short, path in paths.items() if path.is_file()}
-

@@ -1,4 +1,4 @@
-"""A bundle: the directory with a net's artifacts and everything an app or a test needs beside them."""
+"""A bundle: the directory with a net's artifacts and all that an app or a test needs beside them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
 from edgeconv.verify import parity
-from edgeconv.verify.parity import ParityConfig, Thresholds
+from edgeconv.verify.parity import Thresholds
 from edgeconv.verify.stages import ParityReport
 
 LABELS = "labels.txt"
@@ -81,7 +81,7 @@ class Bundle:
     @property
     def parity_passed(self) -> bool:
         """What the manifest says of the parity check made at the export."""
-        return bool(self.manifest["parity"]["passed"])
+        return bool(self.manifest["parity"]["status"] == "passed")
 
     def parity(self, thresholds: Thresholds | None = None) -> ParityReport:
         """Runs every artifact on the golden vectors and compares it with the float reference."""
@@ -89,12 +89,10 @@ class Bundle:
         return parity.check(
             self.artifacts,
             Images(normalized=vectors.normalized, pixels=vectors.pixels),
-            list(vectors.reference.values()),
-            ParityConfig(
-                depth=int(self.manifest["net"]["depth"]),
-                thresholds=thresholds or Thresholds(),
-                trained=self.trained,
-            ),
+            vectors.reference,
+            depth=int(self.manifest["net"]["depth"]),
+            trained=self.trained,
+            thresholds=thresholds,
         )
 
     def open(self, artifact: str, options: SessionOptions | None = None) -> Predictor:

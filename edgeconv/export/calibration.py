@@ -14,6 +14,9 @@ from edgeconv.data import builtin, folders
 from edgeconv.data.decode import stream
 from edgeconv.data.preprocessing import Preprocessing, normalize
 
+#: Crops of the built-in photographs; more would only show the same ones again.
+_BUILTIN_PHOTOS = 64
+
 _BUILTIN_NOTE = (
     "calibrated on edgeconv's built-in photographs; photos like those your app will see give "
     "better int8 accuracy: --calib DIR"
@@ -67,7 +70,7 @@ def calibration_photos(
         UsageError: the folder does not exist or holds no photo.
     """
     if folder is None:
-        count = min(samples, builtin.COUNT)
+        count = min(samples, _BUILTIN_PHOTOS)
         return Calibration(
             source="builtin",
             count=count,

@@ -6,9 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
-from edgeconv.data.formula import describe_input
+from edgeconv.data.formula import Io, describe_input
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.export import artifacts, manifest
 from edgeconv.export.calibration import Calibration
@@ -90,7 +91,9 @@ def _ends(path: Path, preprocessing: Preprocessing) -> dict[str, Any]:
     """What a model file takes and gives, and the recipe from a photo to its input."""
     session = open_session(path)
     taken = session.inputs[0]
-    io = {"int8": "int8", "uint8": "uint8"}.get(taken.dtype.name, "float32")
+    io: Io = "float32"
+    if taken.dtype != np.float32:
+        io = "uint8" if taken.dtype == np.uint8 else "int8"
     return {
         "file": path.name,
         "inputs": [_tensor(spec) for spec in session.inputs],

@@ -25,25 +25,28 @@ class Golden:
         normalized: float32 (N, 3, H, W), what the float net sees.
         pixels: uint8 (N, H, W, 3), the crops it was made from.
         app_input: (N, H, W, 3) exactly as an app feeds the TFLite file of the highest compression
-            in the bundle: int8, uint8 or float32.
+            in the bundle: int8, uint8 or float32. None where the bundle holds no TFLite file.
         reference: float32 (N, ...) for every output of the net, by its name.
     """
 
     normalized: NDArray[np.float32]
     pixels: NDArray[np.uint8]
-    app_input: NDArray[Any]
+    app_input: NDArray[Any] | None
     reference: dict[str, NDArray[np.float32]]
 
     def save(self, directory: Path) -> None:
         """Writes golden.npz; its bytes depend on the arrays alone."""
-        outputs = {f"{_OUTPUT_PREFIX}{name}": array for name, array in self.reference.items()}
+        arrays: dict[str, NDArray[Any]] = {
+            f"{_OUTPUT_PREFIX}{name}": array for name, array in self.reference.items()
+        }
+        if self.app_input is not None:
+            arrays["input_app_nhwc"] = self.app_input
         np.savez_compressed(
             directory / FILE_NAME,
             allow_pickle=False,
             input_float32_nchw=self.normalized,
             input_pixels_nhwc=self.pixels,
-            input_app_nhwc=self.app_input,
-            **outputs,
+            **arrays,
         )
 
 
@@ -63,7 +66,7 @@ def load(directory: Path) -> Golden:
             return Golden(
                 normalized=arrays["input_float32_nchw"],
                 pixels=arrays["input_pixels_nhwc"],
-                app_input=arrays["input_app_nhwc"],
+                app_input=arrays.get("input_app_nhwc"),
                 reference={
                     name.removeprefix(_OUTPUT_PREFIX): arrays[name]
                     for name in arrays.files

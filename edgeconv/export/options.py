@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from edgeconv.errors import UnknownName, UsageError
-from edgeconv.quantize.planner import RangeMethod
+from edgeconv.quantize.ranges import RangeMethod
 from edgeconv.verify.parity import Thresholds
 
 Format = Literal["onnx", "tflite"]

@@ -29,8 +29,7 @@ from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
-from edgeconv.verify import operators, parity
-from edgeconv.verify.parity import ParityConfig
+from edgeconv.verify import parity
 from edgeconv.verify.stages import ParityReport
 
 #: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
@@ -85,7 +84,7 @@ def export(
 
 @dataclass(frozen=True, eq=False)
 class _Quantized:
-    """The int8 side of an export: the graph it was planned on, the plan, where its photos are from."""
+    """The int8 side of an export: the graph that was planned, the plan, and its photos."""
 
     model: ir.Model
     plan: Plan
@@ -199,15 +198,17 @@ def _check(
 ) -> ParityReport:
     """Parity of every artifact with the reference."""
     held = artifacts.present(directory)
-    config = ParityConfig(
-        depth=depth(model), thresholds=options.thresholds, trained=net.trained
+    return parity.check(
+        held,
+        images,
+        reference,
+        depth=depth(model),
+        trained=net.trained,
+        thresholds=options.thresholds,
     )
-    return parity.check(held, images, list(reference.values()), config)
 
 
-def _golden(
-    directory: Path, images: Images, reference: dict[str, NDArray[np.float32]]
-) -> Golden:
+def _golden(directory: Path, images: Images, reference: dict[str, NDArray[np.float32]]) -> Golden:
     """The test vectors, with the input as an app feeds it to the smallest TFLite file."""
     held = artifacts.present(directory)
     path = held.get("int8.tflite", held.get("tflite"))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.graph.view import name_of
@@ -52,8 +53,8 @@ def with_pixel_input(model: ir.Model, preprocessing: Preprocessing) -> ir.Model:
     return copy
 
 
-def _initializer(name: str, array: np.ndarray) -> ir.Value:  # type: ignore[type-arg]
+def _initializer(name: str, array: NDArray[np.float64]) -> ir.Value:
     tensor = ir.tensor(array.astype(np.float32), name=name)
     return ir.Value(
-        name=name, shape=tensor.shape, type=ir.TensorType(tensor.dtype), const_value=tensor
+        name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
     )

@@ -1,4 +1,4 @@
-"""How long work tells its caller where it is; the command line draws it, a library call stays mute."""
+"""How long work tells its caller where it is: the command line draws it, a library is mute."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from edgeconv.report import text
 if TYPE_CHECKING:
     from rich.console import Console
 
-Kind = Literal["text", "integer", "number", "percent", "size"]
+Kind = Literal["text", "quantity", "integer", "number", "percent", "size"]
 
 _GAP = 2
 
@@ -27,7 +27,8 @@ class Column:
 
     Attributes:
         header: its heading, with the unit where it has one.
-        kind: "text" is set left; the others right. "percent" takes a share of 1, "size" bytes.
+        kind: "text" is set left; the others right. "quantity" takes a figure that is text already,
+            "percent" a share of 1, "size" bytes.
         digits: decimals of "number" (2 by default) and "percent" (1 by default).
     """
 
@@ -52,6 +53,7 @@ _DIGITS: dict[Kind, int] = {"number": 2, "percent": 1}
 
 _SHOW: dict[Kind, Callable[[Any, int], str]] = {
     "text": lambda value, _: text.printable(str(value)),
+    "quantity": lambda value, _: text.printable(str(value)),
     "integer": lambda value, _: text.number(value, 0),
     "number": text.number,
     "percent": text.percent,

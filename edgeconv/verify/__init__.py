@@ -1,1 +1,1 @@
-
+"""Judges: parity, accuracy, and what a model file really computes."""

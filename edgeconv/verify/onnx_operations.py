@@ -59,24 +59,21 @@ def _operation(node: ir.Node) -> Operation:
 
 
 def _multiply_adds(node: ir.Node) -> int:
-    if node.op_type.startswith("QLinearConv"):
-        weights, output = node.inputs[3], node.outputs[0]
-    elif node.op_type in ("Conv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger"):
-        weights, output = node.inputs[1], node.outputs[0]
-    elif node.op_type == "ConvTranspose":
-        weights, output = node.inputs[1], node.inputs[0]
-    else:
-        return 0
-    if weights is None or output is None:
-        return 0
-    shape = _shape(weights)
-    if node.op_type in ("MatMul", "MatMulInteger"):
-        return elements(_shape(output)) * (_shape(node.inputs[0])[-1] or 1)
+    shapes = [_shape(value) for value in node.inputs]
+    output = elements(_shape(node.outputs[0]))
+    if node.op_type == "QLinearConv":
+        return output * elements(shapes[3][1:])
+    if node.op_type in ("Conv", "ConvInteger"):
+        return output * elements(shapes[1][1:])
+    if node.op_type == "ConvTranspose":
+        return elements(shapes[0]) * elements(shapes[1][1:])
+    if node.op_type in ("MatMul", "MatMulInteger", "QLinearMatMul"):
+        return output * elements(shapes[0][-1:])
     if node.op_type == "Gemm":
         transposed = node.attributes.get("transB")
-        inner = shape[1] if transposed is not None and transposed.as_int() else shape[0]
-        return elements(_shape(output)) * (inner or 1)
-    return elements(_shape(output)) * elements(shape[1:])
+        side = 1 if transposed is not None and transposed.as_int() else 0
+        return output * elements(shapes[1][side : side + 1])
+    return 0
 
 
 def _between_quantizers(node: ir.Node) -> bool:

@@ -1,4 +1,4 @@
-"""Reads the operators of a TFLite file of any tool, through the schema that ai-edge-litert ships."""
+"""Reads the operators of a TFLite file of any tool, by the schema that ai-edge-litert ships."""
 
 from __future__ import annotations
 

@@ -1,0 +1,124 @@
+"""edgeconv bench: latency and memory one can repeat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from edgeconv.cli import arguments
+from edgeconv.errors import UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from edgeconv.devices.report import BenchConfig, BenchReport
+
+#: Devices that `bench` can reach.
+DEVICES = ("local",)
+_MOST_THREADS = 64
+_MOST_RUNS = 1_000_000
+_MOST_PROCESSES = 100
+
+
+def bench(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NET|BUNDLE|FILE ...",
+            help="Bundles, names of nets exported here, or .onnx and .tflite files.",
+            show_default=False,
+        ),
+    ],
+    device: Annotated[str, typer.Option(help="Where to run; local is this machine.")] = "local",
+    threads: Annotated[str, typer.Option(help="Numbers of threads, such as 1,4.")] = "1",
+    runs: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Option(help="Timed runs in each process.", show_default="a time budget"),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(help="Fresh processes for each file and number of threads.")
+    ] = 5,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Where a NET's bundle lies.", show_default="./NET"),
+    ] = None,
+    json_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--json-file", help="Write every sample there as JSON.", show_default=False),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document with every sample.")
+    ] = False,
+) -> None:
+    """Latency with percentiles and intervals, load time and peak memory, of every file given.
+
+    Each file runs in several fresh processes, in turn with the others, so that a drift of the
+    machine falls on all of them alike.
+    """
+    if device not in DEVICES:
+        raise UnknownName("device", device, DEVICES, f"Known: {', '.join(DEVICES)}")
+    numbers = arguments.integers("--threads", threads, low=1, high=_MOST_THREADS)
+    if not 1 <= processes <= _MOST_PROCESSES:
+        raise UsageError(f"--processes {processes}: 1 to {_MOST_PROCESSES} are allowed")
+    if runs is not None and not 1 <= runs <= _MOST_RUNS:
+        raise UsageError(f"--runs {runs}: 1 to {_MOST_RUNS} are allowed")
+    paths = _files(targets, out)
+    report = _measure(paths, _config(numbers, runs, processes))
+    for warning in report.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    from edgeconv.report import jsondoc
+
+    if json_file is not None:
+        _write(json_file, jsondoc.dumps(report.to_json()))
+    if as_json:
+        jsondoc.show(report.to_json())
+    else:
+        from edgeconv.cli.shown import show_bench
+
+        show_bench(report)
+
+
+def _files(targets: list[str], out: Path | None) -> dict[str, Path]:
+    """Every model file the targets stand for, by the name it is shown under."""
+    from edgeconv.cli.models import model_files
+
+    if out is not None and len(targets) != 1:
+        raise UsageError("--out goes with one NET")
+    paths: dict[str, Path] = {}
+    for target in targets:
+        for name, path in model_files(target, out).items():
+            paths[name if len(targets) == 1 else f"{target}: {name}"] = path
+    return paths
+
+
+def _config(threads: list[int], runs: int | None, processes: int) -> BenchConfig:
+    from edgeconv.devices.report import BenchConfig
+    from edgeconv.runtime.timing import TimingConfig
+
+    timing = TimingConfig() if runs is None else TimingConfig(runs=runs)
+    return BenchConfig(threads=tuple(threads), processes=processes, timing=timing)
+
+
+def _measure(paths: dict[str, Path], config: BenchConfig) -> BenchReport:
+    from edgeconv.devices import local
+    from edgeconv.report.progress import progress
+
+    total = len(paths) * len(config.threads) * config.processes
+    with progress("bench", total, unit="processes") as advance:
+        seen = 0
+
+        def on_progress(done: int, _total: int, _what: str) -> None:
+            nonlocal seen
+            advance(done - seen)
+            seen = done
+
+        return local.bench(paths, config, on_progress=on_progress)
+
+
+def _write(path: Path, text: str) -> None:
+    from edgeconv.errors import OutputUnwritable
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputUnwritable(f"{path} cannot be written: {error.strerror}") from error

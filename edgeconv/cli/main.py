@@ -1,0 +1,77 @@
+"""The entry point: the verbs, and how errors become exit codes."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from edgeconv.cli import bench, eval_, export, inspect_, list_, parity
+from edgeconv.errors import EdgeconvError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="edgeconv",
+    help="PyTorch CNNs to verified int8 ONNX and TFLite bundles, and their latency and accuracy.",
+    epilog=(
+        "Exit codes: 0 done; 1 a threshold was missed; 2 wrong usage; 3 something needed is "
+        "missing or unreachable; 4 a file or model was refused; 130 interrupted."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("list")(list_.list_nets)
+app.command("export")(export.export)
+app.command("parity")(parity.parity)
+app.command("eval")(eval_.evaluate)
+app.command("bench")(bench.bench)
+app.command("inspect")(inspect_.inspect)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"edgeconv {installed('edgeconv')}")
+        raise typer.Exit
+
+
+def main() -> NoReturn:
+    """Runs the command line and exits with the documented code; never shows a traceback."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except SystemExit as finished:
+        if finished.code == INTERRUPTED:
+            print("interrupted; nothing was left behind", file=sys.stderr)
+        raise
+    except KeyboardInterrupt:
+        _fail("interrupted; nothing was left behind", INTERRUPTED)
+    except EdgeconvError as error:
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _fail(f"the disk is full ({error.filename or 'while writing'})", 3)
+    sys.exit(0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """Says what went wrong on stderr and leaves."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """A termination cleans up the way Ctrl-C does."""
+    raise KeyboardInterrupt

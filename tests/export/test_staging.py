@@ -1,0 +1,159 @@
+"""A bundle appears whole or not at all, whatever happens to the process that writes it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from edgeconv.errors import OutputExists, OutputUnwritable, UsageError
+from edgeconv.export import staging
+
+MARK = "mark.txt"
+
+
+def is_ours(directory: Path) -> bool:
+    return (directory / MARK).is_file()
+
+
+def write(destination: Path, text: str, *, force: bool = False) -> None:
+    with staging.staged(destination, force=force, is_ours=is_ours) as stage:
+        (stage / MARK).write_text(text)
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_the_directory_appears_when_the_block_ends(tmp_path: Path) -> None:
+    with staging.staged(tmp_path / "b", force=False, is_ours=is_ours) as stage:
+        (stage / MARK).write_text("new")
+        assert not (tmp_path / "b").exists()
+    assert (tmp_path / "b" / MARK).read_text() == "new"
+    assert names(tmp_path) == ["b"]
+
+
+def test_an_error_leaves_nothing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        staging.staged(tmp_path / "b", force=False, is_ours=is_ours) as stage,
+    ):
+        (stage / MARK).write_text("half")
+        raise ZeroDivisionError
+    assert names(tmp_path) == []
+
+
+def test_an_error_keeps_the_old_directory(tmp_path: Path) -> None:
+    write(tmp_path / "b", "old")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        staging.staged(tmp_path / "b", force=True, is_ours=is_ours),
+    ):
+        raise KeyboardInterrupt
+    assert (tmp_path / "b" / MARK).read_text() == "old"
+    assert names(tmp_path) == ["b"]
+
+
+def test_force_replaces_the_whole_directory(tmp_path: Path) -> None:
+    write(tmp_path / "b", "old")
+    (tmp_path / "b" / "stale.txt").write_text("stale")
+    write(tmp_path / "b", "new", force=True)
+    assert (tmp_path / "b" / MARK).read_text() == "new"
+    assert names(tmp_path / "b") == [MARK]
+    assert names(tmp_path) == ["b"]
+
+
+def test_without_renameat2_the_swap_takes_two_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "_renameat2", lambda *_: False)
+    write(tmp_path / "b", "old")
+    write(tmp_path / "b", "new", force=True)
+    assert (tmp_path / "b" / MARK).read_text() == "new"
+    assert names(tmp_path) == ["b"]
+
+
+def test_a_two_step_swap_cut_off_in_the_middle_is_recovered(tmp_path: Path) -> None:
+    write(tmp_path / "b", "old")
+    (tmp_path / "b").rename(tmp_path / ".b.edgeconv-previous")
+    staging.recover(tmp_path / "b")
+    assert (tmp_path / "b" / MARK).read_text() == "old"
+
+
+def test_a_directory_that_is_there_needs_force(tmp_path: Path) -> None:
+    write(tmp_path / "b", "old")
+    with pytest.raises(OutputExists, match="--force"):
+        write(tmp_path / "b", "new")
+
+
+def test_a_directory_of_another_kind_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_text("cat")
+    with pytest.raises(OutputExists, match="no edgeconv bundle"):
+        write(tmp_path / "photos", "new", force=True)
+    assert names(tmp_path / "photos") == ["cat.jpg"]
+
+
+def test_a_file_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("a file")
+    with pytest.raises(UsageError, match="no directory"):
+        write(tmp_path / "b", "new", force=True)
+
+
+def test_a_parent_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(OutputUnwritable, match="not a writable directory"):
+        write(tmp_path / "file" / "b", "new")
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputUnwritable, match="full"),
+        staging.staged(tmp_path / "b", force=False, is_ours=is_ours),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert names(tmp_path) == []
+
+
+WRITER = textwrap.dedent(
+    """
+    import sys, pathlib
+    from edgeconv.export import staging
+
+    place = pathlib.Path(sys.argv[1])
+    print("ready", flush=True)
+    for number in range(10**6):
+        text = str(number)
+        with staging.staged(place, force=True, is_ours=lambda d: (d / "0").is_file()) as stage:
+            for part in range(4):
+                (stage / str(part)).write_text(text)
+    """
+)
+
+
+def test_kill_9_at_any_moment_leaves_an_old_or_a_new_directory(tmp_path: Path) -> None:
+    destination = tmp_path / "b"
+    for delay in (0.00, 0.01, 0.02, 0.035, 0.05, 0.08):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(destination)], stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        if destination.exists():
+            texts = {path.read_text() for path in destination.iterdir()}
+            assert names(destination) == ["0", "1", "2", "3"]
+            assert len(texts) == 1
+    with staging.staged(destination, force=True, is_ours=lambda _: True) as stage:
+        (stage / "0").write_text("last")
+    assert names(tmp_path) == ["b"], "what the killed processes left is cleaned up"

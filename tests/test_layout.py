@@ -1,0 +1,61 @@
+"""The repository's own promises: root links, fast start, public names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ("torch", "torchvision", "onnx", "onnxruntime", "tensorflow", "scipy", "ai_edge_litert")
+
+
+@pytest.mark.parametrize("part", ["export", "quantize", "runtime", "devices"])
+def test_the_root_shows_each_part_as_a_relative_link(part: str) -> None:
+    link = ROOT / part
+    assert link.is_symlink()
+    assert not link.readlink().is_absolute()
+    assert link.resolve() == ROOT / "edgeconv" / part
+    assert (link / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["export", "--help"], ["list", "--json"], ["--version"]]
+)
+def test_the_first_minute_imports_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from edgeconv.cli.main import main\n"
+        f"sys.argv = ['edgeconv', *{words!r}]\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert end.code == 0, end.code\n"
+        f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert not loaded, loaded\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = f"import sys, edgeconv; assert not [n for n in {HEAVY!r} if n in sys.modules]"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_public_name_is_there() -> None:
+    import edgeconv
+
+    for name in edgeconv.__all__:
+        assert getattr(edgeconv, name) is not None
+    assert callable(edgeconv.export)
+    import edgeconv.export.pipeline
+
+    assert callable(edgeconv.export), "importing a part of the package keeps the function"
+
+
+def test_an_unknown_attribute_is_an_attribute_error() -> None:
+    import edgeconv
+
+    with pytest.raises(AttributeError, match="no_such_name"):
+        edgeconv.no_such_name  # noqa: B018
