@@ -23,6 +23,7 @@ from edgeconv.errors import (
     WeightsUnavailable,
 )
 from edgeconv.nets import registry
+from edgeconv.nets.apply_state import check_finite
 from edgeconv.nets.labels import imagenet_categories
 from edgeconv.nets.load import load_net
 from edgeconv.nets.registry import find
@@ -320,3 +321,9 @@ class TestInputSize:
 def test_wrong_usage_is_named(asked: dict[str, Any], error: type[EdgeconvError], says: str) -> None:
     with pytest.raises(error, match=says):
         load_net(**{"weights": "random", **asked})
+
+
+def test_finite_values_whose_sum_is_not_are_taken() -> None:
+    layer = torch.nn.Linear(4, 1)
+    torch.nn.init.constant_(layer.weight, 3e38)
+    check_finite(layer, "here")
