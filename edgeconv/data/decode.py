@@ -2,6 +2,8 @@
 
 Pillow lets go of the interpreter's lock while it decodes and scales, so threads are enough. Only
 `LOOK_AHEAD` photos a worker are under way or waiting at any moment, whatever the number of files.
+Ordinary photos take a few megabytes each while they are decoded; one at the limit of
+`images.MAX_PIXELS` takes about half a gigabyte.
 """
 
 from __future__ import annotations
