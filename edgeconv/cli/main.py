@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import sys
+import warnings
 from types import FrameType
 from typing import NoReturn
 
@@ -49,6 +50,8 @@ def _root(
 def main() -> NoReturn:
     """Runs the command line and exits with the documented code; never shows a traceback."""
     signal.signal(signal.SIGTERM, _terminate)
+    # Damaged EXIF data makes Pillow warn in Python's format; the photo itself is judged by us.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         app()
     except SystemExit as finished:

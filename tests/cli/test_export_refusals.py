@@ -88,10 +88,12 @@ def test_a_missing_weights_file(run: Run, tmp_path: Path) -> None:
 def photo(path: Path, mode: str = "RGB", size: tuple[int, int] = (80, 80)) -> Path:
     path.parent.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
-    shape = size[::-1] if mode in ("L", "I;16") else (*size[::-1], len(mode))
-    top = 65535 if mode == "I;16" else 255
-    dtype = np.uint16 if mode == "I;16" else np.uint8
-    Image.fromarray(rng.integers(0, top, shape, dtype=dtype), mode).save(path)
+    if mode == "I;16":
+        image = Image.fromarray(rng.integers(0, 65535, size[::-1], dtype=np.uint16))
+    else:
+        image = Image.fromarray(rng.integers(0, 255, (*size[::-1], 3), dtype=np.uint8))
+        image = image.convert(mode)
+    image.save(path)
     return path
 
 
