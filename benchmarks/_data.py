@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +35,13 @@ def root() -> Path:
 
 
 def add_arguments(parser: argparse.ArgumentParser, nets: str) -> None:
-    """Adds --net, --weights and --calib."""
+    """Adds --net, --weights, --calib and --export-options."""
     parser.add_argument("--net", default=nets, help=f"names, comma-separated (default {nets})")
     parser.add_argument("--weights", type=Path, help="weights file, with a single --net")
     parser.add_argument("--calib", type=Path, help="folder of calibration photos")
+    parser.add_argument(
+        "--export-options", type=shlex.split, default=[], help='for edgeconv: "--ranges minmax"'
+    )
 
 
 def subjects(options: argparse.Namespace) -> list[Subject]:

@@ -20,14 +20,11 @@ EDGECONV_FILES = ("model.onnx", "model.tflite", "model.int8.onnx", "model.int8.t
 Command = list[str | Path]
 
 
-def edgeconv_command(subject: Subject, out: Path, recipe: str | None) -> Command:
+def edgeconv_command(subject: Subject, out: Path, extra: Sequence[str]) -> Command:
     """`edgeconv export --int8`, all four files, with its parity checks."""
-    command: Command = [sys.executable, "-c", "from edgeconv.cli import main; main()", "export"]
-    command += [subject.net, "--int8", "--weights", subject.weights]
-    command += ["--calib", subject.calib, "--calib-samples", str(photo_count(subject))]
-    if recipe:
-        command += ["--recipe", recipe]
-    return [*command, "--out", out]
+    command: Command = [sys.executable, "-m", "edgeconv", "export", subject.net, "--int8"]
+    command += ["--weights", subject.weights, "--calib", subject.calib]
+    return [*command, "--calib-samples", str(photo_count(subject)), *extra, "--out", out]
 
 
 def chain_command(chain: str, subject: Subject, out: Path) -> Command:
@@ -42,9 +39,9 @@ def photo_count(subject: Subject) -> int:
     return sum(path.is_file() for path in subject.calib.iterdir())
 
 
-def export(subject: Subject, out: Path, recipe: str | None) -> tuple[Path, Cost]:
+def export(subject: Subject, out: Path, extra: Sequence[str]) -> tuple[Path, Cost]:
     """Runs edgeconv's export into the empty folder `out`; gives the bundle's folder."""
-    cost = run(edgeconv_command(subject, out / "bundle", recipe), out / "edgeconv.log")
+    cost = run(edgeconv_command(subject, out / "bundle", extra), out / "edgeconv.log")
     (manifest,) = out.rglob("manifest.json")
     missing = [name for name in EDGECONV_FILES if not (manifest.parent / name).is_file()]
     if missing:
@@ -58,12 +55,8 @@ def chain_files(chain: str, subject: Subject) -> Path:
     def build(out: Path) -> None:
         run(chain_command(chain, subject, out), out / "log.txt")
 
-    recipe = [
-        CHAINS / f"chain_{chain}.py",
-        CHAINS / "inputs.py",
-        environment.requirements("others"),
-    ]
-    return _cached(chain, subject, recipe, build)
+    made_by = [CHAINS / f"chain_{chain}.py", CHAINS / "inputs.py"]
+    return _cached(chain, subject, [*made_by, environment.requirements("others")], build)
 
 
 def onnx2tf_files(subject: Subject) -> Path:
@@ -78,17 +71,17 @@ def onnx2tf_files(subject: Subject) -> Path:
         run([*convert, out], out / "log.txt")
         (out / "calibration.npy").unlink()
 
-    scripts = [CHAINS / "onnx2tf_inputs.py", CHAINS / "run_onnx2tf.py"]
-    return _cached("onnx2tf", subject, [*scripts, environment.requirements("onnx2tf")], build)
+    made_by = [CHAINS / "onnx2tf_inputs.py", CHAINS / "run_onnx2tf.py", source / "model.onnx"]
+    return _cached("onnx2tf", subject, [*made_by, environment.requirements("onnx2tf")], build)
 
 
 def _cached(
-    tool: str, subject: Subject, recipe: Sequence[Path], build: Callable[[Path], None]
+    tool: str, subject: Subject, made_by: Sequence[Path], build: Callable[[Path], None]
 ) -> Path:
     """`build`'s folder for exactly these inputs; a build that is cut off leaves nothing there."""
     environment.python("others")
     models = environment.folder("others") / "models"
-    target = models / f"{subject.net}-{tool}-{_digest(subject, recipe)}"
+    target = models / f"{subject.net}-{tool}-{_digest(subject, made_by)}"
     if not target.is_dir():
         print(f"making {tool}'s files of {subject.net} ...", file=sys.stderr, flush=True)
         models.mkdir(exist_ok=True)
@@ -100,9 +93,9 @@ def _cached(
     return target
 
 
-def _digest(subject: Subject, recipe: Sequence[Path]) -> str:
+def _digest(subject: Subject, made_by: Sequence[Path]) -> str:
     photos = [(path.name, path.stat().st_size) for path in sorted(subject.calib.iterdir())]
     digest = hashlib.sha256(json.dumps(photos).encode())
-    for path in (subject.weights, *recipe):
+    for path in (subject.weights, *made_by):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

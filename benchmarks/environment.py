@@ -51,8 +51,8 @@ def make(name: str) -> None:
     shutil.rmtree(folder(name), ignore_errors=True)
     venv.create(folder(name), with_pip=True)
     interpreter = folder(name) / "bin" / "python"
-    command = [interpreter, "-m", "pip", "install", "--quiet", "-r", requirements(name)]
-    subprocess.run(command, check=True)
+    command: list[str | Path] = [interpreter, "-m", "pip", "install", "--quiet", "-r"]
+    subprocess.run([*command, requirements(name)], check=True)
     shutil.copyfile(requirements(name), folder(name) / "installed.txt")
 
 

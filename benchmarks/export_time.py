@@ -1,7 +1,7 @@
 """Time and memory of `edgeconv export --int8` against the chain of tools one would run otherwise.
 
     python benchmarks/export_time.py [--net mobilenet_v2] [--weights FILE] [--calib DIR]
-                                     [--repeats 5] [--recipe fast] [--json FILE]
+                                     [--repeats 5] [--export-options "..."] [--json FILE]
 
 The chain gives the same four files (float and int8, ONNX and TFLite) in two processes:
 
@@ -56,14 +56,14 @@ class Rounds:
         )
 
 
-def run_round(subject: Subject, recipe: str | None, rounds: Rounds, *, backwards: bool) -> None:
+def run_round(subject: Subject, extra: list[str], rounds: Rounds, *, backwards: bool) -> None:
     """Runs every tool once, in turn, each into a new folder."""
     costs, stages = {}, {}
     for tool in reversed(TOOLS) if backwards else TOOLS:
         with tempfile.TemporaryDirectory() as scratch:
             out = Path(scratch)
             if tool == "edgeconv":
-                _, costs[tool] = export(subject, out, recipe)
+                _, costs[tool] = export(subject, out, extra)
             else:
                 costs[tool] = run(chain_command(tool, subject, out), out / "log.txt")
                 stages[tool] = json.loads((out / "stages.json").read_text())
@@ -96,7 +96,6 @@ def parse() -> argparse.Namespace:
     add_arguments(parser, "mobilenet_v2")
     parser.add_argument("--repeats", type=int, default=5, help="rounds that count (default 5)")
     parser.add_argument("--warmup", type=int, default=1, help="rounds that do not (default 1)")
-    parser.add_argument("--recipe", default="fast", help="of edgeconv export; '' for its default")
     parser.add_argument("--max-time-ratio", type=float, default=0.25)
     parser.add_argument("--max-memory-ratio", type=float, default=1.0)
     parser.add_argument("--json", type=Path, help="write every run's figures to this file")
@@ -109,9 +108,9 @@ def main() -> int:
     for subject in subjects(options):
         rounds, discarded = Rounds(), Rounds()
         for _ in range(options.warmup):
-            run_round(subject, options.recipe, discarded, backwards=False)
+            run_round(subject, options.export_options, discarded, backwards=False)
         for index in range(options.repeats):
-            run_round(subject, options.recipe, rounds, backwards=index % 2 == 1)
+            run_round(subject, options.export_options, rounds, backwards=index % 2 == 1)
         print(f"{subject.net}, {photo_count(subject)} calibration photos")
         show(rounds)
         time, memory = rounds.time_ratio(), rounds.memory_ratio()

@@ -1,7 +1,8 @@
 """int8 accuracy of edgeconv's files against other tools' on the same weights and photos.
 
     python benchmarks/int8_accuracy.py [--net mobilenet_v2,mobilenet_v1,squeezenet1_1]
-                                       [--data DIR] [--bundle DIR] [--recipe NAME] [--json FILE]
+                                       [--data DIR] [--bundle DIR] [--export-options "..."]
+                                       [--json FILE]
 
 Every tool calibrates on the calibration photos; what it gives is judged on photos that no tool saw
 (--data, with labels in DIR.csv). Judge by these figures, never tune by them.
@@ -156,7 +157,6 @@ def parse() -> argparse.Namespace:
     add_arguments(parser, "mobilenet_v2,mobilenet_v1,squeezenet1_1")
     parser.add_argument("--data", type=Path, help="labelled photos that no tool calibrated on")
     parser.add_argument("--bundle", type=Path, help="edgeconv's bundle (default: exported now)")
-    parser.add_argument("--recipe", default="", help="of edgeconv export (default: its own)")
     parser.add_argument("--max-drop", type=float, default=4.0, help="points of top-1")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     return parser.parse_args()
@@ -172,7 +172,7 @@ def main() -> int:
     document: dict[str, Any] = {}
     for subject in chosen:
         with tempfile.TemporaryDirectory() as scratch:
-            bundle = options.bundle or export(subject, Path(scratch), options.recipe)[0]
+            bundle = options.bundle or export(subject, Path(scratch), options.export_options)[0]
             files = files_of(subject, bundle)
             judged = judge(subject, files, data)
         float_top1 = judged.comparison("float").reference.top1

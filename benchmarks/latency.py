@@ -1,7 +1,8 @@
 """Latency of edgeconv's TFLite files against those of litert-torch and onnx2tf, on this machine.
 
     python benchmarks/latency.py [--net mobilenet_v2,mobilenet_v1,squeezenet1_1] [--threads 1,2]
-                                 [--bundle DIR] [--rounds 15] [--runs 50] [--json FILE]
+                                 [--bundle DIR | --export-options "..."] [--rounds 15] [--runs 50]
+                                 [--json FILE]
 
 Float against float and int8 against int8: litert-torch (int8 by ai-edge-quantizer) and onnx2tf
 (-oiqt), same weights, same calibration photos, run by the same LiteRT with XNNPACK. The other
@@ -103,7 +104,6 @@ def parse() -> argparse.Namespace:
     )
     add_arguments(parser, "mobilenet_v2,mobilenet_v1,squeezenet1_1")
     parser.add_argument("--bundle", type=Path, help="edgeconv's bundle (default: exported now)")
-    parser.add_argument("--recipe", default="fast", help="of edgeconv export; '' for its default")
     parser.add_argument("--threads", default="1,2", help="thread counts (default 1,2)")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--runs", type=int, default=50, help="inferences of one process")
@@ -148,7 +148,7 @@ def main() -> int:
     results = []
     for subject in chosen:
         with tempfile.TemporaryDirectory() as scratch:
-            bundle = options.bundle or export(subject, Path(scratch), options.recipe)[0]
+            bundle = options.bundle or export(subject, Path(scratch), options.export_options)[0]
             results += judge(subject, bundle, options)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
