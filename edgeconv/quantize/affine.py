@@ -18,6 +18,8 @@ from edgeconv.quantize.plan import QuantParams
 from edgeconv.quantize.ranges import Range
 
 INT8 = (-128, 127)
+#: Steps between the lowest and the highest integer.
+STEPS = 255
 WEIGHT_MAX = 127
 #: Interval of a tensor that is always zero: any would do, this one keeps every multiplier sane.
 DEAD: Range = (0.0, 1.0)
@@ -25,20 +27,20 @@ DEAD: Range = (0.0, 1.0)
 NARROWEST = 1e-6
 
 
-def activation_params(interval: Range, ceiling: float = np.inf) -> QuantParams:
+def activation_params(interval: Range) -> QuantParams:
     """Scale and zero point of int8 activations spanning an interval that contains zero.
 
-    Zero is represented exactly. Where `ceiling` is finite (a fused ReLU6) and the interval starts at
-    zero, the highest integer stands for at most that value, so the clamp needs no operator.
+    Zero is represented exactly. An interval that starts at zero is never exceeded: where it ends at
+    a clamp (6 of a ReLU6), saturating to int8 is that clamp and no operator is needed for it.
     """
     low, high = interval
-    if high - low == 0.0:
+    width = high - low
+    if width == 0.0:
         low, high = DEAD
-    elif high - low < NARROWEST:
-        widen = NARROWEST / (high - low)
-        low, high = low * widen, high * widen
-    scale = np.float32((high - low) / 255)
-    if low == 0.0 and float(scale) * 255 > ceiling:
+    elif width < NARROWEST:
+        low, high = low * NARROWEST / width, high * NARROWEST / width
+    scale = np.float32((high - low) / STEPS)
+    if float(scale) * STEPS > high - low:
         scale = np.nextafter(scale, np.float32(0))
     zero_point = int(np.clip(np.rint(INT8[0] - low / float(scale)), *INT8))
     return params(scale, zero_point)
@@ -56,14 +58,18 @@ def quantize(values: NDArray[Any], to: QuantParams) -> NDArray[np.integer[Any]]:
     scale = along(to.scale.astype(np.float64), to.axis, values.ndim)
     zero_point = along(to.zero_point, to.axis, values.ndim)
     integers = np.rint(values.astype(np.float64) / scale) + zero_point
-    return np.clip(integers, lowest, limits.max).astype(to.dtype)
+    stored: NDArray[np.integer[Any]] = np.clip(integers, lowest, limits.max).astype(to.dtype)
+    return stored
 
 
 def dequantize(integers: NDArray[Any], of: QuantParams) -> NDArray[np.float32]:
     """The reals the integers stand for, float32."""
     scale = along(of.scale, of.axis, integers.ndim)
     zero_point = along(of.zero_point, of.axis, integers.ndim)
-    return ((integers.astype(np.int64) - zero_point) * scale).astype(np.float32)
+    reals: NDArray[np.float32] = ((integers.astype(np.int64) - zero_point) * scale).astype(
+        np.float32
+    )
+    return reals
 
 
 def along(vector: NDArray[Any], axis: int | None, rank: int) -> NDArray[Any]:

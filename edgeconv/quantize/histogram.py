@@ -41,7 +41,7 @@ class Histogram:
     @property
     def centers(self) -> NDArray[np.float64]:
         """Middles of the bins, ascending, (bins,)."""
-        return (self.first + 0.5 + np.arange(len(self.counts))) * self.pitch
+        return (self.first + 0.5 + np.arange(len(self.counts), dtype=np.float64)) * self.pitch
 
     @property
     def total(self) -> float:
@@ -86,7 +86,7 @@ def _coarsen(source: Histogram, pitch: float) -> Histogram:
     ratio = round(pitch / source.pitch)
     index = (source.first + np.arange(len(source.counts))) // ratio
     first = int(index[0])
-    counts = np.bincount(index - first, weights=source.counts)
+    counts = np.bincount(index - first, weights=source.counts).astype(np.float64)
     return Histogram(pitch, first, counts, source.zeros)
 
 

@@ -62,7 +62,7 @@ class Plan:
     """Quantization of a whole graph.
 
     Attributes:
-        activations: parameters of every quantized activation, graph inputs included, by tensor name.
+        activations: parameters of every quantized activation, graph inputs included, by name.
         constants: integers of every quantized initializer (weights, biases, operands), by name.
         requantize: edges whose consumer sees the tensor requantized to other parameters.
         islands: names of nodes that stay in float.

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import PlanRefused, RefusedError
 from edgeconv.graph.view import constant_of, name_of
 from edgeconv.quantize.affine import activation_params, params, quantize
+from edgeconv.quantize.bias import correct
 from edgeconv.quantize.observe import Observations
 from edgeconv.quantize.plan import Edge, Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.ranges import RangeMethod, choose
@@ -51,12 +52,14 @@ class PlanConfig:
     Attributes:
         ranges: how activation ranges are chosen.
         weights: how a channel's weight scale is chosen.
+        bias_correction: whether the mean error of integer weights is taken out of the biases.
         concat_threshold: how many times coarser a concatenation may make its inputs' steps before
             the edge is requantized instead.
     """
 
     ranges: RangeMethod = "mse"
     weights: WeightMethod = "minmax"
+    bias_correction: bool = True
     concat_threshold: float = 1.25
 
 
@@ -77,8 +80,10 @@ def build_plan(
         )
     activations, edges = _activations(model, wanted, observations, config)
     requantize = {edge: _edge_params(model, edge, activations) for edge in edges}
-    plan = Plan(activations, _constants(model, activations, config), requantize)
-    return plan
+    constants = _constants(model, activations, config)
+    if config.bias_correction:
+        constants = correct(model, constants, observations)
+    return Plan(activations, constants, requantize)
 
 
 def _activations(
@@ -96,9 +101,7 @@ def _activations(
     for target in wanted:
         source = sharing.prescribed.get(target.name)
         activations[target.name] = (
-            activation_params(sharing.ranges[target.name], target.bounds[1])
-            if source is None
-            else prescribed[source]
+            activation_params(sharing.ranges[target.name]) if source is None else prescribed[source]
         )
     return activations, sharing.requantize
 
@@ -118,7 +121,9 @@ def _edge_params(
 
 
 def _constants(
-    model: ir.Model, activations: Mapping[str, QuantParams], config: PlanConfig
+    model: ir.Model,
+    activations: Mapping[str, QuantParams],
+    config: PlanConfig,
 ) -> dict[str, QuantizedConstant]:
     """Integers of every weight, bias and constant operand."""
     constants: dict[str, QuantizedConstant] = {}

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UnknownName
 from edgeconv.quantize.histogram import Histogram
-from edgeconv.quantize.observe import Observations, TensorStatistics
+from edgeconv.quantize.observe import Observations
+from edgeconv.quantize.statistics import TensorStatistics
 
 RangeMethod = Literal["minmax", "percentile", "mse"]
 Range: TypeAlias = tuple[float, float]
@@ -102,12 +103,13 @@ def _squared_excess(
     moments = [np.concatenate([[0.0], np.cumsum(counts * centers**k)]) for k in range(3)]
     zeroth, first, second = (m[at] if below else m[-1] - m[at] for m in moments)
     end = edges[at]
-    return np.maximum(second - 2 * end * first + end**2 * zeroth, 0.0)
+    excess: NDArray[np.float64] = second - 2 * end * first + end**2 * zeroth
+    return excess.clip(min=0.0)
 
 
 def _edges(counted: Histogram) -> NDArray[np.float64]:
     """Bounds of the bins, (bins + 1,)."""
-    return (counted.first + np.arange(len(counted.counts) + 1)) * counted.pitch
+    return (counted.first + np.arange(len(counted.counts) + 1, dtype=np.float64)) * counted.pitch
 
 
 def _with_zeros(counted: Histogram) -> NDArray[np.float64]:

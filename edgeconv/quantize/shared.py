@@ -127,7 +127,7 @@ def share(
         else:
             state.join(output, name)
     final = {name: state.hull[state.groups.find(name)] for name in ranges}
-    sources = {name: source for name in ranges if (source := state.prescribed_of(name))}
+    sources = {name: found for name in ranges if (found := state.prescribed_of(name))}
     return Sharing(final, sources, tuple(requantize))
 
 

@@ -85,14 +85,14 @@ def quantize_layer(
     scales = np.maximum(scales, LEAST_MULTIPLIER * output_scale / input_scale)
     if bias is not None:
         scales = np.maximum(scales, np.abs(bias) / (BIAS_LIMIT * input_scale))
-    scales = scales.astype(np.float32)
-    zeros = np.zeros(scales.shape, np.int32)
-    weight_params = QuantParams(scales, zeros, "int8", layer.axis)
+    stored = scales.astype(np.float32)
+    zeros = np.zeros(stored.shape, np.int32)
+    weight_params = QuantParams(stored, zeros, "int8", layer.axis)
     found = {
         name_of(layer.weight): QuantizedConstant(weight_params, quantize(weight, weight_params))
     }
     if layer.bias is not None and bias is not None:
-        bias_params = QuantParams(np.float32(input_scale) * scales, zeros, "int32", 0)
+        bias_params = QuantParams(np.float32(input_scale) * stored, zeros, "int32", 0)
         found[name_of(layer.bias)] = QuantizedConstant(
             bias_params, quantize(bias, bias_params).reshape(_finite(layer.bias).shape)
         )
@@ -113,7 +113,7 @@ def _weight_scales(
 ) -> NDArray[np.float64]:
     """Scale of each output channel, (channels,)."""
     rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float64)
-    whole = np.abs(rows).max(axis=1) / WEIGHT_MAX
+    whole: NDArray[np.float64] = np.abs(rows).max(axis=1) / WEIGHT_MAX
     if method == "minmax":
         return whole
     best, least = whole, np.full(len(rows), np.inf)

@@ -1,0 +1,140 @@
+"""Cross-layer equalization: moves scale between layers until channels fill their tensor's range.
+
+An int8 tensor has one scale for all channels, so a channel with small values has few steps. Scaling
+channel c of a tensor by k[c], and the weights that read it by 1 / k[c], changes nothing in float
+(`channels` says where it holds) and gives every channel as many steps as its weights can spare
+(Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction",
+section 4.1, with measured activations in the place of weights on the writing side):
+
+    k[c] ~ weight[c]^(1 - strength) / activation[c]^strength
+
+where activation[c] is the largest value seen relative to the tensor's, and weight[c] how large the
+weights that read the channel are within their rows. Rows of the layer that writes the channel have
+a scale each, so they lose nothing; a depthwise layer that reads it loses nothing either, and there
+the activations are equalized fully.
+
+A channel that ReLU6 clipped on a calibration photo keeps its scale; another may grow until its
+largest value is 6.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.graph.view import integer, name_of
+from edgeconv.quantize.channels import ChannelGroup, channel_groups
+from edgeconv.quantize.observe import Observations
+from edgeconv.quantize.weights import Layer
+
+#: A channel never seen above this share of the tensor's largest value counts as if it had been.
+QUIET = 1e-3
+#: Factors of a group differ by at most this: unseen photos may wake a quiet channel.
+SPREAD = 64.0
+
+Weights = dict[str, NDArray[np.float64]]
+
+
+def equalize(model: ir.Model, observations: Observations, strength: float = 0.5) -> ir.Model:
+    """A copy of the hub graph with equalized channels, the same function up to rounding.
+
+    Args:
+        model: a hub graph.
+        observations: of this graph; a few dozen photos are enough, only channel extremes are read.
+        strength: 0 favours weights, 1 activations.
+    """
+    copy = model.clone()
+    weights: Weights = {}
+    for group in channel_groups(copy):
+        factors = _factors(group, observations, weights, strength)
+        for layer in group.writers:
+            _scale_rows(layer, factors, weights)
+        for layer in group.readers:
+            _scale_columns(layer, 1.0 / factors, weights)
+    for name, array in weights.items():
+        copy.graph.initializers[name].const_value = ir.tensor(array.astype(np.float32), name=name)
+    return copy
+
+
+def _factors(
+    group: ChannelGroup, observations: Observations, weights: Weights, strength: float
+) -> NDArray[np.float64]:
+    """k of every channel; the largest product of k and activation stays what it was."""
+    seen = [observations.tensors[name] for name in group.tensors if name in observations.tensors]
+    share = np.max([_channel_share(s.channel_minimum, s.channel_maximum) for s in seen], axis=0)
+    activation = np.maximum(share, QUIET)
+    columns = [_column_share(layer, weights) for layer in group.readers if not _is_depthwise(layer)]
+    if columns:
+        weight = np.max(columns, axis=0)
+        weight = np.maximum(weight, max(QUIET * weight.max(), 1e-30))
+        factors = weight ** (1 - strength) / activation**strength
+    else:
+        factors = 1.0 / activation
+    factors /= (factors * activation).max()
+    factors = np.minimum(factors, factors.min() * SPREAD)
+    highest = np.max([s.channel_maximum for s in seen], axis=0).astype(np.float64)
+    return _below_ceiling(factors, highest, group.ceiling)
+
+
+def _below_ceiling(
+    factors: NDArray[np.float64], highest: NDArray[np.float64], ceiling: float
+) -> NDArray[np.float64]:
+    """Factors under which a clipped channel keeps its values and no other comes to be clipped."""
+    if np.isinf(ceiling):
+        return factors
+    limited = np.minimum(factors, ceiling / np.maximum(highest, 1e-30))
+    return np.where(highest >= ceiling * (1 - 1e-4), 1.0, limited)
+
+
+def _channel_share(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Largest magnitude of each channel relative to the tensor's."""
+    magnitude = np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
+    share: NDArray[np.float64] = magnitude / max(float(magnitude.max()), 1e-30)
+    return share
+
+
+def _is_depthwise(layer: Layer) -> bool:
+    """Whether every output channel reads a single input channel."""
+    return layer.node.op_type == "Conv" and layer.weight.shape[1] == 1  # type: ignore[index]
+
+
+def _column_share(layer: Layer, weights: Weights) -> NDArray[np.float64]:
+    """Root mean square, for each input channel, of its weights relative to their row's largest."""
+    by_channel = _by_input_channel(layer, weights)
+    largest = np.abs(by_channel).max(axis=(2, 3), keepdims=True)
+    relative = by_channel / np.maximum(largest, 1e-30)
+    share: NDArray[np.float64] = np.sqrt((relative**2).mean(axis=(1, 3))).reshape(-1)
+    return share
+
+
+def _by_input_channel(layer: Layer, weights: Weights) -> NDArray[np.float64]:
+    """A view of the weight as (groups, output channels, input channels, taps) of each group."""
+    array = _loaded(layer.weight, weights)
+    if layer.node.op_type == "Gemm":
+        rows = array if layer.axis == 0 else array.T
+        return rows.reshape(1, *rows.shape, 1) if layer.axis == 0 else rows[None, :, :, None]
+    groups = integer(layer.node, "group", 1)
+    return array.reshape(groups, array.shape[0] // groups, array.shape[1], -1)
+
+
+def _scale_columns(layer: Layer, factors: NDArray[np.float64], weights: Weights) -> None:
+    view = _by_input_channel(layer, weights)
+    view *= factors.reshape(view.shape[0], 1, view.shape[2], 1)
+
+
+def _scale_rows(layer: Layer, factors: NDArray[np.float64], weights: Weights) -> None:
+    array = _loaded(layer.weight, weights)
+    np.moveaxis(array, layer.axis, -1)[...] *= factors
+    if layer.bias is not None:
+        _loaded(layer.bias, weights)[...] *= factors
+
+
+def _loaded(value: ir.Value, weights: Weights) -> NDArray[np.float64]:
+    """The working copy of an initializer, float64, changed in place."""
+    name = name_of(value)
+    if name not in weights:
+        if value.const_value is None:
+            raise AssertionError(f"{name} is an initializer")
+        weights[name] = np.array(value.const_value.numpy(), np.float64, order="C")
+    return weights[name]

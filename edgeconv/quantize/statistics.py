@@ -1,0 +1,113 @@
+"""Running statistics of one tensor: extremes, channel means, a histogram of a sample."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import RefusedError
+from edgeconv.quantize.histogram import Histogram, histogram, merge
+from edgeconv.quantize.targets import Target
+
+#: How many values of a tensor a histogram counts, at most, for each input.
+SAMPLE = 16384
+
+
+@dataclass(frozen=True, eq=False)
+class TensorStatistics:
+    """What calibration saw of one tensor.
+
+    Attributes:
+        channel_minimum, channel_maximum: float32 (channels,), exact extremes over every value of
+            every input, by channel (axis 1).
+        channel_mean: float64 (channels,), mean over every value of every input.
+        histogram: of a sample of the values.
+        inputs: how many inputs were seen.
+        bounds: interval the graph confines the tensor to.
+        is_output: whether it is an output of the graph.
+    """
+
+    channel_minimum: NDArray[np.float32]
+    channel_maximum: NDArray[np.float32]
+    channel_mean: NDArray[np.float64]
+    histogram: Histogram
+    inputs: int = 1
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    is_output: bool = False
+
+    @property
+    def minimum(self) -> float:
+        """Lowest value of all."""
+        return float(self.channel_minimum.min())
+
+    @property
+    def maximum(self) -> float:
+        """Highest value of all."""
+        return float(self.channel_maximum.max())
+
+
+def measure(target: Target, array: NDArray[np.float32], turn: int = 0) -> TensorStatistics:
+    """Statistics of one tensor for one input, (N, C, ...) ; `turn` moves the sample along.
+
+    Raises:
+        RefusedError: NaN or infinity among the values.
+    """
+    rows = by_channel(array)
+    lows, highs, means = (_over(rows, reduce) for reduce in (np.minimum, np.maximum, np.add))
+    low, high = float(lows.min()), float(highs.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise RefusedError(
+            f"tensor {target.name} holds NaN or infinity on a calibration photo (extremes {low}, "
+            f"{high}); such a net cannot be quantized, check its weights and preprocessing"
+        )
+    return TensorStatistics(
+        channel_minimum=lows,
+        channel_maximum=highs,
+        channel_mean=means.astype(np.float64) / (rows.shape[0] * rows.shape[2]),
+        histogram=histogram(_sample(array, turn), low, high),
+        bounds=target.bounds,
+        is_output=target.is_output,
+    )
+
+
+def combine(one: TensorStatistics, other: TensorStatistics) -> TensorStatistics:
+    """Statistics of both sets of inputs to the same tensor."""
+    inputs = one.inputs + other.inputs
+    means = one.channel_mean * one.inputs + other.channel_mean * other.inputs
+    return TensorStatistics(
+        channel_minimum=np.minimum(one.channel_minimum, other.channel_minimum),
+        channel_maximum=np.maximum(one.channel_maximum, other.channel_maximum),
+        channel_mean=means / inputs,
+        histogram=merge(one.histogram, other.histogram),
+        inputs=inputs,
+        bounds=one.bounds,
+        is_output=one.is_output,
+    )
+
+
+def by_channel(array: NDArray[Any]) -> NDArray[Any]:
+    """The tensor as (N, channels, values); a vector is one value for each channel."""
+    if array.ndim < 2:
+        return array.reshape(1, -1, 1)
+    return array.reshape(array.shape[0], array.shape[1], -1)
+
+
+def _over(rows: NDArray[np.float32], reduce: np.ufunc) -> NDArray[np.float32]:
+    """Reduces (N, channels, values) to (channels,)."""
+    result: NDArray[np.float32] = reduce.reduce(reduce.reduce(rows, axis=2), axis=0)
+    return result
+
+
+def _sample(array: NDArray[np.float32], turn: int) -> NDArray[np.float32]:
+    """At most SAMPLE values, evenly spread; the step shares no factor with the row's length."""
+    flat = array.reshape(-1)
+    if flat.size <= SAMPLE:
+        return flat
+    step = -(-flat.size // SAMPLE)
+    while math.gcd(step, array.shape[-1]) != 1:
+        step += 1
+    return flat[turn % step :: step]
