@@ -44,7 +44,7 @@ NETS = (
             top1=73.314,
             top5=91.420,
             paper=_PAPER,
-            paper_says="the paper's Table 3 claims 75.48 over ten crops (option C)",
+            paper_says="the paper's Table 3 claims 75.48 over ten crops (option B)",
         ),
     ),
     _resnet(
