@@ -56,6 +56,10 @@ class Images:
     def __len__(self) -> int:
         return len(self.normalized)
 
+    def __getitem__(self, which: slice) -> Images:
+        """Some of the photos, as views."""
+        return Images(self.normalized[which], None if self.pixels is None else self.pixels[which])
+
 
 def layout_of(spec: TensorSpec, images: Images) -> Layout:
     """The layout of a model's image input; raises UsageError where the photos do not fit it."""
@@ -114,17 +118,25 @@ def dequantize(array: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
     return (centred * np.float64(spec.scale)).astype(np.float32)
 
 
+def batch_size(session: Session) -> int:
+    """How many photos a model takes at once; raises UsageError where it takes none."""
+    if len(session.inputs) != 1:
+        raise UsageError(f"the model takes {len(session.inputs)} inputs, photos are one")
+    shape = session.inputs[0].shape
+    if not shape or shape[0] < 1:
+        raise UsageError(f"input {session.inputs[0].name} of shape {shape} takes no photo")
+    return shape[0]
+
+
 def run_outputs(session: Session, images: Images) -> list[NDArray[np.float32]]:
     """Every output for every photo, as real numbers: a list of (N, ...), in the file's order.
 
     Photos go in by the file's own batch size; the last batch is filled up with its last photo.
     """
-    if len(session.inputs) != 1:
-        raise UsageError(f"the model takes {len(session.inputs)} inputs, photos are one")
     if not len(images):
         raise UsageError("no photos were given")
+    batch = batch_size(session)
     fed = app_input(session.inputs[0], images)
-    batch = session.inputs[0].shape[0]
     for spec in session.outputs:
         if not spec.shape or spec.shape[0] != batch:
             raise ArtifactRefused(

@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Literal
 
 from edgeconv.errors import UsageError
-from edgeconv.runtime.adapt import Images, run_outputs
-from edgeconv.runtime.metrics import Figures, FloatArray, compare
-from edgeconv.runtime.open import open_session
+from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.metrics import Figures, FloatArray
 from edgeconv.runtime.saturation import WARNING as SATURATION_WARNING
 from edgeconv.runtime.saturation import int8_convolution_saturates
-from edgeconv.runtime.session import Kernels, Session, SessionOptions
+from edgeconv.verify.golden_runs import GoldenRuns, Run, compare_all
 from edgeconv.verify.stages import ParityReport, StageResult, Threshold
 
 __all__ = ["ARTIFACTS", "ParityReport", "StageResult", "Threshold", "Thresholds", "check"]
@@ -33,7 +32,19 @@ __all__ = ["ARTIFACTS", "ParityReport", "StageResult", "Threshold", "Thresholds"
 ArtifactName = Literal["onnx", "tflite", "int8.onnx", "int8.tflite"]
 ARTIFACTS: tuple[ArtifactName, ...] = ("onnx", "tflite", "int8.onnx", "int8.tflite")
 
-Outputs = list[FloatArray]
+_FLOAT_RUNS: tuple[Run, ...] = (
+    ("onnx", "default"),
+    ("tflite", "default"),
+    ("tflite", "reference"),
+)
+_INT8_RUNS: tuple[Run, ...] = (
+    ("int8.onnx", "default"),
+    ("int8.onnx", "reference"),
+    ("int8.tflite", "default"),
+    ("int8.tflite", "reference"),
+)
+_SATURATED_RUN = _INT8_RUNS[0]
+_PAIR_RUNS = _INT8_RUNS[1:]
 
 _UNTRAINED_NOTE = "untrained weights: not judged end to end, accuracy not assessed"
 _SATURATED_NOTE = "not run with graph optimizations: this CPU's int8 kernels saturate"
@@ -101,10 +112,14 @@ def check(
         UnavailableError: an engine is not installed.
     """
     bounds = thresholds or Thresholds()
-    if not isinstance(references, Mapping):
-        references = {"logits": references}
-    runs = _Runs(_by_name(artifacts), images, references)
-    saturates = "int8.onnx" in runs.paths and int8_convolution_saturates()
+    paths = _by_name(artifacts)
+    saturates = "int8.onnx" in paths and int8_convolution_saturates()
+    wanted = [
+        run
+        for run in (*_FLOAT_RUNS, *_INT8_RUNS)
+        if run[0] in paths and not (saturates and run == _SATURATED_RUN)
+    ]
+    runs = GoldenRuns(paths, images, _named(references, len(images)), wanted)
     stages = (
         *_float_stages(runs, bounds.float_bound(depth)),
         *_int8_stages(runs, bounds.int8_sqnr_db, trained=trained, saturates=saturates),
@@ -114,82 +129,33 @@ def check(
     return ParityReport(stages, (SATURATION_WARNING,) if saturates else ())
 
 
-class _Runs:
-    """The outputs of each artifact on each set of kernels, each computed once."""
-
-    def __init__(
-        self, paths: Mapping[str, Path], images: Images, references: Mapping[str, FloatArray]
-    ) -> None:
-        self.paths = paths
-        self._references = references
-        self._images = images
-        self._done: dict[tuple[str, Kernels], Outputs] = {}
-
-    def outputs(self, artifact: str, kernels: Kernels) -> Outputs:
-        """What the file gives, in the reference's order and layout."""
-        key = (artifact, kernels)
-        if key not in self._done:
-            session = open_session(self.paths[artifact], SessionOptions(kernels=kernels))
-            self._done[key] = _in_order(
-                self._references, session, run_outputs(session, self._images)
-            )
-        return self._done[key]
-
-    def figures(self, artifact: str, kernels: Kernels) -> tuple[Figures, ...]:
-        """One for each output, against the reference."""
-        return _compare_all(list(self._references.values()), self.outputs(artifact, kernels))
-
-
-def _in_order(references: Mapping[str, FloatArray], session: Session, outputs: Outputs) -> Outputs:
-    """A file's outputs by the reference's names; by position where the file has other names."""
-    if len(outputs) != len(references):
-        raise UsageError(
-            f"a {session.engine} file has {len(outputs)} outputs, the reference {len(references)}"
-        )
-    if session.engine == "litert":
-        outputs = [_nchw(output) for output in outputs]
-    named = dict(zip((spec.name for spec in session.outputs), outputs, strict=True))
-    if set(named) == set(references):
-        return [named[name] for name in references]
-    return outputs
-
-
-def _float_stages(runs: _Runs, limit: float) -> Iterator[StageResult]:
+def _float_stages(runs: GoldenRuns, limit: float) -> Iterator[StageResult]:
     bound = Threshold("relative_error", limit)
-    kernels: dict[str, tuple[Kernels, ...]] = {
-        "onnx": ("default",),
-        "tflite": ("default", "reference"),
-    }
-    for artifact in runs.paths:
-        for kernel in kernels.get(artifact, ()):
-            figures = runs.figures(artifact, kernel)
-            yield _judged(_label(artifact, kernel), figures, bound, trained=True)
+    for run in _FLOAT_RUNS:
+        if run in runs:
+            yield _judged(run, runs.figures(run), bound, trained=True)
 
 
 def _int8_stages(
-    runs: _Runs, limit: float, *, trained: bool, saturates: bool
+    runs: GoldenRuns, limit: float, *, trained: bool, saturates: bool
 ) -> Iterator[StageResult]:
     bound = Threshold("sqnr_db", limit)
-    both: tuple[Kernels, ...] = ("default", "reference")
-    for artifact in ("int8.onnx", "int8.tflite"):
-        if artifact not in runs.paths:
-            continue
-        for kernel in both:
-            label = _label(artifact, kernel)
-            if artifact == "int8.onnx" and kernel == "default" and saturates:
-                yield StageResult(label, "reference", label, note=_SATURATED_NOTE)
-                continue
-            figures = runs.figures(artifact, kernel)
-            yield _judged(label, figures, bound, trained=trained)
+    for run in _INT8_RUNS:
+        if run in runs:
+            yield _judged(run, runs.figures(run), bound, trained=trained)
+        elif saturates and run == _SATURATED_RUN:
+            yield StageResult(_label(run), "reference", _label(run), note=_SATURATED_NOTE)
 
 
-def _pair_stage(runs: _Runs, thresholds: Thresholds, *, trained: bool) -> Iterator[StageResult]:
+def _pair_stage(
+    runs: GoldenRuns, thresholds: Thresholds, *, trained: bool
+) -> Iterator[StageResult]:
     """The two int8 files against each other, judged by the floor of each output."""
-    if not {"int8.onnx", "int8.tflite"} <= set(runs.paths):
+    onnx, tflite, tflite_reference = _PAIR_RUNS
+    if not (onnx in runs and tflite in runs):
         return
-    xnnpack = runs.outputs("int8.tflite", "default")
-    floors = _compare_all(xnnpack, runs.outputs("int8.tflite", "reference"))
-    figures = _compare_all(xnnpack, runs.outputs("int8.onnx", "reference"))
+    floors = compare_all(runs.outputs(tflite), runs.outputs(tflite_reference))
+    figures = compare_all(runs.outputs(tflite), runs.outputs(onnx))
     bounds = tuple(
         Threshold("sqnr_db", min(f.sqnr_db, thresholds.pair_ceiling_db) - thresholds.pair_slack_db)
         for f in floors
@@ -199,8 +165,8 @@ def _pair_stage(runs: _Runs, thresholds: Thresholds, *, trained: bool) -> Iterat
     note = f"floor {floor} dB: XNNPACK against the reference kernels on int8.tflite"
     yield StageResult(
         name="int8.onnx against int8.tflite",
-        a=_label("int8.tflite", "default"),
-        b=_label("int8.onnx", "reference"),
+        a=_label(tflite),
+        b=_label(onnx),
         figures=figures,
         thresholds=bounds,
         passed=passed if trained or not _finite(figures) else None,
@@ -209,12 +175,12 @@ def _pair_stage(runs: _Runs, thresholds: Thresholds, *, trained: bool) -> Iterat
 
 
 def _judged(
-    label: str, figures: tuple[Figures, ...], bound: Threshold, *, trained: bool
+    run: Run, figures: tuple[Figures, ...], bound: Threshold, *, trained: bool
 ) -> StageResult:
     return StageResult(
-        name=label,
+        name=_label(run),
         a="reference",
-        b=label,
+        b=_label(run),
         figures=figures,
         thresholds=(bound,) * len(figures),
         passed=all(map(bound.met_by, figures)) if trained or not _finite(figures) else None,
@@ -222,23 +188,26 @@ def _judged(
     )
 
 
-def _label(artifact: str, kernels: Kernels) -> str:
+def _label(run: Run) -> str:
+    artifact, kernels = run
     if kernels == "default":
         return artifact
     return f"{artifact} ({'optimizations off' if 'onnx' in artifact else 'reference kernels'})"
-
-
-def _compare_all(references: Outputs, others: Outputs) -> tuple[Figures, ...]:
-    return tuple(compare(a, b) for a, b in zip(references, others, strict=True))
 
 
 def _finite(figures: tuple[Figures, ...]) -> bool:
     return all(f.finite for f in figures)
 
 
-def _nchw(array: FloatArray) -> FloatArray:
-    """A TFLite file's feature map in the reference's layout."""
-    return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
+def _named(
+    references: Mapping[str, FloatArray] | FloatArray, photos: int
+) -> Mapping[str, FloatArray]:
+    """The references by name, one row for each photo."""
+    named = references if isinstance(references, Mapping) else {"logits": references}
+    for name, array in named.items():
+        if photos == 0 or len(array) != photos:
+            raise UsageError(f"the reference {name} has {len(array)} rows for {photos} photo(s)")
+    return named
 
 
 def _by_name(artifacts: Mapping[str, Path]) -> dict[str, Path]:

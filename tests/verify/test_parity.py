@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeconv.errors import UsageError
+from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.saturation import WARNING
 from edgeconv.verify import parity
@@ -144,7 +144,7 @@ def test_a_failed_stage_from_elsewhere_fails_the_report(files):
 
 def test_a_nan_fails_even_where_nothing_else_is_judged(files):
     poisoned = LOGITS.copy()
-    poisoned[3, 2] = np.nan
+    poisoned[0, 2] = np.nan
     report = parity.check(files, PHOTOS, poisoned, trained=False)
     assert set(STAGES[:7]) <= set(report.failed)
 
@@ -158,6 +158,19 @@ def test_outputs_are_matched_by_name_where_names_agree(files):
     with pytest.raises(UsageError, match="outputs"):
         parity.check(files, PHOTOS, {"logits": LOGITS, "aux": LOGITS})
     assert parity.check(files, PHOTOS, {"another name": LOGITS}).passed
+
+
+def test_a_file_an_engine_refuses_ends_the_check(files):
+    files["int8.onnx"].write_bytes(b"nonsense")
+    with pytest.raises(ArtifactRefused, match=r"model\.int8\.onnx"):
+        parity.check(files, PHOTOS, LOGITS)
+
+
+def test_references_need_a_row_for_each_photo(files):
+    with pytest.raises(UsageError, match="15 rows for 16"):
+        parity.check(files, PHOTOS, LOGITS[:15])
+    with pytest.raises(UsageError, match="0 photo"):
+        parity.check(files, PHOTOS[:0], LOGITS[:0])
 
 
 def test_unknown_or_no_artifacts_are_wrong_usage(files):

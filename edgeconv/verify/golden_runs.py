@@ -1,0 +1,104 @@
+"""Runs every artifact on the golden photos, several at a time.
+
+LiteRT's reference kernels take most of the time of a parity check (a quarter of a second a photo
+for MobileNetV2, where XNNPACK takes ten milliseconds). The engines release Python's lock while they
+run, so the runs share the machine's cores, one thread each.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from edgeconv.errors import UsageError
+from edgeconv.runtime.adapt import Images, batch_size, run_outputs
+from edgeconv.runtime.metrics import Figures, FloatArray, compare
+from edgeconv.runtime.open import open_session
+from edgeconv.runtime.session import Kernels, Session, SessionOptions
+
+Outputs = list[FloatArray]
+#: An artifact's name and the kernels it runs on.
+Run = tuple[str, Kernels]
+
+#: Photos for float files on reference kernels: a wrong value shows on any photo.
+SLOW_FLOAT_PHOTOS = 2
+_MOST_AT_A_TIME = 4
+
+
+class GoldenRuns:
+    """The outputs of each artifact on each set of kernels, in the reference's order and layout."""
+
+    def __init__(
+        self,
+        paths: Mapping[str, Path],
+        images: Images,
+        references: Mapping[str, FloatArray],
+        runs: Iterable[Run],
+    ) -> None:
+        """Runs everything; raises as `open_session` and `run_outputs`."""
+        self._references = references
+        self._stop = threading.Event()
+        wanted = list(runs)
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_AT_A_TIME)) as pool:
+            try:
+                done = pool.map(lambda run: self._run(paths[run[0]], run, images), wanted)
+                self._outputs = dict(zip(wanted, done, strict=True))
+            except BaseException:
+                self._stop.set()
+                raise
+
+    def __contains__(self, run: Run) -> bool:
+        return run in self._outputs
+
+    def outputs(self, run: Run) -> Outputs:
+        """What a file gave, one array for each output."""
+        return self._outputs[run]
+
+    def figures(self, run: Run) -> tuple[Figures, ...]:
+        """One for each output, against the reference."""
+        outputs = self.outputs(run)
+        references = [array[: len(outputs[0])] for array in self._references.values()]
+        return compare_all(references, outputs)
+
+    def _run(self, path: Path, run: Run, images: Images) -> Outputs:
+        artifact, kernels = run
+        if kernels == "reference" and not artifact.startswith("int8"):
+            images = images[:SLOW_FLOAT_PHOTOS]
+        session = open_session(path, SessionOptions(kernels=kernels))
+        batch = batch_size(session)
+        parts: list[Outputs] = []
+        for start in range(0, len(images), batch):
+            if self._stop.is_set():  # another run failed, or the user interrupts
+                break
+            parts.append(run_outputs(session, images[start : start + batch]))
+        whole = [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+        return _in_order(self._references, session, whole)
+
+
+def compare_all(references: Outputs, others: Outputs) -> tuple[Figures, ...]:
+    """Figures of each output."""
+    return tuple(compare(a, b) for a, b in zip(references, others, strict=True))
+
+
+def _in_order(references: Mapping[str, FloatArray], session: Session, outputs: Outputs) -> Outputs:
+    """A file's outputs by the reference's names; by position where the file has other names."""
+    if len(outputs) != len(references):
+        raise UsageError(
+            f"a {session.engine} file has {len(outputs)} outputs, the reference {len(references)}"
+        )
+    if session.engine == "litert":
+        outputs = [_nchw(output) for output in outputs]
+    named = dict(zip((spec.name for spec in session.outputs), outputs, strict=True))
+    if set(named) == set(references):
+        return [named[name] for name in references]
+    return outputs
+
+
+def _nchw(array: FloatArray) -> FloatArray:
+    """A TFLite file's feature map in the reference's layout."""
+    return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
