@@ -89,6 +89,7 @@ def steps(shape: Shape, layout: Layout, new_shape: Shape, new_layout: Layout) ->
     if common is None:  # the axes do not line up: pass through the hub's own order
         found = [
             *steps(shape, layout, factors, plain(len(factors))),
+            Step(new_factors),
             *steps(new_factors, plain(len(new_factors)), new_shape, new_layout),
         ]
     else:

@@ -14,8 +14,9 @@ from edgeconv.graph.view import activation_inputs, constant_of, name_of
 from edgeconv.quantize import rules
 from edgeconv.quantize.plan import Plan
 
-#: Operators whose TFLite kernels are float only: they become float islands.
-FLOAT_ONLY = frozenset({"Div", "Neg", "Sqrt"})
+#: Operators without an int8 kernel in TFLite: they become float islands. (SUM has one, but
+#: LiteRT's reference kernel of it returns wrong values.)
+FLOAT_ONLY = frozenset({"Div", "Neg", "ReduceSum", "Sqrt"})
 
 #: Operators that read a constant as integers: the plan must hold them.
 _WITH_INTEGERS = frozenset(

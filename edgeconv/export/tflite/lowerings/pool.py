@@ -35,7 +35,8 @@ def max_pool(node: ir.Node, b: Builder) -> None:
     x = b.read(node, 0, NHWC)
     if windows.padding is None:
         x = padded(node, b, x, windows.pads, 0.0 if _zero_never_wins(node, x) else -math.inf)
-    b.write_values(node, node.outputs[:1], "MAX_POOL_2D", [x], NHWC, _options(windows))
+    options = _options(windows, VALID if windows.padding is None else windows.padding)
+    b.write_values(node, node.outputs[:1], "MAX_POOL_2D", [x], NHWC, options)
 
 
 def average_pool(node: ir.Node, b: Builder) -> None:
@@ -55,16 +56,16 @@ def average_pool(node: ir.Node, b: Builder) -> None:
         _counted(windows.rows, includes_padding), _counted(windows.columns, includes_padding)
     )
     if windows.padding == VALID or (windows.padding is not None and not includes_padding):
-        b.write(node, "AVERAGE_POOL_2D", [x], NHWC, _options(windows))
+        b.write(node, "AVERAGE_POOL_2D", [x], NHWC, _options(windows, windows.padding))
         return
     x = padded(node, b, x, windows.pads)
-    area = math.prod(windows.kernel)
+    area, options = math.prod(windows.kernel), _options(windows, VALID)
     if (counts == area).all():
-        b.write(node, "AVERAGE_POOL_2D", [x], NHWC, _options(windows))
+        b.write(node, "AVERAGE_POOL_2D", [x], NHWC, options)
         return
     rows, columns = counts.shape
     shape = (x.shape[0], rows, columns, x.shape[3])
-    average = b.step(node, "average", "AVERAGE_POOL_2D", [x], shape, options=_options(windows))
+    average = b.step(node, "average", "AVERAGE_POOL_2D", [x], shape, options=options)
     correction = _correction(b, f"{node.name}/correction", area, counts, average)
     b.write(node, "MUL", [average, correction], NHWC, schema.MulOptionsT())
 
@@ -76,13 +77,13 @@ def _windows(node: ir.Node) -> Windows:
     return windows_of(node, (kernel[0], kernel[1]))
 
 
-def _options(windows: Windows) -> Any:
+def _options(windows: Windows, padding: int) -> Any:
     return schema.Pool2DOptionsT(
         filterHeight=windows.kernel[0],
         filterWidth=windows.kernel[1],
         strideH=windows.strides[0],
         strideW=windows.strides[1],
-        padding=VALID if windows.padding is None else windows.padding,
+        padding=padding,
     )
 
 

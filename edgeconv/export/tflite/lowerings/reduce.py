@@ -45,7 +45,7 @@ def reduce_min(node: ir.Node, b: Builder) -> None:
 
 
 def reduce_sum(node: ir.Node, b: Builder) -> None:
-    """ReduceSum -> SUM; int8: an output on a scale of its own."""
+    """ReduceSum -> SUM; float only."""
     _reduce(node, b, "SUM", _axes(node), keep=_keeps(node))
 
 

@@ -1,0 +1,81 @@
+"""The interpreters that judge a file, and what they find in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Make = Callable[[bytes], Any]
+
+
+def xnnpack(data: bytes) -> Any:
+    """LiteRT as an app gets it."""
+    return Interpreter(model_content=data, num_threads=1)
+
+
+def reference_kernels(data: bytes) -> Any:
+    """LiteRT's reference kernels."""
+    return Interpreter(
+        model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+    )
+
+
+def tensorflow_kernels(data: bytes) -> Any:
+    """TensorFlow's own interpreter, reference kernels; importing it takes seconds, so it is late."""
+    from tensorflow.lite.python import interpreter
+
+    return interpreter.Interpreter(
+        model_content=data,
+        experimental_op_resolver_type=interpreter.OpResolverType.BUILTIN_REF,
+    )
+
+
+ENGINES: dict[str, Make] = {
+    "xnnpack": xnnpack,
+    "reference": reference_kernels,
+    "tensorflow": tensorflow_kernels,
+}
+
+
+def run(make: Make, data: bytes, inputs: dict[str, Array]) -> dict[str, Array]:
+    """Runs a file by its signature on arrays in the hub's layout; gives them back in it."""
+    interpreter = make(data)
+    interpreter.allocate_tensors()
+    runner = interpreter.get_signature_runner("serving_default")
+    outputs = runner(**{name: to_file(array) for name, array in inputs.items()})
+    return {name: from_file(array) for name, array in outputs.items()}
+
+
+def to_file(array: Array) -> Array:
+    """NCHW to NHWC."""
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1)) if array.ndim == 4 else array
+
+
+def from_file(array: Array) -> Array:
+    """NHWC to NCHW."""
+    return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
+
+
+def operators(data: bytes) -> list[str]:
+    """Names of a file's operators, in order."""
+    interpreter = reference_kernels(data)
+    return [detail["op_name"] for detail in interpreter._get_ops_details()]
+
+
+def is_wholly_delegated(data: bytes) -> bool:
+    """Whether XNNPACK runs the whole file as one piece."""
+    interpreter = xnnpack(data)
+    interpreter.allocate_tensors()
+    pieces = [d for d in interpreter._get_ops_details() if d["op_name"] == "DELEGATE"]
+    outputs = {detail["index"] for detail in interpreter.get_output_details()}
+    return len(pieces) == 1 and outputs <= set(pieces[0]["outputs"])
+
+
+def tensors(data: bytes) -> dict[str, dict[str, Any]]:
+    """Every tensor's details, by name."""
+    return {d["name"]: d for d in reference_kernels(data).get_tensor_details()}
