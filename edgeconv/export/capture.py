@@ -36,7 +36,7 @@ def capture(module: nn.Module, example: torch.Tensor, *, name: str) -> ir.Model:
     """
     _require_image(example)
     _require_sound_parameters(module)
-    leaves = {path for path, child in module.named_modules() if path and not any(child.children())}
+    modules = {path for path, _ in module.named_modules() if path}
     with _inference(module):
         try:
             outputs = output_names(run_followed(module, example))
@@ -45,7 +45,7 @@ def capture(module: nn.Module, example: torch.Tensor, *, name: str) -> ir.Model:
                 f"{name} cannot take an input of {_size(example)}: {reason(error)}"
             ) from error
         proto = trace(module, example, outputs)
-    return simplify(proto, name=name, leaves=leaves)
+    return simplify(proto, name=name, modules=modules)
 
 
 def _require_image(example: torch.Tensor) -> None:

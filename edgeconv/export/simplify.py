@@ -41,13 +41,13 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-def simplify(proto: onnx.ModelProto, *, name: str, leaves: Collection[str]) -> ir.Model:
+def simplify(proto: onnx.ModelProto, *, name: str, modules: Collection[str]) -> ir.Model:
     """The hub graph of an exported model.
 
     Args:
         proto: what torch.onnx.export gave, opset 17.
         name: of the net, becomes the graph's name.
-        leaves: paths of the net's modules without children, for naming.
+        modules: paths of the net's modules, for naming.
 
     Raises:
         NetRefused: onnxsim changed the values, or the result is no valid static ONNX graph.
@@ -58,7 +58,7 @@ def simplify(proto: onnx.ModelProto, *, name: str, leaves: Collection[str]) -> i
     model: ir.Model = ir.from_proto(simplified)
     for change in PASSES:
         change(model)
-    name_after_modules(model, leaves)
+    name_after_modules(model, modules)
     model.graph.name = name
     require_hub_graph(model)
     _require_valid(model)

@@ -19,6 +19,7 @@ def normalise_gemm(model: ir.Model) -> None:
     Case 1: Gemm with constant weight and bias, transA = 0: factors go into the constants.
     Case 2: MatMul of a 2-D input by a constant matrix: a Gemm without bias.
     Case 3: an Add of a constant row that is the only reader of such a product: its bias.
+    Case 4: Gemm with a bias that differs between the rows of a batch: an Add behind it.
     """
     for node in tuple(model.graph):
         if node.op_type == "Gemm":
@@ -38,16 +39,29 @@ def _normalise(model: ir.Model, node: ir.Node) -> None:
         return
     rows = weight if integer(node, "transB", 0) else weight.T
     rows = rows * weight.dtype.type(number(node, "alpha", 1.0))
-    out = rows.shape[0]
-    row = None if bias is None else _row(bias * bias.dtype.type(number(node, "beta", 1.0)), out)
-    if bias is not None and row is None:
-        return
     node.replace_input_with(1, add_constant(model, f"{node.name}::weight", rows))
-    if row is not None:
-        node.replace_input_with(2, add_constant(model, f"{node.name}::bias", row))
+    if bias is not None:
+        _normalise_bias(model, node, bias * bias.dtype.type(number(node, "beta", 1.0)))
     for name in ("alpha", "beta", "transA"):
         node.attributes.pop(name, None)
     node.attributes["transB"] = ir.AttrInt64("transB", 1)
+
+
+def _normalise_bias(model: ir.Model, node: ir.Node, bias: NDArray[np.float32]) -> None:
+    """A row stays the product's bias (case 1), anything else is added behind it (case 4)."""
+    shape = shape_of(node.outputs[0])
+    row = _row(bias, shape[1])
+    if row is not None:
+        node.replace_input_with(2, add_constant(model, f"{node.name}::bias", row))
+        return
+    node.resize_inputs(2)
+    table = add_constant(model, f"{node.name}::table", bias)
+    stem = (node.name or "").rpartition("/")[0]
+    add = make_node("Add", [node.outputs[0], table], name=f"{stem}/Add", shape=shape)
+    add.replace_input_with(0, None)  # so that only the old readers move to the sum
+    substitute(model, node.outputs[0], add.outputs[0])
+    add.replace_input_with(0, node.outputs[0])
+    model.graph.insert_after(node, add)
 
 
 def _from_matmul(model: ir.Model, node: ir.Node) -> None:

@@ -16,6 +16,7 @@ in, each inside a Sequential repeating its container's name, then the operator. 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 import onnx_ir as ir
 
@@ -46,39 +47,70 @@ ROLES = {
 }
 
 
-def module_path(node_name: str) -> str:
-    """Dotted path of the module a traced node was called in, "" at the top level."""
-    parts: list[str] = []
+@dataclass(frozen=True)
+class Scope:
+    """Where a traced node was called.
+
+    Attributes:
+        shown: dotted path with the numbers of repeated calls, "" at the top level.
+        module: path of the module itself.
+    """
+
+    shown: str = ""
+    module: str = ""
+
+    def child(self, name: str, call: str) -> Scope:
+        """The scope of a module `name` below this one, for a call numbered `call`."""
+        shown = f"{name}{call}"
+        return Scope(
+            f"{self.shown}.{shown}" if self.shown else shown,
+            f"{self.module}.{name}" if self.module else name,
+        )
+
+
+def scope_of(node_name: str, modules: Collection[str]) -> Scope:
+    """The scope in a node's traced name, resolved against the paths of the net's modules."""
+    scope, before = Scope(), ""
     for part in node_name.split("/")[1:-1]:
-        if parts and part.startswith(parts[-1] + "."):
-            parts[-1] = part
-        else:
-            parts.append(part)
-    return ".".join(parts)
+        scope = _enter(scope, part, before, modules)
+        before = part
+    return scope
 
 
-def name_after_modules(model: ir.Model, leaves: Collection[str]) -> None:
-    """Renames every node and value; `leaves` are the paths of the modules without children."""
+def _enter(scope: Scope, part: str, before: str, modules: Collection[str]) -> Scope:
+    stem, underscore, number = part.rpartition("_")
+    numbered = [(stem, f"_{number}")] if underscore and number.isdigit() else []
+    for name, call in [(part, ""), *numbered]:
+        inside = name.removeprefix(f"{before}.")  # a Sequential's name before its child's
+        for candidate in (name, inside):
+            child = scope.child(candidate, call)
+            if child.module in modules:
+                return child
+        prefix = f"{scope.module}." if scope.module else ""
+        below = [m for m in modules if m.startswith(prefix) and m.endswith(f".{name}")]
+        if len(below) == 1:  # a module in a ModuleDict, which the tracer leaves out
+            return scope.child(below[0].removeprefix(prefix), call)
+    return scope.child(part, "")
+
+
+def name_after_modules(model: ir.Model, modules: Collection[str]) -> None:
+    """Renames every node and value; `modules` are the paths of all the net's modules."""
+    parents = {path.rpartition(".")[0] for path in modules}
     taken = {str(v.name) for v in (*model.graph.inputs, *model.graph.outputs)}
     nodes = list(model.graph)
-    paths = [module_path(node.name or "") for node in nodes]
-    last = dict(zip(paths, nodes, strict=True))
+    scopes = [scope_of(node.name or "", modules) for node in nodes]
+    last = {scope.shown: node for scope, node in zip(scopes, nodes, strict=True)}
     names: dict[ir.Node, str] = {}
-    for path, node in zip(paths, nodes, strict=True):
-        if path and _module_of(path, leaves) in leaves and last[path] is node:
-            names[node] = _free(path, taken)
-    for path, node in zip(paths, nodes, strict=True):
+    for scope, node in zip(scopes, nodes, strict=True):
+        is_leaf = scope.module in modules and scope.module not in parents
+        if scope.shown and is_leaf and last[scope.shown] is node:
+            names[node] = _free(scope.shown, taken)
+    for scope, node in zip(scopes, nodes, strict=True):
         if node not in names:
-            prefix = f"{path}/" if path else ""
+            prefix = f"{scope.shown}/" if scope.shown else ""
             names[node] = _free(prefix + node.op_type.lower(), taken)
     for node, name in names.items():
         _rename(model, node, name, taken)
-
-
-def _module_of(path: str, leaves: Collection[str]) -> str:
-    """The module's own path, without the number of the call (rule 3)."""
-    head, underscore, number = path.rpartition("_")
-    return head if path not in leaves and underscore and number.isdigit() else path
 
 
 def _free(wanted: str, taken: set[str]) -> str:

@@ -1,0 +1,135 @@
+"""Nets that cannot become a static graph are refused with the reason and the place."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from edgeconv.errors import NetRefused
+from edgeconv.export import capture as capture_module
+from edgeconv.export.capture import capture
+
+X = torch.zeros(1, 3, 12, 12)
+
+
+class Apply(nn.Module):
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.function = function
+
+    def forward(self, x: Tensor) -> object:
+        return self.function(self.conv(x))
+
+
+def branch(y: Tensor) -> Tensor:
+    if y.mean() > 0:  # the line the refusal must name
+        return y
+    return -y
+
+
+def refusal(function) -> str:
+    with pytest.raises(NetRefused) as caught:
+        capture(Apply(function), X, name="net")
+    return str(caught.value)
+
+
+def test_deciding_by_the_inputs_values_names_file_and_line():
+    lines = Path(__file__).read_text().splitlines()
+    number = 1 + next(i for i, line in enumerate(lines) if "refusal must name" in line)
+    assert f"{Path(__file__).name}:{number};" in refusal(branch)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda y: y * y.max().item(), "a Python number"),
+        (lambda y: y * float(y.sum()), "a Python float"),
+        (lambda y: y[:, : int(y.sum())], "a Python integer"),
+        (lambda y: torch.tensor(y.tolist()), "a Python list"),
+        (lambda y: torch.from_numpy(y.numpy() * 2), "a NumPy array"),
+    ],
+)
+def test_taking_values_out_of_the_graph_is_refused(function, said):
+    assert said in refusal(function)
+
+
+def test_an_operator_onnx_lacks_is_named(capfd):
+    assert "aten::fft_fft2" in refusal(lambda y: torch.fft.fft2(y).abs())
+    assert capfd.readouterr().out == ""  # the exporter's dump of the graph stays out of stdout
+
+
+def test_shapes_that_depend_on_values_are_refused():
+    assert "depends on the values of the input" in refusal(lambda y: y[y > 0])
+
+
+@pytest.mark.parametrize(
+    "function", [lambda y: y + torch.randn_like(y), nn.functional.dropout], ids=["noise", "dropout"]
+)
+def test_randomness_is_refused(function):
+    assert "another result at every run" in refusal(function)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda y: (y, None), "NoneType as output_1"),
+        (lambda y: "cat", "gives a str"),
+        (lambda y: (y, y), "a second time"),
+        (lambda y: torch.ones(1, 2), "does not depend on its input"),
+        (lambda y: y.argmax(1), "must be float32"),
+        (lambda y: {}, "no tensor"),
+    ],
+)
+def test_results_that_are_no_float_tensors_of_their_own_are_refused(function, said):
+    assert said in refusal(function)
+
+
+def test_an_input_the_net_cannot_take_says_why():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(400, 2))
+    with pytest.raises(
+        NetRefused, match=r"net cannot take an input of 1 x 3 x 9 x 9: .*multiplied"
+    ):
+        capture(net, torch.zeros(1, 3, 9, 9), name="net")
+
+
+def test_an_error_of_the_nets_own_code_names_its_line():
+    def broken(y: Tensor) -> Tensor:
+        return y.no_such_method()
+
+    message = refusal(broken)
+    assert "no_such_method" in message
+    assert re.search(rf"{Path(__file__).name}:\d+", message)
+
+
+def test_more_than_one_input_is_refused():
+    class Two(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return x + y
+
+    with pytest.raises(NetRefused, match="missing 1 required positional argument"):
+        capture(Two(), X, name="net")
+
+
+@pytest.mark.parametrize("example", [torch.zeros(1, 3, 12), torch.zeros(1, 3, 4, 4).double()])
+def test_inputs_that_are_no_images_are_refused(example):
+    with pytest.raises(NetRefused, match="one image input"):
+        capture(nn.ReLU(), example, name="net")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_named(value):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    net[1].running_var[2] = value
+    with pytest.raises(NetRefused, match=r"1\.running_var holds NaN or infinity"):
+        capture(net, X, name="net")
+
+
+def test_a_net_past_protobufs_limit_is_refused_before_it_is_traced(monkeypatch):
+    monkeypatch.setattr(capture_module, "LARGEST_BYTES", 400)
+    with pytest.raises(NetRefused, match="at most"):
+        capture(nn.Conv2d(3, 4, 3), X, name="net")

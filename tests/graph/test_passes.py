@@ -1,0 +1,226 @@
+"""Each pass changes the form of a graph and none of its values."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edgeconv.graph.passes.names import Scope, scope_of
+from tests.helpers.hub import capture_and_compare, node_named, operators, unsettle
+
+
+class Apply(nn.Module):
+    def __init__(self, function, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*(layers or (nn.Conv2d(3, 4, 3),)))
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self.layers(x))
+
+
+def same(y: Tensor) -> Tensor:
+    return y
+
+
+def of(function, *layers: nn.Module) -> list[str]:
+    return operators(capture_and_compare(unsettle(Apply(function, *layers))))
+
+
+class TestBatchNorm:
+    def test_after_a_convolution_it_is_folded(self):
+        assert of(same, nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4)) == ["Conv"]
+
+    def test_after_a_linear_layer_it_is_folded(self):
+        layers = (nn.Flatten(), nn.Linear(3 * 12 * 12, 5), nn.BatchNorm1d(5))
+        assert of(same, *layers) == ["Flatten", "Gemm"]
+
+    def test_after_a_convolution_with_another_reader_it_is_spelled_out(self):
+        class Both(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv = nn.Conv2d(3, 4, 3)
+                self.norm = nn.BatchNorm2d(4)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.conv(x)
+                return torch.cat([y, self.norm(y)], 1)
+
+        assert operators(capture_and_compare(unsettle(Both()))) == ["Conv", "Mul", "Add", "Concat"]
+
+    def test_before_a_convolution_it_is_a_factor_and_an_offset_a_channel(self):
+        net = unsettle(nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 4, 3)))
+        model = capture_and_compare(net)
+        assert [n.name for n in model.graph] == ["0/mul", "0", "1", "2"]
+        assert operators(model) == ["Mul", "Add", "Relu", "Conv"]
+        for node in list(model.graph)[:2]:
+            assert tuple(node.inputs[1].shape) == (1, 3, 1, 1)
+
+
+class TestPads:
+    def test_zeros_go_into_every_convolution_that_reads_them(self):
+        class Fork(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.a, self.b = nn.Conv2d(3, 4, 3, 2), nn.Conv2d(3, 4, 3, 2, padding=1)
+
+            def forward(self, x: Tensor) -> Tensor:
+                x = F.pad(x, (0, 1, 2, 3))
+                return torch.cat([self.a(x).flatten(1), self.b(x).flatten(1)], 1)
+
+        model = capture_and_compare(Fork())
+        assert "Pad" not in operators(model)
+        assert tuple(node_named(model, "b").attributes["pads"].as_ints()) == (3, 1, 4, 2)
+
+    @pytest.mark.parametrize("pad", [nn.ReflectionPad2d(1), nn.ConstantPad2d(1, 0.5)])
+    def test_anything_but_zeros_stays(self, pad):
+        assert of(same, pad, nn.Conv2d(3, 4, 3)) == ["Pad", "Conv"]
+
+    def test_zeros_before_a_max_pool_stay(self):
+        assert of(same, nn.Conv2d(3, 4, 1), nn.ZeroPad2d(1), nn.MaxPool2d(3)) == [
+            *("Conv", "Pad", "MaxPool")
+        ]
+
+
+class TestPooling:
+    @pytest.mark.parametrize(
+        ("function", "expected"),
+        [
+            (lambda y: y.mean((2, 3)), ["GlobalAveragePool", "Flatten"]),
+            (lambda y: y.mean((-1, -2), keepdim=True), ["GlobalAveragePool"]),
+            (lambda y: F.adaptive_avg_pool2d(y, 1), ["GlobalAveragePool"]),
+            (lambda y: F.avg_pool2d(y, y.shape[2]), ["GlobalAveragePool"]),
+            (lambda y: F.adaptive_max_pool2d(y, 1), ["MaxPool"]),
+        ],
+    )
+    def test_pooling_over_the_whole_image_has_one_form(self, function, expected):
+        assert of(function) == ["Conv", *expected]
+
+    def test_a_mean_over_channels_stays(self):
+        assert of(lambda y: y.mean(1)) == ["Conv", "ReduceMean"]
+
+    def test_a_mean_over_a_part_of_the_image_stays(self):
+        assert of(lambda y: F.avg_pool2d(y, 5)) == ["Conv", "AveragePool"]
+
+
+class TestHardActivations:
+    @pytest.mark.parametrize(
+        "function",
+        [
+            F.hardswish,
+            lambda y: y * F.hardsigmoid(y),
+            lambda y: F.hardsigmoid(y) * y,
+            lambda y: y * F.relu6(y + 3) / 6,
+            lambda y: y * (F.relu6(y + 3) / 6),
+            lambda y: y * F.relu6(3 + y) * (1 / 6),
+        ],
+    )
+    def test_every_spelling_of_hard_swish_is_one_operator(self, function):
+        assert of(function) == ["Conv", "HardSwish"]
+
+    def test_a_hard_sigmoid_spelled_out_is_one_operator(self):
+        assert of(lambda y: F.relu6(y + 3) / 6) == ["Conv", "HardSigmoid"]
+
+    def test_a_hard_sigmoid_of_something_else_is_no_hard_swish(self):
+        assert of(lambda y: y * F.hardsigmoid(y + 1)) == ["Conv", "Add", "HardSigmoid", "Mul"]
+
+    def test_another_shift_is_no_hard_sigmoid(self):
+        assert of(lambda y: F.relu6(y + 2) / 6) == ["Conv", "Add", "Clip", "Div"]
+
+    def test_a_swish_stays_a_sigmoid_and_a_product(self):
+        assert of(F.silu) == ["Conv", "Sigmoid", "Mul"]
+
+    def test_a_clamp_at_zero_alone_is_a_relu(self):
+        assert of(lambda y: y.clamp(min=0)) == ["Conv", "Relu"]
+
+
+class TestGemm:
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda y: y @ WEIGHT,
+            lambda y: y @ WEIGHT + BIAS,
+            lambda y: BIAS + y @ WEIGHT,
+            lambda y: torch.addmm(BIAS, y, WEIGHT, beta=0.5, alpha=2.0),
+            lambda y: F.linear(y, WEIGHT.T, BIAS),
+        ],
+    )
+    def test_every_product_with_a_constant_matrix_has_one_form(self, function):
+        model = capture_and_compare(Apply(function, nn.Flatten()), bound=1e-5)
+        assert operators(model) == ["Flatten", "Gemm"]
+        gemm = list(model.graph)[1]
+        assert [tuple(v.shape) for v in gemm.inputs[1:]] == [(5, 432), (5,)]
+        assert gemm.attributes["transB"].as_int() == 1
+        assert not {"alpha", "beta", "transA"} & set(gemm.attributes)
+
+    def test_a_bias_that_differs_between_rows_stays_an_add(self):
+        table = torch.randn(2, 5)
+        model = capture_and_compare(
+            Apply(lambda y: y @ WEIGHT + table, nn.Flatten()), (2, 3, 12, 12), bound=1e-5
+        )
+        assert operators(model) == ["Flatten", "Gemm", "Add"]
+
+
+WEIGHT = torch.randn(432, 5, generator=torch.Generator().manual_seed(0))
+BIAS = torch.randn(5, generator=torch.Generator().manual_seed(1))
+
+
+class TestReshapes:
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda y: y.mean((2, 3), keepdim=True).squeeze(3).unsqueeze(3).squeeze(-1).squeeze(-1),
+            lambda y: y.mean((2, 3), keepdim=True).view(y.shape[0], -1),
+        ],
+    )
+    def test_all_of_them_are_reshapes_to_constant_shapes(self, function):
+        model = capture_and_compare(Apply(function))
+        assert set(operators(model)) <= {"Conv", "GlobalAveragePool", "Reshape", "Flatten"}
+
+    def test_a_channel_shuffle_spells_its_shapes_out(self):
+        def shuffle(y: Tensor) -> Tensor:
+            n, c, h, w = y.shape
+            return y.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+
+        model = capture_and_compare(Apply(shuffle))
+        assert operators(model) == ["Conv", "Reshape", "Transpose", "Reshape"]
+        shape = node_named(model, "reshape").inputs[1]
+        assert shape.const_value.numpy().tolist() == [1, 2, 2, 10, 10]
+
+
+class TestNoOps:
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda y: nn.Identity()(y),
+            lambda y: F.dropout(y, training=False),
+            lambda y: y.view(y.shape),
+            lambda y: y.float(),
+            lambda y: torch.cat([y], 1),
+            lambda y: F.pad(y, (0, 0, 0, 0)),
+            lambda y: y.permute(0, 1, 2, 3),
+        ],
+    )
+    def test_they_leave_no_trace(self, function):
+        assert of(function, nn.Conv2d(3, 4, 3), nn.Identity()) == ["Conv"]
+        assert of(lambda y: function(y) + 1) == ["Conv", "Add"]
+
+
+MODULES = {"features", "features.1", "features.1.conv", "features.1.conv.0", "heads", "heads.main"}
+
+
+@pytest.mark.parametrize(
+    ("traced", "shown", "module"),
+    [
+        ("/features/features.1/conv/conv.0/Conv", "features.1.conv.0", "features.1.conv.0"),
+        ("/features/features.1/conv/conv.0_2/Conv", "features.1.conv.0_2", "features.1.conv.0"),
+        ("/main/Conv", "heads.main", "heads.main"),
+        ("/Flatten", "", ""),
+        ("/elsewhere/Relu", "elsewhere", "elsewhere"),
+        ("", "", ""),
+    ],
+)
+def test_a_traced_name_tells_the_module(traced, shown, module):
+    assert scope_of(traced, MODULES) == Scope(shown, module)
