@@ -64,8 +64,6 @@ def bench(
         raise UsageError(f"--runs {runs}: 1 to {_MOST_RUNS} are allowed")
     paths = _files(targets, out)
     report = _measure(paths, _config(numbers, runs, processes))
-    for warning in report.warnings:
-        typer.echo(f"warning: {warning}", err=True)
     from edgeconv.report import jsondoc
 
     if json_file is not None:
@@ -103,6 +101,9 @@ def _measure(paths: dict[str, Path], config: BenchConfig) -> BenchReport:
     from edgeconv.devices import local
     from edgeconv.report.progress import progress
 
+    def on_warning(warning: str) -> None:
+        typer.echo(f"warning: {warning}", err=True)
+
     total = len(paths) * len(config.threads) * config.processes
     with progress("bench", total, unit="processes") as advance:
         seen = 0
@@ -112,7 +113,7 @@ def _measure(paths: dict[str, Path], config: BenchConfig) -> BenchReport:
             advance(done - seen)
             seen = done
 
-        return local.bench(paths, config, on_progress=on_progress)
+        return local.bench(paths, config, on_progress=on_progress, on_warning=on_warning)
 
 
 def _write(path: Path, text: str) -> None:

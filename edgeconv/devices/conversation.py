@@ -25,7 +25,7 @@ from edgeconv.errors import (
 )
 from edgeconv.runtime.messages import FINAL, decode
 
-#: An honest answer holds 10,000 samples of ten digits; far beyond it nobody is answering.
+#: An honest answer holds at most a million samples of ten digits; beyond it nobody is answering.
 MAX_OUTPUT_BYTES = 32 * 2**20
 #: How much of standard error is kept to explain a failure: its end.
 _KEPT_STDERR_BYTES = 4096

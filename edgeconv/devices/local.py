@@ -27,11 +27,16 @@ NAME = "local"
 _LARGEST_COUNT = 1024
 
 
+def _ignore(*_told: object) -> None:
+    """Nobody listens."""
+
+
 def bench(
     paths: Mapping[str, Path],
     config: BenchConfig | None = None,
     *,
-    on_progress: Callable[[int, int, str], None] | None = None,
+    on_progress: Callable[[int, int, str], None] = _ignore,
+    on_warning: Callable[[str], None] = _ignore,
     command: Sequence[str] | None = None,
 ) -> BenchReport:
     """Measures the latency and memory of model files on this machine.
@@ -40,6 +45,8 @@ def bench(
         paths: name -> file.
         config: how to measure.
         on_progress: called before each process with (done, all, what is measured next).
+        on_warning: told, before the first process, each thing that may spoil the figures; they
+            are in the report too.
         command: the agent's command line; the default is this Python with edgeconv's agent.
 
     Raises:
@@ -50,27 +57,30 @@ def bench(
     """
     config = config or BenchConfig()
     _check(paths, config)
-    artifacts = [_artifact(name, path) for name, path in paths.items()]
     facts = host_facts()
+    warnings = preflight.warnings(facts, config.threads)
+    for warning in warnings:
+        on_warning(warning)
+    artifacts = [_artifact(name, path) for name, path in paths.items()]
     turns = [(artifact, threads) for artifact in artifacts for threads in config.threads]
     measured: dict[tuple[Artifact, int], list[TimedResult]] = {turn: [] for turn in turns}
     total = config.processes * len(turns)
     for done, (artifact, threads) in enumerate(turns * config.processes):
-        if on_progress is not None:
-            on_progress(done, total, f"{artifact.name}, {threads} thread(s)")
+        on_progress(done, total, f"{artifact.name}, {threads} thread(s)")
         result = _time(artifact, threads, config, command or agent_command())
         measured[artifact, threads].append(result)
     results = tuple(
-        BenchResult(
-            artifact,
-            threads,
-            summarize([p.timing.samples_ns for p in processes], seed=config.seed),
-            tuple(processes),
-        )
+        _result(artifact, threads, processes, config.seed)
         for (artifact, threads), processes in measured.items()
     )
-    warnings = preflight.warnings(facts, config.threads)
     return BenchReport(NAME, facts.to_json(), config, warnings, results)
+
+
+def _result(
+    artifact: Artifact, threads: int, processes: list[TimedResult], seed: int
+) -> BenchResult:
+    latency = summarize([p.timing.samples_ns for p in processes], seed=seed)
+    return BenchResult(artifact, threads, latency, tuple(processes))
 
 
 def agent_command() -> list[str]:

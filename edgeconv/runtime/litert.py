@@ -51,9 +51,9 @@ class LiteRtSession:
                 details = self._interpreter.get_tensor_details()
                 _check_tensor_sizes(path, details)
                 self._interpreter.allocate_tensors()
+            in_names, out_names = self._signature_names()
         except (ValueError, RuntimeError) as error:
             raise ArtifactRefused(f"{path}: LiteRT cannot load it: {_first_line(error)}") from error
-        in_names, out_names = self._signature_names()
         ins, outs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._in_indices = [int(d["index"]) for d in ins]
         self._out_indices = [int(d["index"]) for d in outs]
@@ -73,8 +73,7 @@ class LiteRtSession:
         check_feeds(self.inputs, feeds)
         for index, feed in zip(self._in_indices, feeds, strict=True):
             self._interpreter.set_tensor(index, feed)
-        invoke: Callable[[], None] = self._interpreter.invoke
-        return invoke
+        return self._invoke
 
     def tensor_specs(self) -> Mapping[str, TensorSpec]:
         """Every named tensor of the file with per-tensor parameters, constants included."""

@@ -78,9 +78,7 @@ class OrtSession:
         try:
             return list(self._session.run(None, named))
         except self._failures as error:
-            raise ArtifactRefused(
-                f"{self._label}: onnxruntime cannot run it: {_one_line(error)}"
-            ) from error
+            raise self._refusal(error) from error
 
     def bind(self, feeds: Sequence[NDArray[Any]]) -> Callable[[], None]:
         """Binds inputs and outputs once; the function it gives runs the net and nothing else."""
@@ -92,9 +90,15 @@ class OrtSession:
             binding.bind_output(spec.name)
 
         def invoke() -> None:
-            self._session.run_with_iobinding(binding)
+            try:
+                self._session.run_with_iobinding(binding)
+            except self._failures as error:
+                raise self._refusal(error) from error
 
         return invoke
+
+    def _refusal(self, error: Exception) -> ArtifactRefused:
+        return ArtifactRefused(f"{self._label}: onnxruntime cannot run it: {_one_line(error)}")
 
     def _spec(self, argument: Any) -> TensorSpec:
         if argument.type not in _DTYPES:

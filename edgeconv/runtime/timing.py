@@ -11,6 +11,9 @@ import numpy as np
 
 from edgeconv.errors import UsageError
 
+#: Samples a process keeps and sends at most.
+MOST_RUNS = 1_000_000
+
 
 @dataclass(frozen=True)
 class TimingConfig:
@@ -20,7 +23,7 @@ class TimingConfig:
         runs: number of timed runs; None measures for `seconds` instead.
         seconds: how long to measure where `runs` is None; at least `least_runs` all the same.
         least_runs: timed runs a slow net gets even past `seconds`.
-        most_runs: where timed runs end in any case, which bounds the samples' memory.
+        most_runs: where timed runs end however fast the net, where `runs` is None.
         window: runs in the warm-up's sliding window.
         window_spread: steady when (p90 - p10) / median of the window is at most this ...
         window_drift: ... and its median differs from that of the window before by at most this.
@@ -37,8 +40,8 @@ class TimingConfig:
     warmup_seconds: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.runs is not None and not 1 <= self.runs <= self.most_runs:
-            raise UsageError(f"timed runs must be 1 to {self.most_runs}, not {self.runs}")
+        if self.runs is not None and not 1 <= self.runs <= MOST_RUNS:
+            raise UsageError(f"timed runs must be 1 to {MOST_RUNS}, not {self.runs}")
         if not 0 < self.seconds <= 3600 or not 0 <= self.warmup_seconds <= 3600:
             raise UsageError("seconds to measure and to warm up must lie between 0 and 3600")
         if self.window < 2 or self.least_runs < 1 or self.most_runs < self.least_runs:

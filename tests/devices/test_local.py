@@ -58,6 +58,19 @@ def test_processes_of_different_files_alternate(report, progress):
     assert len(set(what)) == 4
 
 
+def test_warnings_come_before_the_first_process(files, monkeypatch):
+    told = []
+    monkeypatch.setattr(local.preflight, "warnings", lambda facts, threads: ("it is hot",))
+    report = local.bench(
+        {"tiny": files["onnx"]},
+        BenchConfig(processes=1, timing=QUICK),
+        on_warning=told.append,
+        on_progress=lambda *progress: told.append("measuring"),
+    )
+    assert told == ["it is hot", "measuring"]
+    assert report.warnings == ("it is hot",)
+
+
 def test_the_document_holds_host_hashes_and_every_sample(report, files):
     document = json.loads(json.dumps(report.to_json(), allow_nan=False))
     digest = hashlib.sha256(files["int8.onnx"].read_bytes()).hexdigest()
