@@ -112,10 +112,9 @@ def _behind(node: ir.Node, tensors: Tensors) -> Cut | None:
     tensor = _requantized_tensor(node, hub, tensors) if requantized else _tensor_of(hub, tensors)
     if tensor is None or not _lies_as(shape, tensors[tensor]):
         return None
-    producer = _operator_behind(source)
     return Cut(
         name=str(integers.name) if requantized else hub,
-        op_type="input" if producer is None else producer.op_type,
+        op_type="QuantizeLinear" if requantized else _operator_behind(source),
         written=None if source.is_graph_input() else str(integers.name),
         fed=f"{integers.name}::given",
         shape=shape,
@@ -129,13 +128,16 @@ def _is_moved(node: ir.Node) -> bool:
     return producer is not None and producer.op_type in MOVES
 
 
-def _operator_behind(value: ir.Value) -> ir.Node | None:
+def _operator_behind(value: ir.Value) -> str:
     """The operator that writes a value, seen through the clamp it absorbs."""
     producer = value.producer()
-    if producer is None or producer.op_type not in _CLAMPS or producer.inputs[0] is None:
-        return producer
-    before = producer.inputs[0].producer()
-    return producer if before is None or before.op_type == "DequantizeLinear" else before
+    if producer is None:
+        return "input"
+    source = producer.inputs[0]
+    before = source.producer() if producer.op_type in _CLAMPS and source is not None else None
+    if before is None or before.op_type == "DequantizeLinear":
+        return producer.op_type
+    return before.op_type
 
 
 def _tensor_of(hub: str, tensors: Tensors) -> str | None:
