@@ -58,7 +58,8 @@ def bundle_directory(target: str, out: Path | None = None) -> Path:
     from edgeconv.export.staging import recover
 
     name = Path(target)
-    for candidate in (out or name, name.with_name(f"{name.name}-untrained")):
+    untrained = name.parent / f"{name.name}-untrained"
+    for candidate in (out or name, untrained):
         recover(candidate.absolute())
         if (candidate / FILE_NAME).is_file():
             return candidate

@@ -73,6 +73,7 @@ def export(
         classes=options.classes,
         input_size=options.input_size,
         seed=options.seed,
+        on_progress=_Download(progress),
     )
     if net.weights.note:
         progress.warn(net.weights.note)
@@ -80,6 +81,20 @@ def export(
     with staging.staged(destination, force=force, is_ours=bundle.is_bundle) as directory:
         _fill(directory, net, options, progress)
     return bundle.Bundle.load(destination)
+
+
+class _Download:
+    """Shows a download as a step of its own, from its first byte."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._begun = False
+
+    def __call__(self, done: int, total: int | None) -> None:
+        if not self._begun:
+            self._begun = True
+            self._progress.step("download the weights", total=total)
+        self._progress.advance(done)
 
 
 @dataclass(frozen=True, eq=False)

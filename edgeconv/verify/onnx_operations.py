@@ -25,7 +25,10 @@ def read_onnx(path: Path) -> ModelOperations:
         ArtifactRefused: it is no ONNX file.
     """
     try:
-        proto = shape_inference.infer_shapes(onnx.load(path, load_external_data=False))
+        loaded = onnx.load(path, load_external_data=False)
+        if not loaded.HasField("graph"):
+            raise ArtifactRefused(f"{path} is no ONNX file: it holds no graph")
+        proto = shape_inference.infer_shapes(loaded)
         graph = ir.from_proto(proto).graph
     except (DecodeError, ValueError, TypeError, onnx.shape_inference.InferenceError) as error:
         raise ArtifactRefused(f"{path} is no ONNX file: {error}") from error
