@@ -19,6 +19,12 @@ def torchvision() -> ModuleType:
     return import_torchvision()
 
 
+@pytest.fixture(scope="session")
+def timm(torchvision: ModuleType) -> ModuleType:
+    """The independent definitions of nets that torchvision lacks; timm imports torchvision."""
+    return pytest.importorskip("timm")
+
+
 class Answers(http.server.BaseHTTPRequestHandler):
     """Serves the server's `content` in the way the first part of the path asks for."""
 
