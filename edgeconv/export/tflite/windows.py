@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.layout import Shape
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import SAME, VALID, schema
 from edgeconv.graph.view import ints, shape_of, string
@@ -101,7 +102,7 @@ class Windows:
         return (rows.before, max(rows.missing, 0)), (columns.before, max(columns.missing, 0))
 
 
-def windows_of(node: ir.Node, kernel: Pair) -> Windows:
+def windows_of(node: ir.Node, kernel: Shape) -> Windows:
     """The windows of a Conv or a pool.
 
     Raises:
@@ -127,7 +128,7 @@ def _pads(
     node: ir.Node,
     sizes: tuple[int, ...],
     outputs: tuple[int, ...],
-    kernel: Pair,
+    kernel: Shape,
     strides: tuple[int, ...],
     dilations: tuple[int, ...],
 ) -> tuple[int, ...]:

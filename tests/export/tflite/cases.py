@@ -90,8 +90,12 @@ IMAGE = (2, 6, 7, 8)
 CONVOLUTIONS = {
     "pointwise": conv((2, 3, 5, 6), (4, 3, 1, 1)),
     "padding that is SAME": conv((1, 3, 8, 9), (4, 3, 3, 3), pads=[1, 1, 1, 1]),
-    "strided SAME of an odd size": conv((1, 3, 9, 7), (4, 3, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2]),
-    "strided padding that is not SAME": conv((1, 3, 8, 8), (4, 3, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2]),
+    "strided SAME of an odd size": conv(
+        (1, 3, 9, 7), (4, 3, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2]
+    ),
+    "strided padding that is not SAME": conv(
+        (1, 3, 8, 8), (4, 3, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2]
+    ),
     "TensorFlow's padding": conv((1, 3, 8, 8), (4, 3, 3, 3), pads=[0, 0, 1, 1], strides=[2, 2]),
     "auto_pad SAME_UPPER": conv((1, 3, 8, 8), (4, 3, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]),
     "auto_pad SAME_LOWER": conv((1, 3, 8, 8), (4, 3, 3, 3), auto_pad="SAME_LOWER", strides=[2, 2]),
@@ -99,16 +103,24 @@ CONVOLUTIONS = {
     "dilated": conv((1, 3, 9, 9), (4, 3, 3, 3), pads=[2, 2, 2, 2], dilations=[2, 2]),
     "wide kernel": conv((1, 3, 6, 9), (4, 3, 1, 7), pads=[0, 3, 0, 3]),
     "depthwise": conv((1, 6, 7, 7), (6, 1, 3, 3), pads=[1, 1, 1, 1], group=6),
-    "depthwise, strided, explicit padding": conv((1, 6, 8, 8), (6, 1, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2], group=6),
-    "depthwise, dilated": conv((1, 6, 9, 9), (6, 1, 3, 3), pads=[2, 2, 2, 2], dilations=[2, 2], group=6),
+    "depthwise, strided, explicit padding": conv(
+        (1, 6, 8, 8), (6, 1, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2], group=6
+    ),
+    "depthwise, dilated": conv(
+        (1, 6, 9, 9), (6, 1, 3, 3), pads=[2, 2, 2, 2], dilations=[2, 2], group=6
+    ),
     "depthwise with multiplier": conv((1, 4, 6, 6), (12, 1, 3, 3), pads=[1, 1, 1, 1], group=4),
     "grouped": conv((1, 8, 6, 6), (12, 2, 3, 3), pads=[1, 1, 1, 1], group=4),
     "one input channel": conv((1, 1, 6, 6), (4, 1, 3, 3), pads=[1, 1, 1, 1]),
     "transposed, 2 x 2 stride 2": conv_transpose((3, 4, 2, 2), strides=[2, 2]),
-    "transposed, 4 x 4 stride 2 padding 1": conv_transpose((3, 4, 4, 4), strides=[2, 2], pads=[1, 1, 1, 1]),
-    "transposed, 3 x 3 with output padding": conv_transpose((3, 4, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]),
+    "transposed, 4 x 4 stride 2 padding 1": conv_transpose(
+        (3, 4, 4, 4), strides=[2, 2], pads=[1, 1, 1, 1]
+    ),
+    "transposed, 3 x 3 with output padding": conv_transpose(
+        (3, 4, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]
+    ),
     "transposed, 3 x 3 stride 1": conv_transpose((3, 4, 3, 3), pads=[1, 1, 1, 1]),
-}  # fmt: skip
+}
 
 DENSE = {
     "Gemm, weight in rows": node("Gemm", (2, 5), weights(4, 5), weights(4, seed=7), transB=1),
@@ -120,16 +132,41 @@ DENSE = {
 
 POOLS = {
     "max, 2 x 2": node("MaxPool", IMAGE, kernel_shape=[2, 2], strides=[2, 2]),
-    "max, SAME": node("MaxPool", (1, 3, 7, 7), kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
-    "max, padding that is not SAME": node("MaxPool", (1, 3, 8, 8), kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
-    "max, ceil mode": node("MaxPool", (1, 3, 8, 7), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
-    "max, ceil mode and padding": node("MaxPool", (1, 3, 9, 8), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, pads=[1, 1, 1, 1]),
+    "max, SAME": node(
+        "MaxPool", (1, 3, 7, 7), kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]
+    ),
+    "max, padding that is not SAME": node(
+        "MaxPool", (1, 3, 8, 8), kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]
+    ),
+    "max, ceil mode": node(
+        "MaxPool", (1, 3, 8, 7), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1
+    ),
+    "max, ceil mode and padding": node(
+        "MaxPool", (1, 3, 9, 8), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, pads=[1, 1, 1, 1]
+    ),
     "average, 2 x 2": node("AveragePool", IMAGE, kernel_shape=[2, 2], strides=[2, 2]),
-    "average, SAME without padding counted": node("AveragePool", (1, 3, 7, 7), kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
-    "average, padding counted": node("AveragePool", (1, 3, 7, 7), kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1),
-    "average, padding neither counted nor SAME": node("AveragePool", (1, 3, 8, 8), kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], steps=2),
-    "average, ceil mode": node("AveragePool", (1, 3, 8, 7), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, steps=2),
-    "average, ceil mode, padding counted": node("AveragePool", (1, 3, 8, 8), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, pads=[1, 1, 1, 1], count_include_pad=1, steps=2),
+    "average, SAME without padding counted": node(
+        "AveragePool", (1, 3, 7, 7), kernel_shape=[3, 3], pads=[1, 1, 1, 1]
+    ),
+    "average, padding counted": node(
+        "AveragePool", (1, 3, 7, 7), kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1
+    ),
+    "average, padding neither counted nor SAME": node(
+        "AveragePool", (1, 3, 8, 8), kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], steps=2
+    ),
+    "average, ceil mode": node(
+        "AveragePool", (1, 3, 8, 7), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, steps=2
+    ),
+    "average, ceil mode, padding counted": node(
+        "AveragePool",
+        (1, 3, 8, 8),
+        kernel_shape=[3, 3],
+        strides=[2, 2],
+        ceil_mode=1,
+        pads=[1, 1, 1, 1],
+        count_include_pad=1,
+        steps=2,
+    ),
     "global average": node("GlobalAveragePool", IMAGE),
     "global maximum": node("GlobalMaxPool", IMAGE),
     "mean over the image": node("ReduceMean", IMAGE, axes=[2, 3], keepdims=0),
@@ -137,7 +174,7 @@ POOLS = {
     "mean over channels, gone": node("ReduceMean", IMAGE, axes=[1], keepdims=0),
     "maximum over rows": node("ReduceMax", IMAGE, axes=[-2], keepdims=1),
     "sum over channels": node("ReduceSum", IMAGE, ints(1), keepdims=0),
-}  # fmt: skip
+}
 
 ELEMENTWISE = {
     "Add": node("Add", IMAGE, inputs=[IMAGE]),
@@ -267,7 +304,9 @@ SPATIAL = {
     "Pad by one edge": node("Pad", IMAGE, ints(0, 0, 1, 1, 0, 0, 1, 1), mode="edge"),
     "nearest, PyTorch": resize("nearest", "asymmetric", (10, 12), nearest_mode="floor"),
     "nearest, uneven": resize("nearest", "asymmetric", (7, 9), nearest_mode="floor"),
-    "nearest, half pixel": resize("nearest", "half_pixel", (10, 12), nearest_mode="round_prefer_ceil"),
+    "nearest, half pixel": resize(
+        "nearest", "half_pixel", (10, 12), nearest_mode="round_prefer_ceil"
+    ),
     "bilinear, half pixel": resize("linear", "half_pixel", (10, 12)),
     "bilinear, PyTorch": resize("linear", "pytorch_half_pixel", (7, 9)),
     "bilinear, corners aligned": resize("linear", "align_corners", (9, 11)),
@@ -275,7 +314,7 @@ SPATIAL = {
     "DepthToSpace, rows first": node("DepthToSpace", (2, 12, 3, 4), blocksize=2, mode="DCR"),
     "pixel shuffle": node("DepthToSpace", (2, 12, 3, 4), blocksize=2, mode="CRD"),
     "SpaceToDepth": node("SpaceToDepth", (2, 3, 4, 6), blocksize=2),
-}  # fmt: skip
+}
 
 FUSED = {
     "Conv and ReLU6": chain(

@@ -20,13 +20,11 @@ def xnnpack(data: bytes) -> Any:
 
 def reference_kernels(data: bytes) -> Any:
     """LiteRT's reference kernels."""
-    return Interpreter(
-        model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
-    )
+    return Interpreter(model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
 
 
 def tensorflow_kernels(data: bytes) -> Any:
-    """TensorFlow's own interpreter, reference kernels; importing it takes seconds, so it is late."""
+    """TensorFlow's own interpreter and reference kernels; importing it takes seconds."""
     from tensorflow.lite.python import interpreter
 
     return interpreter.Interpreter(
@@ -61,9 +59,16 @@ def from_file(array: Array) -> Array:
     return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
 
 
+def _undelegated(data: bytes) -> Any:
+    return Interpreter(
+        model_content=data,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+
+
 def operators(data: bytes) -> list[str]:
     """Names of a file's operators, in order."""
-    interpreter = reference_kernels(data)
+    interpreter = _undelegated(data)
     return [detail["op_name"] for detail in interpreter._get_ops_details()]
 
 
@@ -78,4 +83,4 @@ def is_wholly_delegated(data: bytes) -> bool:
 
 def tensors(data: bytes) -> dict[str, dict[str, Any]]:
     """Every tensor's details, by name."""
-    return {d["name"]: d for d in reference_kernels(data).get_tensor_details()}
+    return {d["name"]: d for d in _undelegated(data).get_tensor_details()}

@@ -16,8 +16,9 @@ from tests.export.tflite import graphs
 Array = NDArray[Any]
 
 _MOVES = frozenset(
-    "AveragePool Clip Concat DepthToSpace Flatten Gather MaxPool Pad Relu Reshape Resize Slice "
-    "SpaceToDepth Split Squeeze Transpose Unsqueeze".split()
+    {"AveragePool", "Clip", "Concat", "DepthToSpace", "Flatten", "Gather", "MaxPool", "Pad"}
+    | {"Relu", "Reshape", "Resize", "Slice", "SpaceToDepth", "Split", "Squeeze", "Transpose"}
+    | {"Unsqueeze"}
 )
 _FIXED = {
     "Sigmoid": (1 / 256, -128),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
@@ -32,41 +33,45 @@ _PLAIN: Mapping[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
 def clamp(node: ir.Node, b: Builder) -> None:
     """Relu and Clip -> RELU, RELU6 or RELU_N1_TO_1; other bounds -> MAXIMUM and MINIMUM.
 
-    int8: the RELUs rescale from input to output. MAXIMUM and MINIMUM do not, so a QUANTIZE to the
-    output's scale comes first, and a bound that is the end of that scale needs no operator at all:
-    QUANTIZE saturates there.
+    int8: a bound at the end of the output's scale needs no operator, saturation is that clamp.
+    Where both are, a QUANTIZE does it all, and XNNPACK runs that, unlike an int8 RELU. The RELUs
+    rescale; MAXIMUM and MINIMUM do not, so a QUANTIZE comes before them.
     """
     bounds = clip_bounds(node)
     if bounds is None:
         raise CannotLower("clips at bounds that are computed at run time")
-    x, layout = b.read(node), b.layout(node)
-    code = _CLAMPS.get(bounds)
-    if code is not None:
-        b.write(node, code, [x], layout)
-        return
-    x = b.at_output_scale(node, x)
-    pending = [
-        (code, b.scalar(f"{node.name}/{name}", bound, x))
-        for code, name, bound in (("MAXIMUM", "low", bounds[0]), ("MINIMUM", "high", bounds[1]))
-        if math.isfinite(bound) and not _saturates(x, code, bound)
+    x, layout, target = b.read(node), b.layout(node), b.quantization(node)
+    limits = [
+        (code, bound)
+        for code, bound in zip(("MAXIMUM", "MINIMUM"), bounds, strict=True)
+        if math.isfinite(bound) and (target is None or not _saturates(target, code, bound))
     ]
-    for step_code, limit in pending[:-1]:
-        x = b.step(
-            node, "raised", step_code, [x, limit], x.shape, options=schema.MaximumMinimumOptionsT()
-        )
-    if pending:
-        last_code, limit = pending[-1]
-        b.write(node, last_code, [x, limit], layout, schema.MaximumMinimumOptionsT())
+    if target is not None and not limits:
+        b.write(node, "QUANTIZE", [x], layout, schema.QuantizeOptionsT())
+    elif bounds in _CLAMPS:
+        b.write(node, _CLAMPS[bounds], [x], layout)
     else:
+        _limit(node, b, b.at_output_scale(node, x), limits)
+
+
+def _limit(node: ir.Node, b: Builder, x: Tensor, limits: list[tuple[str, float]]) -> None:
+    """Writes one operator for each limit; the last one gives the node's output."""
+    layout = b.layout(node)
+    if not limits:
         b.write_moved(node, x, [], layout)
+    options = schema.MaximumMinimumOptionsT()
+    for i, (code, bound) in enumerate(limits):
+        limit = b.scalar(f"{node.name}/{code.lower()}", bound, x)
+        if i == len(limits) - 1:
+            b.write(node, code, [x, limit], layout, options)
+        else:
+            x = b.step(node, "limited", code, [x, limit], x.shape, options=options)
 
 
-def _saturates(x: Tensor, code: str, bound: float) -> bool:
-    """Whether the type itself cannot hold a value past the bound."""
-    if not x.is_int8:
-        return False
-    integer_bound = round(bound / x.scale) + x.zero_point
-    return integer_bound <= -128 if code == "MAXIMUM" else integer_bound >= 127
+def _saturates(target: Quantization, code: str, bound: float) -> bool:
+    """Whether the int8 scale cannot hold a value past the bound."""
+    integer_bound = np.rint(bound / target.scale[0]) + target.zero_point[0]
+    return bool(integer_bound <= -128 if code == "MAXIMUM" else integer_bound >= 127)
 
 
 def plain_activation(node: ir.Node, b: Builder) -> None:

@@ -10,11 +10,11 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
-from edgeconv.export.tflite.layout import NHWC
+from edgeconv.export.tflite.layout import NHWC, Shape
 from edgeconv.export.tflite.schema import SAME, VALID, absorbed, schema
 from edgeconv.export.tflite.windows import Window, padded, windows_of
 from edgeconv.graph.fusion import written_output
-from edgeconv.graph.view import integer, ints, name_of, shape_of
+from edgeconv.graph.view import integer, ints, shape_of
 
 Array = NDArray[Any]
 
@@ -27,8 +27,8 @@ def conv(node: ir.Node, b: Builder) -> None:
     1 x H x W x (channels * multiplier), scales along axis 3. Both: bias int32 under int8; padding
     SAME or VALID, so any other padding becomes a PAD; activations fused.
     """
-    weight_shape = shape_of(_weight(node))
-    windows = windows_of(node, (weight_shape[2], weight_shape[3]))
+    weight_shape = _weight_shape(node)
+    windows = windows_of(node, weight_shape[2:])
     common = {
         "strideH": windows.strides[0],
         "strideW": windows.strides[1],
@@ -59,12 +59,12 @@ def conv_transpose(node: ir.Node, b: Builder) -> None:
     shape is an input; padding SAME or VALID as the forward convolution from output to input would
     have it; no groups, no dilation.
     """
-    _, _, height, width = shape_of(_weight(node))
+    kernel = _weight_shape(node)[2:]
     if integer(node, "group", 1) != 1:
         raise CannotLower("is a grouped transposed convolution; TRANSPOSE_CONV has no groups")
     if any(d != 1 for d in ints(node, "dilations", (1, 1))):
         raise CannotLower("is a dilated transposed convolution; TRANSPOSE_CONV has no dilation")
-    rows, columns = _forward_windows(node, (height, width))
+    rows, columns = _forward_windows(node, kernel)
     n, channels, out_height, out_width = shape_of(node.outputs[0])
     x = b.read(node, 0, NHWC)
     weight = b.constant(node, 1, lambda w: w.transpose(1, 2, 3, 0))
@@ -90,15 +90,15 @@ def conv_transpose(node: ir.Node, b: Builder) -> None:
     b.write(node, "SLICE", [whole, begin, size], NHWC, schema.SliceOptionsT())
 
 
-def _weight(node: ir.Node) -> ir.Value:
+def _weight_shape(node: ir.Node) -> Shape:
     weight = node.inputs[1]
     assert weight is not None
     if weight.const_value is None:
-        raise CannotLower(f"has a weight that is computed at run time ({name_of(weight)})")
-    return weight
+        raise CannotLower(f"has a weight that is computed at run time ({weight.name})")
+    return shape_of(weight)
 
 
-def _forward_windows(node: ir.Node, kernel: tuple[int, int]) -> tuple[Window, Window]:
+def _forward_windows(node: ir.Node, kernel: Shape) -> tuple[Window, Window]:
     """The windows of the forward convolution that takes the output's size to the input's."""
     value = node.inputs[0]
     assert value is not None

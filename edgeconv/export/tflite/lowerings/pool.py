@@ -27,7 +27,7 @@ def max_pool(node: ir.Node, b: Builder) -> None:
     lose against every value: zero does where no value is negative (a PAD, which XNNPACK runs too).
     int8: input and output on one scale. No dilation, no indices.
     """
-    windows = _windows(node)
+    windows = windows_of(node, ints(node, "kernel_shape", ()))
     if windows.dilations != (1, 1):
         raise CannotLower("is a dilated max-pool; MAX_POOL_2D has no dilation")
     if len(node.outputs) > 1 and node.outputs[1].name and tuple(node.outputs[1].uses()):
@@ -47,7 +47,7 @@ def average_pool(node: ir.Node, b: Builder) -> None:
     other becomes a PAD and a MUL by (kernel size / elements counted) at each position, whose int8
     constants are exact. int8: input and output on one scale.
     """
-    windows = _windows(node)
+    windows = windows_of(node, ints(node, "kernel_shape", ()))
     if windows.dilations != (1, 1):
         raise CannotLower("is a dilated average-pool; AVERAGE_POOL_2D has no dilation")
     x = b.read(node, 0, NHWC)
@@ -68,13 +68,6 @@ def average_pool(node: ir.Node, b: Builder) -> None:
     average = b.step(node, "average", "AVERAGE_POOL_2D", [x], shape, options=options)
     correction = _correction(b, f"{node.name}/correction", area, counts, average)
     b.write(node, "MUL", [average, correction], NHWC, schema.MulOptionsT())
-
-
-def _windows(node: ir.Node) -> Windows:
-    kernel = ints(node, "kernel_shape", ())
-    if len(kernel) != 2:
-        raise CannotLower(f"works along {len(kernel)} spatial axes; 2 are supported")
-    return windows_of(node, (kernel[0], kernel[1]))
 
 
 def _options(windows: Windows, padding: int) -> Any:

@@ -1,0 +1,162 @@
+"""What cannot be written is refused before a byte is, with every reason at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from onnx import helper
+
+from edgeconv.errors import PlanRefused, UnsupportedOperator
+from edgeconv.export import tflite
+from edgeconv.quantize.plan import Edge, Plan, QuantizedConstant, QuantParams
+from tests.export.tflite import graphs, plans
+from tests.export.tflite.cases import CASES, ints, resize
+from tests.export.tflite.graphs import of_node, of_nodes, weights
+
+IMAGE = (1, 4, 6, 6)
+
+
+def test_unknown_operators_are_all_named_with_their_nodes(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Sin", ["x"], ["a"], name="first.sin"),
+        helper.make_node("Cos", ["a"], ["b"], name="then.cos"),
+        helper.make_node("Sin", ["b"], ["y"], name="last.sin"),
+    ]
+    model = of_nodes(nodes, {"x": IMAGE}, {}, ["y"])
+    with pytest.raises(UnsupportedOperator, match="ONNX only") as refusal:
+        tflite.write_float(model, tmp_path / "model.tflite")
+    for name in ("Sin (first.sin, last.sin)", "Cos (then.cos)"):
+        assert name in str(refusal.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nodes_that_cannot_be_expressed_are_all_named() -> None:
+    nodes = [
+        helper.make_node("Elu", ["x"], ["a"], name="act.0", alpha=0.5),
+        helper.make_node("Relu", ["a"], ["b"], name="act.1"),
+        helper.make_node("LeakyRelu", ["b"], ["c"], name="act.2"),
+        helper.make_node(
+            "MaxPool", ["c"], ["y"], name="pool", kernel_shape=[2, 2], dilations=[2, 2]
+        ),
+    ]
+    with pytest.raises(UnsupportedOperator) as refusal:
+        tflite.float_bytes(of_nodes(nodes, {"x": IMAGE}, {}, ["y"]))
+    assert "Elu has alpha 0.5; ELU has alpha 1 (act.0)" in str(refusal.value)
+    assert "MaxPool is a dilated max-pool" in str(refusal.value)
+    assert "(pool)" in str(refusal.value)
+
+
+UNSUPPORTED: dict[str, tuple[Callable[[], ir.Model], str]] = {
+    "convolution along one axis": (
+        lambda: of_node("Conv", (1, 3, 8), weights(4, 3, 3)),
+        "1 spatial ax",
+    ),
+    "weight computed at run time": (
+        lambda: of_node("Conv", (1, 3, 8, 8), inputs=[(4, 3, 3, 3)]),
+        "computed at run time",
+    ),
+    "product of two computed tensors": (
+        lambda: of_node("MatMul", (2, 3), inputs=[(3, 4)]),
+        "multiplies two computed tensors",
+    ),
+    "grouped transposed convolution": (
+        lambda: of_node("ConvTranspose", (1, 4, 5, 5), weights(4, 2, 3, 3), group=2),
+        "no groups",
+    ),
+    "edge padding": (
+        lambda: of_node("Pad", IMAGE, ints(0, 0, 2, 2, 0, 0, 2, 2), mode="edge"),
+        "pads by edge",
+    ),
+    "nearest rounding": (
+        resize("nearest", "half_pixel", (7, 4), nearest_mode="ceil").make,
+        "samples by half_pixel with rounding ceil",
+    ),
+    "cubic": (resize("cubic", "half_pixel", (10, 12)).make, "cubic"),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), UNSUPPORTED.values(), ids=UNSUPPORTED)
+def test_what_tflite_has_no_operator_for_is_refused_with_the_reason(
+    make: Callable[[], ir.Model], reason: str
+) -> None:
+    with pytest.raises(UnsupportedOperator, match=reason):
+        tflite.float_bytes(make())
+
+
+def planned(name: str) -> tuple[ir.Model, Plan]:
+    model = CASES[name].make()
+    return model, plans.minmax(model, graphs.feeds(model))
+
+
+def refused(model: ir.Model, plan: Plan, **changes: object) -> str:
+    with pytest.raises(PlanRefused) as refusal:
+        tflite.int8_bytes(model, dataclasses.replace(plan, **changes))  # type: ignore[arg-type]
+    return str(refusal.value)
+
+
+def test_an_average_pool_on_two_scales_is_refused() -> None:
+    model, plan = planned("average, 2 x 2")
+    other = {**plan.activations, "y": plans.per_tensor(0.5, 0)}
+    assert "node" in refused(model, plan, activations=other)
+
+
+def test_a_concat_on_two_scales_is_refused() -> None:
+    model, plan = planned("Concat of channels")
+    other = {**plan.activations, "x0": plans.per_tensor(0.5, 0)}
+    assert "x0" in refused(model, plan, activations=other)
+
+
+def test_a_tensor_without_parameters_is_refused() -> None:
+    model, plan = planned("pointwise")
+    assert "y" in refused(model, plan, activations={"x": plan.activations["x"]})
+
+
+def test_a_weight_without_integers_is_refused() -> None:
+    model, plan = planned("pointwise")
+    constants = {k: v for k, v in plan.constants.items() if k != "c0"}
+    assert "c0" in refused(model, plan, constants=constants)
+
+
+def test_a_weight_of_another_shape_is_refused() -> None:
+    model, plan = planned("pointwise")
+    weight = plan.constants["c0"]
+    cut = QuantizedConstant(weight.params, weight.values[:, :2])
+    assert "c0" in refused(model, plan, constants={**plan.constants, "c0": cut})
+
+
+def test_an_asymmetric_weight_is_refused() -> None:
+    model, plan = planned("pointwise")
+    weight = plan.constants["c0"]
+    params = QuantParams(weight.params.scale, np.full(4, 3, np.int32), "int8", 0)
+    shifted = QuantizedConstant(params, weight.values)
+    assert "zero point 0" in refused(model, plan, constants={**plan.constants, "c0": shifted})
+
+
+def test_a_bias_on_another_scale_is_refused() -> None:
+    model, plan = planned("pointwise")
+    bias = plan.constants["c1"]
+    params = QuantParams(bias.params.scale * 2, bias.params.zero_point, "int32", 0)
+    moved = QuantizedConstant(params, bias.values)
+    assert "scale" in refused(model, plan, constants={**plan.constants, "c1": moved})
+
+
+def test_a_sigmoid_on_a_scale_of_its_own_is_refused() -> None:
+    model, plan = planned("Sigmoid")
+    other = {**plan.activations, "y": plans.per_tensor(1 / 255, -128)}
+    assert "Sigmoid" in refused(model, plan, activations=other)
+
+
+def test_an_island_that_is_no_node_is_refused() -> None:
+    model, plan = planned("pointwise")
+    assert "island elsewhere" in refused(model, plan, islands=frozenset({"elsewhere"}))
+
+
+def test_a_requantized_edge_of_no_node_is_refused() -> None:
+    model, plan = planned("pointwise")
+    edges = {Edge("elsewhere", 0): plan.activations["x"]}
+    assert "elsewhere" in refused(model, plan, requantize=edges)
