@@ -7,8 +7,9 @@ Quantization Through Weight Equalization and Bias Correction", section 4.2):
 
     shift[o] = sum over input channels c and taps k of error[o, c, k] * m[c] * s[k]
 
-where error is what the integer weights stand for less the real ones, and s[k] is the share of output positions at which tap k does not lie in the zero padding. The
-correction costs nothing on the device: it ends in the integer bias.
+where error is what the integer weights stand for less the real ones, and s[k] is the share of
+output positions at which tap k does not lie in the zero padding. The correction costs nothing on
+the device: it ends in the integer bias.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ weights that read the channel are within their rows. Rows of the layer that writ
 a scale each, so they lose nothing; a depthwise layer that reads it loses nothing either, and there
 the activations are equalized fully.
 
-A channel that ReLU6 clipped on a calibration photo keeps its scale; another may grow until its
-largest value is 6.
+A channel that ReLU6 clipped on a calibration photo keeps its scale; another may grow until
+its largest value seen is 6 / HEADROOM.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from edgeconv.quantize.weights import Layer
 QUIET = 1e-3
 #: Factors of a group differ by at most this: unseen photos may wake a quiet channel.
 SPREAD = 64.0
+#: How far below a clamp a channel's largest value seen is kept: unseen photos may exceed it.
+HEADROOM = 1.5
 
 Weights = dict[str, NDArray[np.float64]]
 
@@ -83,7 +85,9 @@ def _below_ceiling(
     """Factors under which a clipped channel keeps its values and no other comes to be clipped."""
     if np.isinf(ceiling):
         return factors
-    limited = np.minimum(factors, ceiling / np.maximum(highest, 1e-30))
+    limited = np.minimum(
+        factors, np.maximum(ceiling / (HEADROOM * np.maximum(highest, 1e-30)), 1.0)
+    )
     return np.where(highest >= ceiling * (1 - 1e-4), 1.0, limited)
 
 

@@ -64,7 +64,7 @@ class PlanConfig:
 
 
 def build_plan(
-    model: ir.Model, observations: Observations, config: PlanConfig = PlanConfig()
+    model: ir.Model, observations: Observations, config: PlanConfig | None = None
 ) -> Plan:
     """The plan of a hub graph.
 
@@ -72,6 +72,7 @@ def build_plan(
         RefusedError: a constant holds NaN or infinity.
         PlanRefused: the observations are of another graph.
     """
+    config = config or PlanConfig()
     wanted = targets(model)
     missing = [t.name for t in wanted if t.name not in observations.tensors]
     if missing:

@@ -8,6 +8,7 @@ allows (a fused ReLU6 never goes past 6).
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -29,6 +30,10 @@ TAIL = 1e-4
 LEVELS = 255
 #: Intervals are compared on a grid of this many low and high ends.
 CANDIDATES = 192
+#: Rounding error is evaluated at this many step sizes.
+STEP_SIZES = 48
+#: How much a squared clipping error counts against a squared rounding error.
+CLIPPING_WEIGHT = 1.0
 #: Below this many values a tail cannot be told from chance, and every value is kept.
 FEW_VALUES = 4096
 
@@ -71,35 +76,58 @@ def percentile(counted: Histogram, tail: float) -> Range:
     return min(float(edges[low]), 0.0), max(float(edges[high + 1]), 0.0)
 
 
-def least_squares(counted: Histogram, levels: int) -> Range:
+def least_squares(
+    counted: Histogram, levels: int, clipping_weight: float = CLIPPING_WEIGHT
+) -> Range:
     """The interval [low, high] whose uniform grid has the least expected squared error.
 
-    With step s = (high - low) / levels, a value inside errs by s^2 / 12 on average (exact zeros by
-    nothing, zero lies on the grid), a value outside by its squared distance to the interval.
+    Rounding error inside the interval is that of the histogram's own values at each step size (zero
+    lies on every grid and has none); outside it is the distance to the interval, counted
+    `clipping_weight` times.
     """
     edges = _edges(counted)
     zero = -counted.first
     lows = _thin(np.arange(0, zero + 1))
     highs = _thin(np.arange(zero, len(edges)))
-    clipped_below = _squared_excess(counted.counts, counted.centers, edges, lows, below=True)
-    clipped_above = _squared_excess(counted.counts, counted.centers, edges, highs, below=False)
-    cumulative = np.concatenate([[0.0], np.cumsum(counted.counts)])
-    inside = cumulative[highs][None, :] - cumulative[lows][:, None]
-    step = (edges[highs][None, :] - edges[lows][:, None]) / levels
-    error = step**2 / 12 * inside + clipped_below[:, None] + clipped_above[None, :]
+    below = _squared_excess(counted, edges, lows, below=True)
+    above = _squared_excess(counted, edges, highs, below=False)
+    width = edges[highs][None, :] - edges[lows][:, None]
+    width[width == 0] = counted.pitch
+    error = _rounding(counted, width / levels, lows, highs)
+    error += clipping_weight * (below[:, None] + above[None, :])
     best_low, best_high = np.unravel_index(int(np.argmin(error)), error.shape)
     return float(edges[lows[best_low]]), float(edges[highs[best_high]])
 
 
+def _rounding(
+    counted: Histogram,
+    step: NDArray[np.float64],
+    lows: NDArray[np.int64],
+    highs: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Squared rounding error of the values between low i and high j at step[i, j].
+
+    Evaluated at STEP_SIZES sizes and scaled to the nearest. Steps of a few bins are finer than the
+    histogram can tell, there the error is uniform: step^2 / 12 for each value.
+    """
+    finest, coarsest = float(step.min()), float(step.max())
+    sizes = np.geomspace(finest, coarsest, STEP_SIZES)
+    centers = counted.centers
+    offsets = centers - sizes[:, None] * np.rint(centers / sizes[:, None])
+    squares = np.where(sizes[:, None] < 4 * counted.pitch, sizes[:, None] ** 2 / 12, offsets**2)
+    errors = np.zeros((STEP_SIZES, len(centers) + 1))
+    np.cumsum(counted.counts * squares, axis=1, out=errors[:, 1:])
+    ratio = max(math.log(coarsest / finest), 1e-9)
+    nearest = np.rint(np.log(step / finest) / ratio * (STEP_SIZES - 1)).astype(np.int64)
+    inside: NDArray[np.float64] = errors[nearest, highs[None, :]] - errors[nearest, lows[:, None]]
+    return inside * (step / sizes[nearest]) ** 2
+
+
 def _squared_excess(
-    counts: NDArray[np.float64],
-    centers: NDArray[np.float64],
-    edges: NDArray[np.float64],
-    at: NDArray[np.int64],
-    *,
-    below: bool,
+    counted: Histogram, edges: NDArray[np.float64], at: NDArray[np.int64], *, below: bool
 ) -> NDArray[np.float64]:
     """Sum of squared distances to edge `at` of all values beyond it, (len(at),)."""
+    centers, counts = counted.centers, counted.counts
     moments = [np.concatenate([[0.0], np.cumsum(counts * centers**k)]) for k in range(3)]
     zeroth, first, second = (m[at] if below else m[-1] - m[at] for m in moments)
     end = edges[at]

@@ -37,12 +37,12 @@ def check_plan(model: ir.Model, plan: Plan) -> None:
     Raises:
         PlanRefused: a rule of this module's docstring is broken; names the tensor.
     """
-    wanted = {t.name: t for t in targets(model)}
-    if plan.islands:
-        wanted = {n: t for n, t in wanted.items() if n in plan.activations}
-    for target in wanted.values():
-        _check_activation(target, plan)
-    written = {id(t.producer): t.name for t in wanted.values() if t.producer is not None}
+    wanted = targets(model)
+    for target in wanted:
+        in_float = target.producer is not None and target.producer.name in plan.islands
+        if not in_float or target.name in plan.activations:
+            _check_activation(target, plan)
+    written = {id(t.producer): t.name for t in wanted if t.producer is not None}
     for node in model.graph:
         if node.name in plan.islands:
             continue

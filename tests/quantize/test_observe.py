@@ -1,0 +1,107 @@
+"""Streamed statistics against all activations held at once."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgeconv.errors import RefusedError, UsageError
+from edgeconv.quantize.observe import Observations, observe, open_with_outputs
+from edgeconv.quantize.statistics import by_channel
+from edgeconv.quantize.targets import targets
+from tests.quantize.nets import Mobile, hub, photos
+
+
+def all_activations(count: int) -> dict[str, NDArray[np.float32]]:
+    model = hub(Mobile())
+    wanted = [t for t in targets(model) if t.producer is not None]
+    session = open_with_outputs(model, [t.value for t in wanted])
+    runs = [session.run(None, {"input": one}) for one in photos(count)]
+    held = {t.name: np.concatenate(r) for t, r in zip(wanted, zip(*runs, strict=True), strict=True)}
+    return {"input": np.concatenate(photos(count)), **held}
+
+
+def test_extremes_and_means_are_those_of_all_values() -> None:
+    seen = observe(hub(Mobile()), photos(7))
+    held = all_activations(7)
+    assert list(seen.tensors) == list(held)
+    for name, array in held.items():
+        rows = by_channel(array)
+        found = seen.tensors[name]
+        np.testing.assert_array_equal(found.channel_minimum, rows.min(axis=(0, 2)))
+        np.testing.assert_array_equal(found.channel_maximum, rows.max(axis=(0, 2)))
+        np.testing.assert_allclose(found.channel_mean, rows.mean(axis=(0, 2)), atol=1e-5)
+        assert found.histogram.total == array.size
+
+
+def test_a_tensor_inside_a_fusion_is_not_observed() -> None:
+    model = hub(Mobile())
+    absorbed = [node for node in model.graph if node.op_type == "Clip"]
+    seen = observe(model, photos(1))
+    assert absorbed
+    for node in absorbed:
+        assert node.inputs[0].name not in seen.tensors
+        assert node.outputs[0].name in seen.tensors
+
+
+def test_what_is_kept_does_not_grow_with_the_photos() -> None:
+    def size(seen: Observations) -> int:
+        return len(pickle.dumps(seen))
+
+    model = hub(Mobile())
+    assert size(observe(model, photos(60))) <= 1.3 * size(observe(model, photos(3)))
+
+
+def test_one_photo_is_held_at_a_time_for_each_worker() -> None:
+    alive, most = set(), 0
+
+    def stream():  # type: ignore[no-untyped-def]
+        nonlocal most
+        for index, one in enumerate(photos(40)):
+            alive.add(index)
+            most = max(most, len(alive))
+            yield one
+
+    observe(hub(Mobile()), stream(), on_progress=lambda done: alive.discard(done - 1))
+    assert most <= 6
+
+
+def test_progress_counts_the_photos() -> None:
+    told: list[int] = []
+    observe(hub(Mobile()), photos(3), on_progress=told.append)
+    assert told == [1, 2, 3]
+
+
+def test_two_runs_see_the_same() -> None:
+    model = hub(Mobile())
+    one, other = observe(model, photos(9)), observe(model, photos(9))
+    for name, seen in one.tensors.items():
+        np.testing.assert_array_equal(seen.channel_mean, other.tensors[name].channel_mean)
+        np.testing.assert_array_equal(seen.histogram.counts, other.tensors[name].histogram.counts)
+
+
+def test_a_nan_on_the_way_is_refused_by_the_tensor_that_holds_it() -> None:
+    bad = photos(1)[0]
+    bad[0, 1, 2, 3] = np.nan
+    with pytest.raises(RefusedError, match=r"tensor input holds NaN or infinity"):
+        observe(hub(Mobile()), [bad])
+
+
+def test_infinite_activations_are_refused_by_name() -> None:
+    module = Mobile()
+    module.project.weight.data[0] = 3e38
+    with pytest.raises(RefusedError, match=r"tensor project holds NaN or infinity"):
+        observe(hub(module), photos(1))
+
+
+def test_no_photos_are_refused() -> None:
+    with pytest.raises(UsageError, match="at least one photo"):
+        observe(hub(Mobile()), [])
+
+
+def test_photos_of_another_size_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"\(1, 3, 10, 10\).*takes \(1, 3, 12, 12\)"):
+        observe(hub(Mobile()), photos(1, (1, 3, 10, 10)))

@@ -1,0 +1,146 @@
+"""Bias correction and equalization, measured by running the repaired nets."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+import torch
+from torch import nn
+
+from edgeconv.quantize.channels import channel_groups
+from edgeconv.quantize.equalize import equalize
+from edgeconv.quantize.observe import observe, open_with_outputs
+from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.quantize.recipe import quantize
+from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned, sqnr_db
+
+
+class Coarse(nn.Module):
+    """A padded, strided convolution behind a ReLU, its weights much finer than its largest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU())
+        self.second = nn.Conv2d(16, 8, 3, stride=2, padding=1, groups=2)
+        with torch.no_grad():
+            self.first[0].bias += 1.0
+            self.second.weight[:, 0, 0, 0] = 3.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(x))
+
+
+def channel_shift(model: ir.Model, *, bias_correction: bool) -> np.ndarray:
+    """Mean error of every output channel with integer weights and float activations."""
+    inputs = photos(40)
+    plan = build_plan(
+        model, observe(model, inputs), PlanConfig("minmax", bias_correction=bias_correction)
+    )
+    error = run_planned(model, plan, inputs, activations=False) - run_float(model, inputs)
+    return np.abs(error.mean(axis=(0, 2, 3)))
+
+
+def test_bias_correction_removes_the_mean_error_of_integer_weights() -> None:
+    model = hub(Coarse())
+    before = channel_shift(model, bias_correction=False)
+    after = channel_shift(model, bias_correction=True)
+    assert after.max() < before.max() / 10
+
+
+def uneven(module: Mobile, decades: float) -> Mobile:
+    """Spreads the channels' scales over decades without changing the function (no clipping)."""
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for writer, reader in (
+            (module.expand[0], module.depthwise[0]),
+            (module.depthwise[0], module.project),
+        ):
+            channels = writer.weight.shape[0]
+            factors = 10 ** (-decades * torch.rand(channels, generator=generator))
+            writer.weight *= factors.reshape(-1, 1, 1, 1)
+            writer.bias *= factors
+            depthwise = reader.weight.shape[1] == 1
+            reader.weight /= factors.reshape((-1, 1, 1, 1) if depthwise else (1, -1, 1, 1))
+    return module
+
+
+def test_scales_spread_over_two_decades_collapse_int8_and_equalization_recovers_it() -> None:
+    fresh = photos(8, seed=9)
+    model = hub(uneven(Mobile(), 2.0))
+    reference = run_float(model, fresh)
+
+    def accuracy_db(equalization: float | None) -> float:
+        done = quantize(model, lambda: photos(30), equalization=equalization)
+        return sqnr_db(reference, run_planned(done.model, done.plan, fresh))
+
+    collapsed, recovered = accuracy_db(None), accuracy_db(0.5)
+    even = hub(Mobile())
+    plan = build_plan(even, observe(even, photos(30)))
+    undisturbed = sqnr_db(run_float(even, fresh), run_planned(even, plan, fresh))
+    assert collapsed < undisturbed - 6
+    assert recovered > undisturbed - 3
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.5, 1.0])
+def test_equalization_keeps_the_function(strength: float) -> None:
+    model = hub(uneven(Mobile(), 1.5))
+    repaired = equalize(model, observe(model, photos(20)), strength)
+    reference = run_float(model, photos(20))
+    error = np.abs(run_float(repaired, photos(20)) - reference).max()
+    assert error <= 1e-5 * np.abs(reference).max()
+
+
+def test_equalization_fills_the_tensors_a_depthwise_layer_reads() -> None:
+    model = hub(uneven(Mobile(), 1.5))
+    seen = observe(model, photos(20))
+    repaired = observe(equalize(model, seen), photos(20))
+
+    def fullness(maxima: np.ndarray) -> float:
+        return float(np.median(maxima / maxima.max()))
+
+    (depthwise,) = (n for n in model.graph if n.op_type == "Conv" and n.name == "depthwise.0")
+    name = depthwise.inputs[0].name or ""
+    assert fullness(repaired.tensors[name].channel_maximum) > 0.9
+    assert fullness(seen.tensors[name].channel_maximum) < 0.5
+
+
+def test_channels_that_relu6_clips_keep_their_scale() -> None:
+    module = Mobile()
+    with torch.no_grad():
+        module.expand[0].bias[:4] += 20.0
+    model = hub(module)
+    seen = observe(model, photos(10))
+    repaired = equalize(model, seen)
+    reference = run_float(model, photos(10))
+    np.testing.assert_allclose(run_float(repaired, photos(10)), reference, atol=1e-5)
+
+
+def test_inputs_outputs_and_what_nonlinear_operators_read_are_left_alone() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sigmoid(), nn.Conv2d(4, 5, 1))
+    model = hub(module)
+    assert channel_groups(model) == []
+    repaired = equalize(model, observe(model, photos(3)))
+    for name, value in model.graph.initializers.items():
+        assert value.const_value is not None
+        changed = repaired.graph.initializers[name].const_value
+        assert changed is not None
+        np.testing.assert_array_equal(changed.numpy(), value.const_value.numpy())
+
+
+def test_a_residual_block_is_one_group() -> None:
+    groups = channel_groups(hub(Mobile()))
+    residual = max(groups, key=lambda group: len(group.tensors))
+    assert len(residual.writers) == 2
+    assert {layer.node.name for layer in residual.readers} >= {"expand.0", "head.0"}
+
+
+def test_the_recipe_leaves_the_callers_graph_alone() -> None:
+    model = hub(Mobile())
+    before = ir.to_proto(model).SerializeToString(deterministic=True)
+    done = quantize(model, lambda: photos(5))
+    assert ir.to_proto(model).SerializeToString(deterministic=True) == before
+    assert done.model is not model
+    assert open_with_outputs(done.model, list(done.model.graph.outputs)) is not None

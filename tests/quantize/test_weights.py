@@ -1,0 +1,118 @@
+"""Integer weights and biases against the TFLite 8-bit quantization specification."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+import torch
+from torch import nn
+
+from edgeconv.errors import RefusedError
+from edgeconv.quantize.plan import QuantizedConstant
+from edgeconv.quantize.weights import BIAS_LIMIT, WeightMethod, layer_of, quantize_layer
+from tests.quantize.nets import hub
+
+
+def quantized(
+    module: nn.Module,
+    *,
+    shape: tuple[int, ...] = (1, 4, 6, 6),
+    input_scale: float = 0.02,
+    output_scale: float = 0.05,
+    method: WeightMethod = "minmax",
+) -> tuple[QuantizedConstant, QuantizedConstant]:
+    layers = [layer_of(node) for node in hub(module, shape).graph]
+    (layer,) = (found for found in layers if found is not None)
+    weight, bias = quantize_layer(layer, input_scale, output_scale, method).values()
+    return weight, bias
+
+
+def layer(seed: int = 0) -> nn.Conv2d:
+    torch.manual_seed(seed)
+    return nn.Conv2d(4, 5, 3)
+
+
+def test_each_output_channel_reaches_127_or_minus_127() -> None:
+    weight, _ = quantized(layer())
+    assert weight.params.axis == 0
+    assert weight.params.scale.shape == (5,)
+    np.testing.assert_array_equal(np.abs(weight.values.astype(int)).max(axis=(1, 2, 3)), 127)
+    assert not weight.params.zero_point.any()
+
+
+def test_weights_err_by_half_a_step_at_most() -> None:
+    module = layer()
+    weight, _ = quantized(module)
+    scale = weight.params.scale.reshape(-1, 1, 1, 1)
+    error = np.abs(weight.values * scale - module.weight.detach().numpy())
+    assert (error <= scale * 0.5001).all()
+
+
+def test_the_bias_scale_is_the_product_of_input_and_weight_scale() -> None:
+    module = layer()
+    weight, bias = quantized(module, input_scale=0.03)
+    assert bias.params.dtype == "int32"
+    np.testing.assert_array_equal(bias.params.scale, np.float32(0.03) * weight.params.scale)
+    wanted = module.bias.detach().numpy() / bias.params.scale.astype(np.float64)
+    np.testing.assert_array_equal(bias.values, np.rint(wanted))
+
+
+def test_a_bias_too_large_for_int32_raises_its_channels_scale_only() -> None:
+    module = layer()
+    plain, _ = quantized(module, input_scale=1e-6)
+    with torch.no_grad():
+        module.weight[2] *= 1e-3
+        module.bias[2] = 300.0
+    weight, bias = quantized(module, input_scale=1e-6)
+    assert np.abs(bias.values).max() <= BIAS_LIMIT
+    np.testing.assert_allclose(bias.values[2] * bias.params.scale[2], 300.0, rtol=1e-6)
+    others = [0, 1, 3, 4]
+    np.testing.assert_array_equal(weight.params.scale[others], plain.params.scale[others])
+
+
+def test_a_channel_of_zeros_keeps_its_bias() -> None:
+    module = layer()
+    with torch.no_grad():
+        module.weight[1] = 0.0
+        module.bias[1] = 0.7
+    weight, bias = quantized(module)
+    assert not weight.values[1].any()
+    np.testing.assert_allclose(bias.values[1] * bias.params.scale[1], 0.7, rtol=1e-4)
+    multiplier = 0.02 * weight.params.scale[1] / 0.05
+    assert multiplier >= 2.0**-32
+
+
+def test_a_fully_connected_layer_has_a_scale_for_each_output() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(16, 7))
+    weight, bias = quantized(module, shape=(1, 4, 2, 2))
+    assert weight.params.scale.shape == bias.params.scale.shape == (7,)
+    assert weight.values.shape[weight.params.axis or 0] == 7
+
+
+def test_mse_scales_err_less_than_min_max_where_a_row_has_an_outlier() -> None:
+    module = nn.Conv2d(64, 2, 3)
+    with torch.no_grad():
+        module.weight[0, 0, 0, 0] = 0.1
+    real = module.weight.detach().numpy()
+
+    def error(method: WeightMethod) -> float:
+        weight, _ = quantized(module, shape=(1, 64, 6, 6), method=method)
+        found = weight.values * weight.params.scale.reshape(-1, 1, 1, 1)
+        return float(((found - real) ** 2).sum())
+
+    assert error("mse") < error("minmax")
+
+
+def test_nan_in_a_weight_is_refused_by_name() -> None:
+    module = layer()
+    model = hub(module, (1, 4, 6, 6))
+    (found,) = (layer_of(node) for node in model.graph)
+    assert found is not None
+    assert found.weight.const_value is not None
+    array = found.weight.const_value.numpy().copy()
+    array[0, 0, 0, 0] = np.nan
+    found.weight.const_value = ir.tensor(array)
+    with pytest.raises(RefusedError, match=f"tensor {found.weight.name} holds NaN"):
+        quantize_layer(found, 0.1, 0.1, "minmax")
