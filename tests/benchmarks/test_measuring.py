@@ -1,0 +1,86 @@
+"""The benchmarks' own instruments: what they measure is what happened."""
+
+from __future__ import annotations
+
+import importlib
+import statistics
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+HOLD_64_MIB = "import time; held = bytearray(64 << 20); time.sleep(0.5)"
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Imports a helper of the benchmarks as they do: by name, from their own folder."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+    def load(name: str) -> ModuleType:
+        return importlib.import_module(name)
+
+    return load
+
+
+def test_peak_memory_is_the_process_s_own(module: Any, tmp_path: Path) -> None:
+    run = module("_process").run
+    small = run([sys.executable, "-c", "pass"], tmp_path / "small.txt")
+    large = run([sys.executable, "-c", "held = bytearray(256 << 20)"], tmp_path / "large.txt")
+    assert large.peak_mib > small.peak_mib + 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_processes_that_run_at_once_add_up(module: Any, tmp_path: Path) -> None:
+    start_two = (
+        "import subprocess, sys\n"
+        f"child = [sys.executable, '-c', {HOLD_64_MIB!r}]\n"
+        "for process in [subprocess.Popen(child) for _ in range(2)]: process.wait()"
+    )
+    cost = module("_process").run([sys.executable, "-c", start_two], tmp_path / "log.txt")
+    assert cost.peak_mib > 128
+
+
+def test_a_command_that_fails_ends_the_benchmark_with_its_output(
+    module: Any, tmp_path: Path
+) -> None:
+    failing = [sys.executable, "-c", "print('no such photo'); raise SystemExit(3)"]
+    with pytest.raises(SystemExit, match=r"(?s)no such photo.*exit 3"):
+        module("_process").run(failing, tmp_path / "log.txt")
+
+
+def test_an_interval_holds_its_median_and_narrows_with_more_values(module: Any) -> None:
+    median_interval = module("_intervals").median_interval
+    few = [1.0, 1.1, 0.9, 1.3, 0.8, 1.2, 1.05]
+    many = few * 10
+    narrow, wide = median_interval(many), median_interval(few)
+    assert wide.median == narrow.median == statistics.median(few)
+    assert wide.low <= narrow.low <= narrow.median <= narrow.high <= wide.high
+    assert narrow.high - narrow.low < wide.high - wide.low
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ([1.00, 1.01, 0.99] * 5, "no slower"),
+        ([1.10, 1.11, 1.09] * 5, "SLOWER"),
+        ([0.90, 1.04, 1.05] * 3, "undecided"),
+    ],
+)
+def test_a_file_is_called_slower_only_where_the_whole_interval_is(
+    module: Any, values: list[float], says: str
+) -> None:
+    interval = module("_intervals").median_interval(values)
+    assert module("latency").verdict(interval, 1.02) == says
+
+
+def test_every_pinned_environment_file_pins_every_package(module: Any) -> None:
+    environment = module("environment")
+    for name in environment.NAMES:
+        lines = environment.requirements(name).read_text().splitlines()
+        packages = [line for line in lines if not line.startswith("#")]
+        assert packages
+        assert all(line.count("==") == 1 for line in packages)
