@@ -62,7 +62,10 @@ class OrtSession:
         model = str(source) if isinstance(source, Path) else source
         try:
             self._session = ort.InferenceSession(
-                model, _session_options(ort, options), providers=["CPUExecutionProvider"]
+                model,
+                _session_options(ort, options),
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # it would print to standard output and try the same again
             )
         except self._failures as error:
             raise ArtifactRefused(

@@ -129,13 +129,21 @@ def test_a_file_of_another_kind_is_refused(tmp_path, name):
         open_session(tmp_path / name)
 
 
-def test_a_tflite_file_that_claims_huge_tensors_is_refused_before_they_are_made(tmp_path, files):
+@pytest.mark.parametrize(
+    ("name", "shape", "huge"),
+    [
+        ("conv", [1, 1, 1, 5], [1, 30000, 30000, 5]),
+        ("input", [1, 4, 4, 3], [1, 40000, 40000, 3]),
+    ],
+)
+def test_a_tflite_file_that_claims_huge_tensors_is_refused_before_they_are_made(
+    tmp_path, files, name, shape, huge
+):
     data = files["tflite"].read_bytes()
-    shape = np.array([1, 1, 1, 5], np.int32).tobytes()
-    assert data.count(shape) == 1
-    huge = np.array([1, 30000, 30000, 5], np.int32).tobytes()
-    (tmp_path / "huge.tflite").write_bytes(data.replace(shape, huge))
-    with pytest.raises(ArtifactRefused, match="GiB"):
+    before, after = (np.array(s, np.int32).tobytes() for s in (shape, huge))
+    assert data.count(before) == 1
+    (tmp_path / "huge.tflite").write_bytes(data.replace(before, after))
+    with pytest.raises(ArtifactRefused, match=f"tensor {name} claims"):
         open_session(tmp_path / "huge.tflite")
 
 
@@ -187,6 +195,14 @@ def test_damaged_files_run_or_are_refused_but_never_end_the_process(files, tmp_p
         check=False,
     )
     assert done.stdout.strip().endswith("survived"), done.stderr[-2000:]
+
+
+def test_refusing_a_damaged_onnx_file_prints_nothing(tmp_path, files, capfd):
+    data = files["onnx"].read_bytes()
+    (tmp_path / "damaged.onnx").write_bytes(data.replace(b"Conv", b"Co\xffv"))
+    with pytest.raises(ArtifactRefused):
+        open_session(tmp_path / "damaged.onnx")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_missing_files_and_unknown_endings_are_wrong_usage(tmp_path, files):
