@@ -14,9 +14,13 @@ from torch import Tensor, nn
 
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.export import tflite
+from edgeconv.export.calibration import calibration_photos
 from edgeconv.export.capture import capture
 from edgeconv.export.onnx_writer import write_int8
+from edgeconv.nets.load import load_net
+from edgeconv.quantize.observe import observe
 from edgeconv.quantize.plan import Edge, Plan
+from edgeconv.quantize.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.operators import check
 from tests.helpers.hub import unsettle
@@ -162,3 +166,25 @@ def test_a_broken_file_is_refused(hub, plan, images, tmp_path):
     onnx_path.write_bytes(onnx_path.read_bytes()[:100])
     with pytest.raises(ArtifactRefused):
         check(onnx_path, tflite_path, images)
+
+
+@pytest.mark.parametrize(
+    ("net", "weights"),
+    [
+        ("mobilenet_v2", "mobilenet_v2"),
+        ("mobilenet_v1", "mobilenet_v1_075"),
+        ("squeezenet1_1", "squeezenet1_1"),
+    ],
+)
+def test_trained_nets_are_within_one_step_at_every_operator(net, weights, real_data, tmp_path):
+    loaded = load_net(net, weights=str(real_data.weights / f"{weights}.safetensors"))
+    size = loaded.preprocessing.input_size
+    hub = capture(loaded.module, torch.zeros(1, 3, *size), name=net)
+    photos = calibration_photos(real_data.calibration, loaded.preprocessing, 4)
+    batches = list(photos.batches(1, raw=False))
+    plan = build_plan(hub, observe(hub, batches), PlanConfig())
+    report = check(*written(hub, plan, tmp_path), Images(np.concatenate(batches[:2])))
+    assert report.passed, report.stage().note
+    assert report.unmatched == ()
+    layers = sum(node.op_type in {"Conv", "Gemm"} for node in hub.graph)
+    assert sum(a.op_type in {"Conv", "Gemm"} for a in report.agreements) == layers
