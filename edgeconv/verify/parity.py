@@ -2,7 +2,7 @@
 
     reference -> onnx                       float error
               -> tflite, XNNPACK            float error
-              -> tflite, reference kernels  float error
+              -> tflite, reference kernels  float error, on the first two photos: they are slow
               -> int8.onnx                  SQNR, optimizations on (where this CPU can) and off
               -> int8.tflite                SQNR, XNNPACK and reference kernels
     int8.tflite -> int8.onnx                SQNR, at least the floor
