@@ -59,6 +59,7 @@ def conv_bn_act(
     groups: int = 1,
     activation: type[nn.Module] | None = nn.ReLU6,
     same: bool = False,
+    epsilon: float = 1e-5,
 ) -> nn.Sequential:
     """Convolution without bias, BatchNorm, activation, with the keys 0 and 1 torchvision gives.
 
@@ -70,6 +71,7 @@ def conv_bn_act(
         groups: of the convolution.
         activation: its class, or None for a linear block.
         same: pad as TensorFlow's SAME instead of (kernel - 1) / 2 on every side.
+        epsilon: of BatchNorm; 1e-5 is PyTorch's.
     """
     conv_class = SameConv2d if same else nn.Conv2d
     conv = conv_class(
@@ -81,10 +83,48 @@ def conv_bn_act(
         groups=groups,
         bias=False,
     )
-    layers: list[nn.Module] = [conv, nn.BatchNorm2d(out_channels)]
+    layers: list[nn.Module] = [conv, nn.BatchNorm2d(out_channels, eps=epsilon)]
     if activation is not None:
         layers.append(activation())
     return nn.Sequential(*layers)
+
+
+class SqueezeExcitation(nn.Module):
+    """Scales every channel by a factor the whole image decides.
+
+    Hu et al., "Squeeze-and-Excitation Networks", https://arxiv.org/abs/1709.01507, Fig. 2. The two
+    fully connected layers are 1 x 1 convolutions called `fc1` and `fc2`, as in torchvision and timm.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        squeezed: int,
+        *,
+        activation: type[nn.Module] = nn.ReLU,
+        gate: type[nn.Module] = nn.Sigmoid,
+    ) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, squeezed, 1)
+        self.activation = activation()
+        self.fc2 = nn.Conv2d(squeezed, channels, 1)
+        self.gate = gate()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, channels, H, W) to the same shape, each channel times its gate."""
+        squeezed = self.activation(self.fc1(functional.adaptive_avg_pool2d(x, 1)))
+        scaled: Tensor = x * self.gate(self.fc2(squeezed))
+        return scaled
+
+
+def channel_shuffle(x: Tensor, groups: int) -> Tensor:
+    """Deal the channels of (N, C, H, W) out anew: channel n of group g becomes n * groups + g.
+
+    Zhang et al., "ShuffleNet", https://arxiv.org/abs/1707.01083, section 3.1.
+    """
+    batch, channels, height, width = (int(size) for size in x.shape)
+    x = x.view(batch, groups, channels // groups, height, width)
+    return x.transpose(1, 2).reshape(batch, channels, height, width)
 
 
 def classifier(channels: int, classes: int, dropout: float) -> nn.Sequential:
