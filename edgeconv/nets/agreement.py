@@ -30,6 +30,8 @@ def agreed_options(
     except UsageError as error:
         raise WeightsRefused(f"{path}: net_options in its metadata: {error}") from error
     for name in given:
+        if spec.options[name].keeps_weights:
+            continue
         if name in metadata.net_options and explicit[name] != stated[name]:
             raise UsageError(
                 f"{name}={explicit[name]} was asked for, but {path} holds weights for "
@@ -63,6 +65,7 @@ def agreed_preprocessing(
     overriding: Mapping[str, Any],
     input_size: tuple[int, int] | None,
     origin: str = "",
+    options: Mapping[str, OptionValue] = {},
 ) -> Preprocessing:
     """Published values, then a file's, then the size asked for.
 
@@ -75,11 +78,14 @@ def agreed_preprocessing(
         preprocessing = Preprocessing.from_json(fields)
     except RefusedError as error:
         raise WeightsRefused(f"{origin}: {error}") from error
-    return resized(preprocessing, spec, input_size)
+    return resized(preprocessing, spec, input_size, options)
 
 
 def resized(
-    preprocessing: Preprocessing, spec: NetSpec | None, input_size: tuple[int, int] | None
+    preprocessing: Preprocessing,
+    spec: NetSpec | None,
+    input_size: tuple[int, int] | None,
+    options: Mapping[str, OptionValue] = {},
 ) -> Preprocessing:
     """The size asked for, the resize in proportion to its longer side.
 
@@ -90,11 +96,13 @@ def resized(
         ratio = preprocessing.resize / max(preprocessing.input_size)
         resize = max(1, round(max(input_size) * ratio))
         preprocessing = replace(preprocessing, input_size=input_size, resize=resize)
-    if spec is not None and min(preprocessing.input_size) < spec.minimum_input:
+    if spec is not None and min(preprocessing.input_size) < spec.minimum_for(options):
         height, width = preprocessing.input_size
+        asking = [f"{name}={options[name]}" for name in spec.asking_for_more(options)]
+        title = " with ".join([spec.name, *asking])
         raise UsageError(
-            f"{spec.name} cannot take {height} x {width} pixels; "
-            f"each side must be at least {spec.minimum_input}"
+            f"{title} cannot take {height} x {width} pixels; "
+            f"each side must be at least {spec.minimum_for(options)}"
         )
     return preprocessing
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.errors import WeightsRefused
+from edgeconv.nets.published_state import TakesPublishedState
 
 _SHOWN = 5
 _OPTIONAL = ".num_batches_tracked"  # a counter of training; weights from elsewhere may lack it
@@ -19,13 +20,15 @@ def apply_state(module: nn.Module, tensors: Mapping[str, Tensor], origin: str, n
 
     Args:
         module: changed in place.
-        tensors: by the module's own names.
+        tensors: by the module's own names; a `TakesPublishedState` takes other layouts too.
         origin: the file, for messages.
         net: what the module is called, for messages.
 
     Raises:
         WeightsRefused: a name or shape does not match, a type cannot be, or a value is not finite.
     """
+    if isinstance(module, TakesPublishedState):
+        tensors = module.adapted(tensors)
     expected = module.state_dict()
     problems = _problems(expected, tensors, net)
     if problems:

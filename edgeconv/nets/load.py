@@ -126,7 +126,7 @@ def _published(spec: NetSpec, request: _Request) -> LoadedNet:
             raise (UsageError if spec.pretrained else WeightsUnavailable)(advice)
         return _untrained(spec, request, advice)
     preprocessing = agreed_preprocessing(
-        spec, spec.pretrained.preprocessing, {}, request.input_size
+        spec, spec.pretrained.preprocessing, {}, request.input_size, options=options
     )
     try:
         path = published_file(spec.pretrained, on_progress=request.on_progress)
@@ -156,7 +156,9 @@ def _published(spec: NetSpec, request: _Request) -> LoadedNet:
 
 def _untrained(spec: NetSpec, request: _Request, reason: str | None) -> LoadedNet:
     options = spec.resolve_options(request.net_options)
-    preprocessing = agreed_preprocessing(spec, spec.preprocessing, {}, request.input_size)
+    preprocessing = agreed_preprocessing(
+        spec, spec.preprocessing, {}, request.input_size, options=options
+    )
     with seeded(request.seed):
         module = spec.build(request.classes or IMAGENET1K_CLASSES, options)
     return LoadedNet(
@@ -185,7 +187,12 @@ def _from_file(spec: NetSpec, request: _Request, state: StateFile) -> LoadedNet:
     options = agreed_options(spec, request.net_options, metadata, state.path)
     classes = agreed_classes(spec, request.classes, state)
     preprocessing = agreed_preprocessing(
-        spec, spec.preprocessing, metadata.preprocessing, request.input_size, str(state.path)
+        spec,
+        spec.preprocessing,
+        metadata.preprocessing,
+        request.input_size,
+        str(state.path),
+        options=options,
     )
     module = spec.build(classes, options)
     apply_state(module, state.tensors, str(state.path), _title(spec, options))

@@ -28,6 +28,9 @@ class NetOption:
         help: one line for a user.
         allowed: the closed set of values, or None where `bounds` say what is allowed.
         bounds: lowest and highest value, both included.
+        keeps_weights: whether weights for one value serve every other.
+        minimum_input: the shortest side in pixels the net takes at any value but the default; 0:
+            the option does not matter to it.
     """
 
     type: type[float] | type[int] | type[str] | type[bool]
@@ -35,6 +38,8 @@ class NetOption:
     help: str
     allowed: tuple[OptionValue, ...] | None = None
     bounds: tuple[float, float] | None = None
+    keeps_weights: bool = False
+    minimum_input: int = 0
 
     def describe(self) -> str:
         """What is allowed, in words for a message."""
@@ -159,7 +164,8 @@ class NetSpec:
         variants: published figures at other options, as (options that differ, facts).
         preprocessing: of the net's paper or of its best known weights.
         pretrained: downloadable weights, or None where nobody publishes them for this definition.
-        minimum_input: the shortest side in pixels at which every layer still sees something.
+        minimum_input: the shortest side in pixels at which every layer still sees something;
+            options may ask for more, see `minimum_for`.
     """
 
     name: str
@@ -200,6 +206,19 @@ class NetSpec:
             if resolved == {**self.defaults(), **differing}:
                 return facts
         return None
+
+    def minimum_for(self, options: Mapping[str, OptionValue]) -> int:
+        """The shortest side in pixels the net takes at these options."""
+        asked = (self.options[name].minimum_input for name in self.asking_for_more(options))
+        return max((self.minimum_input, *asked))
+
+    def asking_for_more(self, options: Mapping[str, OptionValue]) -> list[str]:
+        """Names of the options whose values need larger inputs than the net's default."""
+        return [
+            name
+            for name, option in self.options.items()
+            if option.minimum_input and options.get(name, option.default) != option.default
+        ]
 
     def build(self, classes: int, options: Mapping[str, OptionValue]) -> nn.Module:
         """Import the definition and build it, with fresh values from torch's generator."""

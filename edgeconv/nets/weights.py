@@ -79,7 +79,9 @@ def why_unpublished(
     if spec.pretrained is None:
         return f"nobody publishes weights in the layout of {spec.name} that edgeconv knows"
     differing = [
-        f"{name}={default}" for name, default in spec.defaults().items() if options[name] != default
+        f"{name}={option.default}"
+        for name, option in spec.options.items()
+        if options[name] != option.default and not option.keeps_weights
     ]
     if differing:
         return f"weights of {spec.name} are published for {', '.join(differing)} only"
