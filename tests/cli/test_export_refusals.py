@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -194,3 +197,27 @@ def test_pretrained_weights_that_cannot_be_had_end_with_3(
     assert result.code == 3
     assert "--weights" in result.err
     assert "squeezenet1_1" not in left_behind(tmp_path)
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
+def test_an_interrupted_export_leaves_nothing(
+    tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    words = ["export", "squeezenet1_1", "--int8", "--weights", "random", "--out", "b"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgeconv", *words],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "write the float files" in line:
+            break
+    assert left_behind(tmp_path) != [], "the export is under way"
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert left_behind(tmp_path) == []
