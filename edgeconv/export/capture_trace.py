@@ -21,6 +21,9 @@ from edgeconv.export.capture_data_flow import is_foreign
 
 OPSET = 17
 
+#: Where the exporter's messages stop speaking of the net.
+_BOILERPLATE = ("Please feel free to request", "[Caused by the value", "Please open a bug")
+
 #: What a user's module, or PyTorch on its behalf, may raise.
 FOREIGN_ERRORS = (
     ArithmeticError,
@@ -126,7 +129,10 @@ def _flat_names(value: Any, prefix: str) -> list[str]:
 def reason(error: BaseException) -> str:
     """The error's type and first line, and the line of the net it rose at."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0].rstrip(".") if lines else "no reason given"
+    text = lines[0] if lines else "no reason given"
+    for boilerplate in _BOILERPLATE:
+        text = text.partition(boilerplate)[0]
+    text = text.strip().rstrip(".")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if is_foreign(f.filename)]
     where = f" (at {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {text}{where}"

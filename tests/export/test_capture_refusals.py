@@ -63,6 +63,12 @@ def test_an_operator_onnx_lacks_is_named(capfd):
     assert capfd.readouterr().out == ""  # the exporter's dump of the graph stays out of stdout
 
 
+def test_a_form_onnx_lacks_is_told_without_boilerplate():
+    message = refusal(lambda y: nn.functional.adaptive_avg_pool2d(y, 3))
+    assert "adaptive_avg_pool2d" in message
+    assert message.endswith("output size that are not factor of input size")
+
+
 def test_shapes_that_depend_on_values_are_refused():
     assert "depends on the values of the input" in refusal(lambda y: y[y > 0])
 
