@@ -33,7 +33,7 @@ CANDIDATES = 192
 #: Rounding error is evaluated at this many step sizes.
 STEP_SIZES = 48
 #: How much a squared clipping error counts against a squared rounding error.
-CLIPPING_WEIGHT = 1.0
+CLIPPING_WEIGHT = 0.25
 #: Below this many values a tail cannot be told from chance, and every value is kept.
 FEW_VALUES = 4096
 

@@ -1,0 +1,148 @@
+"""Which way of choosing int8 parameters measures best?
+
+    python benchmarks/ranges.py [--net mobilenet_v2,mobilenet_v1,squeezenet1_1] [--data DIR]
+                                [--folds 4] [--json FILE]
+
+Cross-validates on the calibration photos alone (DIR/photos/calibration, weights in DIR/weights): a
+plan is made from all photos but one fold and judged on that fold, against the float net. Prints for
+each way the logits' signal-to-noise ratio over all photos, its median over photos, the share of
+photos whose top-1 stays, and what a plan takes to make. Everything runs on onnxruntime with graph
+optimizations off, so that no processor's int8 kernels can saturate.
+
+    min-max, percentile, mse      activation ranges; weights min-max, no repair
+    mse + mse weights             weight scales that minimize each row's squared error
+    mse + bias                    and the mean error of integer weights taken out of the biases
+    mse + equalization            and channels equalized, no bias correction
+    recipe                        what `export --int8` does: mse, bias correction, equalization
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from _data import WEIGHTS_FILE, root
+from _process import ROOT
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(ROOT))
+
+from edgeconv.data.decode import stream
+from edgeconv.data.folders import list_images
+from edgeconv.data.preprocessing import normalize
+from edgeconv.export.capture import capture
+from edgeconv.export.onnx_writer import write_float, write_int8
+from edgeconv.nets.load import load_net
+from edgeconv.quantize.planner import PlanConfig
+from edgeconv.quantize.recipe import quantize
+from edgeconv.runtime.open import open_session
+from edgeconv.runtime.session import SessionOptions
+
+Photos = list[NDArray[np.float32]]
+
+WAYS: dict[str, tuple[PlanConfig, float | None]] = {
+    "min-max": (PlanConfig(ranges="minmax", weights="minmax", bias_correction=False), None),
+    "percentile": (PlanConfig(ranges="percentile", weights="minmax", bias_correction=False), None),
+    "mse": (PlanConfig(ranges="mse", weights="minmax", bias_correction=False), None),
+    "mse + mse weights": (PlanConfig(ranges="mse", weights="mse", bias_correction=False), None),
+    "mse + bias": (PlanConfig(ranges="mse", weights="minmax", bias_correction=True), None),
+    "mse + equalization": (PlanConfig(ranges="mse", bias_correction=False), 0.5),
+    "percentile, bias, equalization": (PlanConfig(ranges="percentile"), 0.5),
+    "recipe": (PlanConfig(), 0.5),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way on one net."""
+
+    net: str
+    way: str
+    sqnr_db: float
+    median_db: float
+    agreement: float
+    plan_s: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--net", default=",".join(WEIGHTS_FILE))
+    parser.add_argument("--data", type=Path, default=root())
+    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    rows = []
+    print(f"{'net':14} {'way':31} {'SQNR':>6} {'median':>7} {'agree':>6} {'plan':>6}")
+    for net in options.net.split(","):
+        for row in measure(net, options.data, options.folds):
+            rows.append(row)
+            print(
+                f"{row.net:14} {row.way:31} {row.sqnr_db:6.2f} {row.median_db:7.2f} "
+                f"{row.agreement:6.1%} {row.plan_s:5.1f}s",
+                flush=True,
+            )
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    return 0
+
+
+def measure(name: str, data: Path, folds: int) -> Iterator[Row]:
+    """Every way on one net."""
+    net = load_net(name, weights=str(data / "weights" / WEIGHTS_FILE[name]))
+    height, width = net.preprocessing.input_size
+    model = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
+    paths = list_images(data / "photos" / "calibration")
+    photos = [normalize(p, net.preprocessing)[None] for p in stream(paths, net.preprocessing)]
+    reference = run(lambda path: write_float(model, path, {}), photos)
+    for way, (config, equalization) in WAYS.items():
+        planned_s = 0.0
+        logits = np.empty_like(reference)
+        for fold in range(folds):
+            kept = [photo for i, photo in enumerate(photos) if i % folds != fold]
+            start = time.perf_counter()
+            done = quantize(model, lambda kept=kept: kept, config, equalization=equalization)
+            planned_s += time.perf_counter() - start
+
+            def write(path: Path, done=done) -> None:  # type: ignore[no-untyped-def]
+                write_int8(done.model, done.plan, path, io="float32", metadata={})
+
+            logits[fold::folds] = run(write, photos[fold::folds])
+        yield judge(name, way, reference, logits, planned_s / folds)
+
+
+def run(write: Callable[[Path], None], photos: Photos) -> NDArray[np.float32]:
+    """Logits of the ONNX file that `write` writes, (photos, classes)."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.onnx"
+        write(path)
+        threads = os.cpu_count() or 1
+        session = open_session(path, SessionOptions(threads=threads, kernels="reference"))
+        return np.concatenate([session.run([photo])[0].reshape(1, -1) for photo in photos])
+
+
+def judge(
+    net: str, way: str, reference: NDArray[np.float32], logits: NDArray[np.float32], plan_s: float
+) -> Row:
+    noise = ((reference - logits) ** 2).sum(axis=1)
+    signal = (reference**2).sum(axis=1)
+    return Row(
+        net,
+        way,
+        float(10 * np.log10(signal.sum() / noise.sum())),
+        float(np.median(10 * np.log10(signal / noise))),
+        float((reference.argmax(axis=1) == logits.argmax(axis=1)).mean()),
+        plan_s,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
