@@ -3,11 +3,19 @@
 What every hub graph promises (`capture` establishes it, the writers and the quantizer rely on it):
 
 - opset 17, static shapes known for every value, inputs and outputs float32;
-- no Constant, Identity or Dropout node; constants are initializers with a `const_value`;
-- BatchNormalization folded wherever a convolution stands before it;
-- weights and biases of Conv and Gemm are initializers of their own: none is shared by two nodes;
-- every Conv has a bias;
-- values and nodes are named after the module they come from: the output of `features.3.conv.1` is
-  called `features.3.conv.1`, its weight `features.3.conv.1.weight`. A module that gives several
-  nodes names them `features.3/add`, `features.3/concat`, ...
+- one input, called `input`; one output is called `logits`, several as the module calls them;
+- no Constant, Identity or Dropout node; constants are initializers with a `const_value`, each read
+  by one node;
+- no BatchNormalization: folded into the Conv or Gemm before it, elsewhere a Mul and an Add with
+  constants of shape (1, C, 1, 1);
+- every Conv and Gemm has a bias; every Gemm of constant weights is x (N, in), weight (out, in),
+  bias (out,) with transB = 1 and no factors;
+- zero padding before a Conv is the Conv's own `pads`;
+- a mean over the whole image is GlobalAveragePool, a maximum over it a MaxPool;
+- hard swish is HardSwish, however the net spells it; a swish stays Sigmoid and Mul;
+- Flatten has axis 1, every other change of shape is a Reshape to a constant shape without 0 or -1;
+- values and nodes are named after the module they come from (`passes.names` has the rules): the
+  output of `features.3.conv.1` is called `features.3.conv.1`, its weight
+  `features.3.conv.1.weight`. A module that gives several nodes names them `features.3/add`,
+  `features.3/concat`, ...
 """
