@@ -48,7 +48,7 @@ def agreed_classes(spec: NetSpec, asked: int | None, state: StateFile) -> int:
     """
     weight = state.tensors.get(f"{spec.classifier}.weight")
     if weight is None or weight.dim() == 0 or not 0 < weight.shape[0] <= weight.numel():
-        return asked or IMAGENET1K_CLASSES  # not this net's file; naming the keys comes later
+        return asked or spec.classes  # not this net's file; naming the keys comes later
     found = int(weight.shape[0])
     if asked not in (None, found):
         raise UsageError(

@@ -87,7 +87,7 @@ def load_net(
             or an error), "random" (seeded), or the path of a `.safetensors`, `.pth` or `.pt` file.
             For a user's module "auto" leaves the values as the factory made them.
         net_options: options of the definition, or keywords of the user's factory.
-        classes: number of classes; None: what the weights have, else 1,000.
+        classes: number of classes; None: what the weights have, else the net's own number.
         input_size: (height, width) in pixels; None: what the weights were published with.
         seed: for random values.
         on_progress: told how a download goes, in bytes done and bytes in all (or None).
@@ -160,7 +160,7 @@ def _untrained(spec: NetSpec, request: _Request, reason: str | None) -> LoadedNe
         spec, spec.preprocessing, {}, request.input_size, options=options
     )
     with seeded(request.seed):
-        module = spec.build(request.classes or IMAGENET1K_CLASSES, options)
+        module = spec.build(request.classes or spec.classes, options)
     return LoadedNet(
         module=module.eval(),
         name=spec.name,

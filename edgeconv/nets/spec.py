@@ -166,6 +166,7 @@ class NetSpec:
         pretrained: downloadable weights, or None where nobody publishes them for this definition.
         minimum_input: the shortest side in pixels at which every layer still sees something;
             options may ask for more, see `minimum_for`.
+        classes: how many it tells apart where neither weights nor the user say.
     """
 
     name: str
@@ -178,6 +179,7 @@ class NetSpec:
     preprocessing: PublishedPreprocessing = PublishedPreprocessing()
     pretrained: Pretrained | None = None
     minimum_input: int = 32
+    classes: int = 1000
 
     def defaults(self) -> dict[str, OptionValue]:
         """Every option at its default."""
