@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.view import constant_of, integer, name_of
 from edgeconv.quantize.plan import Plan, QuantizedConstant, QuantParams
 from tests.export.tflite import graphs
@@ -85,7 +86,7 @@ def _groups(model: ir.Model, seen: Iterable[str]) -> list[set[str]]:
     """Tensors that must share a scale."""
     group = {name: {name} for name in seen}
     for node in model.graph:
-        if node.op_type not in _MOVES:
+        if node.op_type not in _MOVES or is_absorbed(node):
             continue
         tied = [v for v in (*node.inputs, *node.outputs) if v is not None and v.const_value is None]
         joined = set().union(*(group[name_of(v)] for v in tied if v.name))

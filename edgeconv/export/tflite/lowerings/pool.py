@@ -82,10 +82,9 @@ def _options(windows: Windows, padding: int) -> Any:
 
 def _zero_never_wins(node: ir.Node, x: Tensor) -> bool:
     """Whether a border of zeros cannot change a maximum."""
-    if x.is_int8:
-        return x.zero_point == -128
     value = node.inputs[0]
-    return value is not None and is_nonnegative(value)
+    assert value is not None
+    return is_nonnegative(value) or (x.is_int8 and x.zero_point == -128)
 
 
 def _counted(window: Window, includes_padding: bool) -> NDArray[np.int64]:
