@@ -25,9 +25,11 @@ class TakesPublishedState(nn.Module):
 
     training_only: tuple[str, ...] = ()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_load_state_dict_pre_hook(_adapt)
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """As PyTorch's, for a state dict in either layout."""
+        return super().load_state_dict(self.adapted(state_dict), strict, assign)
 
     def adapted(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The tensors in this net's own layout; what does not belong to it is left as it is."""
@@ -37,14 +39,6 @@ class TakesPublishedState(nn.Module):
             for name, tensor in tensors.items()
             if not name.startswith(self.training_only)
         }
-
-
-def _adapt(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
-    """Hook of `load_state_dict`, which calls it with a copy of the state dict to change."""
-    assert isinstance(module, TakesPublishedState)
-    inside = [name for name in state if name.startswith(prefix)]
-    tensors = {name.removeprefix(prefix): state.pop(name) for name in inside}
-    state.update({prefix + name: value for name, value in module.adapted(tensors).items()})
 
 
 def _reshaped(tensor: Tensor, own: Tensor | None) -> Tensor:

@@ -6,10 +6,28 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from edgeconv.errors import UnknownName
-from edgeconv.nets.catalog import mobilenet, resnet, squeezenet
+from edgeconv.nets.catalog import (
+    alexnet,
+    efficientnet,
+    mobilenet,
+    mobilenet_v3,
+    resnet,
+    shufflenet,
+    squeezenet,
+    vgg,
+)
 from edgeconv.nets.spec import NetSpec
 
-_FAMILIES = (mobilenet.NETS, squeezenet.NETS, resnet.NETS)
+_FAMILIES = (
+    alexnet.NETS,
+    vgg.NETS,
+    mobilenet.NETS,
+    mobilenet_v3.NETS,
+    shufflenet.NETS,
+    efficientnet.NETS,
+    squeezenet.NETS,
+    resnet.NETS,
+)
 
 NETS: Mapping[str, NetSpec] = MappingProxyType(
     {spec.name: spec for family in _FAMILIES for spec in family}
