@@ -13,7 +13,7 @@ from edgeconv.export.predictor import Predictor
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
-from edgeconv.verify import parity
+from edgeconv.verify import whole
 from edgeconv.verify.parity import Thresholds
 from edgeconv.verify.stages import ParityReport
 
@@ -86,7 +86,7 @@ class Bundle:
     def parity(self, thresholds: Thresholds | None = None) -> ParityReport:
         """Runs every artifact on the golden vectors and compares it with the float reference."""
         vectors = self.golden
-        return parity.check(
+        return whole.check(
             self.artifacts,
             Images(normalized=vectors.normalized, pixels=vectors.pixels),
             vectors.reference,

@@ -14,8 +14,9 @@ from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.export import artifacts, manifest
 from edgeconv.export.calibration import Calibration
 from edgeconv.export.options import ExportOptions
-from edgeconv.graph.metrics import depth, multiply_adds, parameters
+from edgeconv.graph.metrics import depth, multiply_adds
 from edgeconv.graph.view import name_of, shape_of
+from edgeconv.nets.facts import count_parameters
 from edgeconv.nets.load import LoadedNet
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.summary import summarize
@@ -53,7 +54,7 @@ def describe(
         "net": {
             "name": net.name,
             "options": dict(net.net_options),
-            "parameters": parameters(model),
+            "parameters": count_parameters(net.module),
             "multiply_adds": multiply_adds(model),
             "depth": depth(model),
         },

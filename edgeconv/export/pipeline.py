@@ -24,13 +24,12 @@ from edgeconv.export.progress import Progress, Silent
 from edgeconv.graph.metrics import depth
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.load import LoadedNet, load_net
-from edgeconv.quantize.observe import observe
 from edgeconv.quantize.plan import Plan
-from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.quantize.planner import PlanConfig
+from edgeconv.quantize.recipe import quantize
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
-from edgeconv.verify import parity
-from edgeconv.verify.stages import ParityReport
+from edgeconv.verify import whole
 
 #: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
 GOLDEN_PHOTOS = 8
@@ -137,7 +136,14 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
         (directory / bundle.LABELS).write_text("\n".join(net.labels) + "\n", encoding="utf-8")
     progress.step("check parity")
     images, reference = _reference(net, model, options.batch)
-    report = _check(directory, images, reference, model, quantized, net, options)
+    report = whole.check(
+        artifacts.present(directory),
+        images,
+        reference,
+        depth=depth(model),
+        trained=net.trained,
+        thresholds=options.thresholds,
+    )
     for warning in report.warnings:
         progress.warn(warning)
     _golden(directory, images, reference).save(directory)
@@ -164,12 +170,14 @@ def _quantize(
     calibration = calibration_photos(options.calib, preprocessing, options.calib_samples)
     if calibration.note:
         progress.warn(calibration.note)
-    progress.step("calibrate", total=calibration.count)
-    batches = calibration.batches(options.batch, raw=raw)
-    observations = observe(graph, batches, on_progress=progress.advance)
-    progress.step("plan the quantization")
-    plan = build_plan(graph, observations, PlanConfig(ranges=options.ranges))
-    return _Quantized(graph, plan, calibration)
+    progress.step("calibrate and plan the quantization", total=calibration.count)
+    quantized = quantize(
+        graph,
+        lambda: calibration.batches(options.batch, raw=raw),
+        PlanConfig(ranges=options.ranges),
+        on_progress=progress.advance,
+    )
+    return _Quantized(quantized.model, quantized.plan, calibration)
 
 
 def _reference(
@@ -200,27 +208,6 @@ def _tensors(result: Any) -> list[torch.Tensor]:
     if isinstance(result, dict):
         return list(result.values())
     return list(result)
-
-
-def _check(
-    directory: Path,
-    images: Images,
-    reference: dict[str, NDArray[np.float32]],
-    model: ir.Model,
-    quantized: _Quantized | None,
-    net: LoadedNet,
-    options: ExportOptions,
-) -> ParityReport:
-    """Parity of every artifact with the reference."""
-    held = artifacts.present(directory)
-    return parity.check(
-        held,
-        images,
-        reference,
-        depth=depth(model),
-        trained=net.trained,
-        thresholds=options.thresholds,
-    )
 
 
 def _golden(directory: Path, images: Images, reference: dict[str, NDArray[np.float32]]) -> Golden:
