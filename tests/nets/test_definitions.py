@@ -41,8 +41,8 @@ def randomise(module: nn.Module) -> nn.Module:
     return module.eval()
 
 
-def build(spec: NetSpec, classes: int = 1000, **options: Any) -> nn.Module:
-    return spec.build(classes, spec.resolve_options(options)).eval()
+def build(spec: NetSpec, classes: int | None = None, **options: Any) -> nn.Module:
+    return spec.build(classes or spec.classes, spec.resolve_options(options)).eval()
 
 
 @pytest.mark.parametrize("name", IN_TORCHVISION)
