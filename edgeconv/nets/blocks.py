@@ -93,7 +93,8 @@ class SqueezeExcitation(nn.Module):
     """Scales every channel by a factor the whole image decides.
 
     Hu et al., "Squeeze-and-Excitation Networks", https://arxiv.org/abs/1709.01507, Fig. 2. The two
-    fully connected layers are 1 x 1 convolutions called `fc1` and `fc2`, as in torchvision and timm.
+    fully connected layers are 1 x 1 convolutions called `fc1` and `fc2`, as torchvision and timm
+    call them.
     """
 
     def __init__(

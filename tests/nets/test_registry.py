@@ -60,7 +60,8 @@ def test_published_weights_are_as_torchvision_states_them(
     assert list(pretrained.preprocessing.std) == transform.std
     assert (spec.facts.top1, spec.facts.top5) == (metrics["acc@1"], metrics["acc@5"])
     assert spec.facts.parameters == weights.meta["num_params"]
-    assert math.isclose(spec.facts.multiply_adds, weights.meta["_ops"] * 1e9)
+    # They are rounded to a million there.
+    assert math.isclose(spec.facts.multiply_adds, weights.meta["_ops"] * 1e9, abs_tol=0.5e6)
 
 
 def _default_weights(torchvision: ModuleType, name: str) -> Any:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from edgeconv.nets.spec import Facts, Pretrained, PublishedPreprocessing
 
 LICENSE = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms may apply"
 _HOST = "https://download.pytorch.org/models"
 
 
-def weights(file_name: str, *, resize: int = 256, input_size: int = 224) -> Pretrained:
+def weights(
+    file_name: str,
+    *,
+    resize: int = 256,
+    input_size: int = 224,
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear",
+) -> Pretrained:
     """Weights from torchvision's own address, evaluated with its ImageClassification transform."""
-    preprocessing = PublishedPreprocessing(input_size=(input_size, input_size), resize=resize)
+    preprocessing = PublishedPreprocessing(
+        input_size=(input_size, input_size), resize=resize, interpolation=interpolation
+    )
     return Pretrained(url=f"{_HOST}/{file_name}", preprocessing=preprocessing, license=LICENSE)
 
 
