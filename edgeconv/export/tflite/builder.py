@@ -8,35 +8,30 @@ once for all readers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from edgeconv.export.tflite.layout import Layout, Step, standard, steps
-from edgeconv.export.tflite.program import Operator, Quantization, Tensor, computed, constant
-from edgeconv.export.tflite.schema import schema
+from edgeconv.export.tflite.assembler import Assembler
+from edgeconv.export.tflite.layout import Layout, Shape, Step, standard, steps
+from edgeconv.export.tflite.program import Quantization, Tensor, computed, constant
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of, require_constant, shape_of
 from edgeconv.quantize.affine import dequantize
 from edgeconv.quantize.plan import Edge, Plan, QuantParams
 
 Array = NDArray[Any]
-Shape = tuple[int, ...]
 
 
-class CannotLower(Exception):  # noqa: N818  it says what is so, and `convert` never lets it out
+class CannotLower(Exception):
     """A node that TFLite's builtin operators cannot express; the message says why."""
 
 
-class Builder:
-    """Collects the operators of one program.
-
-    Attributes:
-        operators: written so far, in the order they run.
-    """
+class Builder(Assembler):
+    """Assembles the program of a hub graph, in float32 or under a plan."""
 
     def __init__(self, plan: Plan | None, *, output_suffix: str = "") -> None:
         """Starts an empty program.
@@ -46,12 +41,10 @@ class Builder:
             output_suffix: added to the names of int8 graph outputs, where the plain name is for the
                 tensor converted from it.
         """
-        self.operators: list[Operator] = []
+        super().__init__()
         self._plan = plan
         self._output_suffix = output_suffix
         self._bound: dict[str, tuple[Tensor, Layout]] = {}
-        self._names: set[str] = set()
-        self._shared: dict[Hashable, Tensor] = {}
 
     # What a node is and reads.
 
@@ -78,10 +71,10 @@ class Builder:
             return tensor
         shape = shape_of(value)
         moves = steps(shape, present, shape, layout)
-        key = (tensor, layout)
-        if key not in self._shared:
-            self._shared[key] = self.moved(tensor, moves, f"{tensor.name}/reordered")
-        return self._shared[key]
+        return self.shared(
+            (tensor, layout),
+            lambda: self.moved(tensor, moves, self.unique(f"{tensor.name}/reordered")),
+        )
 
     def constant(
         self, node: ir.Node, index: int, arrange: Callable[[Array], Array], *, axis: int = 0
@@ -156,16 +149,6 @@ class Builder:
             return None
         return Quantization.of(self._plan.activations[name_of(written_output(node))])
 
-    def emit(
-        self,
-        code: str,
-        inputs: Sequence[Tensor | None],
-        outputs: Sequence[Tensor],
-        options: Any = None,
-    ) -> None:
-        """Writes an operator whose tensors are all at hand."""
-        self.operators.append(Operator(code, tuple(inputs), tuple(outputs), options))
-
     def step(
         self,
         node: ir.Node,
@@ -207,80 +190,15 @@ class Builder:
         assert tensor.quantization is not None
         if tensor.quantization.equals(target):
             return tensor
-        options = schema.QuantizeOptionsT()
-        return self.step(
-            node, "rescaled", "QUANTIZE", [tensor], tensor.shape,
-            options=options, quantization=target,
-        )  # fmt: skip
-
-    def shared(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
-        """The tensor made for a key before, or a new one."""
-        if key not in self._shared:
-            self._shared[key] = make()
-        return self._shared[key]
-
-    def moved(self, tensor: Tensor, moves: Sequence[Step], name: str) -> Tensor:
-        """Writes RESHAPEs and TRANSPOSEs; the last one's result gets the name."""
-        for number, move in enumerate(moves):
-            last = number == len(moves) - 1
-            result_name = name if last else self.unique(f"{name}/step")
-            result = computed(result_name, move.shape, tensor.dtype, tensor.quantization)
-            if move.perm is None:
-                self._emit_reshape(tensor, result)
-            else:
-                perm = self.ints(f"{name}/perm", move.perm)
-                self.emit("TRANSPOSE", [tensor, perm], [result], schema.TransposeOptionsT())
-            tensor = result
-        return tensor
-
-    def _emit_reshape(self, tensor: Tensor, result: Tensor) -> None:
-        """RESHAPE: the same elements in the same order under another shape."""
-        shape = np.array(result.shape, np.int32)
-        options = schema.ReshapeOptionsT(newShape=shape)
-        self.emit("RESHAPE", [tensor, self.ints(f"{result.name}/shape", shape)], [result], options)
+        name = self.unique(f"{name_of(_outputs(node)[0])}/rescaled")
+        return self.requantized(tensor, target, name)
 
     def reshaped(self, node: ir.Node, suffix: str, tensor: Tensor, shape: Shape) -> Tensor:
         """The same elements under another shape, on the way to a node's output."""
         name = self.unique(f"{name_of(_outputs(node)[0])}/{suffix}")
         return self.moved(tensor, [Step(shape)], name)
 
-    # Tensors that are no hub values.
-
-    def ints(self, name: str, values: ArrayLike) -> Tensor:
-        """An int32 constant: a shape, axes, paddings; the same values are stored once."""
-        array = np.asarray(values, np.int32)
-        key = ("int32", array.shape, array.tobytes())
-        return self.shared(key, lambda: constant(self.unique(name), array))
-
-    def floats(self, name: str, values: Array) -> Tensor:
-        """A float32 constant."""
-        return constant(self.unique(name), np.asarray(values, np.float32))
-
-    def scalar(self, name: str, value: float, like: Tensor) -> Tensor:
-        """A one-element constant of a tensor's type and scale, clamped to what the type holds."""
-        if not like.is_int8:
-            limit = float(np.finfo(np.float32).max)
-            return self.floats(name, np.array([np.clip(value, -limit, limit)]))
-        assert like.quantization is not None
-        integers = like.quantization.integers(np.array([value]))
-        return constant(self.unique(name), integers, like.quantization)
-
-    def operand(self, name: str, value: float, like: Tensor) -> Tensor:
-        """A one-element constant on a scale of its own, as exact as the tensor's type allows."""
-        if not like.is_int8:
-            return self.floats(name, np.array([value]))
-        scale = abs(value) / 127 or 1.0
-        integer = np.array([round(value / scale)], np.int8)
-        return constant(self.unique(name), integer, Quantization.per_tensor(scale, 0))
-
-    def unique(self, name: str) -> str:
-        """The name, numbered where it is taken."""
-        candidate, number = name, 1
-        while candidate in self._names:
-            number += 1
-            candidate = f"{name}:{number}"
-        self._names.add(candidate)
-        return candidate
+    # The ends of the graph.
 
     def bound(self, value: ir.Value) -> Tensor:
         """The tensor that holds a hub value."""
@@ -310,26 +228,18 @@ class Builder:
         if not self.is_int8(node):
             if not tensor.is_int8:
                 return tensor
-            return self.shared((tensor, "float"), lambda: self._dequantized(tensor))
+            return self.shared(
+                (tensor, "float"),
+                lambda: self.dequantized(tensor, self.unique(f"{tensor.name}/float")),
+            )
         params = self._plan.requantize.get(Edge(node.name or "", index))
         if params is None:
             return tensor
-        return self.shared((tensor, params.key), lambda: self._requantized(tensor, params))
-
-    def _dequantized(self, tensor: Tensor) -> Tensor:
-        result = computed(self.unique(f"{tensor.name}/float"), tensor.shape, np.float32)
-        self.emit("DEQUANTIZE", [tensor], [result], schema.DequantizeOptionsT())
-        return result
-
-    def _requantized(self, tensor: Tensor, params: QuantParams) -> Tensor:
-        result = computed(
-            self.unique(f"{tensor.name}/requantized"),
-            tensor.shape,
-            np.int8,
-            Quantization.of(params),
+        name = f"{tensor.name}/requantized"
+        return self.shared(
+            (tensor, params.key),
+            lambda: self.requantized(tensor, Quantization.of(params), self.unique(name)),
         )
-        self.emit("QUANTIZE", [tensor], [result], schema.QuantizeOptionsT())
-        return result
 
     def _result(self, node: ir.Node, value: ir.Value, layout: Layout) -> Tensor:
         """The tensor an operator writes for a value, before what `_bind` may add."""
@@ -357,9 +267,7 @@ class Builder:
         params = self._params(value)
         if params is not None and not tensor.is_int8:
             name = self._result_name(value, np.dtype(np.int8), layout)
-            quantized = computed(name, tensor.shape, np.int8, Quantization.of(params))
-            self.emit("QUANTIZE", [tensor], [quantized], schema.QuantizeOptionsT())
-            tensor = quantized
+            tensor = self.requantized(tensor, Quantization.of(params), name)
         moves = self._output_moves(value, layout)
         if moves:
             tensor = self.moved(tensor, moves, self.unique(self._final_name(value)))

@@ -101,8 +101,7 @@ def _bind_input(b: Builder, value: ir.Value, plan: Plan | None, io: Io) -> tuple
     outer = _boundary(b.unique(name), file_shape, quantization, io)
     inner = outer
     if io != "int8":
-        inner = computed(b.unique(f"{name}/int8"), file_shape, np.int8, quantization)
-        b.emit("QUANTIZE", [outer], [inner], schema.QuantizeOptionsT())
+        inner = b.requantized(outer, quantization, b.unique(f"{name}/int8"))
     b.bind_input(value, inner)
     return name, outer
 
@@ -113,11 +112,10 @@ def _output(b: Builder, value: ir.Value, io: Io) -> tuple[str, Tensor]:
     if not inner.is_int8 or io == "int8":
         return name, inner
     assert inner.quantization is not None
-    outer = _boundary(b.unique(name), inner.shape, inner.quantization, io)
     if io == "float32":
-        b.emit("DEQUANTIZE", [inner], [outer], schema.DequantizeOptionsT())
-    else:
-        b.emit("QUANTIZE", [inner], [outer], schema.QuantizeOptionsT())
+        return name, b.dequantized(inner, b.unique(name))
+    outer = _boundary(b.unique(name), inner.shape, inner.quantization, io)
+    b.emit("QUANTIZE", [inner], [outer], schema.QuantizeOptionsT())
     return name, outer
 
 

@@ -11,11 +11,12 @@ import onnx_ir as ir
 import pytest
 from onnx import helper
 
-from edgeconv.errors import PlanRefused, UnsupportedOperator
+from edgeconv.errors import NetRefused, PlanRefused, UnsupportedOperator
 from edgeconv.export import tflite
+from edgeconv.export.tflite import flatbuffer
 from edgeconv.quantize.plan import Edge, Plan, QuantizedConstant, QuantParams
 from tests.export.tflite import graphs, plans
-from tests.export.tflite.cases import CASES, ints, resize
+from tests.export.tflite.cases import CASES, floats, ints, resize
 from tests.export.tflite.graphs import of_node, of_nodes, weights
 
 IMAGE = (1, 4, 6, 6)
@@ -76,6 +77,21 @@ UNSUPPORTED: dict[str, tuple[Callable[[], ir.Model], str]] = {
         resize("nearest", "half_pixel", (7, 4), nearest_mode="ceil").make,
         "samples by half_pixel with rounding ceil",
     ),
+    "linear by a scale that is not the sizes' ratio": (
+        lambda: of_node(
+            "Resize",
+            (1, 3, 5, 6),
+            None,
+            floats(1, 1, 1.5, 1.9),
+            mode="linear",
+            coordinate_transformation_mode="asymmetric",
+        ),
+        "samples by asymmetric",
+    ),
+    "transposed convolution with automatic padding": (
+        lambda: of_node("ConvTranspose", (1, 4, 5, 5), weights(4, 2, 3, 3), auto_pad="SAME_UPPER"),
+        "leaves its padding open",
+    ),
     "cubic": (resize("cubic", "half_pixel", (10, 12)).make, "cubic"),
 }
 
@@ -86,6 +102,12 @@ def test_what_tflite_has_no_operator_for_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(UnsupportedOperator, match=reason):
         tflite.float_bytes(make())
+
+
+def test_a_file_past_the_formats_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flatbuffer, "_LARGEST_CONSTANTS", 100)
+    with pytest.raises(NetRefused, match="at most 2 GiB"):
+        tflite.float_bytes(CASES["pointwise"].make())
 
 
 def planned(name: str) -> tuple[ir.Model, Plan]:

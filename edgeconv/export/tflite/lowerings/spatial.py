@@ -11,7 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
-from edgeconv.export.tflite.layout import NHWC, Layout
+from edgeconv.export.tflite.layout import NHWC, Layout, Shape
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.view import constant_of, integer, require_constant, shape_of, string
 
@@ -61,7 +61,7 @@ def resize(node: ir.Node, b: Builder) -> None:
     mode = string(node, "mode", "nearest")
     if mode not in ("nearest", "linear") or integer(node, "antialias", 0):
         raise CannotLower(f"resizes by {mode} interpolation; nearest and linear are supported")
-    flags = _sampling(node, shape[2:], new_shape[2:])
+    flags = _sampling(node, shape, new_shape)
     inputs = [b.read(node, 0, NHWC), b.ints(f"{node.name}/size", new_shape[2:])]
     if mode == "nearest":
         options = schema.ResizeNearestNeighborOptionsT(**flags)
@@ -113,18 +113,16 @@ def _pad_value(node: ir.Node) -> float:
     return float(require_constant(node, 2).reshape(-1)[0])
 
 
-def _sampling(node: ir.Node, sizes: tuple[int, ...], new_sizes: tuple[int, ...]) -> dict[str, bool]:
+def _sampling(node: ir.Node, shape: Shape, new_shape: Shape) -> dict[str, bool]:
     """The TFLite flags that sample where the node does.
 
     Source: ONNX's Resize specification; TensorFlow Lite's reference kernels of both operators.
     """
-    wanted = [_places(node, *pair) for pair in zip(sizes, new_sizes, strict=True)]
+    pairs = [(shape[axis], new_shape[axis]) for axis in (2, 3)]
+    wanted = [_places(node, *pair, _ratio(node, axis, *pair)) for axis, pair in enumerate(pairs, 2)]
     nearest = string(node, "mode", "nearest") == "nearest"
     for align_corners, half_pixel in ((False, False), (False, True), (True, False)):
-        given = [
-            _tflite_places(*pair, align_corners, half_pixel, nearest)
-            for pair in zip(sizes, new_sizes, strict=True)
-        ]
+        given = [_tflite_places(*pair, align_corners, half_pixel, nearest) for pair in pairs]
         if all(np.allclose(g, w, atol=1e-5) for g, w in zip(given, wanted, strict=True)):
             return {"alignCorners": align_corners, "halfPixelCenters": half_pixel}
     raise CannotLower(
@@ -133,9 +131,15 @@ def _sampling(node: ir.Node, sizes: tuple[int, ...], new_sizes: tuple[int, ...])
     )
 
 
-def _places(node: ir.Node, size: int, new_size: int) -> NDArray[np.float64]:
+def _ratio(node: ir.Node, axis: int, size: int, new_size: int) -> float:
+    """Input pixels per output pixel: by the scale the node states, else by the sizes."""
+    scales = constant_of(node.inputs[2]) if len(node.inputs) > 2 else None
+    return size / new_size if scales is None or scales.size == 0 else 1 / float(scales[axis])
+
+
+def _places(node: ir.Node, size: int, new_size: int, ratio: float) -> NDArray[np.float64]:
     """Where each output pixel samples the input, as ONNX states it, clamped to the image."""
-    x, ratio = np.arange(new_size, dtype=np.float64), size / new_size
+    x = np.arange(new_size, dtype=np.float64)
     rule = string(node, "coordinate_transformation_mode", "half_pixel")
     if rule == "half_pixel" or (rule == "pytorch_half_pixel" and new_size > 1):
         places = (x + 0.5) * ratio - 0.5
