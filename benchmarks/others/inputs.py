@@ -31,13 +31,24 @@ def load(net: str, weights: Path) -> LoadedNet:
 
 def photos(net: LoadedNet, folder: Path) -> Iterator[NDArray[np.float32]]:
     """The folder's photos as the net's inputs, float32 (1, 3, height, width), one at a time."""
-    from edgeconv.data.folders import list_images
     from edgeconv.data.images import load_image
     from edgeconv.data.preprocessing import crop_pixels, normalize
 
-    for path in list_images(folder):
+    for path in paths(folder):
         pixels = crop_pixels(load_image(path), net.preprocessing)
         yield normalize(pixels, net.preprocessing)[None]
+
+
+def paths(folder: Path) -> list[Path]:
+    """The folder's photos in the order of FOLDER.csv where it is there, or else by name.
+
+    ai-edge-quantizer's ranges are moving averages, so its figures hang on the order by points.
+    """
+    from edgeconv.data.folders import labelled, list_images
+
+    if folder.with_name(f"{folder.name}.csv").is_file():
+        return [photo.path for photo in labelled(folder)]
+    return list_images(folder)
 
 
 def arguments(description: str | None) -> argparse.Namespace:

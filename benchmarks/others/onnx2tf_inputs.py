@@ -19,12 +19,11 @@ SAMPLES, SIDE = 20, 128
 
 def main() -> None:
     options = inputs.arguments(__doc__)
-    from edgeconv.data.folders import list_images
     from edgeconv.data.images import load_image
     from edgeconv.data.preprocessing import crop_pixels
 
     preprocessing = inputs.load(options.net, options.weights).preprocessing
-    crops = [crop_pixels(load_image(path), preprocessing) for path in list_images(options.calib)]
+    crops = [crop_pixels(load_image(path), preprocessing) for path in inputs.paths(options.calib)]
     images = np.stack(crops).astype(np.float32) / 255
     np.save(options.out / "calibration.npy", images)
     samples = np.resize(images[:, :SIDE, :SIDE], (SAMPLES, SIDE, SIDE, 3))
