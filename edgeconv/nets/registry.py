@@ -8,25 +8,35 @@ from types import MappingProxyType
 from edgeconv.errors import UnknownName
 from edgeconv.nets.catalog import (
     alexnet,
+    densenet,
+    dilated,
     efficientnet,
+    inception,
     mobilenet,
     mobilenet_v3,
     resnet,
+    senet,
     shufflenet,
     squeezenet,
     vgg,
+    xception,
 )
 from edgeconv.nets.spec import NetSpec
 
 _FAMILIES = (
     alexnet.NETS,
     vgg.NETS,
+    inception.NETS,
     mobilenet.NETS,
     mobilenet_v3.NETS,
     shufflenet.NETS,
     efficientnet.NETS,
     squeezenet.NETS,
     resnet.NETS,
+    densenet.NETS,
+    senet.NETS,
+    xception.NETS,
+    dilated.NETS,
 )
 
 NETS: Mapping[str, NetSpec] = MappingProxyType(
