@@ -42,6 +42,7 @@ from edgeconv.data.preprocessing import normalize
 from edgeconv.export.capture import capture
 from edgeconv.export.onnx_writer import write_float, write_int8
 from edgeconv.nets.load import load_net
+from edgeconv.quantize.equalize import STRENGTH
 from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.recipe import quantize
 from edgeconv.runtime.open import open_session
@@ -55,9 +56,9 @@ WAYS: dict[str, tuple[PlanConfig, float | None]] = {
     "mse": (PlanConfig(ranges="mse", weights="minmax", bias_correction=False), None),
     "mse + mse weights": (PlanConfig(ranges="mse", weights="mse", bias_correction=False), None),
     "mse + bias": (PlanConfig(ranges="mse", weights="minmax", bias_correction=True), None),
-    "mse + equalization": (PlanConfig(ranges="mse", bias_correction=False), 0.5),
-    "percentile, bias, equalization": (PlanConfig(ranges="percentile"), 0.5),
-    "recipe": (PlanConfig(), 0.5),
+    "mse + equalization": (PlanConfig(ranges="mse", bias_correction=False), STRENGTH),
+    "percentile, bias, equalization": (PlanConfig(ranges="percentile"), STRENGTH),
+    "recipe": (PlanConfig(), STRENGTH),
 }
 
 

@@ -32,7 +32,9 @@ LEVELS = 255
 CANDIDATES = 192
 #: Rounding error is evaluated at this many step sizes.
 STEP_SIZES = 48
-#: How much a squared clipping error counts against a squared rounding error.
+#: How much a squared clipping error counts against a squared rounding error. Below 1 because the
+#: few values that are clipped sit together in few places of few photos, where rounding errors are
+#: everywhere; measured in docs/decisions/int8-parameters.md.
 CLIPPING_WEIGHT = 0.25
 #: Below this many values a tail cannot be told from chance, and every value is kept.
 FEW_VALUES = 4096

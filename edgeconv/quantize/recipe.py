@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.quantize.equalize import equalize
+from edgeconv.quantize.equalize import STRENGTH, equalize
 from edgeconv.quantize.observe import Observations, Progress, observe
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig, build_plan
@@ -46,7 +46,7 @@ def quantize(
     inputs: Inputs,
     config: PlanConfig | None = None,
     *,
-    equalization: float | None = 0.5,
+    equalization: float | None = STRENGTH,
     on_progress: Progress | None = None,
 ) -> Quantized:
     """Plans the int8 form of a hub graph.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import UnknownName
 from edgeconv.quantize.histogram import histogram
 from edgeconv.quantize.observe import Observations
-from edgeconv.quantize.ranges import METHODS, Range, choose, choose_one
+from edgeconv.quantize.ranges import LEVELS, METHODS, Range, choose, choose_one, least_squares
 from edgeconv.quantize.statistics import TensorStatistics
 
 
@@ -44,16 +44,16 @@ def heavy_tailed(seed: int = 0) -> NDArray[np.float64]:
     return np.random.default_rng(seed).standard_t(4, size=200_000)
 
 
-def test_mse_beats_min_max_and_percentile_on_heavy_tails() -> None:
+def test_least_squares_beats_min_max_and_percentile_on_heavy_tails() -> None:
     values = heavy_tailed()
     seen = statistics(values)
-    errors = {m: squared_error(values, choose_one(seen, m)) for m in METHODS}
-    assert errors["mse"] < 0.8 * errors["minmax"]
-    assert errors["mse"] <= errors["percentile"]
+    least = squared_error(values, least_squares(seen.histogram, LEVELS, clipping_weight=1.0))
+    assert least < 0.8 * squared_error(values, choose_one(seen, "minmax"))
+    assert least <= squared_error(values, choose_one(seen, "percentile"))
 
 
 @pytest.mark.parametrize("shape", ["normal", "laplace", "skewed"])
-def test_mse_is_close_to_the_best_interval_by_trial(shape: str) -> None:
+def test_least_squares_is_close_to_the_best_interval_by_trial(shape: str) -> None:
     generator = np.random.default_rng(1)
     values = {
         "normal": generator.standard_normal(30_000),
@@ -63,7 +63,16 @@ def test_mse_is_close_to_the_best_interval_by_trial(shape: str) -> None:
     lows = np.linspace(min(values.min(), 0), 0, 12)
     highs = np.linspace(values.max() / 12, values.max(), 24)
     trials = [squared_error(values, (low, high)) for low in lows for high in highs]
-    assert squared_error(values, choose_one(statistics(values), "mse")) <= 1.05 * min(trials)
+    found = least_squares(statistics(values).histogram, LEVELS, clipping_weight=1.0)
+    assert squared_error(values, found) <= 1.05 * min(trials)
+
+
+def test_clipping_that_counts_less_narrows_the_interval() -> None:
+    counted = statistics(heavy_tailed()).histogram
+    widths = [
+        high - low for low, high in (least_squares(counted, LEVELS, w) for w in (1.0, 0.25, 0.05))
+    ]
+    assert widths[0] > widths[1] > widths[2]
 
 
 def test_min_max_spans_everything_and_zero() -> None:
