@@ -18,17 +18,20 @@ from edgeconv.export.simplify import simplify
 LARGEST_BYTES = 2**31 - 2**24
 
 
-def capture(module: nn.Module, example: torch.Tensor, *, name: str) -> ir.Model:
+def capture(
+    module: nn.Module, example: torch.Tensor, *, name: str, output: str = "logits"
+) -> ir.Model:
     """The hub graph of a module, for inputs of exactly the example's shape.
 
-    What it promises stands in `edgeconv.graph`. The graph's input is called `input`; its output
-    `logits`, or, where the module gives several, by their keys, field names or numbers
-    (`output_0`). The module runs in eval mode and is left as it was.
+    What it promises stands in `edgeconv.graph`. The graph's input is called `input`; a single
+    output as told, several by their keys, field names or numbers (`output_0`). The module runs in
+    eval mode and is left as it was.
 
     Args:
         module: takes one image tensor; on the CPU, float32.
         example: float32 (N, C, H, W).
         name: of the net, becomes the graph's name.
+        output: what a single output is called.
 
     Raises:
         NetRefused: the module cannot take the example, holds values that are not finite, decides by
@@ -39,7 +42,7 @@ def capture(module: nn.Module, example: torch.Tensor, *, name: str) -> ir.Model:
     modules = {path for path, _ in module.named_modules() if path}
     with _inference(module):
         try:
-            outputs = output_names(run_followed(module, example))
+            outputs = output_names(run_followed(module, example), output)
         except FOREIGN_ERRORS as error:
             raise NetRefused(
                 f"{name} cannot take an input of {_size(example)}: {reason(error)}"

@@ -89,19 +89,23 @@ def _stdout_discarded() -> Iterator[None]:
         os.close(real)
 
 
-def output_names(result: Any) -> list[str]:
+def output_names(result: Any, single: str = "logits") -> list[str]:
     """Names of the tensors a module gave, in the order the exporter flattens them.
+
+    Args:
+        result: what the module gave.
+        single: what the only tensor is called.
 
     Raises:
         NetRefused: the result holds something that is no tensor.
     """
     if isinstance(result, torch.Tensor):
-        return ["logits"]
+        return [single]
     names = _flat_names(result, "")
     if not names:
         raise NetRefused("the net gives no tensor")
     if len(names) == 1:
-        return ["logits"]
+        return [single]
     return names
 
 
