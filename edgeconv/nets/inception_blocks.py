@@ -6,7 +6,18 @@ import torch
 from torch import Tensor, nn
 
 Size = int | tuple[int, int]
-EPSILON = 1e-3  # of BatchNorm, in every weights file of the family
+_EPSILON = 1e-3  # of BatchNorm, in every weights file of the family
+
+
+def batch_norm(channels: int) -> nn.BatchNorm2d:
+    """BatchNorm whose untrained offset lets most values through the ReLU behind it.
+
+    So many layers without shortcuts are chaotic where each ReLU drops half its input: at an offset
+    of 0 an untrained Inception-v3 amplifies rounding three hundredfold, at 1 twelvefold.
+    """
+    layer = nn.BatchNorm2d(channels, eps=_EPSILON)
+    nn.init.ones_(layer.bias)
+    return layer
 
 
 class ConvBN(nn.Module):
@@ -28,7 +39,7 @@ class ConvBN(nn.Module):
         height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = (0, 0) if valid else ((height - 1) // 2, (width - 1) // 2)
         self.conv = nn.Conv2d(channels, out, (height, width), stride, padding, bias=False)
-        self.bn = nn.BatchNorm2d(out, eps=EPSILON)
+        self.bn = batch_norm(out)
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
