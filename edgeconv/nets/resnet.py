@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from edgeconv.nets.blocks import global_average, initialise
+from edgeconv.nets.blocks import global_average, initialise, residual_norm
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class BasicBlock(_Residual):
         self.bn1 = nn.BatchNorm2d(width)
         self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(width, width, 3, 1, apart, apart, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
+        self.bn2 = residual_norm(width)
         self.relu2 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class Bottleneck(_Residual):
         self.bn2 = nn.BatchNorm2d(inner)
         self.relu2 = nn.ReLU()
         self.conv3 = nn.Conv2d(inner, width * self.expansion, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(width * self.expansion)
+        self.bn3 = residual_norm(width * self.expansion)
         self.relu3 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:

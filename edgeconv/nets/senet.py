@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from edgeconv.nets.blocks import SqueezeExcitation, global_average, initialise
+from edgeconv.nets.blocks import SqueezeExcitation, global_average, initialise, residual_norm
 
 _EXPANSION = 4
 _REDUCTION = 16
@@ -75,7 +75,7 @@ class SEBottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(second)
         self.relu2 = nn.ReLU()
         self.conv3 = nn.Conv2d(second, out, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(out)
+        self.bn3 = residual_norm(out)
         self.se_module = SqueezeExcitation(out, out // _REDUCTION)
         self.downsample = _projection(channels, out, stride, design)
         self.relu3 = nn.ReLU()

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from edgeconv.nets.blocks import global_average, initialise
+from edgeconv.nets.blocks import global_average, initialise, residual_norm
 
 _MIDDLE = 728
 
@@ -48,6 +48,7 @@ class Block(nn.Module):
         layers: list[nn.Module] = []
         for before, after in pairwise(channels):
             layers += [nn.ReLU(), SeparableConv(before, after), nn.BatchNorm2d(after)]
+        layers[-1] = residual_norm(channels[-1])
         if not rectify_first:
             del layers[0]
         if stride > 1:
