@@ -93,7 +93,7 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
     )
     verdicts = {True: "passed", False: "FAILED", None: "not judged"}
     rows: list[tuple[Any, ...]] = []
-    notes: dict[str, None] = {}
+    noted: dict[str, list[str]] = {}
     for stage in stages:
         bounds = stage["thresholds"] or [None] * len(stage["figures"])
         for figures, bound in zip(stage["figures"], bounds, strict=True):
@@ -110,9 +110,10 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
             )
         if not stage["figures"]:
             rows.append((stage["name"], *(None,) * 4, "-", verdicts[stage["passed"]]))
-        if stage["note"]:
-            notes[f"{stage['name']}: {stage['note']}"] = None
-    show(Table(columns, rows, notes=tuple(notes)))
+        for remark in filter(None, stage["note"].split("; ")):
+            noted.setdefault(remark, []).append(stage["name"])
+    notes = [f"{', '.join(names)}: {remark}" for remark, names in noted.items()]
+    show(Table(columns, rows, notes=notes))
 
 
 def _bound(bound: dict[str, Any]) -> str:

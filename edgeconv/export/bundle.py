@@ -1,4 +1,4 @@
-"""A bundle: the directory with a net's artifacts and all that an app or a test needs beside them."""
+"""A bundle: a net's artifacts and all that an app or a test needs beside them, in a directory."""
 
 from __future__ import annotations
 
