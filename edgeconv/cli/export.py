@@ -44,6 +44,20 @@ def export(
         Optional[int],  # noqa: UP045
         typer.Option(help="Outputs of the classifier.", show_default="the net's own"),
     ] = None,
+    fully_convolutional: Annotated[
+        bool,
+        typer.Option(
+            "--fully-convolutional",
+            help="Turn the classifier of an AlexNet or VGG into convolutions, for larger inputs.",
+        ),
+    ] = False,
+    features: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="Export a feature extractor: what this layer gives, such as features.18.",
+            show_default="the net's own output",
+        ),
+    ] = None,
     calib: Annotated[
         str,
         typer.Option(help="Folder of calibration photos, or builtin for photos that come along."),
@@ -88,6 +102,8 @@ def export(
     """
     size = arguments.input_size(input_size)
     options_of_net = arguments.net_options(net_option)
+    if fully_convolutional:
+        options_of_net["fully_convolutional"] = True
     from edgeconv.cli.drawing import Drawn
     from edgeconv.errors import ThresholdMissed
 
@@ -101,6 +117,7 @@ def export(
             int8=int8,
             weights=weights,
             net_options=options_of_net,
+            features=features,
             formats=tuple(dict.fromkeys(formats.split(","))),  # type: ignore[arg-type]  # checked there
             input_size=size,
             batch=batch,

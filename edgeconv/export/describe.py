@@ -54,6 +54,7 @@ def describe(
         "net": {
             "name": net.name,
             "options": dict(net.net_options),
+            "features": options.features,
             "parameters": count_parameters(net.module),
             "multiply_adds": multiply_adds(model),
             "depth": depth(model),

@@ -36,6 +36,7 @@ class ExportOptions:
         ranges: how activation ranges come from what was observed.
         io: type at the ends of the int8 files.
         classes: number of outputs of the classifier; None takes the net's own.
+        features: path of a layer whose output the bundle gives instead of the net's own.
         seed: of random weights.
         thresholds: when parity counts as passed.
     """
@@ -51,6 +52,7 @@ class ExportOptions:
     ranges: RangeMethod = "mse"
     io: Io = "int8"
     classes: int | None = None
+    features: str | None = None
     seed: int = 0
     thresholds: Thresholds = field(default_factory=Thresholds)
 

@@ -23,6 +23,7 @@ from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.progress import Progress, Silent
 from edgeconv.graph.metrics import depth
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
+from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig
@@ -114,12 +115,12 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
             net.module, [torch.from_numpy(_normalized(photos, net.preprocessing))]
         )
     progress.step("capture the graph")
-    height, width = net.preprocessing.input_size
-    model = capture(net.module, torch.zeros(options.batch, 3, height, width), name=net.name)
+    model = _captured(net, options)
+    labels = None if options.features else net.labels
     identity = artifacts.Identity(
         net=net.name,
         preprocessing=net.preprocessing,
-        labels=net.labels,
+        labels=labels,
         license=net.weights.license,
         trained=net.trained,
     )
@@ -132,8 +133,8 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
         artifacts.write_int8(
             quantized.model, quantized.plan, directory, options.formats, identity, options.io
         )
-    if net.labels is not None:
-        (directory / bundle.LABELS).write_text("\n".join(net.labels) + "\n", encoding="utf-8")
+    if labels is not None:
+        (directory / bundle.LABELS).write_text("\n".join(labels) + "\n", encoding="utf-8")
     progress.step("check parity")
     images, reference = _reference(net, model, options.batch)
     report = whole.check(
@@ -159,6 +160,16 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
             directory=directory,
         ),
     )
+
+
+def _captured(net: LoadedNet, options: ExportOptions) -> ir.Model:
+    """The hub graph, cut off behind a layer where only its features are asked for."""
+    height, width = net.preprocessing.input_size
+    example = torch.zeros(options.batch, 3, height, width)
+    if options.features is None:
+        return capture(net.module, example, name=net.name)
+    cut = feature_extractor(net.module, options.features)
+    return capture(cut, example, name=net.name, output=OUTPUT_NAME)
 
 
 def _quantize(
