@@ -1,0 +1,50 @@
+"""Operators that stay in float: layers as matrix products, the rest by ONNX's reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from edgeconv.graph.fusion import fused_activation
+from edgeconv.graph.view import constant_of, name_of, require_constant
+from edgeconv.quantize.affine import dequantize
+from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.simulate.moves import evaluator
+from edgeconv.quantize.simulate.products import product_of
+from edgeconv.quantize.simulate.step import Array
+from edgeconv.quantize.weights import layer_of
+
+Compute = Callable[[Sequence[Array]], list[Array]]
+
+
+def float_kernel(node: ir.Node, plan: Plan, opset: int) -> Compute:
+    """The node in float32, with the activation it absorbs.
+
+    A layer's weights are those the files hold: the plan's integers dequantized where it has some.
+    """
+    layer = layer_of(node)
+    compute = evaluator(node, opset) if layer is None else _layer(node, plan)
+    fused = fused_activation(node)
+    if fused is None:
+        return compute
+    bounds = fused.bounds
+    return lambda inputs: [np.clip(array, *bounds) for array in compute(inputs)]
+
+
+def _layer(node: ir.Node, plan: Plan) -> Compute:
+    product = product_of(node, _constant(node, 1, plan))
+    bias: Array = np.zeros(1, np.float32)
+    if len(node.inputs) > 2 and constant_of(node.inputs[2]) is not None:
+        bias = _constant(node, 2, plan).reshape(-1)
+    spread = (-1, 1, 1) if node.op_type in ("Conv", "ConvTranspose") else (-1,)
+    return lambda inputs: [product(inputs[0]) + bias.reshape(spread)]
+
+
+def _constant(node: ir.Node, index: int, plan: Plan) -> Array:
+    value = node.inputs[index]
+    planned = None if value is None else plan.constants.get(name_of(value))
+    if planned is None:
+        return require_constant(node, index).astype(np.float32)
+    return dequantize(planned.values, planned.params)

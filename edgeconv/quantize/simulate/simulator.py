@@ -1,0 +1,219 @@
+"""Runs a planned graph on integers, operator by operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.errors import UsageError
+from edgeconv.graph.fusion import is_absorbed, written_output
+from edgeconv.graph.view import activation_inputs, name_of, shape_of
+from edgeconv.quantize.affine import dequantize
+from edgeconv.quantize.plan import Edge, Plan, QuantParams
+from edgeconv.quantize.simulate import arithmetic, layers, moves, pools, softmax, tables
+from edgeconv.quantize.simulate.arithmetic import change_scale
+from edgeconv.quantize.simulate.fixed_point import half_away
+from edgeconv.quantize.simulate.islands import float_kernel
+from edgeconv.quantize.simulate.step import Array, Kernel, Step
+
+COMPILERS: Mapping[str, Callable[[Step], Kernel]] = MappingProxyType(
+    {
+        **arithmetic.KERNELS,
+        **layers.KERNELS,
+        **moves.KERNELS,
+        **pools.KERNELS,
+        **softmax.KERNELS,
+        **tables.KERNELS,
+    }
+)
+"""How each operator that computes on integers is made ready to run."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Operation:
+    """A node made ready: what it reads, what it writes, and how it computes."""
+
+    node: ir.Node
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    requantizations: tuple[tuple[QuantParams, QuantParams] | None, ...]
+    compute: Callable[[Sequence[Array]], Sequence[Array]]
+
+
+class Simulator:
+    """A hub graph under a plan, ready to run.
+
+    Tensors are NCHW and named as in the hub; int8 where the plan has parameters for them, float32
+    inside float islands. Operators without an integer kernel run as islands: dequantized, computed
+    in float, and quantized again.
+    """
+
+    def __init__(self, model: ir.Model, plan: Plan) -> None:
+        """Prepares every operator.
+
+        Raises:
+            PlanRefused: the plan lacks something, or a sum could overflow 32 bits.
+            UnsupportedOperator: a form of an operator the simulator does not know.
+        """
+        self._plan = plan
+        (self._input,) = (v for v in model.graph.inputs if v.const_value is None)
+        self._outputs = tuple(name_of(v) for v in model.graph.outputs)
+        opset = model.opset_imports.get("", 17)
+        self._operations = [
+            self._prepared(node, opset) for node in model.graph if not is_absorbed(node)
+        ]
+        self._by_name = {str(o.node.name): o for o in self._operations}
+
+    @property
+    def nodes(self) -> tuple[ir.Node, ...]:
+        """The nodes that run, in order; activations absorbed by others are none of them."""
+        return tuple(operation.node for operation in self._operations)
+
+    def run(
+        self, image: NDArray[Any], *, keep: Collection[str] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Every tensor of one run, by hub name.
+
+        Args:
+            image: the graph's input, NCHW: float32 reals, which are quantized as an app does, or
+                the integers themselves.
+            keep: names to keep; None keeps all, the graph's outputs are kept always.
+
+        Raises:
+            UsageError: the image has not the input's shape.
+        """
+        held = {name_of(self._input): self._integers(image)}
+        readers = self._last_reads(keep)
+        for position, operation in enumerate(self._operations):
+            inputs = [held[name] for name in operation.reads]
+            held.update(zip(operation.writes, self._compute(operation, inputs), strict=True))
+            for name in readers.get(position, ()):
+                del held[name]
+        return held
+
+    def outputs(self, image: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """The graph's outputs as reals, in the graph's order."""
+        held = self.run(image, keep=())
+        return [self.reals(name, held[name]) for name in self._outputs]
+
+    def apply(self, node_name: str, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """One operator on the integers given for its computed inputs.
+
+        Integers come as the tensors hold them; requantizations of single edges are done here.
+
+        Raises:
+            UsageError: no node of that name computes.
+        """
+        if node_name not in self._by_name:
+            raise UsageError(f"{node_name} is no node that computes")
+        return self._compute(self._by_name[node_name], inputs)
+
+    def reals(self, name: str, array: NDArray[Any]) -> NDArray[np.float32]:
+        """The reals a tensor's integers stand for; a float tensor as it is."""
+        if array.dtype != np.int8:
+            return array.astype(np.float32)
+        return dequantize(array, self._plan.activations[name])
+
+    def _compute(self, operation: _Operation, inputs: Sequence[Array]) -> list[Array]:
+        seen = [
+            array if change is None or array.dtype != np.int8 else change_scale(array, *change)
+            for array, change in zip(inputs, operation.requantizations, strict=True)
+        ]
+        return [np.ascontiguousarray(array) for array in operation.compute(seen)]
+
+    def _prepared(self, node: ir.Node, opset: int) -> _Operation:
+        computed = activation_inputs(node)
+        writes = [written_output(node)] if len(node.outputs) == 1 else node.outputs
+        return _Operation(
+            node,
+            tuple(name_of(value) for _, value in computed),
+            tuple(name_of(value) for value in writes if value.name),
+            tuple(self._requantization(node, index, name_of(v)) for index, v in computed),
+            self._kernel(node, opset),
+        )
+
+    def _requantization(
+        self, node: ir.Node, index: int, name: str
+    ) -> tuple[QuantParams, QuantParams] | None:
+        wanted = self._plan.requantize.get(Edge(node.name or "", index))
+        if wanted is None or node.name in self._plan.islands:
+            return None
+        return self._plan.activations[name], wanted
+
+    def _kernel(self, node: ir.Node, opset: int) -> Callable[[Sequence[Array]], Sequence[Array]]:
+        if node.name not in self._plan.islands:
+            step = Step(node, self._plan)
+            if node.op_type in COMPILERS and not self._reads_power(node):
+                kernel = COMPILERS[node.op_type](step)
+                return lambda inputs: [kernel(inputs)]
+            if node.op_type in moves.PLAIN:
+                return moves.evaluator(node, opset)
+            if node.op_type == "Resize":
+                resized = moves.resize(moves.evaluator(node, opset))
+                return lambda inputs: [resized(inputs)]
+        return self._island(node, opset)
+
+    def _island(self, node: ir.Node, opset: int) -> Callable[[Sequence[Array]], Sequence[Array]]:
+        """Dequantize, compute in float, and quantize where the plan says so."""
+        compute = float_kernel(node, self._plan, opset)
+        reads = [name_of(value) for _, value in activation_inputs(node)]
+        writes = [written_output(node)] if len(node.outputs) == 1 else list(node.outputs)
+        names = [name_of(value) for value in writes if value.name]
+
+        def run(inputs: Sequence[Array]) -> list[Array]:
+            reals = [self.reals(name, a) for name, a in zip(reads, inputs, strict=True)]
+            return [self._stored(n, a) for n, a in zip(names, compute(reals), strict=True)]
+
+        return run
+
+    def _stored(self, name: str, reals: Array) -> Array:
+        """QUANTIZE from float32: rounded half away from zero."""
+        params = self._plan.activations.get(name)
+        if params is None:
+            return reals.astype(np.float32)
+        steps = half_away(reals.astype(np.float32) / np.float32(params.scale))
+        stored: Array = np.clip(steps + int(params.zero_point), -128, 127).astype(np.int8)
+        return stored
+
+    def _integers(self, image: NDArray[Any]) -> Array:
+        shape = shape_of(self._input)
+        if image.shape != shape:
+            raise UsageError(f"the graph takes an input of shape {shape}, not {image.shape}")
+        if image.dtype == np.int8:
+            return image
+        name = name_of(self._input)
+        params = self._plan.activations.get(name)
+        if params is None:
+            return image.astype(np.float32)
+        steps = np.rint(image.astype(np.float32) / np.float32(params.scale))
+        stored: Array = np.clip(steps + int(params.zero_point), -128, 127).astype(np.int8)
+        return stored
+
+    def _last_reads(self, keep: Collection[str] | None) -> dict[int, list[str]]:
+        """What no later operation reads, by the position after which it can go."""
+        if keep is None:
+            return {}
+        last: dict[str, int] = {}
+        for position, operation in enumerate(self._operations):
+            last.update(dict.fromkeys((*operation.reads, *operation.writes), position))
+        gone: dict[int, list[str]] = {}
+        for name, position in last.items():
+            if name not in keep and name not in self._outputs:
+                gone.setdefault(position, []).append(name)
+        return gone
+
+    @staticmethod
+    def _reads_power(node: ir.Node) -> bool:
+        """Whether a node is a power other than the square, which has no int8 kernel."""
+        if node.op_type != "Pow":
+            return False
+        exponent = node.inputs[1]
+        if exponent is None or exponent.const_value is None:
+            return True
+        return bool((exponent.const_value.numpy() != 2).any())
