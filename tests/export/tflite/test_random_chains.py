@@ -73,7 +73,9 @@ def add(chain: Chain, draw: st.DrawFn) -> None:
 
 
 def softmax(chain: Chain, draw: st.DrawFn) -> None:
-    chain.add("Softmax", chain.shape, axis=draw(st.integers(0, len(chain.shape) - 1)))
+    axis = draw(st.integers(0, len(chain.shape) - 1))
+    if chain.shape[axis] <= 256:  # past 512 equal values the int8 reference kernel aborts
+        chain.add("Softmax", chain.shape, axis=axis)
 
 
 def mean(chain: Chain, draw: st.DrawFn) -> None:
