@@ -1,4 +1,4 @@
-"""edgeconv inspect: what a net or a model file computes."""
+"""edgeconv inspect: what a net or a model file computes, and what makes it slow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import typer
 from edgeconv.cli import arguments
 
 if TYPE_CHECKING:
+    from edgeconv.nets.load import LoadedNet
+    from edgeconv.verify.inspection import Inspection, Published
     from edgeconv.verify.operations import ModelOperations
 
 
@@ -32,21 +34,41 @@ def inspect(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Parameters, multiply-adds, operators, layout changes and the share of the work in int8."""
+    """Parameters, multiply-adds, memory, operators, and why it is slow: the ShuffleNetV2 guidelines.
+
+    Memory access is what the operators read and write, each tensor once an operator; an activation
+    that an engine computes inside the operator before it costs nothing.
+    """
+    from edgeconv.verify.inspection import inspect as run
+
     path = Path(target)
+    published: Published | None = None
     if path.suffix in (".onnx", ".tflite"):
-        operations = _of_file(path)
+        if net_option or input_size:
+            from edgeconv.errors import UsageError
+
+            raise UsageError(f"{path} is a file: it takes no --net-option and no --input-size")
+        inspection = run(_of_file(path))
     else:
         size = arguments.input_size(input_size or None)
-        operations = _of_net(target, arguments.net_options(net_option), size)
+        net = _load(target, arguments.net_options(net_option), size)
+        published = _published(net)
+        inspection = run(_of_net(net))
+    _show(target, inspection, published, as_json)
+
+
+def _show(target: str, inspection: Inspection, published: Published | None, as_json: bool) -> None:
     if as_json:
         from edgeconv.report import jsondoc
 
-        jsondoc.show({"target": target, **operations.to_json()})
+        document = {"target": target, **inspection.to_json()}
+        if published is not None:
+            document["published"] = published.to_json()
+        jsondoc.show(document)
     else:
-        from edgeconv.cli.shown import show_operations
+        from edgeconv.cli.shown_inspect import show_inspection
 
-        show_operations(target, operations)
+        show_inspection(target, inspection, published)
 
 
 def _of_file(path: Path) -> ModelOperations:
@@ -63,20 +85,44 @@ def _of_file(path: Path) -> ModelOperations:
     return read_tflite(path)
 
 
-def _of_net(
-    target: str, net_options: dict[str, object], size: tuple[int, int] | None
-) -> ModelOperations:
-    """The hub graph of a net: its size does not depend on its weights, so they are random."""
+def _load(target: str, net_options: dict[str, object], size: tuple[int, int] | None) -> LoadedNet:
+    """The net with random values: what it costs does not depend on them."""
+    from edgeconv.nets.load import load_net
+
+    return load_net(target, weights="random", net_options=net_options, input_size=size)
+
+
+def _published(net: LoadedNet) -> Published | None:
+    """What is published of the net at its options, beside what the definition counts."""
+    from edgeconv.nets.facts import count_parameters
+    from edgeconv.verify.inspection import Published
+
+    facts = None if net.spec is None else net.spec.facts_for(net.net_options)
+    if net.spec is None or facts is None:
+        return None
+    return Published(
+        parameters=facts.parameters,
+        multiply_adds=facts.multiply_adds,
+        top1=facts.top1,
+        top5=facts.top5,
+        paper=facts.paper,
+        sources=dict(facts.sources),
+        input_size=net.spec.preprocessing.input_size,
+        inspected_size=net.preprocessing.input_size,
+        counted_parameters=count_parameters(net.module),
+    )
+
+
+def _of_net(net: LoadedNet) -> ModelOperations:
+    """The operators of the net's graph, as a float ONNX file."""
     import tempfile
 
     import torch
 
     from edgeconv.export import onnx_writer
     from edgeconv.export.capture import capture
-    from edgeconv.nets.load import load_net
     from edgeconv.verify.onnx_operations import read_onnx
 
-    net = load_net(target, weights="random", net_options=net_options, input_size=size)
     height, width = net.preprocessing.input_size
     graph = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
     with tempfile.TemporaryDirectory() as directory:

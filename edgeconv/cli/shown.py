@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from edgeconv.report import text
 from edgeconv.report.tables import Column, Table, show
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from edgeconv.export.bundle import Bundle
     from edgeconv.nets.spec import NetSpec
     from edgeconv.verify.evaluate import Evaluation
-    from edgeconv.verify.operations import End, ModelOperations
     from edgeconv.verify.stages import ParityReport
 
 
@@ -185,49 +183,6 @@ def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
         if e.kernels == "reference"
     ]
     show(Table(columns, rows, notes=notes))
-
-
-def show_operations(title: str, operations: ModelOperations) -> None:
-    """Totals of a net or a model file, and its operators."""
-    facts = [
-        ("format", operations.format),
-        ("size", text.size(operations.bytes)),
-        ("parameters", f"{operations.parameters:,}"),
-        ("multiply-adds", f"{operations.multiply_adds:,}"),
-        ("of them in int8", text.percent(operations.int8_share)),
-        ("layout changes", str(operations.layout_changes)),
-        *(("input", _end(end)) for end in operations.inputs),
-        *(("output", _end(end)) for end in operations.outputs),
-    ]
-    show(Table((Column("fact"), Column("value")), facts, title=title))
-    typer.echo()
-    rows = []
-    for kind, count in operations.counts():
-        same = [o for o in operations.operations if o.type == kind]
-        rows.append(
-            (
-                kind,
-                count,
-                sum(o.is_int8 for o in same),
-                sum(o.multiply_adds for o in same),
-                sum(o.parameters for o in same),
-                sum(o.output_elements for o in same),
-            )
-        )
-    columns = (
-        Column("operator"),
-        Column("count", "integer"),
-        Column("in int8", "integer"),
-        Column("multiply-adds", "integer"),
-        Column("parameters", "integer"),
-        Column("values written", "integer"),
-    )
-    show(Table(columns, rows))
-
-
-def _end(end: End) -> str:
-    shape = " x ".join("?" if d is None else str(d) for d in end.shape)
-    return f"{end.name}  {end.dtype} {shape}"
 
 
 def show_bench(report: BenchReport) -> None:

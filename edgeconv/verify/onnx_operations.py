@@ -2,119 +2,172 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
 import onnx_ir as ir
 from google.protobuf.message import DecodeError
-from onnx import shape_inference
+from onnx import inliner, shape_inference
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.verify.operations import End, ModelOperations, Operation, elements
+from edgeconv.verify.onnx_memory import Memory, dtype_of, is_absorbed, shape_of
+from edgeconv.verify.operations import (
+    Convolution,
+    End,
+    ModelOperations,
+    Operation,
+    Tensor,
+    elements,
+)
+from edgeconv.verify.operator_kinds import VIEWS
 
+#: An ONNX file is one protobuf message, which cannot be larger.
+_LARGEST_BYTES = 2**31 - 1
 _QUANTIZE = frozenset({"QuantizeLinear", "DequantizeLinear"})
-_CLAMPS = frozenset({"Relu", "Clip"})
-#: onnxruntime's and ONNX's own integer operators: int8 without any quantize node around them.
-_INTEGER = ("QLinear", "ConvInteger", "MatMulInteger", "QGemm")
+#: What the readers raise of a file that is damaged, or that contradicts itself.
+_DAMAGE = (
+    DecodeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RuntimeError,  # the inliner, and a file nested past Python's stack
+    shape_inference.InferenceError,
+    onnx.checker.ValidationError,
+)
+
+#: Inputs that hold parameters; the others are sizes, bounds, scales and zero points.
+_PARAMETERS: Mapping[str, tuple[int, ...]] = {
+    "QLinearConv": (3, 8),
+    "QLinearMatMul": (0, 3),
+    "QGemm": (3, 6),
+    "ConvInteger": (1,),
+    "MatMulInteger": (0, 1),
+    "BatchNormalization": (1, 2),
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), (1, 2)),
+    **dict.fromkeys(("MatMul", "Add", "Sub", "Mul", "Div", "PRelu"), (0, 1)),
+}
+#: Where the weights of a convolution stand.
+_WEIGHTS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
 
 
 def read_onnx(path: Path) -> ModelOperations:
-    """The operators of a file's main graph; Constant nodes do not count.
+    """The operators of a file's main graph, local functions inlined.
+
+    Constant nodes, and what engines compute once from constants, do not count.
 
     Raises:
         ArtifactRefused: it is no ONNX file.
     """
+    size = path.stat().st_size
+    if size > _LARGEST_BYTES:
+        raise ArtifactRefused(f"{path}: {size} bytes; an ONNX file holds at most {_LARGEST_BYTES}")
     try:
         loaded = onnx.load(path, load_external_data=False)
-        if not loaded.HasField("graph"):
+        if not loaded.HasField("graph") or not loaded.graph.output:
             raise ArtifactRefused(f"{path} is no ONNX file: it holds no graph")
-        proto = shape_inference.infer_shapes(loaded)
-        graph = ir.from_proto(proto).graph
-    except (DecodeError, ValueError, TypeError, onnx.shape_inference.InferenceError) as error:
-        raise ArtifactRefused(f"{path} is no ONNX file: {error}") from error
-    operations = tuple(
-        _operation(node)
-        for node in graph
-        if node.op_type not in _QUANTIZE and node.op_type != "Constant"
-    )
+        if loaded.functions:
+            loaded = inliner.inline_local_functions(loaded)
+        graph = ir.from_proto(shape_inference.infer_shapes(loaded)).graph
+        return _read(graph, size)
+    except _DAMAGE as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise ArtifactRefused(f"{path} is no ONNX file: {reason}") from error
+
+
+def _read(graph: ir.Graph, size: int) -> ModelOperations:
+    memory = Memory(graph)
+    fed = [value for value in graph.inputs if not value.is_initializer()]
     return ModelOperations(
         format="onnx",
-        bytes=path.stat().st_size,
-        inputs=tuple(_end(v) for v in graph.inputs if not v.is_initializer()),
-        outputs=tuple(_end(v) for v in graph.outputs),
-        operations=operations,
+        bytes=size,
+        inputs=tuple(map(_end, fed)),
+        outputs=tuple(map(_end, graph.outputs)),
+        operations=tuple(
+            _operation(node, memory)
+            for node in graph
+            if node.op_type not in _QUANTIZE
+            and not all(memory.is_constant(value) for value in node.outputs)
+        ),
+        fed=tuple(map(memory.of, fed)),
+        given=tuple(map(memory.of, graph.outputs)),
     )
 
 
-def _operation(node: ir.Node) -> Operation:
+def _operation(node: ir.Node, memory: Memory) -> Operation:
+    read = [value for value in node.inputs if value is not None]
+    written = [value for value in node.outputs if value.name]
+    stored_in = tuple(map(memory.of, read))
+    stored_out = tuple(map(memory.of, written))
+    computes = node.op_type not in VIEWS and not is_absorbed(node)
     return Operation(
         type=node.op_type,
-        name=node.name or str(node.outputs[0].name),
+        name=node.name or (str(written[0].name) if written else node.op_type),
         multiply_adds=_multiply_adds(node),
-        parameters=sum(
-            elements(_shape(constant))
-            for constant in map(_constant, node.inputs)
-            if constant is not None and constant.dtype != ir.DataType.INT64
+        parameters=_parameters(node, memory),
+        output_elements=sum(elements(shape_of(value)) for value in written),
+        activation_dtypes=frozenset(
+            tensor.dtype for tensor in (*stored_in, *stored_out) if not tensor.is_constant
         ),
-        output_elements=sum(elements(_shape(v)) for v in node.outputs),
-        is_int8=node.op_type.startswith(_INTEGER) or _between_quantizers(node),
+        reads=stored_in if computes else (),
+        writes=_distinct(stored_out) if computes else (),
+        convolution=_convolution(node),
     )
+
+
+def _distinct(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return tuple({tensor.name: tensor for tensor in tensors}.values())
+
+
+def _parameters(node: ir.Node, memory: Memory) -> int:
+    held = [
+        node.inputs[index]
+        for index in _PARAMETERS.get(node.op_type, ())
+        if index < len(node.inputs)
+    ]
+    return sum(elements(shape_of(v)) for v in held if v is not None and memory.is_constant(v))
 
 
 def _multiply_adds(node: ir.Node) -> int:
-    shapes = [_shape(value) for value in node.inputs]
-    output = elements(_shape(node.outputs[0]))
-    if node.op_type == "QLinearConv":
-        return output * elements(shapes[3][1:])
-    if node.op_type in ("Conv", "ConvInteger"):
-        return output * elements(shapes[1][1:])
+    shapes = [shape_of(value) for value in node.inputs]
+    output = elements(shape_of(node.outputs[0])) if node.outputs else 0
+    if node.op_type in _WEIGHTS:
+        return output * elements(shapes[_WEIGHTS[node.op_type]][1:])
     if node.op_type == "ConvTranspose":
         return elements(shapes[0]) * elements(shapes[1][1:])
     if node.op_type in ("MatMul", "MatMulInteger", "QLinearMatMul"):
         return output * elements(shapes[0][-1:])
-    if node.op_type == "Gemm":
-        transposed = node.attributes.get("transB")
-        side = 1 if transposed is not None and transposed.as_int() else 0
-        return output * elements(shapes[1][side : side + 1])
+    if node.op_type in ("Gemm", "QGemm"):
+        side = 0 if _integer(node, "transA", 0) else 1
+        return output * elements(shapes[0][side : side + 1])
     return 0
 
 
-def _between_quantizers(node: ir.Node) -> bool:
-    """Whether every activation comes from a dequantize node and goes into quantize nodes only."""
-    activations = [v for v in node.inputs if v is not None and _constant(v) is None]
-    if not activations or not all(_made_by(v, "DequantizeLinear") for v in activations):
-        return False
-    readers = [use.node for v in node.outputs for use in v.uses()]
-    if len(readers) == 1 and readers[0].op_type in _CLAMPS:
-        readers = [use.node for use in readers[0].outputs[0].uses()]
-    return bool(readers) and all(reader.op_type == "QuantizeLinear" for reader in readers)
-
-
-def _made_by(value: ir.Value, op_type: str) -> bool:
-    producer = value.producer()
-    return producer is not None and producer.op_type == op_type
-
-
-def _constant(value: ir.Value | None) -> ir.Value | None:
-    """The initializer a value is, directly or through a dequantize node; None where computed."""
-    if value is None or value.is_initializer():
-        return value
-    producer = value.producer()
-    if producer is None:
+def _convolution(node: ir.Node) -> Convolution | None:
+    if node.op_type not in _WEIGHTS:
         return None
-    if producer.op_type == "Constant":
-        return value
-    if producer.op_type == "DequantizeLinear":
-        return _constant(producer.inputs[0])
-    return None
+    source = shape_of(node.inputs[0])
+    weight = shape_of(node.inputs[_WEIGHTS[node.op_type]])
+    output = shape_of(node.outputs[0])
+    if min(len(source), len(weight), len(output)) < 3:
+        return None
+    return Convolution(
+        kernel=elements(weight[2:]),
+        in_channels=source[1] or 1,
+        out_channels=weight[0] or 1,
+        groups=max(1, _integer(node, "group", 1)),
+        in_positions=elements((source[0], *source[2:])),
+        out_positions=elements((output[0], *output[2:])),
+    )
 
 
-def _shape(value: ir.Value | None) -> tuple[int | None, ...]:
-    if value is None or value.shape is None:
-        return ()
-    return tuple(d if isinstance(d, int) else None for d in value.shape)
+def _integer(node: ir.Node, name: str, default: int) -> int:
+    attribute = node.attributes.get(name)
+    return default if attribute is None else attribute.as_int()
 
 
 def _end(value: ir.Value) -> End:
-    dtype = value.dtype.name.lower() if value.dtype is not None else "unknown"
-    return End(str(value.name), _shape(value), dtype)
+    dtype = dtype_of(value) if value.dtype is not None else "unknown"
+    return End(str(value.name), shape_of(value), dtype)
