@@ -94,10 +94,11 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
     noted: dict[str, list[str]] = {}
     for stage in stages:
         bounds = stage["thresholds"] or [None] * len(stage["figures"])
-        for figures, bound in zip(stage["figures"], bounds, strict=True):
+        several = len(stage["figures"]) > 1
+        for number, (figures, bound) in enumerate(zip(stage["figures"], bounds, strict=True)):
             rows.append(
                 (
-                    stage["name"],
+                    f"{stage['name']}, output {number}" if several else stage["name"],
                     f"{figures['relative_error']:.1e}",
                     figures["sqnr_db"],
                     figures["cosine"],

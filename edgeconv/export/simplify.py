@@ -21,6 +21,7 @@ from edgeconv.graph.passes.own_constants import own_constants
 from edgeconv.graph.passes.pads import fold_pads
 from edgeconv.graph.passes.pooling import normalise_pooling
 from edgeconv.graph.passes.reshapes import normalise_reshapes
+from edgeconv.graph.passes.shuffle import fold_shuffles
 
 Pass = Callable[[ir.Model], object]
 
@@ -35,6 +36,7 @@ PASSES: tuple[Pass, ...] = (
     normalise_pooling,
     recognise_hard_activations,
     normalise_reshapes,
+    fold_shuffles,  # after BatchNorm, whose factors follow the order of the channels
     common.RemoveUnusedNodesPass(),
     own_constants,  # after everything that adds or drops constants
     add_zero_biases,

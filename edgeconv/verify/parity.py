@@ -134,6 +134,8 @@ def _float_stages(runs: GoldenRuns, limit: float) -> Iterator[StageResult]:
     for run in _FLOAT_RUNS:
         if run in runs:
             yield _judged(run, runs.figures(run), bound, trained=True)
+        elif run in runs.refused:
+            yield _not_run(run, runs.refused[run])
 
 
 def _int8_stages(
@@ -143,8 +145,10 @@ def _int8_stages(
     for run in _INT8_RUNS:
         if run in runs:
             yield _judged(run, runs.figures(run), bound, trained=trained)
+        elif run in runs.refused:
+            yield _not_run(run, runs.refused[run])
         elif saturates and run == _SATURATED_RUN:
-            yield StageResult(_label(run), "reference", _label(run), note=_SATURATED_NOTE)
+            yield _not_run(run, _SATURATED_NOTE)
 
 
 def _pair_stage(
@@ -152,7 +156,7 @@ def _pair_stage(
 ) -> Iterator[StageResult]:
     """The two int8 files against each other, judged by the floor of each output."""
     onnx, tflite, tflite_reference = _PAIR_RUNS
-    if not (onnx in runs and tflite in runs):
+    if not (onnx in runs and tflite in runs and tflite_reference in runs):
         return
     floors = compare_all(runs.outputs(tflite), runs.outputs(tflite_reference))
     figures = compare_all(runs.outputs(tflite), runs.outputs(onnx))
@@ -186,6 +190,10 @@ def _judged(
         passed=all(map(bound.met_by, figures)) if trained or not _finite(figures) else None,
         note="" if trained else _UNTRAINED_NOTE,
     )
+
+
+def _not_run(run: Run, why: str) -> StageResult:
+    return StageResult(_label(run), "reference", _label(run), note=why)
 
 
 def _label(run: Run) -> str:

@@ -142,7 +142,7 @@ def test_predict_takes_paths_pictures_and_arrays(bundle: edgeconv.Bundle, tmp_pa
 
 
 def test_an_unknown_artifact_names_those_there(bundle: edgeconv.Bundle) -> None:
-    with pytest.raises(UnknownName, match="int8.tflite"):
+    with pytest.raises(UnknownName, match=r"int8\.tflite"):
         bundle.open("int4.tflite")
 
 

@@ -10,13 +10,17 @@ import onnx_ir as ir
 
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import is_absorbed, written_output
-from edgeconv.graph.view import activation_inputs, constant_of, name_of
+from edgeconv.graph.view import activation_inputs, constant_of, integer, name_of, shape_of
 from edgeconv.quantize import rules
 from edgeconv.quantize.plan import Plan
 
 #: Operators without an int8 kernel in TFLite: they become float islands. (SUM has one, but
 #: LiteRT's reference kernel of it returns wrong values.)
 FLOAT_ONLY = frozenset({"Div", "Neg", "ReduceSum", "Sqrt"})
+
+#: LiteRT's int8 softmax kernels sum exponentials in 12 integer bits: with more values than this,
+#: nearly equal, the sum overflows and the reference kernel aborts the whole process.
+LARGEST_INT8_SOFTMAX = 256
 
 #: Operators that read a constant as integers: the plan must hold them.
 _WITH_INTEGERS = frozenset(
@@ -53,6 +57,9 @@ def _is_float_only(node: ir.Node) -> bool:
     if node.op_type == "Pow":
         exponent = constant_of(node.inputs[1])
         return exponent is None or bool((exponent != 2.0).any())
+    if node.op_type in ("Softmax", "LogSoftmax"):
+        output = node.outputs[0]
+        return shape_of(output)[integer(node, "axis", -1)] > LARGEST_INT8_SOFTMAX
     return node.op_type in FLOAT_ONLY
 
 
