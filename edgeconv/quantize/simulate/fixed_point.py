@@ -2,15 +2,20 @@
 
     real = mantissa * 2^(shift - 31),   2^30 <= mantissa < 2^31
 
-LiteRT's reference kernels round twice (built without TFLITE_SINGLE_ROUNDING): the high half of the
-doubled 64-bit product is rounded to nearest with ties up (gemmlowp's
-SaturatingRoundingDoublingHighMul), the division by the power of two to nearest with ties away from
-zero (RoundingDivideByPOT). Source: TensorFlow Lite's `kernels/internal/common.h` and gemmlowp's
-`fixedpoint.h`.
+LiteRT's reference kernels round in one of two ways, found by comparing integers with them:
+
+- twice, in all kernels but one: the high half of the doubled 64-bit product to nearest with ties up
+  (gemmlowp's SaturatingRoundingDoublingHighMul), then the division by the power of two to nearest
+  with ties away from zero (RoundingDivideByPOT);
+- once, in FULLY_CONNECTED: the whole product to nearest, ties away from zero.
+
+Source of the first: TensorFlow Lite's `kernels/internal/common.h` without TFLITE_SINGLE_ROUNDING,
+and gemmlowp's `fixedpoint.h`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +57,9 @@ class Multiplier:
         return Multiplier(self.mantissa.reshape(shape), self.shift.reshape(shape))
 
 
+Rescaling = Callable[[NDArray[Any], Multiplier], Integers]
+
+
 def half_away(values: ArrayLike) -> NDArray[np.floating[Any]]:
     """Rounds to nearest, ties away from zero, as C's `round` and TfLiteRound do."""
     array = np.asarray(values)
@@ -60,7 +68,10 @@ def half_away(values: ArrayLike) -> NDArray[np.floating[Any]]:
 
 
 def rescale(values: NDArray[Any], by: Multiplier) -> Integers:
-    """MultiplyByQuantizedMultiplier: int32 accumulators (of any type) times a factor, int64."""
+    """MultiplyByQuantizedMultiplier: int32 accumulators (of any type) times a factor, int64.
+
+    Rounds twice.
+    """
     left, right = np.maximum(by.shift, 0), np.maximum(-by.shift, 0)
     scaled = values.astype(np.int64)
     if left.any():
@@ -69,6 +80,12 @@ def rescale(values: NDArray[Any], by: Multiplier) -> Integers:
     scaled += 1 << 30
     scaled >>= 31
     return divide_by_power(scaled, right)
+
+
+def rescale_once(values: NDArray[Any], by: Multiplier) -> Integers:
+    """The same, rounded once."""
+    scaled = values.astype(np.int64) * by.mantissa
+    return divide_by_power(scaled, 31 - by.shift)
 
 
 def divide_by_power(values: Integers, exponent: Integers) -> Integers:
@@ -87,7 +104,9 @@ def requantize(
     by: Multiplier,
     zero_point: int,
     limits: tuple[int, int],
+    *,
     offset: Integers | None = None,
+    rescaling: Rescaling = rescale,
 ) -> NDArray[np.int8]:
     """Accumulators (channels, values) to int8: rescaled, shifted to the zero point, clamped.
 
@@ -97,6 +116,7 @@ def requantize(
         zero_point: of the output.
         limits: lowest and highest integer let through.
         offset: added to the accumulators before, (channels, 1).
+        rescaling: which of the two roundings.
     """
     result = np.empty(values.shape, np.int8)
     rows = max(1, _BLOCK // max(1, values.shape[1]))
@@ -107,7 +127,7 @@ def requantize(
         if offset is not None:
             sums += offset[part]
         factor = Multiplier(by.mantissa[part], by.shift[part]) if per_row else by
-        scaled = rescale(sums, factor)
+        scaled = rescaling(sums, factor)
         scaled += zero_point
         np.clip(scaled, *limits, out=scaled)
         result[part] = scaled

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused, UnsupportedOperator
-from edgeconv.quantize.simulate.fixed_point import Multiplier, requantize
+from edgeconv.quantize.simulate.fixed_point import Multiplier, requantize, rescale, rescale_once
 from edgeconv.quantize.simulate.products import product_of
 from edgeconv.quantize.simulate.step import Array, Kernel, Step
 from edgeconv.quantize.weights import Layer, layer_of
@@ -35,13 +35,15 @@ def layer(step: Step) -> Kernel:
     product = product_of(step.node, weight.values.astype(dtype))
     scales = weight.params.scale.astype(np.float64).reshape(-1, 1)
     factors = Multiplier.of(float(source.scale) * scales / float(output.scale))
-    zero_in, zero_out, limits = dtype(int(source.zero_point)), int(output.zero_point), step.limits
-    channel_axis = 1 if step.node.op_type in ("Conv", "ConvTranspose") else -1
+    zero_in: Array = np.asarray(source.zero_point, dtype)
+    zero_out, limits = int(output.zero_point), step.limits
+    spatial = step.node.op_type in ("Conv", "ConvTranspose")
+    channel_axis, rescaling = (1, rescale) if spatial else (-1, rescale_once)
 
     def kernel(inputs: Sequence[Array]) -> Array:
-        sums = np.moveaxis(product(inputs[0].astype(dtype) - zero_in), channel_axis, 0)
+        sums = np.moveaxis(product(np.subtract(inputs[0], zero_in, dtype=dtype)), channel_axis, 0)
         rows = sums.reshape(len(sums), -1)
-        done = requantize(rows, factors, zero_out, limits, offset=bias)
+        done = requantize(rows, factors, zero_out, limits, offset=bias, rescaling=rescaling)
         return np.moveaxis(done.reshape(sums.shape), 0, channel_axis)
 
     return kernel

@@ -91,7 +91,7 @@ def pad(step: Step) -> Kernel:
     amounts = require_constant(node, 1).reshape(2, -1).T
     axes = constant_of(node.inputs[3]) if len(node.inputs) > 3 else None
     value = constant_of(node.inputs[2]) if len(node.inputs) > 2 else None
-    fill = quantize(np.float32(0.0 if value is None else value).reshape(()), step.output)
+    fill = quantize(np.reshape(0.0 if value is None else value, ()), step.output)
     mode = _PAD_MODES[string(node, "mode", "constant")]
 
     def kernel(inputs: Sequence[Array]) -> Array:

@@ -56,7 +56,8 @@ def _grouped(windows: Windows, matrices: Array) -> Product:
         columns = windows.columns(windows.padded(image, 0))
         batch, _, positions = columns.shape
         sums = np.matmul(matrices, columns.reshape(batch, groups, taps, positions))
-        return sums.reshape(batch, groups * outputs, *windows.output)
+        whole: Array = sums.reshape(batch, groups * outputs, *windows.output)
+        return whole
 
     return product
 

@@ -1,0 +1,73 @@
+"""The simulator against a TFLite file on LiteRT's reference kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.export import tflite
+from edgeconv.graph.fusion import written_output
+from edgeconv.graph.view import activation_inputs, name_of, shape_of
+from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.simulate import Simulator
+from edgeconv.runtime.litert import LiteRtSession
+from edgeconv.runtime.session import SessionOptions
+
+
+def hub_order(array: NDArray[Any]) -> NDArray[Any]:
+    """A TFLite tensor in the hub's order: one of four axes is NHWC there."""
+    return np.ascontiguousarray(array.transpose(0, 3, 1, 2) if array.ndim == 4 else array)
+
+
+def reference_session(model: ir.Model, plan: Plan, path: Path) -> LiteRtSession:
+    """The plan's TFLite file on reference kernels, every tensor kept."""
+    tflite.write_int8(model, plan, path, io="int8", metadata=None)
+    return LiteRtSession(path, SessionOptions(kernels="reference", keep_tensors=True))
+
+
+def run_file(
+    session: LiteRtSession, simulator: Simulator, image: NDArray[np.float32]
+) -> dict[str, NDArray[np.int8]]:
+    """Every int8 tensor of the file in the hub's order, after a run on the same integers."""
+    integers = next(iter(simulator.run(image).values()))
+    feed = integers.transpose(0, 2, 3, 1) if integers.ndim == 4 else integers
+    session.run([np.ascontiguousarray(feed)])
+    specs = session.tensor_specs()
+    held = {
+        name: hub_order(session.read_tensor(name))
+        for name, spec in specs.items()
+        if spec.dtype == np.int8
+    }
+    for node in simulator.nodes:  # a flattened image lies in H, W, C order in the file
+        if node.op_type == "Flatten" and len(shape := shape_of(node.inputs[0])) == 4:
+            name, (_, channels, height, width) = name_of(node.outputs[0]), shape
+            pixels = held[name].reshape(-1, height, width, channels)
+            held[name] = pixels.transpose(0, 3, 1, 2).reshape(held[name].shape)
+    return held
+
+
+def largest_steps(
+    model: ir.Model, plan: Plan, images: Iterable[NDArray[np.float32]], path: Path
+) -> dict[str, int]:
+    """Largest difference by operator type, each operator fed with the file's own integers."""
+    simulator, session = Simulator(model, plan), reference_session(model, plan, path)
+    worst: dict[str, int] = {}
+    for image in images:
+        held = run_file(session, simulator, image)
+        for node in simulator.nodes:
+            names = [name_of(value) for _, value in activation_inputs(node)]
+            output = name_of(written_output(node))
+            if any(name not in held for name in (*names, output)):
+                continue
+            wanted = held[output]
+            (made, *_) = simulator.apply(str(node.name), [held[name] for name in names])
+            if made.shape != wanted.shape:  # of five axes: the file has an order of its own
+                continue
+            steps = np.abs(made.astype(np.int64) - wanted.astype(np.int64)).max(initial=0)
+            worst[node.op_type] = max(worst.get(node.op_type, 0), int(steps))
+    return worst
