@@ -4,9 +4,9 @@ Huang et al., "Densely Connected Convolutional Networks", https://arxiv.org/abs/
 parameter names are torchvision's.
 
 Deviations from the paper: none in the layers. torchvision has no DenseNet-264; it is Table 1's last
-column with growth rate 32. Each layer joins its output to the features before it (a concat of two
-tensors) where torchvision joins all of them anew: the same values, and concats that a phone's
-kernels take whatever the depth (XNNPACK joins five tensors at most).
+column with growth rate 32, whose layers add up to 265. Each layer joins its output to the features
+before it (a concat of two tensors) where torchvision joins all of them anew: the same values, and
+concats that a phone's kernels take whatever the depth (XNNPACK joins five tensors at most).
 """
 
 from __future__ import annotations

@@ -46,9 +46,9 @@ class Design:
     dropout: float = 0.0
 
 
-_SE_RESNET = Design(inner=(64, 64), stride_first=True)
-_SE_RESNEXT = Design(inner=(128, 128), groups=32)
-_SENET = Design(
+SE_RESNET = Design(inner=(64, 64), stride_first=True)
+SE_RESNEXT = Design(inner=(128, 128), groups=32)
+SENET = Design(
     inner=(128, 256),
     groups=64,
     stem_convs=3,
@@ -150,19 +150,19 @@ class SENet(nn.Module):
 
 def se_resnet50(classes: int = 1000) -> SENet:
     """SE-ResNet-50."""
-    return SENet((3, 4, 6, 3), _SE_RESNET, classes)
+    return SENet((3, 4, 6, 3), SE_RESNET, classes)
 
 
 def se_resnet101(classes: int = 1000) -> SENet:
     """SE-ResNet-101."""
-    return SENet((3, 4, 23, 3), _SE_RESNET, classes)
+    return SENet((3, 4, 23, 3), SE_RESNET, classes)
 
 
 def se_resnext50_32x4d(classes: int = 1000) -> SENet:
     """SE-ResNeXt-50: 32 groups of 4 channels."""
-    return SENet((3, 4, 6, 3), _SE_RESNEXT, classes)
+    return SENet((3, 4, 6, 3), SE_RESNEXT, classes)
 
 
 def senet154(classes: int = 1000) -> SENet:
     """SENet-154, the authors' entry to ILSVRC 2017: 64 groups, a deeper stem."""
-    return SENet((3, 8, 36, 3), _SENET, classes)
+    return SENet((3, 8, 36, 3), SENET, classes)
