@@ -16,6 +16,10 @@ from edgeconv.nets.registry import NETS, find
 from edgeconv.nets.spec import NetOption
 
 PRETRAINED = [name for name, spec in NETS.items() if spec.pretrained]
+# torchvision maps their pixels to -1..1 inside the net; see test_inception.py.
+TRANSFORMED_INSIDE = ("googlenet", "inception_v3")
+# torchvision counts a classifier that only training runs; see test_inception.py.
+WITH_AUXILIARY = ("inception_v3",)
 
 
 def test_the_registry_imports_nothing_heavy() -> None:
@@ -56,10 +60,12 @@ def test_published_weights_are_as_torchvision_states_them(
     assert [pretrained.preprocessing.resize] == transform.resize_size
     assert {*pretrained.preprocessing.input_size} == {*transform.crop_size}
     assert pretrained.preprocessing.interpolation == transform.interpolation.value
-    assert list(pretrained.preprocessing.mean) == transform.mean
-    assert list(pretrained.preprocessing.std) == transform.std
+    if name not in TRANSFORMED_INSIDE:
+        assert list(pretrained.preprocessing.mean) == transform.mean
+        assert list(pretrained.preprocessing.std) == transform.std
     assert (spec.facts.top1, spec.facts.top5) == (metrics["acc@1"], metrics["acc@5"])
-    assert spec.facts.parameters == weights.meta["num_params"]
+    if name not in WITH_AUXILIARY:
+        assert spec.facts.parameters == weights.meta["num_params"]
     # They are rounded to a million there.
     assert math.isclose(spec.facts.multiply_adds, weights.meta["_ops"] * 1e9, abs_tol=0.5e6)
 
