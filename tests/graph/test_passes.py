@@ -179,15 +179,15 @@ class TestReshapes:
         model = capture_and_compare(Apply(function))
         assert set(operators(model)) <= {"Conv", "GlobalAveragePool", "Reshape", "Flatten"}
 
-    def test_a_channel_shuffle_spells_its_shapes_out(self):
+    def test_a_shuffle_of_rows_spells_its_shapes_out(self):
         def shuffle(y: Tensor) -> Tensor:
             n, c, h, w = y.shape
-            return y.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+            return y.view(n, c, 2, h // 2, w).transpose(2, 3).reshape(n, c, h, w)
 
         model = capture_and_compare(Apply(shuffle))
         assert operators(model) == ["Conv", "Reshape", "Transpose", "Reshape"]
         shape = node_named(model, "reshape").inputs[1]
-        assert shape.const_value.numpy().tolist() == [1, 2, 2, 10, 10]
+        assert shape.const_value.numpy().tolist() == [1, 4, 2, 5, 10]
 
 
 class TestNoOps:
