@@ -6,8 +6,8 @@
 Cross-validates on the calibration photos alone (DIR/photos/calibration, weights in DIR/weights): a
 plan is made from all photos but one fold and judged on that fold, against the float net. Prints for
 each way the logits' signal-to-noise ratio over all photos, its median over photos, the share of
-photos whose top-1 stays, and what a plan takes to make. Everything runs on onnxruntime with graph
-optimizations off, so that no processor's int8 kernels can saturate.
+photos whose top-1 stays, and the processor time that a plan takes. Everything runs on onnxruntime
+with graph optimizations off, so that no processor's int8 kernels can saturate.
 
     min-max, percentile, mse      activation ranges; weights min-max, no repair
     mse + mse weights             weight scales that minimize each row's squared error
@@ -71,7 +71,7 @@ class Row:
     sqnr_db: float
     median_db: float
     agreement: float
-    plan_s: float
+    plan_cpu_s: float
 
 
 def main() -> int:
@@ -88,7 +88,7 @@ def main() -> int:
             rows.append(row)
             print(
                 f"{row.net:14} {row.way:31} {row.sqnr_db:6.2f} {row.median_db:7.2f} "
-                f"{row.agreement:6.1%} {row.plan_s:5.1f}s",
+                f"{row.agreement:6.1%} {row.plan_cpu_s:5.1f}s",
                 flush=True,
             )
     if options.json:
@@ -109,9 +109,9 @@ def measure(name: str, data: Path, folds: int) -> Iterator[Row]:
         logits = np.empty_like(reference)
         for fold in range(folds):
             kept = [photo for i, photo in enumerate(photos) if i % folds != fold]
-            start = time.perf_counter()
+            start = time.process_time()
             done = quantize(model, lambda kept=kept: kept, config, equalization=equalization)
-            planned_s += time.perf_counter() - start
+            planned_s += time.process_time() - start
 
             def write(path: Path, done=done) -> None:  # type: ignore[no-untyped-def]
                 write_int8(done.model, done.plan, path, io="float32", metadata={})
@@ -131,7 +131,11 @@ def run(write: Callable[[Path], None], photos: Photos) -> NDArray[np.float32]:
 
 
 def judge(
-    net: str, way: str, reference: NDArray[np.float32], logits: NDArray[np.float32], plan_s: float
+    net: str,
+    way: str,
+    reference: NDArray[np.float32],
+    logits: NDArray[np.float32],
+    plan_cpu_s: float,
 ) -> Row:
     noise = ((reference - logits) ** 2).sum(axis=1)
     signal = (reference**2).sum(axis=1)
@@ -141,7 +145,7 @@ def judge(
         float(10 * np.log10(signal.sum() / noise.sum())),
         float(np.median(10 * np.log10(signal / noise))),
         float((reference.argmax(axis=1) == logits.argmax(axis=1)).mean()),
-        plan_s,
+        plan_cpu_s,
     )
 
 
