@@ -57,9 +57,11 @@ class ShuffleUnit(nn.Module):
         if self.groups > 1:
             y = channel_shuffle(y, self.groups)
         y = self.bn3(self.conv3(self.bn2(self.conv2(y))))
-        y = x + y if self.shortcut is None else torch.cat((self.shortcut(x), y), 1)
-        rectified: Tensor = self.relu3(y)
-        return rectified
+        if self.shortcut is None:
+            added: Tensor = self.relu3(x + y)
+            return added
+        # What is pooled was rectified before; so the ReLU behind the Concat has these to rectify.
+        return torch.cat((self.shortcut(x), self.relu3(y)), 1)
 
 
 def _multiple(channels: float, of: int) -> int:

@@ -124,7 +124,7 @@ def test_a_source_that_others_read_too_is_reordered_for_all() -> None:
 
 def test_uneven_splits_steps_and_picks_are_followed() -> None:
     def moved(x: Tensor) -> Tensor:
-        a, b = torch.split(shuffled(x, 4), (3, 9), 1)
+        a, b = torch.split(shuffled(x, 4), [3, 9], 1)
         c = torch.index_select(b, 1, torch.tensor([8, 0, 0, 5]))
         return torch.cat((b.flip(1)[:, ::2], a, c), 1)
 

@@ -84,6 +84,7 @@ def test_a_strided_unit_joins_what_it_pooled() -> None:
         joined = unit(x)
     assert joined.shape == (1, 240, 4, 4)
     assert torch.allclose(joined[:, :120], nn.functional.avg_pool2d(x, 3, 2, padding=1))
+    assert joined.min() == 0.0
 
 
 def test_only_the_first_convolution_after_the_stem_is_not_grouped() -> None:
