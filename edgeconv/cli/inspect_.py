@@ -34,7 +34,7 @@ def inspect(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Parameters, multiply-adds, memory, operators, and why it is slow: the ShuffleNetV2 guidelines.
+    """Parameters, multiply-adds, memory, operators; by the ShuffleNetV2 guidelines, why it is slow.
 
     Memory access is what the operators read and write, each tensor once an operator; an activation
     that an engine computes inside the operator before it costs nothing.

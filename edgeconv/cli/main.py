@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from edgeconv.cli import bench, eval_, export, inspect_, list_, parity
+from edgeconv.cli import bench, eval_, explain, export, inspect_, list_, parity
 from edgeconv.errors import EdgeconvError
 
 INTERRUPTED = 130
@@ -34,6 +34,7 @@ app.command("parity")(parity.parity)
 app.command("eval")(eval_.evaluate)
 app.command("bench")(bench.bench)
 app.command("inspect")(inspect_.inspect)
+app.command("explain")(explain.explain)
 
 
 @app.callback(invoke_without_command=True)

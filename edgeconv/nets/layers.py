@@ -18,4 +18,5 @@ def find_layer(module: nn.Module, layer: str) -> nn.Module:
         top = ", ".join(name for name, _ in module.named_children()) or "none"
         hint = f"A layer is a module's path; the top-level ones are {top}"
         raise UnknownName("layer of the net", layer, layers, hint)
-    return layers[layer]
+    found: nn.Module = layers[layer]
+    return found

@@ -71,7 +71,7 @@ def findings(model: ModelOperations) -> tuple[Finding, ...]:
 
 
 def access_of(conv: Convolution) -> int:
-    """Values a convolution reads and writes: hw c1 + hw' c2 + k c1 c2 / g (section 3, G1 and G2)."""
+    """Values a convolution reads and writes: hw c1 + hw' c2 + k c1 c2 / g (section 3, G1, G2)."""
     return (
         conv.in_positions * conv.in_channels
         + conv.out_positions * conv.out_channels

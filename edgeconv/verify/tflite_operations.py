@@ -105,7 +105,7 @@ def _indices(holder: Any, side: str, room: int) -> list[int]:
 def _kind(model: Any, operator: Any) -> str:
     code = model.OperatorCodes(operator.OpcodeIndex())
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    kind = _OPERATOR_NAMES.get(number, str(number))
+    kind: str = _OPERATOR_NAMES.get(number, str(number))
     if kind == "CUSTOM":
         kind = (code.CustomCode() or b"CUSTOM").decode("utf-8", "replace")
     return kind

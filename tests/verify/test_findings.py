@@ -72,11 +72,12 @@ def test_depthwise_convolutions_stand_apart(tmp_path):
 
 
 def test_a_chain_is_not_fragmented(tmp_path):
-    g3 = found(
-        tmp_path,
-        [node("Conv", ["x", "w"], ["a"]), node("Relu", ["a"], ["b"]), node("Conv", ["b", "w"], ["y"])],
-        {"w": weights(8, 8)},
-    )["G3"]  # fmt: skip
+    chain = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("Relu", ["a"], ["b"]),
+        node("Conv", ["b", "w"], ["y"]),
+    ]
+    g3 = found(tmp_path, chain, {"w": weights(8, 8)})["G3"]
     assert g3.figures["operators"] == g3.figures["depth"] == 2
     assert g3.figures["branching_blocks"] == 0
     assert g3.figures["parallelism"] == 1.0

@@ -1,0 +1,106 @@
+"""The activations of an int8 TFLite file at a layer of the float net."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import UsageError
+from edgeconv.explain.channel_factors import channel_factors
+from edgeconv.runtime.adapt import Images, dequantize, run_logits
+from edgeconv.runtime.litert import LiteRtSession
+from edgeconv.runtime.session import SessionOptions
+from edgeconv.verify.tflite_operations import read_tflite
+
+#: Farthest that a tensor of the float file may be from the float net's, relative to the largest
+#: value, to count as the same; the two differ by rounding.
+_SAME = 1e-3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two TFLite files of one export, whose tensors bear the same names.
+
+    Attributes:
+        int8: the int8 file.
+        floating: the float file.
+    """
+
+    int8: Path
+    floating: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Int8Run:
+    """What the int8 file made of a photo.
+
+    Attributes:
+        layer: path of the layer in the float net.
+        tensor: name of the file's tensor that holds the layer's output.
+        activations: float32 (C, h, w), dequantized, channel scaling undone.
+        logits: float32 (classes,).
+    """
+
+    layer: str
+    tensor: str
+    activations: NDArray[np.float32]
+    logits: NDArray[np.float32]
+
+
+class Int8File:
+    """Both files of an export, run on one photo with every tensor kept."""
+
+    def __init__(self, pair: Pair, images: Images) -> None:
+        """Runs both; raises ArtifactRefused or UsageError where a file cannot take the photo."""
+        self._pair = pair
+        keep = SessionOptions(keep_tensors=True)
+        self._floating = LiteRtSession(pair.floating, keep)
+        self._int8 = LiteRtSession(pair.int8, keep)
+        self.float_logits = run_logits(self._floating, images)[0]
+        self.logits = run_logits(self._int8, images)[0]
+        self._names = [operation.name for operation in read_tflite(pair.floating).operations]
+
+    def require_same_net(self, logits: NDArray[np.float32]) -> None:
+        """Raises UsageError unless the float file gives the float net's logits."""
+        if not _same(self.float_logits, logits):
+            raise UsageError(
+                f"{self._pair.floating} gives other logits than the float net: the bundle was "
+                "exported with other weights or options; give those with --weights and "
+                "--net-option"
+            )
+
+    def find(self, values: NDArray[np.float32]) -> str | None:
+        """The tensor that holds what a layer of the float net gives, None where none does.
+
+        It is found by its values in the float file, so that no naming rule can mislead: a layer
+        that is folded into another, or computed inside one, has no tensor.
+
+        Args:
+            values: float32 (C, h, w).
+        """
+        specs = self._floating.tensor_specs()
+        int8 = self._int8.tensor_specs()
+        wanted = (values.shape[1], values.shape[2], values.shape[0])
+        for name in reversed(self._names):
+            if name not in specs or specs[name].shape[1:] != wanted or name not in int8:
+                continue
+            found = self._floating.read_tensor(name)[0].transpose(2, 0, 1)
+            if _same(found, values):
+                return name
+        return None
+
+    def activations(self, tensor: str) -> NDArray[np.float32]:
+        """What the int8 file holds in a tensor, on the float net's scale: float32 (C, h, w)."""
+        real = dequantize(self._int8.read_tensor(tensor), self._int8.tensor_specs()[tensor])[0]
+        factors = channel_factors(self._pair.int8, self._pair.floating, tensor)
+        return np.ascontiguousarray((real / factors).astype(np.float32).transpose(2, 0, 1))
+
+
+def _same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
+    if a.shape != b.shape:
+        return False
+    largest = float(np.abs(b).max())
+    return bool(np.abs(a - b).max() <= _SAME * largest) if largest else not a.any()
