@@ -17,6 +17,7 @@ from edgeconv.graph.passes.bypass import bypass_no_ops
 from edgeconv.graph.passes.gemm import normalise_gemm
 from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.names import name_after_modules
+from edgeconv.graph.passes.nested_concats import nest_concats
 from edgeconv.graph.passes.own_constants import own_constants
 from edgeconv.graph.passes.pads import fold_pads
 from edgeconv.graph.passes.pooling import normalise_pooling
@@ -30,6 +31,7 @@ PASSES: tuple[Pass, ...] = (
     require_static_shapes,
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
     bypass_no_ops,
+    nest_concats,
     fold_pads,
     normalise_gemm,  # before BatchNorm, which folds into that form alone
     fold_batchnorm,

@@ -162,7 +162,12 @@ def _requantized_tensor(node: ir.Node, hub: str, tensors: Tensors) -> str | None
 
 
 def _lies_as(shape: tuple[int, ...], spec: TensorSpec | None) -> bool:
-    """Whether a TFLite tensor holds a hub tensor in the usual layout, NHWC for four axes."""
+    """Whether a TFLite tensor holds a hub tensor in the usual layout.
+
+    NHWC for four axes; a pooled (N, C, 1, 1) may also lie flat, as (N, C).
+    """
     if spec is None:
         return False
-    return spec.shape == (shape if len(shape) != 4 else (shape[0], *shape[2:], shape[1]))
+    if len(shape) != 4:
+        return spec.shape == shape
+    return spec.shape == (shape[0], *shape[2:], shape[1]) or (*spec.shape, 1, 1) == shape

@@ -113,7 +113,10 @@ def check(int8_onnx: Path, int8_tflite: Path, images: Images) -> OperatorReport:
     tallies = {cut.name: _Tally() for cut in judged}
     for feed in _batches(app_input(lite.inputs[0], images), lite.inputs[0]):
         lite.run([feed])
-        given = {cut.fed: _hub_order(lite.read_tensor(cut.tensor)) for cut in parts.cuts}
+        given = {
+            cut.fed: _hub_order(lite.read_tensor(cut.tensor)).reshape(cut.shape)
+            for cut in parts.cuts
+        }
         made = _run(isolated, given)
         for cut in judged:
             tallies[cut.name].add(made[str(cut.written)], given[cut.fed])
