@@ -6,8 +6,8 @@ What every hub graph promises (`capture` establishes it, the writers and the qua
 - one input, called `input`; one output is called `logits`, several as the module calls them;
 - no Constant, Identity or Dropout node; constants are initializers with a `const_value`, each read
   by one node;
-- no BatchNormalization: folded into the Conv or Gemm before it, elsewhere a Mul and an Add with
-  constants of shape (1, C, 1, 1);
+- no BatchNormalization: folded into the Conv or Gemm before it, elsewhere a depthwise 1 x 1 Conv
+  (of tensors that are no images, a Mul and an Add);
 - every Conv and Gemm has a bias; every Gemm of constant weights is x (N, in), weight (out, in),
   bias (out,) with transB = 1 and no factors;
 - zero padding before a Conv is the Conv's own `pads`;

@@ -1,7 +1,7 @@
 """What a graph costs: parameters, multiply-adds, depth, activations.
 
 Multiply-adds are counted as the papers count them: one multiplication and one addition are one,
-convolutions and matrix products alone count, biases and activations do not.
+convolutions and matrix products alone count; biases, activations and BatchNorm do not.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def multiply_adds(model: ir.Model) -> int:
 
 def node_multiply_adds(node: ir.Node) -> int:
     """Multiply-adds of one operator, zero for any but convolutions and matrix products."""
-    if node.op_type not in _LAYERS:
+    if not _is_layer(node):
         return 0
     source, weight = node.inputs[0], node.inputs[1]
     assert source is not None
@@ -61,9 +61,19 @@ def depth(model: ir.Model) -> int:
     longest: dict[ir.Value, int] = {}
     for node in model.graph:
         before = max((longest.get(value, 0) for value in node.inputs if value), default=0)
-        here = before + (node.op_type in _LAYERS)
+        here = before + _is_layer(node)
         longest.update((value, here) for value in node.outputs)
     return max((longest.get(value, 0) for value in model.graph.outputs), default=0)
+
+
+def _is_layer(node: ir.Node) -> bool:
+    """A convolution or matrix product, but for what a BatchNorm becomes: one factor a channel."""
+    if node.op_type != "Conv":
+        return node.op_type in _LAYERS
+    weight = node.inputs[1]
+    assert weight is not None
+    out, inner, *kernel = shape_of(weight)
+    return not (out == integer(node, "group", 1) and inner == math.prod(kernel) == 1)
 
 
 def activation_elements(model: ir.Model) -> int:

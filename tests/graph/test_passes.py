@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edgeconv.graph.metrics import depth, multiply_adds
 from edgeconv.graph.passes.names import Scope, scope_of
 from tests.helpers.hub import capture_and_compare, node_named, operators, unsettle
 
@@ -37,7 +38,7 @@ class TestBatchNorm:
         layers = (nn.Flatten(), nn.Linear(3 * 12 * 12, 5), nn.BatchNorm1d(5))
         assert of(same, *layers) == ["Flatten", "Gemm"]
 
-    def test_after_a_convolution_with_another_reader_it_is_spelled_out(self):
+    def test_after_a_convolution_with_another_reader_it_is_a_depthwise_convolution(self):
         class Both(nn.Module):
             def __init__(self) -> None:
                 super().__init__()
@@ -48,15 +49,31 @@ class TestBatchNorm:
                 y = self.conv(x)
                 return torch.cat([y, self.norm(y)], 1)
 
-        assert operators(capture_and_compare(unsettle(Both()))) == ["Conv", "Mul", "Add", "Concat"]
+        assert operators(capture_and_compare(unsettle(Both()))) == ["Conv", "Conv", "Concat"]
 
     def test_before_a_convolution_it_is_a_factor_and_an_offset_a_channel(self):
         net = unsettle(nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 4, 3)))
         model = capture_and_compare(net)
-        assert [n.name for n in model.graph] == ["0/mul", "0", "1", "2"]
-        assert operators(model) == ["Mul", "Add", "Relu", "Conv"]
-        for node in list(model.graph)[:2]:
-            assert tuple(node.inputs[1].shape) == (1, 3, 1, 1)
+        assert [n.name for n in model.graph] == ["0", "1", "2"]
+        assert operators(model) == ["Conv", "Relu", "Conv"]
+        norm = model.graph[0]
+        assert tuple(norm.inputs[1].shape) == (3, 1, 1, 1)
+        assert norm.attributes["group"].as_int() == 3
+
+    def test_after_another_it_joins_it(self):
+        net = unsettle(nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3), nn.ReLU()))
+        assert operators(capture_and_compare(net)) == ["Conv", "Relu"]
+
+    def test_of_what_is_no_image_it_is_a_mul_and_an_add(self):
+        net = unsettle(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3 * 12 * 12)))
+        assert operators(capture_and_compare(net)) == ["Flatten", "Mul", "Add"]
+
+    def test_it_is_no_layer_and_no_work(self):
+        net = unsettle(nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1)))
+        model = capture_and_compare(net)
+        assert operators(model) == ["Conv", "Conv"]
+        assert depth(model) == 1
+        assert multiply_adds(model) == 3 * 4 * 12 * 12
 
 
 class TestPads:
