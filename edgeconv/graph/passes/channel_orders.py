@@ -70,8 +70,8 @@ class ChannelOrders:
     def _follow(self, node: ir.Node) -> None:
         if node.op_type == "Conv":
             self._conv(node)
-        elif node.op_type == "Gemm" and constant_of(node.inputs[1]) is not None:
-            self._read(node, node.inputs[0], (node, 1, 1 if integer(node, "transB", 0) else 0))
+        elif node.op_type == "Gemm" and _is_plain(node):
+            self._source(node).uses.append((node, 1, 1))
             self._pin([node.outputs[0]])
         elif node.op_type in _CHANNELWISE and len(node.outputs) == 1:
             self._join(node.inputs[0], node.outputs[0])
@@ -90,7 +90,7 @@ class ChannelOrders:
         if weight is None or (biased and constant_of(node.inputs[2]) is None):
             self._pin([node.inputs[0], node.outputs[0]])
         elif groups == 1:
-            self._read(node, node.inputs[0], (node, 1, 1))
+            self._source(node).uses.append((node, 1, 1))
             self.of(node.outputs[0]).uses += rows
         elif groups == weight.shape[0] and weight.shape[1] == 1:
             self.of(node.outputs[0]).uses += rows
@@ -98,10 +98,10 @@ class ChannelOrders:
         else:
             self._pin([node.inputs[0], node.outputs[0]])
 
-    def _read(self, node: ir.Node, source: ir.Value | None, use: Use) -> None:
+    def _source(self, node: ir.Node) -> ChannelOrder:
+        source = node.inputs[0]
         assert source is not None
-        if constant_of(node.inputs[1]) is not None:
-            self.of(source).uses.append(use)
+        return self.of(source)
 
     def _arithmetic(self, node: ir.Node) -> None:
         output = node.outputs[0]
@@ -135,6 +135,12 @@ class ChannelOrders:
         for value in values:
             if value is not None and value.const_value is None:
                 self.of(value).free = False
+
+
+def _is_plain(node: ir.Node) -> bool:
+    """Whether a Gemm has the form `passes.gemm` brings it into where it can."""
+    constant = constant_of(node.inputs[1]) is not None
+    return constant and bool(integer(node, "transB", 0)) and not integer(node, "transA", 0)
 
 
 def _is_flat(node: ir.Node) -> bool:
