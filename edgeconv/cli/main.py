@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 import warnings
@@ -51,6 +52,9 @@ def _root(
 def main() -> NoReturn:
     """Runs the command line and exits with the documented code; never shows a traceback."""
     signal.signal(signal.SIGTERM, _terminate)
+    # Read when torch is imported. Its OpenMP threads otherwise spin while they wait for each other,
+    # which on a busy machine costs an export several times the processor time of the net itself.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Damaged EXIF data makes Pillow warn in Python's format; the photo itself is judged by us.
     warnings.filterwarnings("ignore", module="PIL")
     try:
