@@ -5,19 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from edgeconv.nets.blocks import calm_batch_norm
+
 Size = int | tuple[int, int]
-_EPSILON = 1e-3  # of BatchNorm, in every weights file of the family
-
-
-def batch_norm(channels: int) -> nn.BatchNorm2d:
-    """BatchNorm whose untrained offset lets most values through the ReLU behind it.
-
-    So many layers without shortcuts are chaotic where each ReLU drops half its input: at an offset
-    of 0 an untrained Inception-v3 amplifies rounding three hundredfold, at 1 twelvefold.
-    """
-    layer = nn.BatchNorm2d(channels, eps=_EPSILON)
-    nn.init.ones_(layer.bias)
-    return layer
+EPSILON = 1e-3  # of BatchNorm, in every weights file of the family
 
 
 class ConvBN(nn.Module):
@@ -39,7 +30,7 @@ class ConvBN(nn.Module):
         height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = (0, 0) if valid else ((height - 1) // 2, (width - 1) // 2)
         self.conv = nn.Conv2d(channels, out, (height, width), stride, padding, bias=False)
-        self.bn = batch_norm(out)
+        self.bn = calm_batch_norm(out, EPSILON)
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgeconv.nets.blocks import global_average, initialise
-from edgeconv.nets.inception_blocks import Concat, ConvBN, batch_norm, pooled
+from edgeconv.nets.blocks import calm_batch_norm, global_average, initialise
+from edgeconv.nets.inception_blocks import EPSILON, Concat, ConvBN, pooled
 
 _DEPTH_MULTIPLIER = 8
 # Channels of 1 x 1; 3 x 3 reduced, out; double 3 x 3 reduced, out; pool projection.
@@ -46,7 +46,7 @@ class SeparableStem(nn.Module):
         hidden = 3 * _DEPTH_MULTIPLIER
         self.depthwise = nn.Conv2d(3, hidden, 7, 2, padding=3, groups=3, bias=False)
         self.pointwise = nn.Conv2d(hidden, out, 1, bias=False)
-        self.bn = batch_norm(out)
+        self.bn = calm_batch_norm(out, EPSILON)
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:

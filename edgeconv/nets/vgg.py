@@ -13,6 +13,7 @@ from functools import partial
 
 from torch import nn
 
+from edgeconv.nets.blocks import calm_batch_norm
 from edgeconv.nets.grid_classifier import HIDDEN, GridClassifier, dense
 
 _GRID = 7
@@ -39,7 +40,7 @@ def vgg(
     for out, count in zip(_CHANNELS, convolutions, strict=True):
         for _ in range(count):
             layers.append(nn.Conv2d(channels, out, 3, padding=1))
-            layers += [nn.BatchNorm2d(out), nn.ReLU()] if batchnorm else [nn.ReLU()]
+            layers += [calm_batch_norm(out), nn.ReLU()] if batchnorm else [nn.ReLU()]
             channels = out
         layers.append(nn.MaxPool2d(2, stride=2))
     classifier = nn.Sequential(
