@@ -1,0 +1,194 @@
+"""The plan an int8 file obeys, read back from the file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.errors import ArtifactRefused
+from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
+from edgeconv.graph.view import activation_inputs, constant_of, name_of
+from edgeconv.quantize.plan import Edge, IntegerType, Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.shared import tied_tensors
+from edgeconv.quantize.targets import targets
+from edgeconv.quantize.weights import layer_of
+from edgeconv.verify.diagnose.hub import constant_in_hub_order, initializers_read, load
+from edgeconv.verify.diagnose.tflite_file import FileTensor, read_tensors
+
+#: Parameters of a tensor, or None where the file holds it in float or not at all.
+Find = Callable[[str], QuantParams | None]
+
+
+def of_tflite(model: ir.Model, path: Path) -> Plan:
+    """The plan of an int8 TFLite file whose tensors carry the hub's names.
+
+    Raises:
+        ArtifactRefused: the file is damaged, or not of this graph.
+    """
+    held = read_tensors(path)
+    constants = {}
+    for name, (node, index) in initializers_read(model).items():
+        found = _tflite_constant(node, index, held.get(name))
+        if found is not None:
+            constants[name] = found
+
+    def params_of(name: str) -> QuantParams | None:
+        for candidate in (name, f"{name}/int8"):
+            tensor = held.get(candidate)
+            if tensor is not None and tensor.dtype == np.int8 and len(tensor.scale) == 1:
+                return _params(tensor.scale[0], int(tensor.zero_point[0]))
+        return None
+
+    def is_float(name: str) -> bool:
+        made = held.get(f"{name}/float", held.get(name))
+        return made is not None and made.dtype == np.float32 and made.producer != "DEQUANTIZE"
+
+    activations = _activations(model, path, params_of)
+    islands = _islands(model, constants, activations, is_float)
+    edges = {}
+    for edge, name in _concat_edges(model):
+        if edge.consumer in islands or name not in activations:
+            continue
+        output = activations.get(_output_of(model, edge.consumer))
+        if output is not None and output.key != activations[name].key:
+            edges[edge] = _requantized(held, name, output)
+    return Plan(activations, constants, edges, islands)
+
+
+def of_onnx(model: ir.Model, path: Path) -> Plan:
+    """The plan of an int8 ONNX file in QDQ form, named as `graph.qdq_names` says.
+
+    Raises:
+        ArtifactRefused: it is no ONNX file, or not of this graph.
+    """
+    held = {
+        name: array
+        for name, value in load(path).graph.initializers.items()
+        if (array := constant_of(value)) is not None
+    }
+    constants = {}
+    for name, (node, index) in initializers_read(model).items():
+        for dtype in ("int8", "int32"):
+            values = held.get(f"{name}::{dtype}")
+            if values is not None:
+                params = _constant_params(
+                    node, index, held[f"{name}::scale"], held[f"{name}::zero_point"], dtype
+                )
+                constants[name] = QuantizedConstant(params, values)
+
+    def params_of(name: str) -> QuantParams | None:
+        scale, zero_point = held.get(f"{name}::scale"), held.get(f"{name}::zero_point")
+        if scale is None or zero_point is None or scale.size != 1:
+            return None
+        shift = 128 if zero_point.dtype == np.uint8 else 0
+        return _params(scale.item(), int(zero_point.item()) - shift)
+
+    activations = _activations(model, path, params_of)
+    islands = _islands(model, constants, activations, lambda _: False)
+    edges = {}
+    for edge, name in _concat_edges(model):
+        found = params_of(requantized_integers_of(name, edge.consumer, edge.index))
+        if found is not None:
+            edges[edge] = found
+    return Plan(activations, constants, edges, islands)
+
+
+def integers_name(name: str) -> str:
+    """Name of the integers behind a hub tensor in an int8 ONNX file."""
+    return integers_of(name)
+
+
+def _params(scale: Any, zero_point: int) -> QuantParams:
+    return QuantParams(np.asarray(scale, np.float32), np.asarray(zero_point, np.int32))
+
+
+def _constant_params(
+    node: ir.Node, index: int, scale: NDArray[Any], zero_point: NDArray[Any], dtype: str
+) -> QuantParams:
+    layer = layer_of(node)
+    stored: IntegerType = "int32" if dtype == "int32" else "int8"
+    zero = zero_point.astype(np.int32)
+    if layer is None or index > 2:
+        return QuantParams(np.asarray(scale.reshape(-1)[0]), np.asarray(zero.reshape(-1)[0]))
+    axis = layer.axis if index == 1 else 0
+    return QuantParams(scale.astype(np.float32).reshape(-1), zero.reshape(-1), stored, axis)
+
+
+def _tflite_constant(
+    node: ir.Node, index: int, tensor: FileTensor | None
+) -> QuantizedConstant | None:
+    if tensor is None or tensor.data is None or not len(tensor.scale):
+        return None
+    values = constant_in_hub_order(node, index, tensor.data)
+    if values is None:
+        return None
+    dtype = "int32" if tensor.dtype == np.int32 else "int8"
+    params = _constant_params(node, index, tensor.scale, tensor.zero_point, dtype)
+    return QuantizedConstant(params, values)
+
+
+def _activations(model: ir.Model, path: Path, params_of: Find) -> dict[str, QuantParams]:
+    """Parameters of every tensor; one the file does not write has its source's."""
+    ties = {output: source for node in model.graph for source, output in tied_tensors(node)}
+    found: dict[str, QuantParams] = {}
+    for target in targets(model):
+        params = params_of(target.name)
+        if params is None and target.name in ties:
+            params = found.get(ties[target.name])
+        if params is not None:
+            found[target.name] = params
+    if not found:
+        raise ArtifactRefused(f"{path} holds no quantized tensor of this net's names")
+    return found
+
+
+def _islands(
+    model: ir.Model,
+    constants: Mapping[str, QuantizedConstant],
+    activations: Mapping[str, QuantParams],
+    is_float: Callable[[str], bool],
+) -> frozenset[str]:
+    """Nodes the file computes in float."""
+    found = set()
+    for target in targets(model):
+        node = target.producer
+        if node is None:
+            continue
+        layer = layer_of(node)
+        in_float = layer is not None and name_of(layer.weight) not in constants
+        if in_float or target.name not in activations or is_float(target.name):
+            found.add(node.name or "")
+    return frozenset(found)
+
+
+def _concat_edges(model: ir.Model) -> list[tuple[Edge, str]]:
+    return [
+        (Edge(node.name or "", index), name_of(value))
+        for node in model.graph
+        for index, value in activation_inputs(node)
+    ]
+
+
+def _output_of(model: ir.Model, node_name: str) -> str:
+    """The output of a Concat, "" for any other node: only concatenations requantize edges."""
+    for node in model.graph:
+        if node.name == node_name and node.op_type == "Concat":
+            return name_of(node.outputs[0])
+    return ""
+
+
+def _requantized(held: Mapping[str, FileTensor], name: str, output: QuantParams) -> QuantParams:
+    """The requantized copy of a tensor that a concatenation reads."""
+    copies = [
+        _params(tensor.scale[0], int(tensor.zero_point[0]))
+        for found, tensor in held.items()
+        if found.startswith(f"{name}/requantized") and len(tensor.scale) == 1
+    ]
+    return next(
+        (copy for copy in copies if copy.key == output.key), copies[0] if copies else output
+    )

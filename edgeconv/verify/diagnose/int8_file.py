@@ -1,0 +1,289 @@
+"""One int8 file, tensor by tensor: what each operator adds, and whether the engine computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.graph.fusion import written_output
+from edgeconv.graph.view import activation_inputs, name_of, require_constant
+from edgeconv.quantize.affine import dequantize, quantize
+from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.planner import PRESCRIBED
+from edgeconv.quantize.shared import tied_tensors
+from edgeconv.quantize.simulate import Simulator
+from edgeconv.quantize.statistics import TensorStatistics, combine, measure
+from edgeconv.quantize.targets import targets
+from edgeconv.quantize.weights import layer_of
+from edgeconv.runtime.adapt import Images
+from edgeconv.verify.diagnose import file_plan, weights
+from edgeconv.verify.diagnose.grids import Grids, thinned
+from edgeconv.verify.diagnose.hub import with_constants
+from edgeconv.verify.diagnose.model import Finding, OwnError
+from edgeconv.verify.diagnose.noise import ChannelErrors, ChannelFit, Noise
+from edgeconv.verify.diagnose.runs import FloatGraph, OnnxIntegers, TfliteTensors, Values
+
+#: Steps by which an engine may differ from the simulator on identical integers.
+_ALLOWED_STEPS = 2
+#: A grid is broken where it loses this much to the best one and leaves less than `_POOR_DB`.
+_LOST_DB = 10.0
+_POOR_DB = 25.0
+
+
+@dataclass(frozen=True, eq=False)
+class Int8File:
+    """A file with all that is read from it.
+
+    Attributes:
+        artifact: its short name.
+        model: the hub graph it was written from, with its pixel input where it has one.
+        plan: read back from the file.
+    """
+
+    artifact: str
+    path: Path
+    model: ir.Model
+    plan: Plan
+
+    @classmethod
+    def open(
+        cls,
+        artifact: str,
+        path: Path,
+        hub: ir.Model,
+        with_pixels: Callable[[ir.Model], ir.Model] | None,
+    ) -> Int8File:
+        """Reads a file's plan; raises ArtifactRefused where it is none of this net's."""
+        read = file_plan.of_tflite if artifact.endswith("tflite") else file_plan.of_onnx
+        model = hub
+        if with_pixels is not None and _engine(artifact, path, hub, read(hub, path)).takes_pixels:
+            model = with_pixels(hub)
+        return cls(artifact, path, model, read(model, path))
+
+    def weight_findings(self) -> Iterator[Finding]:
+        """Layers whose integers are not the net's weights."""
+        for node in self.model.graph:
+            layer = layer_of(node)
+            stored = None if layer is None else self.plan.constants.get(name_of(layer.weight))
+            if layer is None or stored is None:
+                continue
+            found = weights.fit(node, require_constant(node, 1), stored)
+            if found.is_bad:
+                yield Finding(
+                    name_of(written_output(node)),
+                    self.artifact,
+                    "constants",
+                    f"the integers of {name_of(layer.weight)} are not the net's weights in "
+                    f"{found.describe()}: no scaling of channels brings them nearer than "
+                    f"{found.sqnr_db:.1f} dB (transposed, swapped, or of another net)",
+                    "export the net again from its own weights",
+                )
+
+    def in_float(self) -> ir.Model:
+        """The graph with the file's integers as float weights."""
+        return with_constants(
+            self.model,
+            {n: dequantize(c.values, c.params) for n, c in self.plan.constants.items()},
+        )
+
+
+@dataclass(eq=False)
+class Measured:
+    """What was measured of one int8 file, by tensor.
+
+    Attributes:
+        own: what each operator adds.
+        totals: against the float net, after all that came before.
+        weights_only: the same with float activations.
+        statistics: of the values.
+        steps: largest difference between engine and simulator on the same integers, and the share
+            of values that differ.
+    """
+
+    own: dict[str, ChannelErrors]
+    grids: dict[str, Grids]
+    totals: dict[str, ChannelFit | Noise]
+    weights_only: dict[str, ChannelFit | Noise]
+    statistics: dict[str, TensorStatistics]
+    steps: dict[str, tuple[int, float]]
+
+    def own_error(self, name: str) -> OwnError:
+        """The figures of one tensor."""
+        grids, own = self.grids[name], self.own[name]
+        return OwnError(
+            own.total.sqnr_db, grids.grid_db, grids.ideal_db, grids.clipped_share, own.mean_share
+        )
+
+
+def measure_file(
+    file: Int8File, exact: FloatGraph, photos: Iterable[Images], *, like: Measured | None = None
+) -> Measured:
+    """Runs a file, its float twin and the simulator on the photos.
+
+    Args:
+        file: to be measured.
+        exact: the float net.
+        photos: in batches.
+        like: what was measured of another file with the same plan: the engine alone is new.
+    """
+    chunks = list(photos)
+    twin = FloatGraph(file.in_float())
+    statistics = _statistics(file, twin, chunks) if like is None else like.statistics
+    simulator = Simulator(file.model, file.plan)
+    engine = _engine(file.artifact, file.path, file.model, file.plan)
+    held = {n: p for n, p in file.plan.activations.items() if n in statistics}
+    found = Measured(
+        own={} if like is None else like.own,
+        grids={name: Grids(statistics[name], params) for name, params in held.items()}
+        if like is None
+        else like.grids,
+        totals={},
+        weights_only={},
+        statistics=statistics,
+        steps={},
+    )
+    for images in chunks:
+        floats, values, integers = exact.run(images), twin.run(images), engine.run(images)
+        if like is None:
+            for name, grids in found.grids.items():
+                grids.add(values[name])
+            _alone(found, simulator, file.plan, values)
+        _compare(found, file, floats, values, integers)
+        _engine_steps(found, simulator, integers)
+    return found
+
+
+def range_findings(file: Int8File, measured: Measured) -> Iterator[Finding]:
+    """Tensors whose grid does not fit their values, and operators an engine computes otherwise."""
+    free = _free_tensors(file.model)
+    for name, grids in measured.grids.items():
+        lost = grids.ideal_db - grids.grid_db
+        if name in free and lost > _LOST_DB and grids.grid_db < _POOR_DB:
+            best = measured.statistics[name]
+            yield Finding(
+                name,
+                file.artifact,
+                "range",
+                f"its grid spans {_span(file.plan, name)} and clips {grids.clipped_share:.1%} of "
+                f"values in {best.minimum:.4g} to {best.maximum:.4g}: {grids.grid_db:.1f} dB where "
+                f"8 bits allow {grids.ideal_db:.1f}",
+                "calibrate again on photos like the ones the net will see",
+            )
+    for name, (steps, share) in measured.steps.items():
+        if steps > _ALLOWED_STEPS:
+            yield Finding(
+                name,
+                file.artifact,
+                "kernel",
+                f"the engine's integers are up to {steps} steps from what the file's parameters "
+                f"give on the same inputs ({share:.1%} of them differ)",
+                "an operator of the file is not the net's, or its attributes were changed",
+            )
+
+
+def _compare(
+    found: Measured, file: Int8File, floats: Values, values: Values, integers: Values
+) -> None:
+    """Twin and file against the float net; outputs as they are, the rest up to channel factors."""
+    outputs = {name_of(value) for value in file.model.graph.outputs}
+    for name, exact in floats.items():
+        kind = Noise if name in outputs else ChannelFit
+        sample = thinned(exact)
+        if name in values:
+            found.weights_only.setdefault(name, kind()).add(sample, thinned(values[name]))
+        if name in integers:
+            reals = _reals(file.plan, name, integers[name])
+            found.totals.setdefault(name, kind()).add(sample, thinned(reals))
+
+
+def _alone(found: Measured, simulator: Simulator, plan: Plan, values: Values) -> None:
+    """Each operator by itself, on exact inputs."""
+    for node in simulator.nodes:
+        reads, names = _ends(node)
+        if not all(name in values for name in (*reads, *names)):
+            continue
+        fed = [_integers(plan, name, values[name]) for name in reads]
+        for name, made in zip(names, simulator.apply(str(node.name), fed), strict=True):
+            if name in found.grids:
+                reals = _reals(plan, name, made)
+                found.own.setdefault(name, ChannelErrors()).add(values[name], reals)
+
+
+def _engine_steps(found: Measured, simulator: Simulator, integers: Values) -> None:
+    """Each operator on the integers the engine gave it, against what the engine made of them."""
+    for node in simulator.nodes:
+        reads, names = _ends(node)
+        if all(name in integers for name in (*reads, *names)):
+            given = simulator.apply(str(node.name), [integers[name] for name in reads])
+            for name, made in zip(names, given, strict=True):
+                _count_steps(found.steps, name, made, integers[name])
+
+
+def _ends(node: ir.Node) -> tuple[list[str], list[str]]:
+    """Names of what a node reads and writes at run time."""
+    outputs = [written_output(node)] if len(node.outputs) == 1 else list(node.outputs)
+    reads = [name_of(value) for _, value in activation_inputs(node)]
+    return reads, [name_of(value) for value in outputs if value.name]
+
+
+def _count_steps(
+    steps: dict[str, tuple[int, float]], name: str, made: NDArray[Any], held: NDArray[Any]
+) -> None:
+    if made.shape != held.shape or made.dtype != np.int8 or held.dtype != np.int8:
+        return
+    apart = np.abs(made.astype(np.int16) - held.astype(np.int16))
+    largest, share = steps.get(name, (0, 0.0))
+    steps[name] = (max(largest, int(apart.max(initial=0))), max(share, float((apart > 0).mean())))
+
+
+def _statistics(
+    file: Int8File, twin: FloatGraph, chunks: list[Images]
+) -> dict[str, TensorStatistics]:
+    found: dict[str, TensorStatistics] = {}
+    for turn, images in enumerate(chunks):
+        values = twin.run(images)
+        for target in targets(file.model):
+            seen = measure(target, values[target.name], turn)
+            name = target.name
+            found[name] = combine(found[name], seen) if name in found else seen
+    return found
+
+
+def _free_tensors(model: ir.Model) -> set[str]:
+    """Tensors whose grid is chosen for their own values: no prescription, no tie to another."""
+    found = {target.name for target in targets(model) if target.name != "pixels"}
+    for node in model.graph:
+        found -= {name for pair in tied_tensors(node) for name in pair}
+        if node.op_type == "Concat":
+            found -= {name_of(v) for v in (*node.inputs, *node.outputs) if v is not None}
+        if node.op_type in PRESCRIBED:
+            found.discard(name_of(written_output(node)))
+    return found
+
+
+def _engine(artifact: str, path: Path, model: ir.Model, plan: Plan) -> TfliteTensors | OnnxIntegers:
+    if artifact.endswith("tflite"):
+        return TfliteTensors(path, model)
+    return OnnxIntegers(path, plan)
+
+
+def _integers(plan: Plan, name: str, values: NDArray[Any]) -> NDArray[Any]:
+    params = plan.activations.get(name)
+    return values if params is None else quantize(values, params)
+
+
+def _reals(plan: Plan, name: str, array: NDArray[Any]) -> NDArray[Any]:
+    params = plan.activations.get(name)
+    return array if params is None or array.dtype != np.int8 else dequantize(array, params)
+
+
+def _span(plan: Plan, name: str) -> str:
+    params = plan.activations[name]
+    low, high = (float(params.scale) * (end - int(params.zero_point)) for end in (-128, 127))
+    return f"{low:.4g} to {high:.4g}"

@@ -1,0 +1,223 @@
+"""What a diagnosis says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from edgeconv.runtime.metrics import rounded
+
+Kind = Literal["constants", "parameters", "range", "kernel", "float", "output"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A tensor that is broken: worse than quantization explains.
+
+    Attributes:
+        tensor: the hub's name of it.
+        artifact: the file that holds it wrongly.
+        kind: "constants" (weights or biases are not the net's), "parameters" (a scale or zero point
+            contradicts the rest), "range" (the grid does not fit the values), "kernel" (the engine
+            computes something else), "float" (a float file differs), "output" (the files' outputs
+            are not the reference's, and no tensor explains it).
+        message: what is wrong and by how much.
+        remedy: what to do.
+    """
+
+    tensor: str
+    artifact: str
+    kind: Kind
+    message: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class OwnError:
+    """What one operator of an int8 file adds, fed with exact values on its own input grids.
+
+    Attributes:
+        sqnr_db: of its output against the float net of the file's own weights.
+        grid_sqnr_db: of the output's grid alone: float values rounded to it.
+        ideal_sqnr_db: of the best grid of 8 bits for those values.
+        clipped_share: share of the values beyond the grid's ends.
+        mean_share: share of the error's energy that is a constant shift of whole channels.
+    """
+
+    sqnr_db: float
+    grid_sqnr_db: float
+    ideal_sqnr_db: float
+    clipped_share: float
+    mean_share: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name, four significant digits; None where not finite."""
+        return {name: rounded(value) for name, value in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Values of a tensor over the golden photos.
+
+    Attributes:
+        low, high: extremes.
+        central: 99.9 % of the values have at most this magnitude.
+        edges, counts: a histogram, `edges` one longer; exact zeros aside.
+        zeros_share: share of exact zeros.
+        channel_peaks: largest magnitude of each channel.
+    """
+
+    low: float
+    high: float
+    central: float
+    edges: tuple[float, ...]
+    counts: tuple[float, ...]
+    zeros_share: float
+    channel_peaks: tuple[float, ...]
+
+    @property
+    def outlier_ratio(self) -> float:
+        """Largest magnitude over the 99.9th percentile of magnitudes; 1 where there is no tail."""
+        return max(abs(self.low), abs(self.high)) / self.central if self.central else 1.0
+
+    @property
+    def channel_spread(self) -> float:
+        """The largest channel's peak over the median channel's; 1 where all are alike."""
+        peaks = sorted(peak for peak in self.channel_peaks if peak > 0)
+        return peaks[-1] / peaks[len(peaks) // 2] if peaks else 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures; histogram and channels as lists of four significant digits."""
+        return {
+            "low": rounded(self.low),
+            "high": rounded(self.high),
+            "central": rounded(self.central),
+            "zeros_share": rounded(self.zeros_share),
+            "outlier_ratio": rounded(self.outlier_ratio),
+            "channel_spread": rounded(self.channel_spread),
+            "histogram": {
+                "edges": [rounded(edge) for edge in self.edges],
+                "counts": [rounded(count) for count in self.counts],
+            },
+            "channel_peaks": [rounded(peak) for peak in self.channel_peaks],
+        }
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What a repair would do to a tensor's own error.
+
+    Attributes:
+        name: what would be done.
+        gain_db: by how much the noise of the tensor would fall; negative where it would rise.
+        note: what the figure is of.
+    """
+
+    name: str
+    gain_db: float
+    note: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name."""
+        return {"name": self.name, "gain_db": rounded(self.gain_db), "note": self.note}
+
+
+@dataclass(frozen=True)
+class TensorDiagnosis:
+    """Everything known of one tensor.
+
+    Attributes:
+        name: the hub's name.
+        op_type: the operator that writes it.
+        total_db: SQNR against the float net by stage, after all that came before; "tflite" is the
+            float file, "weights" the net with the int8 file's weights and float activations.
+            Channels may be scaled and shifted: equalization does that and undoes it later.
+        own: by int8 file, what this operator adds.
+        distribution: of its values; None where no int8 file was measured.
+        repairs: what would lower its own error, the best first.
+    """
+
+    name: str
+    op_type: str
+    total_db: Mapping[str, float]
+    own: Mapping[str, OwnError] = field(default_factory=dict)
+    distribution: Distribution | None = None
+    repairs: tuple[Repair, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name."""
+        return {
+            "name": self.name,
+            "op_type": self.op_type,
+            "total_db": {stage: _decibels(value) for stage, value in self.total_db.items()},
+            "own": {artifact: own.to_json() for artifact, own in self.own.items()},
+            "distribution": None if self.distribution is None else self.distribution.to_json(),
+            "repairs": [repair.to_json() for repair in self.repairs],
+        }
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A whole net, tensor by tensor, in the order they are computed.
+
+    Attributes:
+        photos: how many golden photos were run.
+        truth: the float file that stands for the net.
+        tensors: every tensor that a device holds.
+        findings: what is broken, the first tensor first.
+        notes: what could not be judged, and why.
+    """
+
+    photos: int
+    truth: str
+    tensors: tuple[TensorDiagnosis, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is broken."""
+        return not self.findings
+
+    @property
+    def first_bad(self) -> Finding | None:
+        """The first tensor that is wrong."""
+        return self.findings[0] if self.findings else None
+
+    @property
+    def weakest(self) -> TensorDiagnosis | None:
+        """The tensor whose own int8 error is largest in proportion."""
+        judged = [t for t in self.tensors if t.own]
+        return min(judged, key=lambda t: min(o.sqnr_db for o in t.own.values()), default=None)
+
+    @property
+    def shown(self) -> TensorDiagnosis | None:
+        """The tensor worth a look: the first broken one, else the weakest."""
+        if self.first_bad is not None:
+            named = [t for t in self.tensors if t.name == self.first_bad.tensor]
+            return named[0] if named else None
+        return self.weakest
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole diagnosis in plain values."""
+        shown = self.shown
+        return {
+            "status": "passed" if self.passed else "broken",
+            "photos": self.photos,
+            "truth": self.truth,
+            "first_bad": None if self.first_bad is None else self.first_bad.to_json(),
+            "findings": [finding.to_json() for finding in self.findings],
+            "weakest": None if shown is None or not self.passed else shown.name,
+            "notes": list(self.notes),
+            "tensors": [tensor.to_json() for tensor in self.tensors],
+        }
+
+
+def _decibels(value: float) -> float | None:
+    return None if math.isnan(value) else rounded(value)

@@ -1,0 +1,133 @@
+"""Every tensor of every file on the same photos, by the hub's names and in the hub's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.errors import UsageError
+from edgeconv.graph.view import name_of, shape_of
+from edgeconv.quantize.observe import open_with_outputs
+from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.targets import Target, targets
+from edgeconv.runtime.adapt import Images, app_input
+from edgeconv.runtime.litert import LiteRtSession
+from edgeconv.runtime.ort import OrtSession
+from edgeconv.runtime.session import SessionOptions, TensorSpec
+from edgeconv.verify.diagnose.file_plan import integers_name
+from edgeconv.verify.diagnose.hub import activation_in_hub_order, load
+
+Values = Mapping[str, NDArray[Any]]
+
+
+def batches(images: Images, model: ir.Model, photos: int) -> Iterator[Images]:
+    """The first photos in the graph's own batch size; at least one whole batch.
+
+    Raises:
+        UsageError: there are fewer photos than the graph takes at once.
+    """
+    size = shape_of(model.graph.inputs[0])[0]
+    if len(images) < size:
+        raise UsageError(f"the net takes {size} photos at once, {len(images)} are there")
+    for start in range(0, max(size, min(photos, len(images)) // size * size), size):
+        yield images[start : start + size]
+
+
+class FloatGraph:
+    """The hub graph, or one with other constants, in onnxruntime."""
+
+    def __init__(self, model: ir.Model) -> None:
+        self._input = model.graph.inputs[0]
+        self.targets: list[Target] = targets(model)
+        self._computed = [t for t in self.targets if t.producer is not None]
+        self._session = open_with_outputs(model, [t.value for t in self._computed])
+
+    def run(self, images: Images) -> Values:
+        """Every tensor of one batch."""
+        name = name_of(self._input)
+        feed = images.normalized
+        if name == "pixels":
+            feed = _pixels(images)
+        results = self._session.run(None, {name: feed})
+        return {name: feed, **{t.name: a for t, a in zip(self._computed, results, strict=True)}}
+
+
+class TfliteTensors:
+    """A TFLite file on the reference kernels, all tensors kept."""
+
+    def __init__(self, path: Path, model: ir.Model) -> None:
+        """Opens the file; raises as `LiteRtSession`."""
+        self._session = LiteRtSession(path, SessionOptions(kernels="reference", keep_tensors=True))
+        specs = self._session.tensor_specs()
+        self._names = {t.name: (t.value, _held(t.name, specs)) for t in targets(model)}
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether it is fed raw pixels."""
+        return bool(self._session.inputs[0].dtype == np.uint8)
+
+    def run(self, images: Images) -> Values:
+        """Raw tensors of one batch, integers or floats; none that lies in an order of its own."""
+        self._session.run([app_input(self._session.inputs[0], images)])
+        found = {}
+        for name, (value, held) in self._names.items():
+            if held is None:
+                continue
+            array = activation_in_hub_order(value, self._session.read_tensor(held))
+            if array is not None:
+                found[name] = array
+        return found
+
+
+class OnnxIntegers:
+    """An int8 ONNX file, graph optimizations off, giving the integers behind every tensor."""
+
+    def __init__(self, path: Path, plan: Plan) -> None:
+        """Opens the file; raises ArtifactRefused where it cannot."""
+        model = load(path)
+        values = {str(v.name): v for node in model.graph for v in node.outputs}
+        self._names = {
+            integers_name(name): name for name in plan.activations if integers_name(name) in values
+        }
+        model.graph.outputs.clear()
+        model.graph.outputs.extend(values[name] for name in self._names)
+        self._session = OrtSession(
+            ir.to_proto(model).SerializeToString(), SessionOptions(kernels="reference")
+        )
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether it is fed raw pixels."""
+        return bool(self._session.inputs[0].dtype == np.uint8)
+
+    def run(self, images: Images) -> Values:
+        """Integers of one batch by hub name."""
+        spec = self._session.inputs[0]
+        fed = app_input(spec, images)
+        arrays = self._session.run([fed])
+        found: dict[str, NDArray[Any]] = {
+            self._names[out.name]: array
+            for out, array in zip(self._session.outputs, arrays, strict=True)
+        }
+        if self.takes_pixels:
+            found[spec.name] = (fed.astype(np.int16) - 128).astype(np.int8)
+        return found
+
+
+def _held(name: str, specs: Mapping[str, TensorSpec]) -> str | None:
+    """The file's tensor for a hub tensor: at a converted end of an int8 file it has a suffix."""
+    for candidate in (f"{name}/int8", name):
+        if candidate in specs and specs[candidate].dtype in (np.int8, np.float32):
+            return candidate
+    return None
+
+
+def _pixels(images: Images) -> NDArray[np.float32]:
+    if images.pixels is None:
+        raise UsageError("the net takes raw pixels, which were not given")
+    return np.ascontiguousarray(images.pixels.transpose(0, 3, 1, 2)).astype(np.float32)

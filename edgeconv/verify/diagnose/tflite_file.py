@@ -1,0 +1,100 @@
+"""The tensors of a TFLite file, constants included, with all their parameters."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from edgeconv.errors import ArtifactRefused
+from edgeconv.runtime.litert import check_header
+
+#: What the flatbuffer accessors raise where an offset of a damaged file leads astray.
+_DAMAGE = (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError)
+
+_DTYPES = {
+    schema.TensorType.FLOAT32: np.float32,
+    schema.TensorType.INT8: np.int8,
+    schema.TensorType.UINT8: np.uint8,
+    schema.TensorType.INT16: np.int16,
+    schema.TensorType.INT32: np.int32,
+}
+_CODES = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
+
+
+@dataclass(frozen=True, eq=False)
+class FileTensor:
+    """A tensor of the file.
+
+    Attributes:
+        dtype: None for a type edgeconv does not write.
+        shape: in the file's layout.
+        scale: float32 (1,) or (channels,); empty where it is not quantized.
+        zero_point: int64, as long as `scale`.
+        data: a constant's values, None for what is computed.
+        producer: TFLite's name of the operator that writes it, "" where none does.
+    """
+
+    dtype: np.dtype[Any] | None
+    shape: tuple[int, ...]
+    scale: NDArray[np.float32]
+    zero_point: NDArray[np.int64]
+    data: NDArray[Any] | None
+    producer: str
+
+
+def read_tensors(path: Path) -> Mapping[str, FileTensor]:
+    """Every named tensor of the file's first subgraph.
+
+    Raises:
+        ArtifactRefused: it is no TFLite file, or is damaged.
+    """
+    check_header(path)
+    data = path.read_bytes()
+    try:
+        model = schema.Model.GetRootAs(data, 0)
+        graph = model.Subgraphs(0)
+        producers = _producers(model, graph)
+        found = {}
+        for index in range(graph.TensorsLength()):
+            tensor = graph.Tensors(index)
+            name = (tensor.Name() or b"").decode("utf-8", "replace")
+            found[name] = _tensor(model, tensor, producers.get(index, ""))
+        return found
+    except _DAMAGE as error:
+        raise ArtifactRefused(f"{path} is damaged: {error}") from error
+
+
+def _producers(model: Any, graph: Any) -> dict[int, str]:
+    producers = {}
+    for index in range(graph.OperatorsLength()):
+        operator = graph.Operators(index)
+        code = model.OperatorCodes(operator.OpcodeIndex())
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        for output in range(operator.OutputsLength()):
+            producers[operator.Outputs(output)] = _CODES.get(number, str(number))
+    return producers
+
+
+def _tensor(model: Any, tensor: Any, producer: str) -> FileTensor:
+    dtype = _DTYPES.get(tensor.Type())
+    shape = tuple(int(tensor.Shape(i)) for i in range(tensor.ShapeLength()))
+    buffer = model.Buffers(tensor.Buffer())
+    values = None
+    if dtype is not None and buffer.DataLength():
+        values = np.frombuffer(buffer.DataAsNumpy().tobytes(), dtype).reshape(shape)
+    quantization = tensor.Quantization()
+    scale, zero_point = np.zeros(0, np.float32), np.zeros(0, np.int64)
+    if quantization is not None and quantization.ScaleLength():
+        scale = np.array(quantization.ScaleAsNumpy(), np.float32)
+        zero_point = np.zeros(len(scale), np.int64)
+        if quantization.ZeroPointLength():
+            zero_point = np.array(quantization.ZeroPointAsNumpy(), np.int64)
+    known = None if dtype is None else np.dtype(dtype)
+    return FileTensor(known, shape, scale, zero_point, values, producer)

@@ -1,0 +1,210 @@
+"""The whole walk: reference, float files, int8 files, tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.errors import UsageError
+from edgeconv.graph.fusion import written_output
+from edgeconv.graph.view import name_of
+from edgeconv.quantize.channels import channel_groups
+from edgeconv.quantize.targets import targets
+from edgeconv.quantize.weights import layer_of
+from edgeconv.runtime.adapt import Images
+from edgeconv.verify.diagnose import float_files, hub, parameters
+from edgeconv.verify.diagnose.grids import distribution
+from edgeconv.verify.diagnose.int8_file import Int8File, Measured, measure_file, range_findings
+from edgeconv.verify.diagnose.model import (
+    Diagnosis,
+    Distribution,
+    Finding,
+    Kind,
+    OwnError,
+    Repair,
+    TensorDiagnosis,
+)
+from edgeconv.verify.diagnose.runs import FloatGraph, batches
+
+PHOTOS = 4
+_INT8 = ("int8.tflite", "int8.onnx")
+#: What is known for certain before what is measured.
+_WEIGHT_OF_KIND: Mapping[Kind, int] = {
+    "constants": 0,
+    "parameters": 1,
+    "float": 2,
+    "kernel": 3,
+    "range": 4,
+    "output": 5,
+}
+
+
+def diagnose(
+    artifacts: Mapping[str, Path],
+    images: Images,
+    references: Mapping[str, NDArray[np.float32]],
+    *,
+    recorded: Mapping[str, Any] | None = None,
+    with_pixels: Callable[[ir.Model], ir.Model] | None = None,
+    photos: int = PHOTOS,
+    on_step: Callable[[str], None] | None = None,
+) -> Diagnosis:
+    """Finds the first tensor of a bundle that is worse than quantization explains.
+
+    Args:
+        artifacts: "onnx", "tflite", "int8.onnx", "int8.tflite" to the file; "onnx" must be there,
+            for it is the graph the others are compared with.
+        images: the golden photos.
+        references: the float net's outputs for them by name.
+        recorded: the manifest's `quantization.tensors`.
+        with_pixels: puts the normalization in front of a graph, for files that take raw pixels.
+        photos: how many of the images to run.
+        on_step: told what is being done.
+
+    Raises:
+        UsageError: there is no float ONNX file, or no photo.
+        ArtifactRefused: a file cannot be loaded or is of another net.
+    """
+    if "onnx" not in artifacts:
+        raise UsageError(
+            "diagnose compares every file with the float ONNX file, which this bundle has not; "
+            "export with --format onnx,tflite"
+        )
+    tell = on_step or (lambda _: None)
+    tell("compare the float files")
+    loaded = hub.load(artifacts["onnx"])
+    chunks = list(batches(images, loaded, photos))
+    lite = artifacts.get("tflite")
+    stage = float_files.run(loaded, lite, chunks, references)
+    findings = list(float_files.findings(loaded, stage, lite))
+    model = float_files.true_graph(loaded, stage, lite)
+    files = {
+        name: Int8File.open(name, artifacts[name], model, with_pixels)
+        for name in _INT8
+        if name in artifacts
+    }
+    exact = FloatGraph(model)
+    measured: dict[str, Measured] = {}
+    for name, file in files.items():
+        tell(f"walk through {name}")
+        findings += parameters.check(file.model, file.plan, name, recorded or {})
+        findings += file.weight_findings()
+        like = _like(file, files, measured)
+        measured[name] = measure_file(file, exact, chunks, like=like)
+        findings += range_findings(file, measured[name])
+    findings += _between(files, findings, measured)
+    walked = next(iter(files.values())).model if files else model
+    return Diagnosis(
+        photos=sum(len(chunk) for chunk in chunks),
+        truth=stage.truth,
+        tensors=tuple(_tensors(walked, stage, measured)),
+        findings=tuple(_ordered(walked, findings)),
+        notes=tuple(_notes(artifacts)),
+    )
+
+
+def _like(
+    file: Int8File, files: Mapping[str, Int8File], measured: Mapping[str, Measured]
+) -> Measured | None:
+    """What was measured of a file with the very same plan, if any."""
+    for name, found in measured.items():
+        other = files[name].plan
+        if other.islands == file.plan.islands and not any(
+            True for _ in parameters.differences(other, file.plan)
+        ):
+            return found
+    return None
+
+
+def _between(
+    files: Mapping[str, Int8File], found: list[Finding], measured: Mapping[str, Measured]
+) -> Iterator[Finding]:
+    """Where the two int8 files differ and nothing else said so yet: one of them is wrong."""
+    if len(files) < 2:
+        return
+    lite, onnx = files["int8.tflite"], files["int8.onnx"]
+    blamed = {finding.tensor for finding in found}
+    writers = _tensor_of_constant(lite.model)
+    for name, what in parameters.differences(lite.plan, onnx.plan):
+        tensor = writers.get(name, name)
+        if tensor in blamed:
+            continue
+        blamed.add(tensor)
+        yield Finding(
+            tensor,
+            _worse(tensor, measured),
+            "parameters",
+            f"the two int8 files hold {name} differently: {what} (int8.tflite against int8.onnx)",
+            "export the net again; both files come from one plan",
+        )
+
+
+def _worse(tensor: str, measured: Mapping[str, Measured]) -> str:
+    """The file whose own error at the tensor is larger."""
+    noise = {
+        name: found.own[tensor].total.sqnr_db
+        for name, found in measured.items()
+        if tensor in found.own
+    }
+    return min(noise, key=lambda name: noise[name], default="int8.tflite")
+
+
+def _tensor_of_constant(model: ir.Model) -> dict[str, str]:
+    """The tensor a layer writes, by the names of its weight and bias."""
+    found = {}
+    for node in model.graph:
+        layer = layer_of(node)
+        for value in () if layer is None else (layer.weight, layer.bias):
+            if value is not None:
+                found[name_of(value)] = name_of(written_output(node))
+    return found
+
+
+def _tensors(
+    model: ir.Model, stage: float_files.FloatStage, measured: Mapping[str, Measured]
+) -> Iterator[TensorDiagnosis]:
+    equalizable = {name for group in channel_groups(model) for name in group.tensors}
+    for target in targets(model):
+        name = target.name
+        totals = {"tflite": stage.noise[name].sqnr_db} if name in stage.noise else {}
+        own: dict[str, OwnError] = {}
+        seen: Distribution | None = None
+        repairs: tuple[Repair, ...] = ()
+        for artifact, found in measured.items():
+            if name in found.weights_only:
+                totals.setdefault("weights", found.weights_only[name].sqnr_db)
+            if name in found.totals:
+                totals[artifact] = found.totals[name].sqnr_db
+            if name in found.own:
+                own[artifact] = found.own_error(name)
+            if seen is None and name in found.own:
+                seen = distribution(found.statistics[name])
+                errors = found.own[name]
+                repairs = found.grids[name].repairs(
+                    errors.total, errors.mean_share, equalizable=name in equalizable
+                )
+        op_type = "input" if target.producer is None else target.producer.op_type
+        yield TensorDiagnosis(name, op_type, totals, own, seen, repairs)
+
+
+def _ordered(model: ir.Model, findings: list[Finding]) -> list[Finding]:
+    """The first tensor first; at one tensor, what is certain before what is measured."""
+    place = {target.name: index for index, target in enumerate(targets(model))}
+    unique = {(f.tensor, f.artifact, f.kind): f for f in reversed(findings)}
+    return sorted(
+        unique.values(),
+        key=lambda f: (place.get(f.tensor, len(place)), _WEIGHT_OF_KIND[f.kind], f.artifact),
+    )
+
+
+def _notes(artifacts: Mapping[str, Path]) -> Iterator[str]:
+    if "tflite" not in artifacts:
+        yield "no float TFLite file: that stage was left out"
+    missing = [name for name in _INT8 if name not in artifacts]
+    if missing:
+        yield f"no {' and no '.join(missing)}: not judged"
