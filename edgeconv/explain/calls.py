@@ -11,16 +11,8 @@ from torch import Tensor, nn
 
 from edgeconv.errors import UsageError
 
-#: Layers that give no features of their own: pooled, or passed on.
-_PASSIVE = (
-    nn.AdaptiveAvgPool2d,
-    nn.AdaptiveMaxPool2d,
-    nn.AvgPool2d,
-    nn.Dropout,
-    nn.Dropout2d,
-    nn.Identity,
-    nn.Upsample,
-)
+#: Layers that hand features on.
+_PASSIVE = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Upsample)
 
 
 @dataclass(frozen=True)
@@ -50,19 +42,21 @@ def run(module: nn.Module, x: Tensor) -> Calls:
     Raises:
         UsageError: the net is no classifier: its (first) output is not (1, classes).
     """
-    maps: list[list[str]] = []
+    groups: list[list[str] | None] = []  # None: a tensor that only a passive layer gave
     counts: Counter[str] = Counter()
     last: list[Tensor] = []
 
     def note(path: str, layer: nn.Module, output: Any) -> None:
         counts[path] += 1
-        if not is_feature_map(output) or isinstance(layer, _PASSIVE):
+        if not is_feature_map(output):
             return
-        if last and output is last[0]:
-            maps[-1].append(path)
-        else:
-            maps.append([path])
+        passive = is_passive(layer)
+        if not last or output is not last[0]:
+            groups.append(None if passive else [])
             last[:] = [output]
+        group = groups[-1]
+        if group is not None and not passive:
+            group.append(path)
 
     handles = [
         layer.register_forward_hook(lambda m, _, output, path=path: note(path, m, output))
@@ -75,8 +69,18 @@ def run(module: nn.Module, x: Tensor) -> Calls:
     finally:
         for handle in handles:
             handle.remove()
-    names = (min(group, key=lambda path: counts[path]) for group in maps)
+    names = (min(group, key=lambda path: counts[path]) for group in groups if group)
     return Calls(tuple(names), counts, logits)
+
+
+def is_passive(layer: nn.Module) -> bool:
+    """Whether a layer gives no features of its own: it pools, or hands on.
+
+    Of VGG the paper takes the last convolution, 14 x 14, not the max-pool behind it. A layer without
+    parameters counts as pooling by the name of its class, a net's own classes included.
+    """
+    pools = "pool" in type(layer).__name__.lower() and next(layer.parameters(), None) is None
+    return isinstance(layer, _PASSIVE) or pools
 
 
 def is_feature_map(output: Any) -> bool:

@@ -90,11 +90,12 @@ def test_the_net_is_left_as_it_was():
         ("mobilenet_v2", "features.18.2"),
         ("squeezenet1_1", "classifier.2"),
         ("resnet18", "layer4.1.relu2"),
+        ("alexnet", "features.11"),
     ],
 )
 def test_the_last_feature_map_is_the_one_before_the_global_pooling(net, last):
     module = load_net(net, weights="random").module.eval()
-    assert calls.run(module, torch.zeros(1, 3, 64, 64)).feature_maps[-1] == last
+    assert calls.run(module, torch.zeros(1, 3, 96, 96)).feature_maps[-1] == last
 
 
 @pytest.mark.parametrize(
