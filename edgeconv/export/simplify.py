@@ -19,6 +19,7 @@ from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.names import name_after_modules
 from edgeconv.graph.passes.nested_concats import nest_concats
 from edgeconv.graph.passes.own_constants import own_constants
+from edgeconv.graph.passes.padded_averages import convolve_padded_averages
 from edgeconv.graph.passes.pads import fold_pads
 from edgeconv.graph.passes.pooling import normalise_pooling
 from edgeconv.graph.passes.reshapes import normalise_reshapes
@@ -33,6 +34,7 @@ PASSES: tuple[Pass, ...] = (
     bypass_no_ops,
     nest_concats,
     fold_pads,
+    convolve_padded_averages,  # before BatchNorm, which folds into convolutions
     normalise_gemm,  # before BatchNorm, which folds into that form alone
     fold_batchnorm,
     normalise_pooling,
