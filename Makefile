@@ -15,7 +15,7 @@ demo: $(VENV)/.installed  ## export MobileNetV2 to int8, verify it and bench it 
 	cd demo && ../$(BIN)/edgeconv bench mobilenet_v2 --runs 30 --processes 2
 
 test: $(VENV)/.installed-test  ## run the tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 check: lint test  ## ruff, mypy, import layers, tests
 
