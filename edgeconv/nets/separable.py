@@ -103,8 +103,8 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, channels, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
         y = self.bn2(self.conv_dw(self.bn1(self.conv_pw(x))))
-        y = self.bn3(self.conv_pwl(y))
-        return y + x if self.residual else y
+        projected: Tensor = self.bn3(self.conv_pwl(y))
+        return projected + x if self.residual else projected
 
 
 class ConvBnAct(nn.Module):

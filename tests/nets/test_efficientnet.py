@@ -13,7 +13,7 @@ NARROW = [0, 1, 2]
 WIDE = [pytest.param(number, marks=pytest.mark.slow) for number in range(3, 8)]
 
 
-@pytest.mark.parametrize("number", NARROW + WIDE)
+@pytest.mark.parametrize("number", [*NARROW, *WIDE])
 def test_a_torchvision_state_dict_gives_the_same_logits(
     number: int, torchvision: ModuleType
 ) -> None:
