@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from edgeconv.cli import bench, eval_, explain, export, inspect_, list_, parity
+from edgeconv.cli import bench, diagnose, eval_, explain, export, inspect_, list_, parity
 from edgeconv.errors import EdgeconvError
 
 INTERRUPTED = 130
@@ -36,6 +36,7 @@ app.command("eval")(eval_.evaluate)
 app.command("bench")(bench.bench)
 app.command("inspect")(inspect_.inspect)
 app.command("explain")(explain.explain)
+app.command("diagnose")(diagnose.diagnose)
 
 
 @app.callback(invoke_without_command=True)

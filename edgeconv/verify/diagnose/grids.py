@@ -61,6 +61,11 @@ class Grids:
         return max(self._noise[method].sqnr_db for method in METHODS)
 
     @property
+    def span(self) -> tuple[float, float]:
+        """The reals the file's grid spans."""
+        return self._low, self._high
+
+    @property
     def clipped_share(self) -> float:
         """Share of the values beyond the grid."""
         return self._clipped / self._values if self._values else 0.0

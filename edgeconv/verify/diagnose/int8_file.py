@@ -117,7 +117,12 @@ class Measured:
         """The figures of one tensor."""
         grids, own = self.grids[name], self.own[name]
         return OwnError(
-            own.total.sqnr_db, grids.grid_db, grids.ideal_db, grids.clipped_share, own.mean_share
+            own.total.sqnr_db,
+            grids.grid_db,
+            grids.ideal_db,
+            grids.clipped_share,
+            own.mean_share,
+            *grids.span,
         )
 
 

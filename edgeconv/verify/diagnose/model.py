@@ -25,6 +25,8 @@ class Finding:
             are not the reference's, and no tensor explains it).
         message: what is wrong and by how much.
         remedy: what to do.
+        layer: the operator that writes the tensor; the tensor bears the name of the activation
+            where the operator absorbs one.
     """
 
     tensor: str
@@ -32,6 +34,12 @@ class Finding:
     kind: Kind
     message: str
     remedy: str = ""
+    layer: str = ""
+
+    @property
+    def place(self) -> str:
+        """The tensor, and its layer where that is called otherwise."""
+        return self.tensor if self.layer in ("", self.tensor) else f"{self.tensor} ({self.layer})"
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name."""
@@ -48,6 +56,7 @@ class OwnError:
         ideal_sqnr_db: of the best grid of 8 bits for those values.
         clipped_share: share of the values beyond the grid's ends.
         mean_share: share of the error's energy that is a constant shift of whole channels.
+        grid_low, grid_high: the reals the grid spans.
     """
 
     sqnr_db: float
@@ -55,6 +64,8 @@ class OwnError:
     ideal_sqnr_db: float
     clipped_share: float
     mean_share: float
+    grid_low: float
+    grid_high: float
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, four significant digits; None where not finite."""

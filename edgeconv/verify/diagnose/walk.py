@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,8 +195,13 @@ def _tensors(
 
 def _ordered(model: ir.Model, findings: list[Finding]) -> list[Finding]:
     """The first tensor first; at one tensor, what is certain before what is measured."""
-    place = {target.name: index for index, target in enumerate(targets(model))}
-    unique = {(f.tensor, f.artifact, f.kind): f for f in reversed(findings)}
+    found = targets(model)
+    place = {target.name: index for index, target in enumerate(found)}
+    layers = {t.name: t.producer.name or "" for t in found if t.producer is not None}
+    unique = {
+        (f.tensor, f.artifact, f.kind): replace(f, layer=layers.get(f.tensor, ""))
+        for f in reversed(findings)
+    }
     return sorted(
         unique.values(),
         key=lambda f: (place.get(f.tensor, len(place)), _WEIGHT_OF_KIND[f.kind], f.artifact),

@@ -1,0 +1,89 @@
+"""edgeconv diagnose: the first tensor of a bundle that goes wrong, and what would mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from edgeconv.cli import arguments
+
+if TYPE_CHECKING:
+    from edgeconv.export.bundle import Bundle
+    from edgeconv.verify.diagnose import Diagnosis
+
+
+def diagnose(
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            help="A bundle's directory, or the name of a net exported here.", show_default=False
+        ),
+    ],
+    photos: Annotated[
+        int, typer.Option(min=1, help="Golden photos to run; the bundle holds 8.")
+    ] = 4,
+    html: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Option(help="Also write one self-contained page with plots.", show_default=False),
+    ] = None,
+    altered: Annotated[
+        bool,
+        typer.Option(
+            "--altered",
+            help="Diagnose a bundle whose files were changed after the export, too.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Walk a BUNDLE's files tensor by tensor and name the first one that is broken.
+
+    Tells what an operator adds by itself from what it inherits. Exits 1 where a tensor is worse
+    than quantization explains.
+    """
+    directory = arguments.bundle_directory(bundle)
+    from edgeconv.errors import ThresholdMissed
+
+    opened = _open(directory, altered=altered)
+    found = _diagnose(opened, photos)
+    if html is not None:
+        from edgeconv.report import html_diagnosis
+
+        html_diagnosis.write(html, directory.name, found)
+    if as_json:
+        from edgeconv.report import jsondoc
+
+        jsondoc.show({"bundle": str(directory), **found.to_json()})
+    else:
+        from edgeconv.cli.shown_diagnosis import show_diagnosis
+
+        show_diagnosis(found)
+    first = found.first_bad
+    if first is not None:
+        raise ThresholdMissed(f"{first.place} is broken in {first.artifact}: {first.message}")
+
+
+def _open(directory: Path, *, altered: bool) -> Bundle:
+    from edgeconv.export import manifest
+    from edgeconv.export.bundle import Bundle
+
+    return Bundle(directory, manifest.read(directory)) if altered else Bundle.load(directory)
+
+
+def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
+    from edgeconv.export.pixels import with_pixel_input
+    from edgeconv.runtime.adapt import Images
+    from edgeconv.verify.diagnose import diagnose as walk
+
+    vectors = bundle.golden
+    recorded = bundle.manifest.get("quantization", {}).get("tensors", {})
+    return walk(
+        bundle.artifacts,
+        Images(normalized=vectors.normalized, pixels=vectors.pixels),
+        vectors.reference,
+        recorded=recorded,
+        with_pixels=lambda model: with_pixel_input(model, bundle.preprocessing),
+        photos=photos,
+        on_step=lambda step: typer.echo(step, err=True),
+    )

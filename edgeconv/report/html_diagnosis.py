@@ -1,0 +1,149 @@
+"""A diagnosis as one HTML page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeconv.report import html_page, html_plots, text
+
+if TYPE_CHECKING:
+    from edgeconv.verify.diagnose import Diagnosis, TensorDiagnosis
+
+#: Curves of the first plot: stage, legend, colour.
+_CURVES = (
+    ("weights", "int8 weights, float activations", "var(--c)"),
+    ("int8.onnx", "int8.onnx", "var(--b)"),
+    ("int8.tflite", "int8.tflite", "var(--a)"),
+)
+#: Float files agree to a hundred decibels and more; a plot of int8 need not reach there.
+_CEILING_DB = 60.0
+
+
+def render(bundle: str, found: Diagnosis) -> str:
+    """The document."""
+    return html_page.page(f"{bundle}: diagnosis", _body(found))
+
+
+def write(path: Path, bundle: str, found: Diagnosis) -> None:
+    """Writes the document; raises OutputUnwritable where that cannot be done."""
+    html_page.write_page(path, render(bundle, found))
+
+
+def _body(found: Diagnosis) -> Iterator[str]:
+    yield _verdict(found)
+    for note in found.notes:
+        yield html_page.paragraph(note, "note")
+    if found.findings:
+        rows = [(f.place, f.artifact, f.kind, f.message, f.remedy) for f in found.findings]
+        yield html_page.table(
+            ("tensor", "file", "kind", "what is wrong", "what to do"), rows, bad_rows=frozenset({0})
+        )
+    names = [tensor.name for tensor in found.tensors]
+    marked = None if found.shown is None else names.index(found.shown.name)
+    yield html_page.heading("Error after all that came before")
+    yield html_page.paragraph(
+        "SQNR in dB against the float net, tensor by tensor; each channel may be scaled and "
+        "shifted, for equalization does that inside a net.",
+        "note",
+    )
+    curves = [
+        html_plots.Line(label, [_capped(t.total_db.get(stage)) for t in found.tensors], color)
+        for stage, label, color in _CURVES
+    ]
+    yield html_plots.lines(curves, names, unit="dB", marked=marked)
+    yield html_page.heading("What each operator adds by itself")
+    yield html_plots.lines(_own_curves(found), names, unit="dB", marked=marked)
+    if found.shown is not None:
+        yield from _tensor(found.shown)
+    yield html_page.heading("All tensors")
+    yield _all(found)
+
+
+def _verdict(found: Diagnosis) -> str:
+    photos = f"{found.photos} golden photos"
+    if found.first_bad is not None:
+        first = found.first_bad
+        return html_page.paragraph(
+            f"{first.place} is broken in {first.artifact}: {first.message} ({photos})", "bad"
+        )
+    return html_page.paragraph(f"Nothing is broken beyond what quantization explains ({photos}).")
+
+
+def _own_curves(found: Diagnosis) -> list[html_plots.Line]:
+    own = [next(iter(tensor.own.values()), None) for tensor in found.tensors]
+    return [
+        html_plots.Line(
+            "own", [_capped(None if o is None else o.sqnr_db) for o in own], "var(--a)"
+        ),
+        html_plots.Line(
+            "its output's grid",
+            [_capped(None if o is None else o.grid_sqnr_db) for o in own],
+            "var(--b)",
+        ),
+        html_plots.Line(
+            "the best 8-bit grid",
+            [_capped(None if o is None else o.ideal_sqnr_db) for o in own],
+            "var(--c)",
+        ),
+    ]
+
+
+def _tensor(tensor: TensorDiagnosis) -> Iterator[str]:
+    yield html_page.heading(f"{tensor.name} ({tensor.op_type})")
+    seen = tensor.distribution
+    if seen is None:
+        return
+    yield html_page.paragraph(
+        f"Values {seen.low:.4g} to {seen.high:.4g}; the largest is "
+        f"{text.number(seen.outlier_ratio, 1)} times the 99.9th percentile; the largest channel "
+        f"{text.number(seen.channel_spread, 1)} times the median one; "
+        f"{text.percent(seen.zeros_share)} are zero."
+    )
+    marks = [
+        html_plots.Mark(-seen.central, "99.9 %", "var(--d)"),
+        html_plots.Mark(seen.central, "99.9 %", "var(--d)"),
+    ]
+    marks = [mark for mark in marks if seen.low <= mark.place <= seen.high]
+    for artifact, own in tensor.own.items():
+        marks.append(html_plots.Mark(own.grid_low, f"grid of {artifact}", "var(--bad)"))
+        marks.append(html_plots.Mark(own.grid_high, "its end", "var(--bad)"))
+        break
+    yield html_plots.histogram(
+        seen.edges, seen.counts, marks, label="values, logarithmic; zeros aside"
+    )
+    yield html_plots.bars(seen.channel_peaks, label="largest magnitude of each channel, sorted")
+    yield html_page.table(
+        ("repair", "gain dB", "of what"),
+        [(r.name, f"{r.gain_db:+.1f}", r.note) for r in tensor.repairs],
+        numbers=frozenset({1}),
+    )
+
+
+def _all(found: Diagnosis) -> str:
+    broken = {finding.tensor for finding in found.findings}
+    headers = ("tensor", "operator", "tflite", *(stage for stage, _, _ in _CURVES))
+    headers += ("own", "grid", "best", "clipped")
+    rows = []
+    for tensor in found.tensors:
+        own = next(iter(tensor.own.values()), None)
+        totals = [tensor.total_db.get(s) for s in ("tflite", *(stage for stage, _, _ in _CURVES))]
+        figures: list[float | None] = [None, None, None]
+        if own is not None:
+            figures = [own.sqnr_db, own.grid_sqnr_db, own.ideal_sqnr_db]
+        rows.append(
+            (
+                tensor.name,
+                tensor.op_type,
+                *(text.number(value, 1) for value in (*totals, *figures)),
+                text.percent(None if own is None else own.clipped_share, 2),
+            )
+        )
+    bad = frozenset(i for i, tensor in enumerate(found.tensors) if tensor.name in broken)
+    return html_page.table(headers, rows, numbers=frozenset(range(2, len(headers))), bad_rows=bad)
+
+
+def _capped(value: float | None) -> float:
+    return math.nan if value is None else min(value, _CEILING_DB)

@@ -1,0 +1,83 @@
+"""`edgeconv diagnose` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.helpers.tampering import change_tflite_scale
+from tests.verify.test_diagnose import exported
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(tmp_path_factory.mktemp("diagnosed"))
+
+
+class Page(HTMLParser):
+    """What a page refers to, and which elements it leaves open."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.feed(document)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+
+def test_a_sound_bundle(run: Run, bundle: Path) -> None:
+    result = run("diagnose", bundle, "--photos", 1)
+    assert result.code == 0, result.err
+    assert "nothing is broken" in result.out
+    assert "body.1.conv.5" in result.out
+
+
+def test_json_and_one_self_contained_page(run: Run, bundle: Path, tmp_path: Path) -> None:
+    result = run("diagnose", bundle, "--photos", 1, "--json", "--html", tmp_path / "page.html")
+    assert result.code == 0, result.err
+    document = json.loads(result.out)
+    assert document["status"] == "passed"
+    assert document["first_bad"] is None
+    page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert page.open == []
+    assert page.links == []
+    assert page.tags.count("svg") == 4
+    assert "script" not in page.tags
+
+
+def test_an_altered_bundle_is_refused_and_diagnosed_on_request(
+    run: Run, bundle: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(bundle, tmp_path / "broken"))
+    change_tflite_scale(copy / "model.int8.tflite", "body.0.conv.5", lambda s: s * 2)
+    assert run("diagnose", copy).code == 4
+    result = run(
+        "diagnose", copy, "--altered", "--photos", 1, "--json", "--html", tmp_path / "p.html"
+    )
+    assert result.code == 1
+    assert json.loads(result.out)["first_bad"]["tensor"] == "body.0.conv.5"
+    assert "body.0.conv.5" in result.err
+    assert "body.0.conv.5" in (tmp_path / "p.html").read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written(run: Run, bundle: Path) -> None:
+    result = run("diagnose", bundle, "--photos", 1, "--html", "nowhere/page.html")
+    assert result.code != 0
+    assert "nowhere/page.html" in result.err
