@@ -76,8 +76,8 @@ def run(module: nn.Module, x: Tensor) -> Calls:
 def is_passive(layer: nn.Module) -> bool:
     """Whether a layer gives no features of its own: it pools, or hands on.
 
-    Of VGG the paper takes the last convolution, 14 x 14, not the max-pool behind it. A layer without
-    parameters counts as pooling by the name of its class, a net's own classes included.
+    Of VGG the paper takes the last convolution, 14 x 14, not the max-pool behind it. A layer
+    without parameters counts as pooling by the name of its class, a net's own classes included.
     """
     pools = "pool" in type(layer).__name__.lower() and next(layer.parameters(), None) is None
     return isinstance(layer, _PASSIVE) or pools

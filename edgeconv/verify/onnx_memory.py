@@ -14,6 +14,7 @@ from edgeconv.graph.fusion import ABSORBING
 from edgeconv.verify.operations import Tensor, size_in_bytes
 from edgeconv.verify.operator_kinds import VIEWS
 
+_HANDS_ON = VIEWS | {"DequantizeLinear"}
 _CLAMPS = frozenset({"Relu", "Clip"})
 _FOLDING = frozenset({"Conv", "ConvTranspose", "Gemm"})
 _DTYPES = {"float": "float32", "double": "float64"}
@@ -85,17 +86,53 @@ def _constants(graph: ir.Graph) -> frozenset[ir.Value]:
 
 
 def _source(value: ir.Value) -> ir.Value:
-    """Back through views and dequantize nodes to what was written."""
+    """Back through views and dequantize nodes to what was written.
+
+    The quantize node behind a view in QDQ form states the integers' scale once more, it writes
+    none: back through it, too. One straight behind a dequantize node does change the integers.
+    """
     seen = {value}
     while True:
-        node = value.producer()
-        if node is None or node.op_type not in VIEWS | {"DequantizeLinear"}:
-            return value
-        before = node.inputs[0] if node.inputs else None
+        before = _before(value)
         if before is None or before in seen:
             return value
         seen.add(before)
         value = before
+
+
+def _before(value: ir.Value) -> ir.Value | None:
+    """The value whose memory one node hands on, None where the node writes its own."""
+    node = value.producer()
+    if node is None or not node.inputs:
+        return None
+    if node.op_type in _HANDS_ON:
+        return node.inputs[0]
+    read = node.inputs[0]
+    if node.op_type != "QuantizeLinear" or read is None:
+        return None
+    view = read.producer()
+    if view is None or view.op_type not in VIEWS or _sole_reader(read) is not node:
+        return None
+    first = _first_viewed(view)
+    return first if first is not None and _is_dequantized(first) else None
+
+
+def _first_viewed(view: ir.Node) -> ir.Value | None:
+    """What a chain of views begins with."""
+    seen: set[ir.Node] = set()
+    while view not in seen:
+        seen.add(view)
+        read = view.inputs[0] if view.inputs else None
+        producer = None if read is None else read.producer()
+        if producer is None or producer.op_type not in VIEWS:
+            return read
+        view = producer
+    return None
+
+
+def _is_dequantized(value: ir.Value) -> bool:
+    producer = value.producer()
+    return producer is not None and producer.op_type == "DequantizeLinear"
 
 
 def _written(value: ir.Value) -> ir.Value:

@@ -160,6 +160,36 @@ def test_both_forms_of_onnxruntimes_int8_are_int8_but_for_the_float_island(tmp_p
     assert [[o.type for o in island] for island in float_islands(read)] == [["Softmax"]]
 
 
+def test_integers_behind_a_view_are_the_integers_before_it(tmp_path):
+    # Convolution -> flatten -> 128 to 5, with quantize and dequantize nodes on every edge.
+    scale = {"s": np.float32(0.1), "z": np.int8(0)}
+
+    def edge(name):
+        return [
+            node("QuantizeLinear", [name, "s", "z"], [f"{name}_q"]),
+            node("DequantizeLinear", [f"{name}_q", "s", "z"], [f"{name}_dq"]),
+        ]
+
+    path = write_onnx(
+        tmp_path / "m.onnx",
+        [
+            *edge("x"),
+            node("Conv", ["x_dq", "w"], ["c"]),
+            *edge("c"),
+            node("Flatten", ["c_dq"], ["f"]),
+            *edge("f"),
+            node("Gemm", ["f_dq", "v"], ["g"], transB=1),
+            node("QuantizeLinear", ["g", "s", "z"], ["g_q"]),
+            node("DequantizeLinear", ["g_q", "s", "z"], ["y"]),
+        ],
+        {"w": weights(8, 8), "v": np.zeros((5, 128), np.float32), **scale},
+    )
+    read = read_onnx(path)
+    assert read.int8_share == 1.0
+    assert activation_memory(read).sum_bytes == 128 + 128 + 5
+    assert [o.memory_access for o in read.operations] == [128 + 4 * 64 + 128, 0, 128 + 4 * 640 + 5]
+
+
 def test_a_float_file_has_no_islands(tmp_path):
     path = write_onnx(tmp_path / "m.onnx", [node("Conv", ["x", "w"], ["y"])], {"w": weights(4, 8)})
     assert float_islands(read_onnx(path)) == []
