@@ -43,12 +43,24 @@ def run_file(
         for name, spec in specs.items()
         if spec.dtype == np.int8
     }
+    _restore_squeezed(simulator, held)
     for node in simulator.nodes:  # a flattened image lies in H, W, C order in the file
         if node.op_type == "Flatten" and len(shape := shape_of(node.inputs[0])) == 4:
             name, (_, channels, height, width) = name_of(node.outputs[0]), shape
             pixels = held[name].reshape(-1, height, width, channels)
             held[name] = pixels.transpose(0, 3, 1, 2).reshape(held[name].shape)
     return held
+
+
+def _restore_squeezed(simulator: Simulator, held: dict[str, NDArray[np.int8]]) -> None:
+    """A pooled tensor and its flattened form are one tensor of the file, named after the former."""
+    for node in simulator.nodes:
+        if node.op_type not in ("Flatten", "Reshape"):
+            continue
+        pooled, flat = name_of(node.inputs[0]), name_of(node.outputs[0])
+        if flat not in held and pooled in held:
+            held[flat] = held[pooled].reshape(shape_of(node.outputs[0]))
+            held[pooled] = held[pooled].reshape(shape_of(node.inputs[0]))
 
 
 def largest_steps(
