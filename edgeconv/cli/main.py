@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from edgeconv.cli import bench, diagnose, eval_, explain, export, inspect_, list_, parity
+from edgeconv.cli import audit, bench, diagnose, eval_, explain, export, inspect_, list_, parity
 from edgeconv.errors import EdgeconvError
 
 INTERRUPTED = 130
@@ -37,6 +37,7 @@ app.command("bench")(bench.bench)
 app.command("inspect")(inspect_.inspect)
 app.command("explain")(explain.explain)
 app.command("diagnose")(diagnose.diagnose)
+app.command("audit")(audit.audit)
 
 
 @app.callback(invoke_without_command=True)

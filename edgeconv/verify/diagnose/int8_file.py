@@ -31,9 +31,12 @@ from edgeconv.verify.diagnose.runs import FloatGraph, OnnxIntegers, TfliteTensor
 
 #: Steps by which an engine may differ from the simulator on identical integers.
 _ALLOWED_STEPS = 2
-#: A grid is broken where it loses this much to the best one and leaves less than `_POOR_DB`.
+#: A grid is broken where it clips and thereby loses this much to the best one, or where it leaves
+#: less than `_COARSE_DB`. A grid merely wider than the values of a few photos is not: calibration
+#: saw others.
 _LOST_DB = 10.0
-_POOR_DB = 25.0
+_CLIPPED_SHARE = 1e-3
+_COARSE_DB = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +172,8 @@ def range_findings(file: Int8File, measured: Measured) -> Iterator[Finding]:
     free = _free_tensors(file.model)
     for name, grids in measured.grids.items():
         lost = grids.ideal_db - grids.grid_db
-        if name in free and lost > _LOST_DB and grids.grid_db < _POOR_DB:
+        clips = grids.clipped_share > _CLIPPED_SHARE
+        if name in free and lost > _LOST_DB and (clips or grids.grid_db < _COARSE_DB):
             best = measured.statistics[name]
             yield Finding(
                 name,

@@ -39,6 +39,7 @@ class FileTensor:
         zero_point: int64, as long as `scale`.
         data: a constant's values, None for what is computed.
         producer: TFLite's name of the operator that writes it, "" where none does.
+        name: as the file has it.
     """
 
     dtype: np.dtype[Any] | None
@@ -47,6 +48,55 @@ class FileTensor:
     zero_point: NDArray[np.int64]
     data: NDArray[Any] | None
     producer: str
+    name: str = ""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the file holds its values."""
+        return self.data is not None
+
+
+@dataclass(frozen=True, eq=False)
+class FileOperator:
+    """An operator of the file.
+
+    Attributes:
+        code: TFLite's name of it.
+        inputs: None where an optional one is absent.
+    """
+
+    code: str
+    inputs: tuple[FileTensor | None, ...]
+    outputs: tuple[FileTensor, ...]
+
+
+def read_operators(path: Path) -> tuple[FileOperator, ...]:
+    """Every operator of the file's first subgraph, in the order they run; errors as below."""
+    check_header(path)
+    data = path.read_bytes()
+    try:
+        model = schema.Model.GetRootAs(data, 0)
+        graph = model.Subgraphs(0)
+        producers = _producers(model, graph)
+        tensors = [
+            _tensor(model, graph.Tensors(i), producers.get(i, ""))
+            for i in range(graph.TensorsLength())
+        ]
+        return tuple(
+            _operator(model, graph.Operators(i), tensors) for i in range(graph.OperatorsLength())
+        )
+    except _DAMAGE as error:
+        raise ArtifactRefused(f"{path} is damaged: {error}") from error
+
+
+def _operator(model: Any, operator: Any, tensors: list[FileTensor]) -> FileOperator:
+    inputs = [operator.Inputs(i) for i in range(operator.InputsLength())]
+    outputs = [operator.Outputs(i) for i in range(operator.OutputsLength())]
+    return FileOperator(
+        _code(model, operator),
+        tuple(tensors[i] if i >= 0 else None for i in inputs),
+        tuple(tensors[i] for i in outputs),
+    )
 
 
 def read_tensors(path: Path) -> Mapping[str, FileTensor]:
@@ -63,9 +113,8 @@ def read_tensors(path: Path) -> Mapping[str, FileTensor]:
         producers = _producers(model, graph)
         found = {}
         for index in range(graph.TensorsLength()):
-            tensor = graph.Tensors(index)
-            name = (tensor.Name() or b"").decode("utf-8", "replace")
-            found[name] = _tensor(model, tensor, producers.get(index, ""))
+            tensor = _tensor(model, graph.Tensors(index), producers.get(index, ""))
+            found[tensor.name] = tensor
         return found
     except _DAMAGE as error:
         raise ArtifactRefused(f"{path} is damaged: {error}") from error
@@ -75,11 +124,15 @@ def _producers(model: Any, graph: Any) -> dict[int, str]:
     producers = {}
     for index in range(graph.OperatorsLength()):
         operator = graph.Operators(index)
-        code = model.OperatorCodes(operator.OpcodeIndex())
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         for output in range(operator.OutputsLength()):
-            producers[operator.Outputs(output)] = _CODES.get(number, str(number))
+            producers[operator.Outputs(output)] = _code(model, operator)
     return producers
+
+
+def _code(model: Any, operator: Any) -> str:
+    code = model.OperatorCodes(operator.OpcodeIndex())
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    return str(_CODES.get(number, number))
 
 
 def _tensor(model: Any, tensor: Any, producer: str) -> FileTensor:
@@ -97,4 +150,5 @@ def _tensor(model: Any, tensor: Any, producer: str) -> FileTensor:
         if quantization.ZeroPointLength():
             zero_point = np.array(quantization.ZeroPointAsNumpy(), np.int64)
     known = None if dtype is None else np.dtype(dtype)
-    return FileTensor(known, shape, scale, zero_point, values, producer)
+    name = (tensor.Name() or b"").decode("utf-8", "replace")
+    return FileTensor(known, shape, scale, zero_point, values, producer, name)

@@ -1,0 +1,98 @@
+"""edgeconv audit: is a file really int8?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgeconv.errors import ThresholdMissed, UsageError
+
+if TYPE_CHECKING:
+    from edgeconv.verify.audit_findings import Audit
+
+#: How many operators a line names.
+_NAMED = 4
+
+
+def audit(
+    file: Annotated[
+        Path, typer.Argument(help="A .onnx or .tflite file of any tool.", show_default=False)
+    ],
+    require: Annotated[
+        str,
+        typer.Option(
+            metavar="int8|SHARE",
+            help="Exit 1 unless the file is int8 throughout (int8), or at least this share of its "
+            "multiply-adds is (0.9 or 90%).",
+            show_default=False,
+        ),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Is FILE really int8: share of the work, float islands, unfused pairs, scales."""
+    share = _share(require)
+    from edgeconv.verify.audit import audit as examine
+
+    found = examine(file)
+    if as_json:
+        from edgeconv.report import jsondoc
+
+        jsondoc.show({"file": str(file), **found.to_json()})
+    else:
+        _show(file, found)
+    if require == "int8" and not found.is_int8:
+        raise ThresholdMissed(f"{file} is not int8 throughout: {_reason(found)}")
+    if share is not None and found.int8_share < share:
+        raise ThresholdMissed(
+            f"{file}: {found.int8_share:.1%} of the multiply-adds are in int8, {share:.1%} are "
+            "required"
+        )
+
+
+def _share(require: str) -> float | None:
+    if require in ("", "int8"):
+        return None
+    try:
+        share = float(require.removesuffix("%")) / (100 if require.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UsageError(f"--require {require} is neither int8 nor a share such as 0.9 or 90%")
+    return share
+
+
+def _reason(found: Audit) -> str:
+    if found.int8_share < 1:
+        return f"{found.int8_share:.1%} of its multiply-adds are"
+    grave = [f for f in found.findings if f.severity == "error"]
+    if grave:
+        return f"{grave[0].rule}: {', '.join(grave[0].nodes[:_NAMED])}"
+    return f"{len(found.islands)} float islands: {', '.join(found.islands[0][:_NAMED])}"
+
+
+def _show(file: Path, found: Audit) -> None:
+    from edgeconv.report import text
+    from edgeconv.report.tables import Column, Table, show
+
+    facts = [
+        ("multiply-adds", f"{found.operations.multiply_adds:,}"),
+        ("of them in int8", text.percent(found.int8_share)),
+        ("float islands", str(len(found.islands))),
+        ("layout changes", str(found.operations.layout_changes)),
+        ("int8 throughout", "yes" if found.is_int8 else "no"),
+    ]
+    show(Table((Column("fact"), Column("value")), facts, title=str(file)))
+    if not found.findings:
+        return
+    typer.echo()
+    columns = (Column("severity"), Column("finding"), Column("what"), Column("where"))
+    rows = [(f.severity, f.rule, f.message, _some(f.nodes)) for f in found.findings]
+    remedies = tuple(f"{f.rule}: {f.remedy}" for f in found.findings if f.remedy)
+    show(Table(columns, rows, notes=remedies))
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
