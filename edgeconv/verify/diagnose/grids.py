@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,25 @@ _BINS = 48
 #: Equalization stretches a channel by at most this.
 _LARGEST_STRETCH = 64.0
 _EQUALIZE = "equalize"
+
+
+_INTERVAL = "another interval for this tensor's grid"
+_BOUND = "if every channel filled the grid; a bound, for readers' weights lose some of it"
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What could be done about an operator's input.
+
+    Attributes:
+        tensor: the input.
+        repair: what would help it most.
+        remaining: share of the noise of the input's grid that would be left.
+    """
+
+    tensor: str
+    repair: str
+    remaining: float
 
 
 class Grids:
@@ -70,38 +90,55 @@ class Grids:
         """Share of the values beyond the grid."""
         return self._clipped / self._values if self._values else 0.0
 
-    def repairs(self, own: Noise, mean_share: float, *, equalizable: bool) -> tuple[Repair, ...]:
-        """What would lower the operator's own noise, the best first."""
+    def repairs(
+        self, own: Noise, mean_share: float, *, equalizable: bool, upstream: Upstream | None = None
+    ) -> tuple[Repair, ...]:
+        """What would lower the operator's own noise, the best first.
+
+        Args:
+            own: of the operator, its input's grid included.
+            mean_share: share of that noise in constant shifts of channels.
+            equalizable: whether the tensor's channels may be rescaled.
+            upstream: of the operator's input, where it has one.
+        """
         if own.signal <= 0 or own.noise <= 0:
             return ()
         present = self._relative("file")
         total = max(own.noise / own.signal, present)
         floor = 1e-3 * total
         found = [
-            Repair(
-                f"ranges by {method}",
-                decibels(total, max(total - present + self._relative(method), floor)),
-                "another interval for this tensor's grid",
-            )
+            Repair(f"ranges by {method}", self._gain(method, total, present, floor), _INTERVAL)
             for method in METHODS
         ]
         if equalizable:
-            found.append(self._equalized(total, present, floor))
-        found.append(
-            Repair(
-                "bias correction",
-                decibels(1.0, max(1.0 - mean_share, 1e-3)),
-                "the constant shift of each channel taken out",
+            gain = self._gain(_EQUALIZE, total, present, floor)
+            found.append(Repair("cross-layer equalization", gain, _BOUND))
+        if upstream is not None:
+            left = present + (total - present) * upstream.remaining
+            found.append(
+                Repair(
+                    f"{upstream.repair} of its input {upstream.tensor}",
+                    decibels(total, max(left, floor)),
+                    f"{1 - present / total:.0%} of the noise comes in with the input's grid",
+                )
             )
+        gain = decibels(1.0, max(1.0 - mean_share, 1e-3))
+        found.append(
+            Repair("bias correction", gain, "the constant shift of each channel taken out")
         )
         return tuple(sorted(found, key=lambda repair: -repair.gain_db))
 
-    def _equalized(self, total: float, present: float, floor: float) -> Repair:
-        return Repair(
-            "cross-layer equalization",
-            decibels(total, max(total - present + self._relative(_EQUALIZE), floor)),
-            "if every channel filled the grid; a bound, for readers' weights lose some of it",
-        )
+    def as_upstream(self, tensor: str, *, equalizable: bool) -> Upstream:
+        """What the best repair of this tensor would leave of its grid's noise."""
+        names = (*METHODS, _EQUALIZE) if equalizable else METHODS
+        best = min(names, key=self._relative)
+        present = self._relative("file")
+        remaining = min(1.0, self._relative(best) / present) if present > 0 else 1.0
+        repair = "cross-layer equalization" if best == _EQUALIZE else f"ranges by {best}"
+        return Upstream(tensor, repair, remaining)
+
+    def _gain(self, name: str, total: float, present: float, floor: float) -> float:
+        return decibels(total, max(total - present + self._relative(name), floor))
 
     def _relative(self, name: str) -> float:
         noise = self._noise[name]

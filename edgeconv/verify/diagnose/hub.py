@@ -64,6 +64,8 @@ def activation_in_hub_order(value: ir.Value, array: Array) -> Array | None:
         channels, height, width = image
         pixels = array.reshape(-1, height, width, channels)
         return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).reshape(shape)
+    if array.ndim == 2 and len(shape) == 4 and shape[2:] == (1, 1):  # a mean without its axes
+        array = array.reshape(array.shape[0], 1, 1, -1)
     moved = array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
     return np.ascontiguousarray(moved) if moved.shape == shape else None
 

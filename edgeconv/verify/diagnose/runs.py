@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.errors import UsageError
+from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe import open_with_outputs
 from edgeconv.quantize.plan import Plan
@@ -23,6 +23,8 @@ from edgeconv.verify.diagnose.file_plan import integers_name
 from edgeconv.verify.diagnose.hub import activation_in_hub_order, load
 
 Values = Mapping[str, NDArray[Any]]
+
+_VIEWS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 
 
 def batches(images: Images, model: ir.Model, photos: int) -> Iterator[Images]:
@@ -62,7 +64,7 @@ class TfliteTensors:
 
     def __init__(self, path: Path, model: ir.Model) -> None:
         """Opens the file; raises as `LiteRtSession`."""
-        self._session = LiteRtSession(path, SessionOptions(kernels="reference", keep_tensors=True))
+        self._session = _open(path)
         specs = self._session.tensor_specs()
         self._names = {t.name: (t.value, _held(t.name, specs)) for t in targets(model)}
 
@@ -81,6 +83,13 @@ class TfliteTensors:
             array = activation_in_hub_order(value, self._session.read_tensor(held))
             if array is not None:
                 found[name] = array
+        for name, (value, held) in self._names.items():
+            producer = value.producer()
+            if held is not None or producer is None or producer.op_type not in _VIEWS:
+                continue
+            source = producer.inputs[0]
+            if source is not None and source.name in found:  # one tensor of the file is both
+                found[name] = found[source.name].reshape(shape_of(value))
         return found
 
 
@@ -117,6 +126,14 @@ class OnnxIntegers:
         if self.takes_pixels:
             found[spec.name] = (fed.astype(np.int16) - 128).astype(np.int8)
         return found
+
+
+def _open(path: Path) -> LiteRtSession:
+    """The file on reference kernels; on the built-in ones where those lack an operator."""
+    try:
+        return LiteRtSession(path, SessionOptions(kernels="reference", keep_tensors=True))
+    except ArtifactRefused:
+        return LiteRtSession(path, SessionOptions(kernels="default", keep_tensors=True))
 
 
 def _held(name: str, specs: Mapping[str, TensorSpec]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.graph.fusion import written_output
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import activation_inputs, name_of
 from edgeconv.quantize.channels import channel_groups
 from edgeconv.quantize.targets import targets
 from edgeconv.quantize.weights import layer_of
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import float_files, hub, parameters
-from edgeconv.verify.diagnose.grids import distribution
+from edgeconv.verify.diagnose.grids import Upstream, distribution
 from edgeconv.verify.diagnose.int8_file import Int8File, Measured, measure_file, range_findings
 from edgeconv.verify.diagnose.model import (
     Diagnosis,
@@ -187,10 +187,23 @@ def _tensors(
                 seen = distribution(found.statistics[name])
                 errors = found.own[name]
                 repairs = found.grids[name].repairs(
-                    errors.total, errors.mean_share, equalizable=name in equalizable
+                    errors.total,
+                    errors.mean_share,
+                    equalizable=name in equalizable,
+                    upstream=_upstream(target.producer, found, equalizable),
                 )
         op_type = "input" if target.producer is None else target.producer.op_type
         yield TensorDiagnosis(name, op_type, totals, own, seen, repairs)
+
+
+def _upstream(
+    node: ir.Node | None, found: Measured, equalizable: Collection[str]
+) -> Upstream | None:
+    """What could be done about the one input of an operator."""
+    reads = [] if node is None else [name_of(value) for _, value in activation_inputs(node)]
+    if len(reads) != 1 or reads[0] not in found.grids:
+        return None
+    return found.grids[reads[0]].as_upstream(reads[0], equalizable=reads[0] in equalizable)
 
 
 def _ordered(model: ir.Model, findings: list[Finding]) -> list[Finding]:
