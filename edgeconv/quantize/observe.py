@@ -10,10 +10,12 @@ image.
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import onnx_ir as ir
@@ -22,11 +24,13 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.graph.view import name_of, shape_of
-from edgeconv.quantize.statistics import TensorStatistics, combine, measure
+from edgeconv.quantize.statistics import Gathering, TensorStatistics, combine
 from edgeconv.quantize.targets import Target, targets
 
 #: Inputs worked on at once, at most; each holds all its activations until its statistics are taken.
 MOST_WORKERS = 4
+#: Inputs that share one histogram a tensor; fixed, so that the sums do not depend on the machine.
+HANDFUL = 8
 
 Progress = Callable[[int], None]
 Measured = list[TensorStatistics]
@@ -68,7 +72,7 @@ def observe(
     for seen in _measured(model, wanted, batches):
         pairs = zip(running, seen, strict=True)
         running = [combine(one, other) for one, other in pairs] if running else seen
-        done += 1
+        done = running[0].inputs
         if on_progress is not None:
             on_progress(done)
     if not done:
@@ -79,28 +83,61 @@ def observe(
 def _measured(
     model: ir.Model, wanted: list[Target], batches: Iterable[NDArray[np.float32]]
 ) -> Iterator[Measured]:
-    """Statistics of one input after another, in the order of the inputs."""
+    """Statistics of one handful of inputs after another, in the order of the inputs."""
     (source,) = model.graph.inputs
     shape, name = shape_of(source), name_of(source)
     session = open_with_outputs(model, [t.value for t in wanted if t.producer is not None])
+    local = threading.local()
 
-    def work(batch: NDArray[np.float32], turn: int) -> Measured:
-        arrays = [batch, *session.run(None, {name: batch})]
-        return [measure(t, array, turn) for t, array in zip(wanted, arrays, strict=True)]
+    def work(handful: list[NDArray[np.float32]], turn: int) -> Measured:
+        if not hasattr(local, "run"):
+            local.run = _Run(session, name)
+        gathered = [Gathering(target) for target in wanted]
+        for number, batch in enumerate(handful):
+            arrays = [batch, *local.run(batch)]
+            for gathering, array in zip(gathered, arrays, strict=True):
+                gathering.add(array, turn + number)
+        return [gathering.result() for gathering in gathered]
 
     workers = min(MOST_WORKERS, os.cpu_count() or 1)
     pending: deque[Future[Measured]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for turn, batch in enumerate(batches):
-                _check_shape(batch, shape)
-                pending.append(pool.submit(work, batch, turn))
+            source_batches, turn = iter(batches), 0
+            while handful := list(islice(source_batches, HANDFUL)):
+                for batch in handful:
+                    _check_shape(batch, shape)
+                pending.append(pool.submit(work, handful, turn))
+                turn += len(handful)
                 if len(pending) > workers:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Run:
+    """Runs a session into the same arrays every time.
+
+    Fresh arrays for every activation of every photo cost as much as the net itself: their pages
+    are mapped, cleared and given back each time.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, input_name: str) -> None:
+        self._session, self._input_name = session, input_name
+        self._outputs = [np.empty(o.shape, np.float32) for o in session.get_outputs()]
+        self._binding = session.io_binding()
+        for spec, array in zip(session.get_outputs(), self._outputs, strict=True):
+            self._binding.bind_output(
+                spec.name, "cpu", 0, np.float32, array.shape, array.ctypes.data
+            )
+
+    def __call__(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The outputs, valid until the next run."""
+        self._binding.bind_cpu_input(self._input_name, np.ascontiguousarray(batch))
+        self._session.run_with_iobinding(self._binding)
+        return self._outputs
 
 
 def open_with_outputs(model: ir.Model, values: list[ir.Value]) -> onnxruntime.InferenceSession:

@@ -50,28 +50,69 @@ class TensorStatistics:
         return float(self.channel_maximum.max())
 
 
-def measure(target: Target, array: NDArray[np.float32], turn: int = 0) -> TensorStatistics:
-    """Statistics of one tensor for one input, (N, C, ...) ; `turn` moves the sample along.
+class Gathering:
+    """Takes one tensor's values input by input and gives their statistics at once.
 
-    Raises:
-        RefusedError: NaN or infinity among the values.
+    Its samples wait for one histogram: a histogram for each input would take longer to merge than
+    to count. So it is meant for a handful of inputs; `combine` joins handfuls.
     """
-    rows = by_channel(array)
-    lows, highs, means = (_over(rows, reduce) for reduce in (np.minimum, np.maximum, np.add))
-    low, high = float(lows.min()), float(highs.max())
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._samples: list[NDArray[np.float32]] = []
+        self._lows: NDArray[np.float32] | None = None
+        self._highs: NDArray[np.float32] | None = None
+        self._sums: NDArray[np.float64] | None = None
+        self._values = 0
+
+    def add(self, array: NDArray[np.float32], turn: int) -> None:
+        """Takes one input's values, (N, C, ...), and copies what it keeps; `turn` moves the sample.
+
+        Raises:
+            RefusedError: NaN or infinity among the values.
+        """
+        rows = by_channel(array)
+        lows, highs, sums = (_over(rows, reduce) for reduce in (np.minimum, np.maximum, np.add))
+        _require_finite(self._target, float(lows.min()), float(highs.max()))
+        self._samples.append(_sample(array, turn).copy())
+        if self._lows is None or self._highs is None or self._sums is None:
+            self._lows, self._highs, self._sums = lows, highs, sums.astype(np.float64)
+        else:
+            self._lows = np.minimum(self._lows, lows)
+            self._highs = np.maximum(self._highs, highs)
+            self._sums = self._sums + sums
+        self._values += rows.shape[0] * rows.shape[2]
+
+    def result(self) -> TensorStatistics:
+        """The statistics of everything added; at least one input must have been."""
+        assert self._lows is not None
+        assert self._highs is not None
+        assert self._sums is not None
+        low, high = float(self._lows.min()), float(self._highs.max())
+        return TensorStatistics(
+            channel_minimum=self._lows,
+            channel_maximum=self._highs,
+            channel_mean=self._sums / self._values,
+            histogram=histogram(np.concatenate(self._samples), low, high),
+            inputs=len(self._samples),
+            bounds=self._target.bounds,
+            is_output=self._target.is_output,
+        )
+
+
+def measure(target: Target, array: NDArray[np.float32], turn: int = 0) -> TensorStatistics:
+    """Statistics of one tensor for one input; arguments and errors as `Gathering.add`."""
+    gathering = Gathering(target)
+    gathering.add(array, turn)
+    return gathering.result()
+
+
+def _require_finite(target: Target, low: float, high: float) -> None:
     if not (math.isfinite(low) and math.isfinite(high)):
         raise RefusedError(
             f"tensor {target.name} holds NaN or infinity on a calibration photo (extremes {low}, "
             f"{high}); such a net cannot be quantized, check its weights and preprocessing"
         )
-    return TensorStatistics(
-        channel_minimum=lows,
-        channel_maximum=highs,
-        channel_mean=means.astype(np.float64) / (rows.shape[0] * rows.shape[2]),
-        histogram=histogram(_sample(array, turn), low, high),
-        bounds=target.bounds,
-        is_output=target.is_output,
-    )
 
 
 def combine(one: TensorStatistics, other: TensorStatistics) -> TensorStatistics:

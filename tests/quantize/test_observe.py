@@ -9,7 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeconv.errors import RefusedError, UsageError
-from edgeconv.quantize.observe import Observations, observe, open_with_outputs
+from edgeconv.quantize.observe import (
+    HANDFUL,
+    MOST_WORKERS,
+    Observations,
+    observe,
+    open_with_outputs,
+)
 from edgeconv.quantize.statistics import by_channel
 from edgeconv.quantize.targets import targets
 from tests.quantize.nets import Mobile, hub, photos
@@ -55,24 +61,29 @@ def test_what_is_kept_does_not_grow_with_the_photos() -> None:
     assert size(observe(model, photos(60))) <= 1.3 * size(observe(model, photos(3)))
 
 
-def test_one_photo_is_held_at_a_time_for_each_worker() -> None:
-    alive, most = set(), 0
+def test_a_handful_of_photos_is_held_for_each_worker() -> None:
+    taken, done, most = 0, 0, 0
 
     def stream():  # type: ignore[no-untyped-def]
-        nonlocal most
-        for index, one in enumerate(photos(40)):
-            alive.add(index)
-            most = max(most, len(alive))
+        nonlocal taken, most
+        for one in photos(160):
+            taken += 1
+            most = max(most, taken - done)
             yield one
 
-    observe(hub(Mobile()), stream(), on_progress=lambda done: alive.discard(done - 1))
-    assert most <= 6
+    def on_progress(count: int) -> None:
+        nonlocal done
+        done = count
+
+    observe(hub(Mobile()), stream(), on_progress=on_progress)
+    assert done == taken == 160
+    assert most <= (MOST_WORKERS + 2) * HANDFUL
 
 
 def test_progress_counts_the_photos() -> None:
     told: list[int] = []
-    observe(hub(Mobile()), photos(3), on_progress=told.append)
-    assert told == [1, 2, 3]
+    observe(hub(Mobile()), photos(19), on_progress=told.append)
+    assert told == [8, 16, 19]
 
 
 def test_two_runs_see_the_same() -> None:
