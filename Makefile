@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: demo test check lint clean
+.PHONY: demo test test-all check lint clean
 
 demo: $(VENV)/.installed  ## export MobileNetV2 to int8, verify it and bench it here
 	mkdir -p demo
@@ -16,6 +16,9 @@ demo: $(VENV)/.installed  ## export MobileNetV2 to int8, verify it and bench it 
 
 test: $(VENV)/.installed-test  ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+
+test-all: test  ## the tests, then every net in full: hours
+	$(BIN)/python benchmarks/zoo.py
 
 check: lint test  ## ruff, mypy, import layers, tests
 

@@ -1,0 +1,116 @@
+"""Every net through `edgeconv export --int8`, each in a fresh process, as one table.
+
+    python benchmarks/zoo.py [--net NAME,NAME] [--input-size N] [--calib-samples 8]
+
+Weights are seeded and random, so int8 is judged operator by operator. Columns: the worst error of
+the float files relative to the largest logit, the int8 TFLite file's logit SQNR, the largest
+difference of an int8 operator in steps, multiply-adds in int8, layout changes, operators of the
+int8 TFLite file, seconds and peak memory. Exits 1 where a net fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeconv.nets.registry import NETS
+from edgeconv.report.progress import progress
+from edgeconv.report.tables import Column, Table, show
+from edgeconv.verify.tflite_operations import read_tflite
+
+COLUMNS = (
+    Column("net"),
+    Column("export"),
+    Column("float error"),
+    Column("int8 SQNR dB", "number", 1),
+    Column("int8 operators"),
+    Column("in int8", "percent", 1),
+    Column("layout changes", "integer"),
+    Column("operators", "integer"),
+    Column("seconds", "number", 1),
+    Column("peak MiB", "integer"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One net's export; `cells` fits COLUMNS."""
+
+    passed: bool
+    cells: tuple[Any, ...]
+
+
+def export(net: str, options: Sequence[str], directory: Path) -> Row:
+    """Exports one net in a process of its own and reads what came of it."""
+    out = directory / net
+    words = ["export", net, "--int8", "--weights", "random", "--out", str(out), *options]
+    log = directory / f"{net}.log"
+    started = time.monotonic()
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "edgeconv", *words]
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - started
+    if not (out / "manifest.json").is_file():
+        last = log.read_text(errors="replace").strip().splitlines()[-1]
+        return Row(False, (net, last, *(None,) * 8))
+    parity = json.loads((out / "manifest.json").read_text())["parity"]
+    stages = {stage["name"]: stage for stage in parity["stages"]}
+    floats = [
+        figures["relative_error"]
+        for name, stage in stages.items()
+        if name.startswith(("onnx", "tflite"))
+        for figures in stage["figures"]
+    ]
+    file = read_tflite(out / "model.int8.tflite")
+    cells = (
+        net,
+        parity["status"],
+        f"{max(floats):.1e}",
+        stages["int8.tflite"]["figures"][0]["sqnr_db"],
+        "passed" if stages["int8 operators"]["passed"] else "FAILED",
+        file.int8_share,
+        file.layout_changes,
+        len(file.operations),
+        seconds,
+        usage.ru_maxrss // 1024,
+    )
+    shutil.rmtree(out)
+    return Row(process.returncode == 0, cells)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--net", default=",".join(NETS))
+    parser.add_argument("--input-size", help="for every net; each net's own by default")
+    parser.add_argument("--calib-samples", default="8")
+    arguments = parser.parse_args()
+    options = ["--calib-samples", arguments.calib_samples]
+    if arguments.input_size:
+        options += ["--input-size", arguments.input_size]
+    names = arguments.net.split(",")
+    rows = []
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        progress("export", len(names), unit="nets") as advance,
+    ):
+        for name in names:
+            rows.append(export(name, options, Path(directory)))
+            advance(1)
+    show(Table(COLUMNS, [row.cells for row in rows]))
+    sys.exit(0 if all(row.passed for row in rows) else 1)
+
+
+if __name__ == "__main__":
+    main()
