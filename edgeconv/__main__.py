@@ -1,5 +1,5 @@
 """python -m edgeconv."""
 
-from edgeconv.cli.main import main
+from edgeconv.cli.main import command
 
-main()
+command()
