@@ -25,10 +25,8 @@ Outputs = list[FloatArray]
 #: An artifact's name and the kernels it runs on.
 Run = tuple[str, Kernels]
 
-#: Photos on LiteRT's reference kernels. In float a wrong value shows on any photo; in int8 the
-#: drift between two sets of kernels is a mean over all logits, and four photos settle it.
+#: Photos for float files on reference kernels: a wrong value shows on any photo.
 SLOW_FLOAT_PHOTOS = 2
-SLOW_INT8_PHOTOS = 4
 _MOST_AT_A_TIME = 4
 
 
@@ -86,9 +84,8 @@ class GoldenRuns:
 
     def _outputs_of(self, path: Path, run: Run, images: Images) -> Outputs:
         artifact, kernels = run
-        if kernels == "reference" and engine_of(path) == "litert":
-            int8 = artifact.startswith("int8")
-            images = images[: SLOW_INT8_PHOTOS if int8 else SLOW_FLOAT_PHOTOS]
+        if kernels == "reference" and not artifact.startswith("int8"):
+            images = images[:SLOW_FLOAT_PHOTOS]
         session = open_session(path, SessionOptions(kernels=kernels))
         batch = batch_size(session)
         parts: list[Outputs] = []

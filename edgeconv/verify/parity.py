@@ -4,7 +4,7 @@
               -> tflite, XNNPACK            float error
               -> tflite, reference kernels  float error, on the first two photos: they are slow
               -> int8.onnx                  SQNR, optimizations on (where this CPU can) and off
-              -> int8.tflite                SQNR, XNNPACK and reference kernels (four photos)
+              -> int8.tflite                SQNR, XNNPACK and reference kernels
     int8.tflite -> int8.onnx                SQNR, at least the floor
 
 int8 nets are not bit-identical end to end even when the same file runs on two sets of kernels: the
@@ -14,7 +14,7 @@ int8 ONNX file must lie no further from it than that, less a small slack.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -92,7 +92,6 @@ def check(
     depth: int = 0,
     trained: bool = True,
     thresholds: Thresholds | None = None,
-    extra_stages: Sequence[StageResult] = (),
 ) -> ParityReport:
     """Runs every artifact on the golden photos and compares.
 
@@ -104,7 +103,6 @@ def check(
         depth: layers with weights of the net, which decides the float bound.
         trained: without trained weights int8 logits are noise, and the int8 stages only inform.
         thresholds: the bounds.
-        extra_stages: results from elsewhere (the check operator by operator), appended.
 
     Raises:
         UsageError: no artifact, an unknown name, or outputs that do not fit the reference.
@@ -124,7 +122,6 @@ def check(
         *_float_stages(runs, bounds.float_bound(depth)),
         *_int8_stages(runs, bounds.int8_sqnr_db, trained=trained, saturates=saturates),
         *_pair_stage(runs, bounds, trained=trained),
-        *extra_stages,
     )
     return ParityReport(stages, (SATURATION_WARNING,) if saturates else ())
 
@@ -158,10 +155,8 @@ def _pair_stage(
     onnx, tflite, tflite_reference = _PAIR_RUNS
     if not (onnx in runs and tflite in runs and tflite_reference in runs):
         return
-    # On the same photos, of which the slow kernels see only the first.
-    slow = runs.outputs(tflite_reference)
-    fast, other = ([array[: len(slow[0])] for array in runs.outputs(run)] for run in (tflite, onnx))
-    floors, figures = compare_all(fast, slow), compare_all(fast, other)
+    floors = compare_all(runs.outputs(tflite), runs.outputs(tflite_reference))
+    figures = compare_all(runs.outputs(tflite), runs.outputs(onnx))
     bounds = tuple(
         Threshold("sqnr_db", min(f.sqnr_db, thresholds.pair_ceiling_db) - thresholds.pair_slack_db)
         for f in floors

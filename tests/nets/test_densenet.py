@@ -80,8 +80,6 @@ def test_no_concat_joins_more_than_two_tensors() -> None:
         DenseNet((2, 3, 2, 2), 4, 8, 10).eval(), (torch.zeros(1, 3, 64, 64),)
     )
     joined = [
-        len(node.args[0])
-        for node in program.graph.nodes
-        if str(node.target) == "aten.cat.default"
+        len(node.args[0]) for node in program.graph.nodes if str(node.target) == "aten.cat.default"
     ]
     assert joined == [2] * 9
