@@ -47,6 +47,9 @@ class MobileNetV1(nn.Module):
         self.features = nn.Sequential(*layers)
         self.classifier = classifier(channels, classes, dropout=0.001)
         initialise(self)
+        for module in self.modules():  # no shortcuts: see `blocks.calm_batch_norm`
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.ones_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, 3, H, W) to logits (N, classes)."""
