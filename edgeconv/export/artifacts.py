@@ -9,9 +9,10 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from edgeconv.data.formula import Io
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.export import onnx_writer, tflite
-from edgeconv.export.options import Format, Io
+from edgeconv.export.options import Format
 from edgeconv.quantize.plan import Plan
 
 #: Every artifact a bundle can hold, in the order they are made and shown, and its file.

@@ -48,7 +48,7 @@ class DataFlow(TorchFunctionMode):
     ) -> Any:
         """Runs one PyTorch function."""
         kwargs = kwargs or {}
-        depends = any(getattr(t, _MARK, False) for t in _tensors((args, kwargs)))
+        depends = any(getattr(t, _MARK, False) for t in tensors_of((args, kwargs)))
         if depends and func in _READS:
             raise NetRefused(
                 f"the net turns a tensor that depends on its input into {_READS[func]} at "
@@ -57,7 +57,7 @@ class DataFlow(TorchFunctionMode):
             )
         result = func(*args, **kwargs)
         if depends:
-            for tensor in _tensors(result):
+            for tensor in tensors_of(result):
                 setattr(tensor, _MARK, True)
         return result
 
@@ -74,15 +74,16 @@ def run_followed(module: torch.nn.Module, example: torch.Tensor) -> Any:
         return module(marked)
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def tensors_of(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors in nested mappings, tuples and lists, in the order the exporter flattens them."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _tensors(item)
+            yield from tensors_of(item)
     elif isinstance(value, (tuple, list)):
         for item in value:
-            yield from _tensors(item)
+            yield from tensors_of(item)
 
 
 def _caller() -> str:

@@ -20,7 +20,7 @@ from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.rules import check_plan
 
 if TYPE_CHECKING:
-    from edgeconv.export.options import Io
+    from edgeconv.data.formula import Io
 
 _PRODUCER = "edgeconv"
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from edgeconv.data.formula import Io
 from edgeconv.errors import UnknownName, UsageError
 from edgeconv.quantize.ranges import RangeMethod
 from edgeconv.verify.parity import Thresholds
 
 Format = Literal["onnx", "tflite"]
-Io = Literal["int8", "uint8", "float32"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 IOS: tuple[Io, ...] = get_args(Io)
 RANGE_METHODS: tuple[RangeMethod, ...] = get_args(RangeMethod)

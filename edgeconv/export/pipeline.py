@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -12,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from edgeconv.data import builtin
-from edgeconv.data.preprocessing import Preprocessing, normalize
+from edgeconv.data.preprocessing import Preprocessing, normalize_batch
 from edgeconv.errors import NetRefused
 from edgeconv.export import artifacts, bundle, describe, manifest, staging
 from edgeconv.export.calibration import Calibration, calibration_photos
 from edgeconv.export.capture import capture
+from edgeconv.export.capture_data_flow import tensors_of
 from edgeconv.export.golden import Golden
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
@@ -112,7 +112,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
         progress.step("set the BatchNorm statistics from built-in photos")
         photos = list(builtin.photos(net.preprocessing, _STATISTICS_PHOTOS, "calibration"))
         set_batchnorm_statistics(
-            net.module, [torch.from_numpy(_normalized(photos, net.preprocessing))]
+            net.module, [torch.from_numpy(normalize_batch(photos, net.preprocessing))]
         )
     progress.step("capture the graph")
     model = _captured(net, options)
@@ -197,28 +197,19 @@ def _reference(
     """The golden photos and what the PyTorch net makes of them, by output name."""
     count = -(-GOLDEN_PHOTOS // batch) * batch
     photos = list(builtin.photos(net.preprocessing, count, "golden"))
-    normalized = _normalized(photos, net.preprocessing)
+    normalized = normalize_batch(photos, net.preprocessing)
     rows: dict[str, list[NDArray[np.float32]]] = {str(o.name): [] for o in model.graph.outputs}
     net.module.eval()
     with torch.no_grad():
         for start in range(0, count, batch):
             result = net.module(torch.from_numpy(normalized[start : start + batch]))
-            for name, tensor in zip(rows, _tensors(result), strict=True):
+            for name, tensor in zip(rows, tensors_of(result), strict=True):
                 rows[name].append(tensor.numpy())
     reference = {name: np.concatenate(parts) for name, parts in rows.items()}
     for name, array in reference.items():
         if not np.isfinite(array).all():
             raise NetRefused(f"the net's output {name} is not finite on ordinary photos")
     return Images(normalized=normalized, pixels=np.stack(photos)), reference
-
-
-def _tensors(result: Any) -> list[torch.Tensor]:
-    """A net's outputs in the order the capture names them."""
-    if isinstance(result, torch.Tensor):
-        return [result]
-    if isinstance(result, dict):
-        return list(result.values())
-    return list(result)
 
 
 def _golden(directory: Path, images: Images, reference: dict[str, NDArray[np.float32]]) -> Golden:
@@ -228,7 +219,3 @@ def _golden(directory: Path, images: Images, reference: dict[str, NDArray[np.flo
     fed = None if path is None else app_input(open_session(path).inputs[0], images)
     assert images.pixels is not None
     return Golden(images.normalized, images.pixels, fed, reference)
-
-
-def _normalized(photos: list[NDArray[np.uint8]], pre: Preprocessing) -> NDArray[np.float32]:
-    return np.stack([normalize(photo, pre) for photo in photos])

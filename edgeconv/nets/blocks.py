@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -62,6 +64,7 @@ def conv_bn_act(
     activation: type[nn.Module] | None = nn.ReLU6,
     same: bool = False,
     epsilon: float = 1e-5,
+    norm: Callable[[int, float], nn.BatchNorm2d] = nn.BatchNorm2d,
 ) -> nn.Sequential:
     """Convolution without bias, BatchNorm, activation, with the keys 0 and 1 torchvision gives.
 
@@ -74,6 +77,7 @@ def conv_bn_act(
         activation: its class, or None for a linear block.
         same: pad as TensorFlow's SAME instead of (kernel - 1) / 2 on every side.
         epsilon: of BatchNorm; 1e-5 is PyTorch's.
+        norm: makes the BatchNorm from its channels and epsilon.
     """
     conv_class = SameConv2d if same else nn.Conv2d
     conv = conv_class(
@@ -85,7 +89,7 @@ def conv_bn_act(
         groups=groups,
         bias=False,
     )
-    layers: list[nn.Module] = [conv, nn.BatchNorm2d(out_channels, eps=epsilon)]
+    layers: list[nn.Module] = [conv, norm(out_channels, epsilon)]
     if activation is not None:
         layers.append(activation())
     return nn.Sequential(*layers)

@@ -12,7 +12,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgeconv.nets.blocks import classifier, conv_bn_act, global_average, initialise
+from edgeconv.nets.blocks import (
+    calm_batch_norm,
+    classifier,
+    conv_bn_act,
+    global_average,
+    initialise,
+)
 
 _STEM_CHANNELS = 32
 _LAYERS = (  # output channels at width 1, stride of the depthwise convolution
@@ -39,7 +45,9 @@ class MobileNetV1(nn.Module):
         super().__init__()
         same = padding == "same"
         channels = int(_STEM_CHANNELS * width)
-        layers: list[nn.Module] = [conv_bn_act(3, channels, stride=2, same=same)]
+        layers: list[nn.Module] = [
+            conv_bn_act(3, channels, stride=2, same=same, norm=calm_batch_norm)
+        ]
         for wide, stride in _LAYERS:
             out = int(wide * width)
             layers.append(_separable(channels, out, stride, same))
@@ -47,9 +55,6 @@ class MobileNetV1(nn.Module):
         self.features = nn.Sequential(*layers)
         self.classifier = classifier(channels, classes, dropout=0.001)
         initialise(self)
-        for module in self.modules():  # no shortcuts: see `blocks.calm_batch_norm`
-            if isinstance(module, nn.BatchNorm2d):
-                nn.init.ones_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, 3, H, W) to logits (N, classes)."""
@@ -58,8 +63,10 @@ class MobileNetV1(nn.Module):
 
 
 def _separable(channels: int, out: int, stride: int, same: bool) -> nn.Sequential:
-    depthwise = conv_bn_act(channels, channels, stride=stride, groups=channels, same=same)
-    return nn.Sequential(depthwise, conv_bn_act(channels, out, 1))
+    depthwise = conv_bn_act(
+        channels, channels, stride=stride, groups=channels, same=same, norm=calm_batch_norm
+    )
+    return nn.Sequential(depthwise, conv_bn_act(channels, out, 1, norm=calm_batch_norm))
 
 
 def mobilenet_v1(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgeconv.data.decode import stream
 from edgeconv.data.folders import LabelledImage
-from edgeconv.data.preprocessing import Preprocessing, normalize
+from edgeconv.data.preprocessing import Preprocessing, normalize_batch
 from edgeconv.errors import UsageError
 from edgeconv.runtime.adapt import Images, run_logits
 from edgeconv.runtime.open import engine_of, open_session
@@ -102,7 +102,7 @@ def _chunks(
     labels = iter(photos)
     while chunk := list(islice(pixels, _CHUNK)):
         images = Images(
-            normalized=np.stack([normalize(crop, preprocessing) for crop in chunk]),
+            normalized=normalize_batch(chunk, preprocessing),
             pixels=np.stack(chunk),
         )
         yield images, np.array([next(labels).label for _ in chunk], np.int64)

@@ -189,3 +189,24 @@ def test_an_untrained_bundle_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert any("accuracy not assessed" in note for note in notes)
     variances = made.golden.reference["logits"].std()
     assert np.isfinite(variances)
+
+
+def test_nested_outputs_are_exported_by_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.conv = nn.Conv2d(3, 4, 3)\n"
+        "    def forward(self, x):\n"
+        "        y = self.conv(x)\n"
+        "        return {'heads': (y.mean((2, 3)), y.amax((2, 3))), 'map': y}\n"
+        "def build():\n"
+        "    return Net()\n"
+    )
+    made = edgeconv.export("net.py:build", edgeconv.ExportOptions(input_size=(32, 32)))
+    assert made.parity_passed
+    assert len(made.golden.reference) == 3

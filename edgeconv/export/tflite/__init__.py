@@ -8,7 +8,7 @@
 `layout` says how an NCHW tensor lies in an NHWC file and why almost nothing is ever transposed.
 """
 
-from edgeconv.export.tflite.convert import Io
+from edgeconv.data.formula import Io
 from edgeconv.export.tflite.metadata import TfliteMetadata
 from edgeconv.export.tflite.write import float_bytes, int8_bytes, write_float, write_int8
 

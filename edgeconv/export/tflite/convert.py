@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 import numpy as np
 import onnx_ir as ir
 
+from edgeconv.data.formula import Io
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.export.tflite.builder import Builder, CannotLower
 from edgeconv.export.tflite.layout import standard
@@ -19,8 +19,6 @@ from edgeconv.export.tflite.squeezes import squeeze_means
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.plan import Plan
-
-Io = Literal["int8", "uint8", "float32"]
 
 #: How many nodes of one kind an error names.
 _NAMED = 5

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from edgeconv.data.formula import Io
 from edgeconv.errors import OutputUnwritable
 from edgeconv.export.tflite import flatbuffer, versions
 from edgeconv.export.tflite import metadata as about
-from edgeconv.export.tflite.convert import Io, convert
+from edgeconv.export.tflite.convert import convert
 from edgeconv.export.tflite.metadata import TfliteMetadata
 from edgeconv.export.tflite.program import Program
 from edgeconv.quantize.plan import Plan
