@@ -98,3 +98,14 @@ class ArtifactRefused(RefusedError):
 
 class DeviceFailed(UnavailableError):
     """A device, or the process that measures on it, died, hung or answered nonsense."""
+
+
+class DeviceUnreachable(UnavailableError):
+    """A device cannot be talked to: no such host, refused, unauthorized, or not what it should be.
+
+    The message names what was tried and the ways on.
+    """
+
+
+class ConnectionLost(DeviceFailed):
+    """The connection to a device broke while something ran there; not the failure of a command."""
