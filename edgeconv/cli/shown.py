@@ -28,6 +28,7 @@ def show_nets(specs: Sequence[NetSpec]) -> None:
         Column("top-5 %", "number"),
         Column("input"),
         Column("options"),
+        Column("accuracy stated by"),
     )
     rows = []
     for spec in specs:
@@ -42,6 +43,7 @@ def show_nets(specs: Sequence[NetSpec]) -> None:
                 facts.top5,
                 f"{height}x{width}",
                 ", ".join(spec.options) or "-",
+                facts.accuracy_stated_by or "-",
             )
         )
     show(
@@ -49,8 +51,8 @@ def show_nets(specs: Sequence[NetSpec]) -> None:
             columns,
             rows,
             notes=(
-                "Published ImageNet-1k figures at default options; `edgeconv list --json` names "
-                "the source of each.",
+                "Published ImageNet-1k figures at default options; `edgeconv list --json` says "
+                "where every one of them stands, and those at other options.",
             ),
         )
     )

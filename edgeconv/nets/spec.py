@@ -119,6 +119,13 @@ class Facts:
     paper: str
     sources: Mapping[str, str]
 
+    @property
+    def accuracy_stated_by(self) -> str | None:
+        """Who states the top-1 accuracy and where, without the remarks; None: nobody does."""
+        if self.top1 is None:
+            return None
+        return re.split(r"[,;(]", self.sources["top1"])[0].strip()
+
 
 @dataclass(frozen=True)
 class Pretrained:

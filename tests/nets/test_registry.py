@@ -44,6 +44,19 @@ def test_every_figure_says_where_it_stands(name: str) -> None:
         assert "https://arxiv.org/abs/" in facts.paper
 
 
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("mobilenet_v2", "torchvision MobileNet_V2_Weights.IMAGENET1K_V2"),
+        ("xception", "the paper's Table 1"),
+        ("efficientnet_lite0", "TensorFlow TPU models"),
+        ("dilated_vgg16_frontend", None),
+    ],
+)
+def test_an_accuracy_says_shortly_who_states_it(name: str, where: str | None) -> None:
+    assert find(name).facts.accuracy_stated_by == where
+
+
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_published_weights_are_as_torchvision_states_them(
     name: str, torchvision: ModuleType

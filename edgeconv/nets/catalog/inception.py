@@ -91,7 +91,7 @@ INCEPTION_V2 = NetSpec(
     preprocessing=PublishedPreprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
     facts=Facts(
         parameters=11_188_288,
-        multiply_adds=1_950_000_000,
+        multiply_adds=1_935_000_000,
         top1=74.8,
         top5=92.18,
         paper=(
@@ -101,8 +101,8 @@ INCEPTION_V2 = NetSpec(
         sources={
             "parameters": "exact from the definition; the paper's section 4.2 states 13.6 million, "
             "more than the layers of its Figure 5 add up to",
-            "multiply_adds": "the paper's appendix: about 30 % more than GoogLeNet, for which that "
-            "one's paper states 1.5 billion",
+            "multiply_adds": "counted from the paper's Figure 5; its appendix says about 30 % more "
+            "than GoogLeNet, for which that one's paper states 1.5 billion",
             "top1": "the paper's Figure 4, one net and one crop",
             "top5": "the paper's Figure 4, one net and one crop",
         },
