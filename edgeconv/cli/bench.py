@@ -98,7 +98,9 @@ def _config(threads: list[int], runs: int | None, processes: int) -> BenchConfig
 
 
 def _measure(paths: dict[str, Path], config: BenchConfig) -> BenchReport:
-    from edgeconv.devices import local
+    from edgeconv.devices.bench import Listener
+    from edgeconv.devices.bench import bench as run
+    from edgeconv.devices.local import LocalMachine
     from edgeconv.report.progress import progress
 
     def on_warning(warning: str) -> None:
@@ -113,7 +115,7 @@ def _measure(paths: dict[str, Path], config: BenchConfig) -> BenchReport:
             advance(done - seen)
             seen = done
 
-        return local.bench(paths, config, on_progress=on_progress, on_warning=on_warning)
+        return run(LocalMachine(), paths, config, Listener(on_progress, on_warning))
 
 
 def _write(path: Path, text: str) -> None:

@@ -24,6 +24,7 @@ from edgeconv.errors import (
     UsageError,
 )
 from edgeconv.runtime.messages import FINAL, decode
+from edgeconv.runtime.requests import FactsRequest, Request, to_line
 
 #: An honest answer holds at most a million samples of ten digits; beyond it nobody is answering.
 MAX_OUTPUT_BYTES = 32 * 2**20
@@ -39,8 +40,13 @@ _TOLD = (ArtifactRefused, UnavailableError, UsageError)
 
 @dataclass
 class _Heard:
-    """What came out of the process so far."""
+    """What came out of the process so far.
 
+    Attributes:
+        final: types of messages that end the conversation.
+    """
+
+    final: frozenset[str] = FINAL
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
     scanned: int = 0
@@ -53,14 +59,14 @@ class _Heard:
             self.scanned = end + 1
             if message is not None:
                 self.messages.append(message)
-                if message.get("type") in FINAL:
+                if message.get("type") in self.final:
                     return True
         return False
 
 
 def converse(
     command: Sequence[str],
-    request: bytes,
+    request: Request,
     *,
     deadline_s: float,
     env: Mapping[str, str] | None = None,
@@ -69,7 +75,7 @@ def converse(
 
     Args:
         command: the agent's program and arguments.
-        request: one line.
+        request: what it is asked.
         deadline_s: seconds until the process is killed.
         env: its environment; None inherits this one's.
 
@@ -78,10 +84,11 @@ def converse(
         ArtifactRefused, UnavailableError, UsageError: what the agent says of file and request.
     """
     process = _start(command, env)
-    heard = _Heard()
+    facts_only = isinstance(request, FactsRequest)
+    heard = _Heard(FINAL | {"facts"} if facts_only else FINAL)
     grace_s = 0.0
     try:
-        _send(process, request)
+        _send(process, to_line(request))
         answered = _listen(process, heard, deadline_s)
         grace_s = 0.0 if answered else _GRACE_S
     finally:

@@ -1,10 +1,13 @@
-"""What about a machine would spoil a measurement, said before it is made."""
+"""What about a device would spoil a measurement, said before it is made.
+
+The facts come from an agent, so nothing in them is taken on trust: what is not of the type it
+should be counts as not told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-from edgeconv.runtime.host import HostFacts
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
 
 #: Share of the cores that may be busy with other work.
 BUSY_SHARE = 0.5
@@ -12,29 +15,54 @@ BUSY_SHARE = 0.5
 HOT_C = 75.0
 
 
-def warnings(facts: HostFacts, threads: Sequence[int]) -> tuple[str, ...]:
-    """One sentence for each thing, with the way out; empty where nothing is wrong."""
+def warnings(facts: Mapping[str, Any], threads: Sequence[int]) -> tuple[str, ...]:
+    """One sentence for each thing, with the way out; empty where nothing is wrong.
+
+    Args:
+        facts: as `HostFacts.to_json` gives them.
+        threads: numbers of threads that will be measured.
+    """
     return tuple(_warnings(facts, threads))
 
 
-def _warnings(facts: HostFacts, threads: Sequence[int]) -> Iterator[str]:
-    if facts.load_1min is not None and facts.load_1min > BUSY_SHARE * facts.usable_cores:
+def temperatures(facts: Mapping[str, Any]) -> dict[str, float]:
+    """Degrees Celsius of each thermal zone the facts tell."""
+    told = facts.get("temperatures_c")
+    zones = told.items() if isinstance(told, Mapping) else ()
+    return {_clean(zone): float(t) for zone, t in zones if _is_number(t)}
+
+
+def hottest(zones: Mapping[str, float]) -> float:
+    """The highest temperature; minus infinity where none is known."""
+    return max(zones.values(), default=float("-inf"))
+
+
+def _warnings(facts: Mapping[str, Any], threads: Sequence[int]) -> Iterator[str]:
+    load, cores = facts.get("load_1min"), facts.get("usable_cores")
+    if _is_number(load) and _is_number(cores) and load > BUSY_SHARE * cores:
         yield (
-            f"the load average is {facts.load_1min:.1f} on {facts.usable_cores} cores: other "
+            f"the load average is {load:.1f} on {cores} cores: other "
             "programs compete for the CPU, end them for figures one can trust"
         )
-    slow = [governor for governor in facts.governors if governor != "performance"]
+    governors = facts.get("governors")
+    named = [_clean(g) for g in governors] if isinstance(governors, list | tuple) else []
+    slow = [governor for governor in named if governor != "performance"]
     if slow:
         yield (
             f"the frequency governor is {', '.join(slow)}: the clock may change while measuring; "
             "`cpupower frequency-set -g performance` holds it"
         )
-    hot = {zone: t for zone, t in facts.temperatures_c.items() if t >= HOT_C}
-    if hot:
-        zone = max(hot, key=lambda name: hot[name])
-        yield f"{zone} is at {hot[zone]:.0f} °C: the CPU may throttle; let it cool down first"
-    if max(threads, default=1) > facts.usable_cores:
-        yield (
-            f"{max(threads)} threads on {facts.usable_cores} usable cores: threads will wait for "
-            "each other"
-        )
+    zones = temperatures(facts)
+    if hottest(zones) >= HOT_C:
+        zone = max(zones, key=lambda name: zones[name])
+        yield f"{zone} is at {zones[zone]:.0f} °C: the CPU may throttle; let it cool down first"
+    if _is_number(cores) and max(threads, default=1) > cores:
+        yield (f"{max(threads)} threads on {cores} usable cores: threads will wait for each other")
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _clean(value: Any) -> str:
+    return "".join(c for c in str(value)[:80] if c.isprintable())

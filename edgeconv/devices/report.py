@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from edgeconv.runtime.messages import TimedResult
+from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.session import Kernels
 from edgeconv.runtime.stats import LatencyStats
 from edgeconv.runtime.timing import TimingConfig
@@ -23,7 +23,9 @@ class BenchConfig:
         processes: fresh processes for each file and number of threads.
         timing: warm-up and timed runs of one process.
         kernels: as in SessionOptions.
+        cores: the cores to run on; empty for all.
         deadline_s: seconds one process may take in all.
+        cool_down_s: seconds to wait, at most, for a hot device before each next process.
         seed: of the random inputs and of the bootstrap.
     """
 
@@ -31,7 +33,9 @@ class BenchConfig:
     processes: int = 5
     timing: TimingConfig = field(default_factory=TimingConfig)
     kernels: Kernels = "default"
+    cores: tuple[int, ...] = ()
     deadline_s: float = 120.0
+    cool_down_s: float = 60.0
     seed: int = 0
 
 
@@ -133,13 +137,15 @@ class BenchReport:
 
     Attributes:
         device: the device's name.
-        host: facts about it, as of the first process.
+        emulated: whether times mean nothing there, and instructions are the cost.
+        host: facts about it, as its agent told them before the first process.
         config: how it was measured.
         warnings: what may have spoiled it.
         results: one row for each file and number of threads.
     """
 
     device: str
+    emulated: bool
     host: dict[str, Any]
     config: BenchConfig
     warnings: tuple[str, ...]
@@ -169,6 +175,7 @@ class BenchReport:
         return {
             "schema": SCHEMA,
             "device": self.device,
+            "emulated": self.emulated,
             "host": self.host,
             "config": asdict(self.config),
             "warnings": list(self.warnings),

@@ -17,11 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.errors import EdgeconvError
-from edgeconv.runtime.host import host_facts
+from edgeconv.errors import EdgeconvError, UsageError
+from edgeconv.runtime import records
+from edgeconv.runtime.host import conditions, host_facts
 from edgeconv.runtime.memory import peak_rss_bytes, rss_bytes
-from edgeconv.runtime.messages import TimedResult, TimeRequest, encode, read_request
+from edgeconv.runtime.messages import encode
 from edgeconv.runtime.open import import_engine, open_session
+from edgeconv.runtime.requests import RunRequest, TimeRequest, read_request
+from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.session import BindableSession, SessionOptions, TensorSpec
 from edgeconv.runtime.timing import measure
 
@@ -35,7 +38,10 @@ def main() -> int:
         request = read_request(sys.stdin.buffer.readline())
         threading.Thread(target=_end_with_the_host, daemon=True).start()
         _write(answers, encode("facts", host_facts().to_json()))
-        _write(answers, encode("timed", time_file(request).to_json()))
+        if isinstance(request, TimeRequest):
+            _write(answers, encode("timed", time_file(request).to_json()))
+        elif isinstance(request, RunRequest):
+            _write(answers, encode("ran", {"count": run_file(request)}))
     except EdgeconvError as error:
         _write(answers, encode("error", {"error": type(error).__name__, "message": str(error)}))
         return error.exit_code
@@ -46,13 +52,16 @@ def time_file(request: TimeRequest) -> TimedResult:
     """Opens and times the requested file in this process.
 
     Raises:
-        ArtifactRefused, UnavailableError, UsageError: as `open_session`.
+        ArtifactRefused, UnavailableError: as `open_session`.
+        UsageError: as `open_session`, or cores that are not there.
     """
+    _pin(request.cores)
     path = Path(request.path)
     start = time.perf_counter()
     import_engine(path)
     imported = time.perf_counter()
     baseline = rss_bytes()
+    before = conditions()
     options = SessionOptions(threads=request.threads, kernels=request.kernels)
     loading = time.perf_counter()
     session = open_session(path, options)
@@ -65,7 +74,38 @@ def time_file(request: TimeRequest) -> TimedResult:
         timing=timing,
         rss_engine_bytes=baseline,
         rss_peak_bytes=peak_rss_bytes(),
+        before=before,
+        after=conditions(),
     )
+
+
+def run_file(request: RunRequest) -> int:
+    """Runs the requested file on every recorded input; gives how many there were.
+
+    Raises:
+        ArtifactRefused, UnavailableError: as `open_session`.
+        UsageError: as `open_session`, or the records do not fit the file.
+    """
+    options = SessionOptions(threads=request.threads, kernels=request.kernels)
+    session = open_session(request.path, options)
+    feeds = records.read(Path(request.inputs), session.inputs, request.count)
+    records.write(Path(request.outputs), (session.run(feed) for feed in feeds))
+    return request.count
+
+
+def _pin(cores: tuple[int, ...]) -> None:
+    """Keeps this process, and the threads it will start, on some cores."""
+    if not cores:
+        return
+    if not hasattr(os, "sched_setaffinity"):
+        raise UsageError("this system does not let a process choose its cores")
+    try:
+        os.sched_setaffinity(0, cores)
+    except (OSError, OverflowError, ValueError) as error:
+        raise UsageError(
+            f"cores {', '.join(map(str, cores))} cannot be had: this device has "
+            f"{', '.join(map(str, sorted(os.sched_getaffinity(0))))}"
+        ) from error
 
 
 def random_inputs(session: BindableSession, seed: int) -> list[NDArray[Any]]:

@@ -6,12 +6,13 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+_POLICIES = Path("/sys/devices/system/cpu/cpufreq")
 _ENGINE_PACKAGES = ("onnxruntime", "ai-edge-litert", "numpy")
 
 
@@ -50,10 +51,22 @@ class HostFacts:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What changes on a device while it works.
+
+    Attributes:
+        temperatures_c: of each thermal zone, by its type.
+        frequencies_mhz: of each frequency policy.
+    """
+
+    temperatures_c: Mapping[str, float]
+    frequencies_mhz: tuple[int, ...]
+
+
 def host_facts() -> HostFacts:
     """Reads /proc and /sys where they exist; what cannot be read is left out, never guessed."""
-    policies = Path("/sys/devices/system/cpu/cpufreq")
-    frequencies = (_read_int(p) for p in sorted(policies.glob("policy*/scaling_cur_freq")))
+    now = conditions()
     return HostFacts(
         cpu=_cpu_name(),
         architecture=platform.machine(),
@@ -62,12 +75,21 @@ def host_facts() -> HostFacts:
         usable_cores=_usable_cores(),
         memory_mib=_memory_mib(),
         governors=tuple(
-            sorted({_read(p) for p in policies.glob("policy*/scaling_governor")} - {""})
+            sorted({_read(p) for p in _POLICIES.glob("policy*/scaling_governor")} - {""})
         ),
-        frequencies_mhz=tuple(khz // 1000 for khz in frequencies if khz is not None),
-        temperatures_c=dict(_temperatures()),
+        frequencies_mhz=now.frequencies_mhz,
+        temperatures_c=dict(now.temperatures_c),
         load_1min=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         versions=dict(_versions()),
+    )
+
+
+def conditions() -> Conditions:
+    """Temperatures and frequencies of this moment."""
+    khz = (_read_int(path) for path in sorted(_POLICIES.glob("policy*/scaling_cur_freq")))
+    return Conditions(
+        temperatures_c=dict(_temperatures()),
+        frequencies_mhz=tuple(found // 1000 for found in khz if found is not None),
     )
 
 

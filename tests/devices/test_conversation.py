@@ -12,7 +12,9 @@ import pytest
 from edgeconv.devices import conversation
 from edgeconv.devices.conversation import converse
 from edgeconv.errors import ArtifactRefused, DeviceFailed, UnavailableError, UsageError
+from edgeconv.runtime.requests import TimeRequest
 
+REQUEST = TimeRequest("m.onnx")
 TIMED = '{"edgeconv_agent": 1, "type": "timed", "n": 1}'
 
 
@@ -23,33 +25,33 @@ def fake(script: str) -> list[str]:
 
 def failure(script: str, deadline_s: float = 20) -> str:
     with pytest.raises(DeviceFailed) as caught:
-        converse(fake(script), b"{}\n", deadline_s=deadline_s)
+        converse(fake(script), REQUEST, deadline_s=deadline_s)
     return str(caught.value)
 
 
 def test_the_request_arrives_and_messages_come_back_in_order():
     script = (
-        "assert sys.stdin.readline() == 'please\\n'\n"
+        "assert 'm.onnx' in sys.stdin.readline()\n"
         'print(\'{"edgeconv_agent": 1, "type": "facts"}\')\n'
         f"print('{TIMED}')"
     )
-    messages = converse(fake(script), b"please\n", deadline_s=20)
+    messages = converse(fake(script), REQUEST, deadline_s=20)
     assert [m["type"] for m in messages] == ["facts", "timed"]
 
 
 def test_a_login_banner_and_other_noise_are_passed_over():
     script = f"print('Welcome!\\n{{\"a\": 1}}\\n\\x00\\xff'); print('{TIMED}')"
-    assert len(converse(fake(script), b"\n", deadline_s=20)) == 1
+    assert len(converse(fake(script), REQUEST, deadline_s=20)) == 1
 
 
 def test_standard_input_stays_open_until_the_answer():
     script = (
-        "import selectors\nsys.stdin.buffer.raw.read(1)\n"
+        "import selectors\nos.read(0, 65536)\n"
         "s = selectors.DefaultSelector(); s.register(0, selectors.EVENT_READ)\n"
         "assert not s.select(0.3)\n"
         f"print('{TIMED}')"
     )
-    assert converse(fake(script), b"\n", deadline_s=20)
+    assert converse(fake(script), REQUEST, deadline_s=20)
 
 
 def test_a_process_that_hangs_is_killed_at_its_deadline(tmp_path):
@@ -81,7 +83,7 @@ def test_children_of_the_process_are_killed_with_it(tmp_path):
         f"open({str(pid_file)!r}, 'w').write(str(child.pid))\n"
         f"print('{TIMED}', flush=True); time.sleep(600)"
     )
-    assert converse(fake(script), b"\n", deadline_s=20)
+    assert converse(fake(script), REQUEST, deadline_s=20)
     assert gone(int(pid_file.read_text()))
 
 
@@ -116,7 +118,7 @@ def test_a_process_that_does_not_read_is_no_trouble():
 
 def test_a_program_that_is_not_there_is_named():
     with pytest.raises(DeviceFailed, match="/no/such/python"):
-        converse(["/no/such/python"], b"\n", deadline_s=1)
+        converse(["/no/such/python"], REQUEST, deadline_s=1)
 
 
 @pytest.mark.parametrize(
@@ -132,13 +134,13 @@ def test_a_program_that_is_not_there_is_named():
 def test_an_error_the_agent_tells_is_the_same_error_here(name, kind):
     line = {"edgeconv_agent": 1, "type": "error", "error": name, "message": "m.onnx: no\x1b[2J"}
     with pytest.raises(kind, match=r"m\.onnx: no\[2J") as caught:
-        converse(fake(f"import json; print(json.dumps({line}))"), b"\n", deadline_s=20)
+        converse(fake(f"import json; print(json.dumps({line}))"), REQUEST, deadline_s=20)
     assert type(caught.value) is kind
 
 
 def test_another_protocol_version_is_told():
     with pytest.raises(UsageError, match="version 9"):
-        converse(fake("print('{\"edgeconv_agent\": 9}')"), b"\n", deadline_s=20)
+        converse(fake("print('{\"edgeconv_agent\": 9}')"), REQUEST, deadline_s=20)
 
 
 def test_an_interrupt_leaves_no_process(tmp_path, monkeypatch):
@@ -150,7 +152,7 @@ def test_an_interrupt_leaves_no_process(tmp_path, monkeypatch):
 
     monkeypatch.setattr(conversation, "_take", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        converse(fake(f"{script}; time.sleep(600)"), b"\n", deadline_s=20)
+        converse(fake(f"{script}; time.sleep(600)"), REQUEST, deadline_s=20)
     assert gone(int(pid_file.read_text()))
 
 

@@ -8,13 +8,21 @@ import sys
 
 import pytest
 
-from edgeconv.devices import local
+from edgeconv.devices import preflight
+from edgeconv.devices.bench import Listener, bench
+from edgeconv.devices.local import LocalMachine
 from edgeconv.devices.report import BenchConfig, BenchReport, milliseconds
 from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.tiny_models import TinyNet
 
 QUICK = TimingConfig(runs=5, warmup_seconds=0.05)
+#: An agent that tells facts when asked for them, and otherwise goes on with what follows.
+FACTS = (
+    "import sys\n"
+    "if '\"facts\"' in sys.stdin.readline():\n"
+    '    print(\'{"edgeconv_agent": 1, "type": "facts"}\'); sys.exit()\n'
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +39,7 @@ def progress():
 def report(files, progress):
     config = BenchConfig(threads=(1, 2), processes=2, timing=QUICK)
     chosen = {name: files[name] for name in ("int8.onnx", "int8.tflite")}
-    return local.bench(chosen, config, on_progress=lambda *told: progress.append(told))
+    return bench(LocalMachine(), chosen, config, Listener(lambda *told: progress.append(told)))
 
 
 def test_there_is_a_result_for_each_file_and_number_of_threads(report):
@@ -60,12 +68,12 @@ def test_processes_of_different_files_alternate(report, progress):
 
 def test_warnings_come_before_the_first_process(files, monkeypatch):
     told = []
-    monkeypatch.setattr(local.preflight, "warnings", lambda facts, threads: ("it is hot",))
-    report = local.bench(
+    monkeypatch.setattr(preflight, "warnings", lambda facts, threads: ("it is hot",))
+    report = bench(
+        LocalMachine(),
         {"tiny": files["onnx"]},
         BenchConfig(processes=1, timing=QUICK),
-        on_warning=told.append,
-        on_progress=lambda *progress: told.append("measuring"),
+        Listener(progress=lambda *progress: told.append("measuring"), warning=told.append),
     )
     assert told == ["it is hot", "measuring"]
     assert report.warnings == ("it is hot",)
@@ -88,7 +96,7 @@ def test_the_table_has_a_cell_for_every_column(report):
 def test_a_broken_file_is_refused_by_name(tmp_path):
     (tmp_path / "broken.tflite").write_bytes(b"nonsense" * 10)
     with pytest.raises(ArtifactRefused, match=r"broken\.tflite"):
-        local.bench({"broken": tmp_path / "broken.tflite"}, BenchConfig(processes=1))
+        bench(LocalMachine(), {"broken": tmp_path / "broken.tflite"}, BenchConfig(processes=1))
 
 
 @pytest.mark.parametrize(
@@ -101,10 +109,10 @@ def test_a_broken_file_is_refused_by_name(tmp_path):
 )
 def test_a_failing_process_is_named_with_its_file(files, script, match):
     with pytest.raises(DeviceFailed, match=rf"tiny on 1 thread\(s\): .*{match}"):
-        local.bench(
+        bench(
+            LocalMachine([sys.executable, "-c", FACTS + script]),
             {"tiny": files["onnx"]},
             BenchConfig(processes=1, deadline_s=2),
-            command=[sys.executable, "-c", script],
         )
 
 
@@ -112,7 +120,7 @@ def test_the_working_directory_is_not_imported_from(files, tmp_path, monkeypatch
     (tmp_path / "numpy.py").write_text("raise SystemExit('this is not numpy')")
     monkeypatch.chdir(tmp_path)
     config = BenchConfig(processes=1, timing=QUICK)
-    assert local.bench({"tiny": files["onnx"]}, config).results
+    assert bench(LocalMachine(), {"tiny": files["onnx"]}, config).results
 
 
 @pytest.mark.parametrize(
@@ -128,14 +136,14 @@ def test_the_working_directory_is_not_imported_from(files, tmp_path, monkeypatch
 )
 def test_configurations_that_cannot_be_are_wrong_usage(files, config):
     with pytest.raises(UsageError):
-        local.bench({"tiny": files["onnx"]}, config)
+        bench(LocalMachine(), {"tiny": files["onnx"]}, config)
 
 
 def test_nothing_to_bench_is_wrong_usage(tmp_path):
     with pytest.raises(UsageError):
-        local.bench({})
+        bench(LocalMachine(), {})
     with pytest.raises(UsageError, match="no such file"):
-        local.bench({"gone": tmp_path / "gone.onnx"})
+        bench(LocalMachine(), {"gone": tmp_path / "gone.onnx"})
 
 
 def test_milliseconds_are_written_without_exponents():

@@ -25,9 +25,9 @@ QUIET = HostFacts(
 
 
 def test_a_quiet_machine_gets_no_warning():
-    assert warnings(QUIET, (1, 4)) == ()
+    assert warnings(QUIET.to_json(), (1, 4)) == ()
     unknown = replace(QUIET, governors=(), temperatures_c={}, load_1min=None)
-    assert warnings(unknown, (1,)) == ()
+    assert warnings(unknown.to_json(), (1,)) == ()
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,20 @@ def test_a_quiet_machine_gets_no_warning():
     ],
 )
 def test_each_disturbance_is_named(change, says):
-    (warning,) = warnings(replace(QUIET, **change), (1, 4))
+    (warning,) = warnings(replace(QUIET, **change).to_json(), (1, 4))
     assert says in warning
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"load_1min": "high", "usable_cores": None, "governors": 5, "temperatures_c": [90]},
+        {"temperatures_c": {"cpu": "hot"}, "usable_cores": True, "load_1min": 99},
+    ],
+)
+def test_what_a_device_tells_wrongly_counts_as_not_told(facts):
+    assert warnings(facts, (4,)) == ()
 
 
 def test_facts_of_this_machine_can_be_read():

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from edgeconv.runtime.messages import TimeRequest, read_timed
+from edgeconv.runtime.requests import TimeRequest, to_line
+from edgeconv.runtime.results import read_timed
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.tiny_models import TinyNet
 
@@ -33,7 +34,7 @@ def ask(request: bytes, command: list[str] = AGENT) -> tuple[list[dict], int, st
 @pytest.mark.parametrize("artifact", ["int8.onnx", "int8.tflite"])
 def test_a_file_is_timed_with_memory_and_facts(tmp_path, artifact):
     path = TinyNet().write_all(tmp_path)[artifact]
-    messages, code, err = ask(TimeRequest(str(path), threads=2, timing=QUICK).to_line())
+    messages, code, err = ask(to_line(TimeRequest(str(path), threads=2, timing=QUICK)))
     assert (code, err) == (0, "")
     facts, timed = messages
     assert facts["type"] == "facts"
@@ -49,8 +50,8 @@ def test_a_file_is_timed_with_memory_and_facts(tmp_path, artifact):
 def test_neither_torch_nor_onnx_nor_the_other_engine_is_imported(tmp_path, artifact):
     path = TinyNet().write_all(tmp_path)[artifact]
     script = (
-        "import sys; from edgeconv.runtime import agent, messages; "
-        f"agent.time_file(messages.TimeRequest({str(path)!r})); "
+        "import sys; from edgeconv.runtime import agent, requests; "
+        f"agent.time_file(requests.TimeRequest({str(path)!r})); "
         "print(*{name.split('.')[0] for name in sys.modules})"
     )
     done = subprocess.run(
@@ -64,7 +65,7 @@ def test_neither_torch_nor_onnx_nor_the_other_engine_is_imported(tmp_path, artif
 
 def test_a_refused_file_is_told_as_a_message_with_its_exit_code(tmp_path):
     (tmp_path / "broken.onnx").write_bytes(b"nonsense")
-    messages, code, _ = ask(TimeRequest(str(tmp_path / "broken.onnx")).to_line())
+    messages, code, _ = ask(to_line(TimeRequest(str(tmp_path / "broken.onnx"))))
     assert code == 4
     assert messages[-1]["type"] == "error"
     assert messages[-1]["error"] == "ArtifactRefused"
@@ -85,7 +86,7 @@ def test_what_libraries_print_stays_out_of_the_answers(tmp_path):
         "agent.host_facts = lambda: (os.write(1, b'chatter\\n'), print('more'), facts())[2]\n"
         "sys.exit(agent.main())"
     )
-    request = TimeRequest(str(path), timing=QUICK).to_line()
+    request = to_line(TimeRequest(str(path), timing=QUICK))
     messages, code, err = ask(request, [sys.executable, "-c", script])
     assert code == 0
     assert [m["type"] for m in messages] == ["facts", "timed"]
@@ -96,7 +97,7 @@ def test_the_agent_ends_when_its_host_is_gone(tmp_path):
     path = TinyNet().float_onnx(tmp_path / "m.onnx")
     slow = TimingConfig(seconds=600, most_runs=10**9, warmup_seconds=0)
     with subprocess.Popen(AGENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        process.stdin.write(TimeRequest(str(path), timing=slow).to_line())
+        process.stdin.write(to_line(TimeRequest(str(path), timing=slow)))
         process.stdin.flush()
         assert b"facts" in process.stdout.readline()
         process.stdin.close()

@@ -7,7 +7,15 @@ import json
 import pytest
 
 from edgeconv.errors import UsageError
-from edgeconv.runtime.messages import TimeRequest, decode, encode, read_request, read_timed
+from edgeconv.runtime.messages import decode, encode
+from edgeconv.runtime.requests import (
+    FactsRequest,
+    RunRequest,
+    TimeRequest,
+    read_request,
+    to_line,
+)
+from edgeconv.runtime.results import read_timed
 from edgeconv.runtime.timing import TimingConfig
 
 GOOD = {
@@ -17,12 +25,21 @@ GOOD = {
     "timing": {"first_ns": 9, "warmup_runs": 1, "steady": True, "samples_ns": [5, 6]},
     "rss_engine_bytes": 100,
     "rss_peak_bytes": None,
+    "before": {"temperatures_c": {"cpu": 48.5}, "frequencies_mhz": [1500]},
+    "after": {"temperatures_c": {}, "frequencies_mhz": []},
 }
 
 
-def test_a_request_survives_the_way_to_the_agent():
-    request = TimeRequest("m.tflite", 2, "reference", 7, TimingConfig(runs=3))
-    assert read_request(request.to_line()) == request
+@pytest.mark.parametrize(
+    "request_",
+    [
+        FactsRequest(),
+        TimeRequest("m.tflite", 2, "reference", (0, 3), 7, TimingConfig(runs=3)),
+        RunRequest("m.onnx", "in", "out", 32, 4),
+    ],
+)
+def test_a_request_survives_the_way_to_the_agent(request_):
+    assert read_request(to_line(request_)) == request_
 
 
 def test_a_result_survives_the_way_back():
@@ -59,8 +76,9 @@ def test_another_protocol_version_is_named():
     [
         b"",
         b"hello",
-        encode("facts", {}),
         encode("time", {"path": "m.onnx"}),
+        encode("run", {"path": "m.onnx"}),
+        encode("time", {"path": "m.onnx", "timing": {}, "cores": ["a"]}),
         encode("time", {"timing": {"unknown": 1}, "path": "m.onnx"}),
         encode("time", {"timing": {"runs": 0}, "path": "m.onnx"}),
     ],
@@ -82,6 +100,11 @@ def test_a_request_that_is_none_is_refused(line):
         {"load_ms": float("nan")},
         {"rss_peak_bytes": 1.5},
         {"engine": None},
+        {"before": None},
+        {"after": {"temperatures_c": {"cpu": "hot"}, "frequencies_mhz": []}},
+        {"after": {"temperatures_c": {}, "frequencies_mhz": [-1]}},
+        {"after": {"temperatures_c": {str(i): 1.0 for i in range(1000)}, "frequencies_mhz": []}},
+        {"instructions": 1.5},
     ],
 )
 def test_a_result_with_impossible_values_is_refused(change):

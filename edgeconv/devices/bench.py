@@ -1,0 +1,147 @@
+"""Measures model files on a machine, each measurement in a fresh process, interleaved.
+
+With files A and B, processes run A B A B ...: what drifts over minutes (temperature, other load)
+falls on all alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from edgeconv.devices import preflight
+from edgeconv.devices.machine import Machine, understood
+from edgeconv.devices.report import Artifact, BenchConfig, BenchReport, BenchResult
+from edgeconv.errors import DeviceFailed, UsageError
+from edgeconv.runtime.host import HostFacts
+from edgeconv.runtime.open import engine_of
+from edgeconv.runtime.requests import FactsRequest, TimeRequest
+from edgeconv.runtime.results import TimedResult, read_timed
+from edgeconv.runtime.stats import summarize
+
+_FACTS = tuple(f.name for f in fields(HostFacts))
+_LARGEST_COUNT = 1024
+#: How often a hot device is asked whether it has cooled down.
+_COOLING_POLL_S = 5.0
+
+
+def _ignore(*_told: object) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told what happens.
+
+    Attributes:
+        progress: called before each process with (done, all, what is measured next).
+        warning: told each thing that may spoil the figures; they are in the report too.
+    """
+
+    progress: Callable[[int, int, str], None] = _ignore
+    warning: Callable[[str], None] = _ignore
+
+
+def bench(
+    machine: Machine,
+    paths: Mapping[str, Path],
+    config: BenchConfig | None = None,
+    listener: Listener | None = None,
+) -> BenchReport:
+    """Measures the latency and memory of model files.
+
+    Args:
+        machine: where.
+        paths: name -> file, on this machine.
+        config: how.
+        listener: told of progress and of what may spoil the figures.
+
+    Raises:
+        ArtifactRefused: an engine cannot load or run a file.
+        UnavailableError: an engine is not installed.
+        DeviceFailed: a measuring process died, hung or answered nonsense; the message names it.
+        UsageError: no file, a missing file, or a configuration that cannot be.
+    """
+    config, listener = config or BenchConfig(), listener or Listener()
+    _check(paths, config)
+    facts = _facts(machine, config)
+    warnings = list(preflight.warnings(facts, config.threads))
+    for warning in warnings:
+        listener.warning(warning)
+    placed = {name: machine.place(path) for name, path in paths.items()}
+    artifacts = [_artifact(name, path) for name, path in paths.items()]
+    turns = [(artifact, threads) for artifact in artifacts for threads in config.threads]
+    measured: dict[tuple[Artifact, int], list[TimedResult]] = {turn: [] for turn in turns}
+    total = config.processes * len(turns)
+    for done, (artifact, threads) in enumerate(turns * config.processes):
+        listener.progress(done, total, f"{artifact.name}, {threads} thread(s)")
+        result = _time(machine, artifact.name, placed[artifact.name], threads, config)
+        measured[artifact, threads].append(result)
+        if done + 1 < total and not _cool(machine, result, config):
+            warnings.append(f"{artifact.name}: the device stayed hot for {config.cool_down_s:g} s")
+            listener.warning(warnings[-1])
+    results = tuple(
+        _result(artifact, threads, processes, config.seed)
+        for (artifact, threads), processes in measured.items()
+    )
+    return BenchReport(machine.name, machine.emulated, facts, config, tuple(warnings), results)
+
+
+def _result(
+    artifact: Artifact, threads: int, processes: list[TimedResult], seed: int
+) -> BenchResult:
+    latency = summarize([p.timing.samples_ns for p in processes], seed=seed)
+    return BenchResult(artifact, threads, latency, tuple(processes))
+
+
+def _facts(machine: Machine, config: BenchConfig) -> dict[str, Any]:
+    (facts,) = machine.ask(FactsRequest(), deadline_s=config.deadline_s)[-1:]
+    return {key: facts[key] for key in _FACTS if key in facts}
+
+
+def _time(machine: Machine, name: str, path: str, threads: int, config: BenchConfig) -> TimedResult:
+    request = TimeRequest(path, threads, config.kernels, config.cores, config.seed, config.timing)
+    try:
+        messages = machine.ask(request, deadline_s=config.deadline_s)
+        return understood(read_timed, messages[-1])
+    except DeviceFailed as error:
+        raise type(error)(f"{name} on {threads} thread(s): {error}") from error
+
+
+def _cool(machine: Machine, last: TimedResult, config: BenchConfig) -> bool:
+    """Waits while the device is hot; False where it still is when the time is up."""
+    give_up = time.monotonic() + config.cool_down_s
+    zones = last.after.temperatures_c
+    while config.cool_down_s and preflight.hottest(zones) >= preflight.HOT_C:
+        if time.monotonic() >= give_up:
+            return False
+        time.sleep(min(_COOLING_POLL_S, config.cool_down_s))
+        zones = preflight.temperatures(_facts(machine, config))
+    return True
+
+
+def _check(paths: Mapping[str, Path], config: BenchConfig) -> None:
+    if not paths:
+        raise UsageError("there is no model file to bench")
+    for path in paths.values():
+        engine_of(path)
+        if not path.is_file():
+            raise UsageError(f"{path}: no such file")
+    counts = {"threads": config.threads, "processes": (config.processes,)}
+    for what, values in counts.items():
+        if not values or not all(1 <= value <= _LARGEST_COUNT for value in values):
+            raise UsageError(f"{what} must be 1 to {_LARGEST_COUNT}, not {values}")
+    if len(set(config.threads)) != len(config.threads):
+        raise UsageError(f"threads names a number twice: {config.threads}")
+    if not config.deadline_s > 0 or not config.cool_down_s >= 0:
+        raise UsageError("the deadline must be more than 0 s, the cool-down at least 0 s")
+
+
+def _artifact(name: str, path: Path) -> Artifact:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Artifact(name, str(path.resolve()), path.stat().st_size, digest)

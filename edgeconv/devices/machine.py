@@ -1,0 +1,45 @@
+"""Where agents run: a place for model files, and conversations with a fresh agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from edgeconv.errors import DeviceFailed
+from edgeconv.runtime.requests import Request
+
+_T = TypeVar("_T")
+
+
+class Machine(Protocol):
+    """A device that is ready to work.
+
+    Attributes:
+        name: what the user calls the device.
+        emulated: whether its clock means nothing and instructions are counted instead.
+    """
+
+    name: str
+    emulated: bool
+
+    def place(self, path: Path) -> str:
+        """Makes a file available to agents; gives its path there."""
+        ...
+
+    def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
+        """Starts a fresh agent, asks it one thing, and gives its messages.
+
+        Raises:
+            DeviceFailed: it died, passed the deadline, or did not answer.
+            ArtifactRefused, UnavailableError, UsageError: what it says of file and request.
+        """
+        ...
+
+
+def understood(read: Callable[[dict[str, Any]], _T], message: dict[str, Any]) -> _T:
+    """What `read` makes of an agent's message; raises DeviceFailed where it is nonsense."""
+    try:
+        return read(message)
+    except ValueError as error:
+        raise DeviceFailed(f"the agent answered nonsense: {error}") from error

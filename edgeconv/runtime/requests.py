@@ -1,0 +1,100 @@
+"""What a host asks an agent for: facts, timed runs of a file, or a file's outputs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+from edgeconv.errors import UsageError
+from edgeconv.runtime.messages import Kind, decode, encode
+from edgeconv.runtime.session import Kernels
+from edgeconv.runtime.timing import TimingConfig
+
+
+@dataclass(frozen=True)
+class FactsRequest:
+    """Tell the facts about the device, and nothing else."""
+
+    kind: ClassVar[Kind] = "facts"
+
+
+@dataclass(frozen=True)
+class TimeRequest:
+    """Time one file in this process, on random inputs.
+
+    Attributes:
+        path: the file, on the device.
+        threads: intra-operator threads.
+        kernels: as in SessionOptions.
+        cores: the cores to run on; empty for all.
+        seed: of the random inputs.
+        timing: how long to measure.
+    """
+
+    kind: ClassVar[Kind] = "time"
+
+    path: str
+    threads: int = 1
+    kernels: Kernels = "default"
+    cores: tuple[int, ...] = ()
+    seed: int = 0
+    timing: TimingConfig = field(default_factory=TimingConfig)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """Run one file on recorded inputs and record its outputs.
+
+    A record is every input (every output) in the file's own order, each as the file declares it,
+    row-major, little-endian, nothing between them.
+
+    Attributes:
+        path: the model file, on the device.
+        inputs: file of `count` records.
+        outputs: file to write `count` records to.
+        count: how many times to run.
+        threads: intra-operator threads.
+        kernels: as in SessionOptions.
+    """
+
+    kind: ClassVar[Kind] = "run"
+
+    path: str
+    inputs: str
+    outputs: str
+    count: int
+    threads: int = 1
+    kernels: Kernels = "default"
+
+
+Request = FactsRequest | TimeRequest | RunRequest
+
+
+def to_line(request: Request) -> bytes:
+    """The request as the agent reads it."""
+    return encode(request.kind, asdict(request))
+
+
+def read_request(line: bytes) -> Request:
+    """The request on a line.
+
+    Raises:
+        UsageError: it is none, or holds values outside of what is allowed.
+    """
+    message = decode(line)
+    kinds: dict[Any, type[Request]] = {
+        kind.kind: kind for kind in (FactsRequest, TimeRequest, RunRequest)
+    }
+    found = kinds.get(message.get("type")) if message is not None else None
+    if message is None or found is None:
+        raise UsageError(
+            f"the agent takes one line of JSON on standard input: a request of {', '.join(kinds)}"
+        )
+    try:
+        values = {f.name: message[f.name] for f in fields(found) if f.name in message}
+        if found is TimeRequest:
+            values["cores"] = tuple(int(core) for core in values.get("cores", ()))
+            values["timing"] = TimingConfig(**message["timing"])
+        return found(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"the request to {found.kind} is not complete: {error}") from error

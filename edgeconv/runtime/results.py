@@ -1,0 +1,116 @@
+"""What an agent measured, and how the host reads it: no value from a device is taken on trust."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgeconv.runtime.host import Conditions
+from edgeconv.runtime.session import ENGINES, EngineName
+from edgeconv.runtime.timing import Timing
+
+_MOST_ZONES = 64
+
+
+@dataclass(frozen=True)
+class TimedResult:
+    """What one process measured.
+
+    Attributes:
+        engine: the engine that ran the file.
+        import_ms: importing the engine.
+        load_ms: opening the file and preparing it, to the point of the first inference.
+        timing: the runs.
+        rss_engine_bytes: memory held with the engine imported and no file open.
+        rss_peak_bytes: the most memory ever held.
+        before, after: the device before the file was opened and after the last run.
+        instructions: executed for one inference; None but on emulated devices, which count them.
+    """
+
+    engine: EngineName
+    import_ms: float
+    load_ms: float
+    timing: Timing
+    rss_engine_bytes: int | None
+    rss_peak_bytes: int | None
+    before: Conditions
+    after: Conditions
+    instructions: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def read_timed(message: Mapping[str, Any]) -> TimedResult:
+    """The result in a "timed" message.
+
+    Raises:
+        ValueError: a field is missing, of another type, or no possible measurement.
+    """
+    try:
+        told = message["timing"]
+        samples = tuple(natural(ns) for ns in told["samples_ns"])
+        timing = Timing(
+            natural(told["first_ns"]),
+            natural(told["warmup_runs"]),
+            told["steady"] is True,
+            samples,
+        )
+        result = TimedResult(
+            engine=_engine(message["engine"]),
+            import_ms=_finite(message["import_ms"], "duration", low=0),
+            load_ms=_finite(message["load_ms"], "duration", low=0),
+            timing=timing,
+            rss_engine_bytes=_optional_natural(message["rss_engine_bytes"]),
+            rss_peak_bytes=_optional_natural(message["rss_peak_bytes"]),
+            before=_conditions(message["before"]),
+            after=_conditions(message["after"]),
+            instructions=_optional_natural(message.get("instructions")),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__} {error}") from error
+    if not samples:
+        raise ValueError("no timed run")
+    return result
+
+
+def read_ran(message: Mapping[str, Any]) -> int:
+    """The number of records in a "ran" message; raises ValueError where it holds none."""
+    return natural(message.get("count"))
+
+
+def natural(value: Any) -> int:
+    """A whole number from 0 to 2^63 - 1; raises ValueError for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise ValueError(f"{str(value)[:40]} is no whole number from 0")
+    return value
+
+
+def _conditions(told: Mapping[str, Any]) -> Conditions:
+    zones = told["temperatures_c"].items()
+    if len(zones) > _MOST_ZONES or len(told["frequencies_mhz"]) > _MOST_ZONES:
+        raise ValueError(f"more than {_MOST_ZONES} thermal zones or frequencies")
+    return Conditions(
+        {str(zone)[:80]: _finite(celsius, "temperature", low=-273.15) for zone, celsius in zones},
+        tuple(natural(mhz) for mhz in told["frequencies_mhz"]),
+    )
+
+
+def _engine(value: Any) -> EngineName:
+    for known in ENGINES:
+        if value == known:
+            return known
+    raise ValueError(f"{str(value)[:40]} is no engine")
+
+
+def _finite(value: Any, what: str, *, low: float) -> float:
+    if not isinstance(value, int | float) or not low <= value < math.inf:
+        raise ValueError(f"{str(value)[:40]} is no {what}")
+    return float(value)
+
+
+def _optional_natural(value: Any) -> int | None:
+    return None if value is None else natural(value)
