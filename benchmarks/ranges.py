@@ -13,7 +13,7 @@ with graph optimizations off, so that no processor's int8 kernels can saturate.
     mse + mse weights             weight scales that minimize each row's squared error
     mse + bias                    and the mean error of integer weights taken out of the biases
     mse + equalization            and channels equalized, no bias correction
-    recipe                        what `export --int8` does: mse, bias correction, equalization
+    --recipe fast, default, ...   what `export --int8` does
 """
 
 from __future__ import annotations
@@ -42,23 +42,29 @@ from edgeconv.data.preprocessing import normalize
 from edgeconv.export.capture import capture
 from edgeconv.export.onnx_writer import write_float, write_int8
 from edgeconv.nets.load import load_net
-from edgeconv.quantize.equalize import STRENGTH
 from edgeconv.quantize.planner import PlanConfig
-from edgeconv.quantize.recipe import quantize
+from edgeconv.quantize.recipe import RECIPES, Recipe, quantize
+from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
+from edgeconv.quantize.steps.equalization import EQUALIZE
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
 
 Photos = list[NDArray[np.float32]]
 
-WAYS: dict[str, tuple[PlanConfig, float | None]] = {
-    "min-max": (PlanConfig(ranges="minmax", weights="minmax", bias_correction=False), None),
-    "percentile": (PlanConfig(ranges="percentile", weights="minmax", bias_correction=False), None),
-    "mse": (PlanConfig(ranges="mse", weights="minmax", bias_correction=False), None),
-    "mse + mse weights": (PlanConfig(ranges="mse", weights="mse", bias_correction=False), None),
-    "mse + bias": (PlanConfig(ranges="mse", weights="minmax", bias_correction=True), None),
-    "mse + equalization": (PlanConfig(ranges="mse", bias_correction=False), STRENGTH),
-    "percentile, bias, equalization": (PlanConfig(ranges="percentile"), STRENGTH),
-    "recipe": (PlanConfig(), STRENGTH),
+#: No step at all, and the two that gain most, unjudged.
+BARE = Recipe("bare", (), 0, measured=False)
+REPAIRED = Recipe("repaired", (CORRECT_BIASES, EQUALIZE), 32, measured=False)
+
+WAYS: dict[str, tuple[PlanConfig, Recipe]] = {
+    "min-max": (PlanConfig(ranges="minmax"), BARE),
+    "percentile": (PlanConfig(ranges="percentile"), BARE),
+    "mse": (PlanConfig(ranges="mse"), BARE),
+    "mse + mse weights": (PlanConfig(ranges="mse", weights="mse"), BARE),
+    "mse + bias": (PlanConfig(ranges="mse", bias_correction=True), BARE),
+    "mse + equalization": (PlanConfig(), Recipe("equalized", (EQUALIZE,), 32, measured=False)),
+    "percentile, bias, equalization": (PlanConfig(ranges="percentile"), REPAIRED),
+    "mse, bias, equalization": (PlanConfig(), REPAIRED),
+    **{f"--recipe {name}": (PlanConfig(), recipe) for name, recipe in RECIPES.items()},
 }
 
 
@@ -104,13 +110,13 @@ def measure(name: str, data: Path, folds: int) -> Iterator[Row]:
     paths = list_images(data / "photos" / "calibration")
     photos = [normalize(p, net.preprocessing)[None] for p in stream(paths, net.preprocessing)]
     reference = run(lambda path: write_float(model, path, {}), photos)
-    for way, (config, equalization) in WAYS.items():
+    for way, (config, recipe) in WAYS.items():
         planned_s = 0.0
         logits = np.empty_like(reference)
         for fold in range(folds):
             kept = [photo for i, photo in enumerate(photos) if i % folds != fold]
             start = time.process_time()
-            done = quantize(model, lambda kept=kept: kept, config, equalization=equalization)
+            done = quantize(model, lambda kept=kept: kept, config, recipe=recipe)
             planned_s += time.process_time() - start
 
             def write(path: Path, done=done) -> None:  # type: ignore[no-untyped-def]

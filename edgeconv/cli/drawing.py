@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -17,6 +19,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from edgeconv.report.tables import Column, Table, show
+
+if TYPE_CHECKING:
+    from edgeconv.quantize.steps import StepReport
 
 
 class Drawn:
@@ -69,6 +76,34 @@ class Drawn:
     def warn(self, message: str) -> None:
         """Prints a warning at once, whether quiet or not."""
         self._console.print(f"[yellow]warning:[/] {_escape(message)}")
+
+    def steps(self, reports: Sequence[StepReport]) -> None:
+        """A table of what each step of the quantization recipe did."""
+        self._finish(failed=False)
+        if self._quiet or not reports:
+            return
+        columns = (
+            Column("step"),
+            Column("kept"),
+            Column("SQNR dB", "number", 1),
+            Column("gain dB", "quantity"),
+            Column("top-1 agreement", "percent", 0),
+            Column("seconds", "number", 1),
+        )
+        rows = [
+            (
+                report.name,
+                "yes" if report.kept else "no",
+                report.sqnr_db,
+                None if report.gain_db is None else f"{report.gain_db:+.1f}",
+                report.agreement,
+                report.seconds,
+            )
+            for report in reports
+        ]
+        note = "SQNR and agreement with the float net on calibration photos held back from the step"
+        measured = any(report.sqnr_db is not None for report in reports)
+        show(Table(columns, rows, notes=(note,) if measured else ()), file=sys.stderr)
 
     def _finish(self, *, failed: bool) -> None:
         if self._title is None:

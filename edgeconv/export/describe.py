@@ -19,6 +19,7 @@ from edgeconv.graph.view import name_of, shape_of
 from edgeconv.nets.facts import count_parameters
 from edgeconv.nets.load import LoadedNet
 from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.steps import StepReport
 from edgeconv.quantize.summary import summarize
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import TensorSpec
@@ -45,6 +46,7 @@ def describe(
     *,
     plan: Plan | None,
     calibration: Calibration | None,
+    steps: tuple[StepReport, ...],
     report: ParityReport,
     directory: Path,
 ) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def describe(
     }
     if plan is not None and calibration is not None:
         document["quantization"] = {
-            "ranges": options.ranges,
+            "recipe": {"name": options.recipe, "steps": [step.to_json() for step in steps]},
             "io": options.io,
             "calibration": {"source": calibration.source, "photos": calibration.count},
             "tensors": summarize(plan),

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from edgeconv.data.formula import Io
 from edgeconv.errors import UnknownName, UsageError
 from edgeconv.quantize.ranges import RangeMethod
+from edgeconv.quantize.recipe import RECIPE_NAMES, RecipeName
 from edgeconv.verify.parity import Thresholds
 
 Format = Literal["onnx", "tflite"]
@@ -33,7 +34,8 @@ class ExportOptions:
         batch: images per inference; part of the static shape.
         calib: folder of calibration photos; None takes the built-in ones.
         calib_samples: most photos to calibrate on, evenly spread over the folder.
-        ranges: how activation ranges come from what was observed.
+        recipe: which steps are taken to keep int8 accurate.
+        ranges: how activation ranges come from what was observed; None leaves it to the recipe.
         io: type at the ends of the int8 files.
         classes: number of outputs of the classifier; None takes the net's own.
         features: path of a layer whose output the bundle gives instead of the net's own.
@@ -49,7 +51,8 @@ class ExportOptions:
     batch: int = 1
     calib: Path | None = None
     calib_samples: int = 128
-    ranges: RangeMethod = "mse"
+    recipe: RecipeName = "default"
+    ranges: RangeMethod | None = None
     io: Io = "int8"
     classes: int | None = None
     features: str | None = None
@@ -63,7 +66,9 @@ class ExportOptions:
         for name in self.formats:
             _check_known("format", name, FORMATS)
         _check_known("io type", self.io, IOS)
-        _check_known("range method", self.ranges, RANGE_METHODS)
+        _check_known("recipe", self.recipe, RECIPE_NAMES)
+        if self.ranges is not None:
+            _check_known("range method", self.ranges, RANGE_METHODS)
         if not 1 <= self.batch <= _LARGEST_BATCH:
             raise UsageError(f"batch is {self.batch}; 1 to {_LARGEST_BATCH} are allowed")
         if self.calib_samples < 1:

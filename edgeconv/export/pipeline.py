@@ -27,7 +27,8 @@ from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig
-from edgeconv.quantize.recipe import quantize
+from edgeconv.quantize.recipe import Recipe, named, quantize
+from edgeconv.quantize.steps import RANGES_STEP, StepReport
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
 from edgeconv.verify import whole
@@ -104,6 +105,7 @@ class _Quantized:
     model: ir.Model
     plan: Plan
     calibration: Calibration
+    steps: tuple[StepReport, ...]
 
 
 def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Progress) -> None:
@@ -156,6 +158,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
             options,
             plan=quantized.plan if quantized else None,
             calibration=quantized.calibration if quantized else None,
+            steps=quantized.steps if quantized else (),
             report=report,
             directory=directory,
         ),
@@ -181,14 +184,23 @@ def _quantize(
     calibration = calibration_photos(options.calib, preprocessing, options.calib_samples)
     if calibration.note:
         progress.warn(calibration.note)
-    progress.step("calibrate and plan the quantization", total=calibration.count)
     quantized = quantize(
         graph,
         lambda: calibration.batches(options.batch, raw=raw),
-        PlanConfig(ranges=options.ranges),
+        PlanConfig() if options.ranges is None else PlanConfig(ranges=options.ranges),
+        recipe=_recipe(options),
+        count=calibration.count,
+        on_step=progress.step,
         on_progress=progress.advance,
     )
-    return _Quantized(quantized.model, quantized.plan, calibration)
+    progress.steps(quantized.steps)
+    return _Quantized(quantized.model, quantized.plan, calibration, quantized.steps)
+
+
+def _recipe(options: ExportOptions) -> Recipe:
+    """The recipe asked for; a range method that the user names is not chosen again."""
+    recipe = named(options.recipe)
+    return recipe if options.ranges is None else recipe.without(RANGES_STEP)
 
 
 def _reference(

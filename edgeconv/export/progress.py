@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
+
+from edgeconv.quantize.steps import StepReport
 
 
 class Progress(Protocol):
@@ -14,6 +17,10 @@ class Progress(Protocol):
 
     def advance(self, done: int) -> None:
         """So many items of the current step are done."""
+        ...
+
+    def steps(self, reports: Sequence[StepReport]) -> None:
+        """What each step of the quantization recipe did."""
         ...
 
     def warn(self, message: str) -> None:
@@ -32,6 +39,9 @@ class Silent:
 
     def advance(self, done: int) -> None:
         """Ignores the count."""
+
+    def steps(self, reports: Sequence[StepReport]) -> None:
+        """Ignores them; the manifest has them."""
 
     def warn(self, message: str) -> None:
         """Keeps the warning for whoever asks."""

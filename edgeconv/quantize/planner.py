@@ -59,7 +59,7 @@ class PlanConfig:
 
     ranges: RangeMethod = "mse"
     weights: WeightMethod = "minmax"
-    bias_correction: bool = True
+    bias_correction: bool = False
     concat_threshold: float = 1.25
 
 

@@ -1,29 +1,67 @@
-"""The whole of int8 in one call: repair the graph, observe it, plan it.
+"""The whole of int8 in one call: a recipe's steps, then a plan from all photos.
 
-    equalize (on a few inputs) -> observe (on all) -> build_plan (ranges, integers, bias correction)
-
-Each step can be switched off, and each is measured on its own by `benchmarks/ranges.py`.
+fast       the steps that nearly always help, unjudged
+default    the same and more, each judged on held-back photos and kept where it helps
+thorough   everything worth some minutes, each step judged
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
+from types import MappingProxyType
+from typing import Literal, get_args
 
-import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
-from edgeconv.quantize.equalize import STRENGTH, equalize
-from edgeconv.quantize.observe import Observations, Progress, observe
+from edgeconv.errors import UnknownName
+from edgeconv.quantize.draft import Draft, Inputs
+from edgeconv.quantize.judge import Judge
+from edgeconv.quantize.observe import Observations, Progress
 from edgeconv.quantize.plan import Plan
-from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.quantize.planner import PlanConfig
+from edgeconv.quantize.sample import Sample, divide
+from edgeconv.quantize.search import Found, apply_all, apply_what_helps
+from edgeconv.quantize.steps import Step, StepReport
+from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
+from edgeconv.quantize.steps.equalization import EQUALIZE
 
-#: Inputs that equalization looks at: it reads channel extremes only, which settle early.
-FIRST_LOOK = 32
+RecipeName = Literal["fast", "default", "thorough"]
+RECIPE_NAMES: tuple[RecipeName, ...] = get_args(RecipeName)
+OnStep = Callable[[str, "int | None"], None]
 
-Inputs = Callable[[], Iterable[NDArray[np.float32]]]
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which steps are taken, and on how many photos.
+
+    Attributes:
+        name: as the user asks for it.
+        steps: in order; those that finish a plan last.
+        photos: most photos that the steps and their judge look at.
+        measured: whether some of those are held back and each step is judged on them.
+        observed: most photos the final plan is made of; None for all.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    photos: int
+    measured: bool
+    observed: int | None = None
+
+    def without(self, *names: str) -> Recipe:
+        """The same recipe less the steps of these names."""
+        return replace(self, steps=tuple(s for s in self.steps if s.name not in names))
+
+
+RECIPES: Mapping[RecipeName, Recipe] = MappingProxyType(
+    {
+        "fast": Recipe("fast", (CORRECT_BIASES, EQUALIZE), 32, measured=False, observed=96),
+        "default": Recipe("default", (CORRECT_BIASES, EQUALIZE), 96, measured=True),
+        "thorough": Recipe("thorough", (CORRECT_BIASES, EQUALIZE), 128, measured=True),
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +69,22 @@ class Quantized:
     """A planned graph.
 
     Attributes:
-        model: the graph the plan is of: the same net with its channels equalized.
+        model: the graph the plan is of: the same net, perhaps repaired.
         observations: what calibration saw of that graph.
         plan: its quantization.
+        recipe: the name of the recipe.
+        steps: what each step of it did.
     """
 
     model: ir.Model
     observations: Observations
     plan: Plan
+    recipe: str
+    steps: tuple[StepReport, ...]
+
+
+def _unheard(*_: object) -> None:
+    """Where nobody listens."""
 
 
 def quantize(
@@ -46,24 +92,57 @@ def quantize(
     inputs: Inputs,
     config: PlanConfig | None = None,
     *,
-    equalization: float | None = STRENGTH,
-    on_progress: Progress | None = None,
+    recipe: RecipeName | Recipe = "default",
+    count: int | None = None,
+    on_step: OnStep = _unheard,
+    on_progress: Progress = _unheard,
 ) -> Quantized:
     """Plans the int8 form of a hub graph.
 
     Args:
         model: a hub graph; it is not changed.
-        inputs: gives the calibration inputs, float32 (N, 3, H, W), afresh at every call.
-        config: how ranges and integers are chosen.
-        equalization: strength of `equalize`; None leaves the channels as they are.
-        on_progress: called with the number of inputs observed, after each.
+        inputs: gives the calibration inputs, float32 (N, 3, H, W), afresh at every call; any first
+            part of them should be a fair sample of all.
+        config: how ranges and integers are chosen before any step changes that.
+        recipe: which steps are tried.
+        count: how many inputs there are, where that is known; only told to `on_step`.
+        on_step: told what begins, and of how many items it is: the trial of the recipe's steps,
+            the final plan.
+        on_progress: told how many of those items are done, after each.
 
     Raises:
+        UnknownName: there is no such recipe.
         UsageError: there are no inputs, or their shape is not the graph's.
         RefusedError: a weight or an activation is NaN or infinite; names the tensor.
     """
-    graph = model
-    if equalization is not None:
-        graph = equalize(model, observe(model, islice(inputs(), FIRST_LOOK)), equalization)
-    observations = observe(graph, inputs(), on_progress=on_progress)
-    return Quantized(graph, observations, build_plan(graph, observations, config or PlanConfig()))
+    chosen = recipe if isinstance(recipe, Recipe) else named(recipe)
+    sample = divide(inputs, chosen.photos, hold_back=chosen.measured)
+    start = Draft(model, lambda: sample.seen, config or PlanConfig())
+    if sample.held_back:
+        on_step(f"try the steps of recipe {chosen.name}", len(chosen.steps))
+    found = _search(start, chosen.steps, sample, on_progress)
+    on_step("calibrate and plan the quantization", _least(count, chosen.observed))
+    final = found.draft.with_inputs(lambda: islice(inputs(), chosen.observed), on_progress)
+    for step in found.kept:
+        if step.kind == "finish":
+            final = step.apply(final)
+    return Quantized(final.model, final.observations, final.plan, chosen.name, found.reports)
+
+
+def _least(*counts: int | None) -> int | None:
+    return min((count for count in counts if count is not None), default=None)
+
+
+def named(name: str) -> Recipe:
+    """The recipe of that name; raises UnknownName."""
+    for known, recipe in RECIPES.items():
+        if known == name:
+            return recipe
+    raise UnknownName("recipe", name, RECIPE_NAMES, f"Allowed: {', '.join(RECIPE_NAMES)}.")
+
+
+def _search(draft: Draft, steps: tuple[Step, ...], sample: Sample, on_progress: Progress) -> Found:
+    if not sample.held_back:
+        return apply_all(draft, [step for step in steps if step.kind != "finish"])
+    judge = Judge(draft.model, sample.held_back)
+    return apply_what_helps(draft, steps, judge, on_progress)

@@ -12,7 +12,10 @@ from edgeconv.quantize.channels import channel_groups
 from edgeconv.quantize.equalize import equalize
 from edgeconv.quantize.observe import observe, open_with_outputs
 from edgeconv.quantize.planner import PlanConfig, build_plan
-from edgeconv.quantize.recipe import quantize
+from edgeconv.quantize.recipe import Recipe, quantize
+from edgeconv.quantize.steps import Step
+from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
+from edgeconv.quantize.steps.equalization import EQUALIZE
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned, sqnr_db
 
 
@@ -71,13 +74,13 @@ def test_scales_spread_over_two_decades_collapse_int8_and_equalization_recovers_
     model = hub(uneven(Mobile(), 2.0))
     reference = run_float(model, fresh)
 
-    def accuracy_db(equalization: float | None) -> float:
-        done = quantize(model, lambda: photos(30), equalization=equalization)
+    def accuracy_db(*steps: Step) -> float:
+        done = quantize(model, lambda: photos(30), recipe=Recipe("", steps, 32, measured=False))
         return sqnr_db(reference, run_planned(done.model, done.plan, fresh))
 
-    collapsed, recovered = accuracy_db(None), accuracy_db(0.5)
+    collapsed, recovered = accuracy_db(CORRECT_BIASES), accuracy_db(CORRECT_BIASES, EQUALIZE)
     even = hub(Mobile())
-    plan = build_plan(even, observe(even, photos(30)))
+    plan = build_plan(even, observe(even, photos(30)), PlanConfig(bias_correction=True))
     undisturbed = sqnr_db(run_float(even, fresh), run_planned(even, plan, fresh))
     assert collapsed < undisturbed - 6
     assert recovered > undisturbed - 3

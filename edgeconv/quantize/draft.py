@@ -1,0 +1,65 @@
+"""An int8 form under way: what a recipe's steps take and give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.quantize.observe import Observations, Progress, observe
+from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.planner import PlanConfig, build_plan
+
+Inputs = Callable[[], Iterable[NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """A graph with photos to look at and a way to plan it; observed and planned when first asked.
+
+    Attributes:
+        model: the hub graph, repaired or not.
+        inputs: gives the photos a step may look at, float32 (N, 3, H, W), afresh at every call.
+        config: how the plan is made.
+        on_progress: called with the number of photos observed, after each.
+    """
+
+    model: ir.Model
+    inputs: Inputs
+    config: PlanConfig
+    on_progress: Progress | None = None
+
+    @cached_property
+    def observations(self) -> Observations:
+        """Statistics of the graph on the photos; raises as `observe`."""
+        return observe(self.model, self.inputs(), on_progress=self.on_progress)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The quantization; raises as `build_plan`."""
+        return build_plan(self.model, self.observations, self.config)
+
+    def with_model(self, model: ir.Model) -> Draft:
+        """The draft of a repaired graph, to be observed anew."""
+        return replace(self, model=model)
+
+    def with_inputs(self, inputs: Inputs, on_progress: Progress | None = None) -> Draft:
+        """The same graph, planned in the same way from other photos."""
+        return replace(self, inputs=inputs, on_progress=on_progress)
+
+    def with_config(self, config: PlanConfig) -> Draft:
+        """The same graph, planned in another way from the same statistics."""
+        draft = replace(self, config=config)
+        if "observations" in self.__dict__:
+            draft.__dict__["observations"] = self.observations
+        return draft
+
+    def with_plan(self, plan: Plan) -> Draft:
+        """The same graph with a plan that was worked on."""
+        draft = self.with_config(self.config)
+        draft.__dict__["plan"] = plan
+        return draft

@@ -1,0 +1,89 @@
+"""Measures a plan against the float net on photos that were held back.
+
+Runs the plan in float arithmetic (`fake`) on onnxruntime with graph optimizations off, which gives
+what the int8 ONNX file of the same plan gives, bit by bit, without writing one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+from numpy.typing import NDArray
+
+from edgeconv.graph.view import name_of
+from edgeconv.quantize.fake import fake_quantized
+from edgeconv.quantize.plan import Plan
+
+#: Threads that run photos side by side, at most.
+MOST_WORKERS = 4
+
+Batch = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How close a plan comes to the float net.
+
+    Attributes:
+        sqnr_db: signal-to-noise ratio of the outputs over all photos; of several outputs the
+            lowest.
+        agreement: share of photos whose largest logit stays the same one, 0..1; None where no
+            output holds one row of logits a photo.
+    """
+
+    sqnr_db: float
+    agreement: float | None
+
+
+class Judge:
+    """The float net's answers on held-back photos."""
+
+    def __init__(self, model: ir.Model, photos: Sequence[Batch]) -> None:
+        """Runs the float hub graph on the photos, float32 (N, 3, H, W) each."""
+        self._photos = photos
+        self.reference = run(model, photos, optimized=True)
+
+    def __call__(self, model: ir.Model, plan: Plan) -> Verdict:
+        """Judges a plan of the graph, or of a repaired one with the same outputs."""
+        outputs = run(fake_quantized(model, plan), self._photos, optimized=False)
+        return verdict(self.reference, outputs)
+
+
+def verdict(reference: Sequence[Batch], outputs: Sequence[Batch]) -> Verdict:
+    """Compares outputs with the float net's, one array (photos, ...) an output."""
+    pairs = list(zip(reference, outputs, strict=True))
+    logits = [(one, other) for one, other in pairs if one.ndim == 2 and one.shape[1] > 1]
+    agreement = None
+    if len(pairs) == 1 and logits:
+        (one, other) = logits[0]
+        agreement = float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
+    return Verdict(min(sqnr_db(one, other) for one, other in pairs), agreement)
+
+
+def sqnr_db(reference: Batch, other: Batch) -> float:
+    """10 log10 of the signal's energy over the error's, at most 200."""
+    signal = float((reference.astype(np.float64) ** 2).sum())
+    noise = float(((reference.astype(np.float64) - other) ** 2).sum())
+    return float(10 * np.log10(max(signal, 1e-20) / max(noise, 1e-20 * max(signal, 1e-20))))
+
+
+def run(model: ir.Model, photos: Iterable[Batch], *, optimized: bool) -> list[Batch]:
+    """Every output of the graph on every photo, stacked along the first axis."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(
+        ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    name = name_of(model.graph.inputs[0])
+    with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
+        results = list(pool.map(lambda photo: session.run(None, {name: photo}), photos))
+    return [np.concatenate(column) for column in zip(*results, strict=True)]

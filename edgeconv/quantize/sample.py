@@ -1,0 +1,46 @@
+"""Divides the first calibration photos into those that steps look at and those they are judged on.
+
+The photos come in an order in which any first part is a fair sample of all (`export.calibration`),
+so that nothing has to be read to the end before the work begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+Photos = list[NDArray[np.float32]]
+
+#: Photos held in memory take at most this many bytes, but at least `FEWEST` are held.
+MOST_BYTES = 256 * 2**20
+#: Below this many photos none is held back: a few say more about themselves than about a step.
+FEWEST = 8
+#: Every so many photos one is held back.
+EVERY = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Photos to work with: `seen` by the steps, and `held_back` from them (may be empty)."""
+
+    seen: Photos
+    held_back: Photos
+
+
+def divide(
+    inputs: Callable[[], Iterable[NDArray[np.float32]]], most: int, *, hold_back: bool
+) -> Sample:
+    """The first photos, at most `most`, every fourth of them held back."""
+    photos: Photos = []
+    for photo in islice(inputs(), most):
+        if len(photos) >= FEWEST and (len(photos) + 1) * photo.nbytes > MOST_BYTES:
+            break
+        photos.append(photo)
+    if not hold_back or len(photos) < FEWEST:
+        return Sample(photos, [])
+    held_back = photos[EVERY - 1 :: EVERY]
+    return Sample([p for i, p in enumerate(photos) if i % EVERY != EVERY - 1], held_back)

@@ -1,0 +1,127 @@
+"""Recipes: what is kept is what helps on photos held back, and the judge measures real files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from numpy.typing import NDArray
+
+from edgeconv.errors import UnknownName
+from edgeconv.export.onnx_writer import write_int8
+from edgeconv.quantize.draft import Draft
+from edgeconv.quantize.judge import Judge
+from edgeconv.quantize.observe import observe
+from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.quantize.recipe import RECIPE_NAMES, Recipe, named, quantize
+from edgeconv.quantize.steps import Step
+from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
+from edgeconv.quantize.steps.equalization import EQUALIZE
+from edgeconv.runtime.open import open_session
+from edgeconv.runtime.session import SessionOptions
+from tests.quantize.nets import Mobile, hub, photos, sqnr_db
+
+MODEL = hub(Mobile())
+
+
+def _narrow(draft: Draft) -> Draft:
+    """Harmful: clips everything to a tenth of its range."""
+    plan = draft.plan
+    shrunk = {
+        name: replace(found, scale=found.scale / np.float32(10)) for name, found in plan.activations.items()
+    }
+    return draft.with_plan(replace(plan, activations=shrunk))
+
+
+HARMFUL = Step("narrow all", "finish", _narrow)
+
+
+def test_a_step_that_harms_is_told_and_not_kept() -> None:
+    recipe = Recipe("", (CORRECT_BIASES, HARMFUL, EQUALIZE), 32, measured=True)
+    done = quantize(MODEL, lambda: photos(32), recipe=recipe)
+    reports = {report.name: report for report in done.steps}
+    assert not reports["narrow all"].kept
+    assert reports["narrow all"].gain_db is not None
+    assert reports["narrow all"].gain_db < -3
+    without = quantize(
+        MODEL, lambda: photos(32), recipe=Recipe("", (CORRECT_BIASES, EQUALIZE), 32, measured=True)
+    )
+    for name, params in without.plan.activations.items():
+        assert params.key == done.plan.activations[name].key
+
+
+def test_the_judge_measures_what_the_int8_file_gives(tmp_path: Path) -> None:
+    plan = build_plan(MODEL, observe(MODEL, photos(20)))
+    fresh = photos(6, seed=5)
+    write_int8(MODEL, plan, tmp_path / "m.onnx", io="float32", metadata={})
+    file = open_session(tmp_path / "m.onnx", SessionOptions(kernels="reference"))
+    outputs = np.concatenate([file.run([photo])[0] for photo in fresh])
+    judge = Judge(MODEL, fresh)
+    found = judge(MODEL, plan)
+    assert found.sqnr_db == pytest.approx(sqnr_db(judge.reference[0], outputs), abs=0.01)
+    tops = judge.reference[0].argmax(axis=1) == outputs.argmax(axis=1)
+    assert found.agreement == pytest.approx(tops.mean())
+
+
+def test_steps_never_see_the_photos_they_are_judged_on() -> None:
+    seen: list[NDArray[np.float32]] = []
+
+    def look(draft: Draft) -> Draft:
+        seen.extend(draft.inputs())
+        return draft
+
+    recipe = Recipe("", (Step("look", "setting", look),), 40, measured=True)
+    everything = photos(40)
+    done = quantize(MODEL, lambda: everything, recipe=recipe)
+    assert len(seen) == 30
+    assert done.observations.inputs == 40
+    assert done.steps[0].sqnr_db is not None
+
+
+@pytest.mark.parametrize("name", RECIPE_NAMES)
+def test_a_recipe_repeats_to_the_last_bit(name: str) -> None:
+    one, other = (quantize(MODEL, lambda: photos(24), recipe=named(name)) for _ in range(2))
+    assert [r.to_json() for r in one.steps] == [r.to_json() for r in other.steps]
+    assert {n: p.key for n, p in one.plan.activations.items()} == {
+        n: p.key for n, p in other.plan.activations.items()
+    }
+    for tensor, constant in one.plan.constants.items():
+        np.testing.assert_array_equal(constant.values, other.plan.constants[tensor].values)
+
+
+def test_fast_takes_its_steps_unmeasured_and_few_photos() -> None:
+    taken = 0
+
+    def inputs() -> Iterator[NDArray[np.float32]]:
+        nonlocal taken
+        for photo in photos(200):
+            taken += 1
+            yield photo
+
+    done = quantize(MODEL, inputs, recipe="fast")
+    assert done.observations.inputs == named("fast").observed
+    assert all(step.kept and step.sqnr_db is None for step in done.steps)
+    assert taken < 200
+
+
+def test_too_few_photos_to_hold_any_back_are_not_divided() -> None:
+    done = quantize(MODEL, lambda: photos(3), recipe="default")
+    assert done.observations.inputs == 3
+    assert all(step.sqnr_db is None for step in done.steps)
+
+
+def test_the_callers_graph_and_config_are_left_alone() -> None:
+    before = ir.to_proto(MODEL).SerializeToString(deterministic=True)
+    config = PlanConfig(ranges="minmax")
+    quantize(MODEL, lambda: photos(12), config)
+    assert ir.to_proto(MODEL).SerializeToString(deterministic=True) == before
+    assert config == PlanConfig(ranges="minmax")
+
+
+def test_an_unknown_recipe_is_named() -> None:
+    with pytest.raises(UnknownName, match="did you mean thorough"):
+        named("thoroughly")
