@@ -10,7 +10,7 @@ from typing import Any
 
 import edgeconv.runtime
 from edgeconv.devices.conversation import converse
-from edgeconv.runtime.requests import Request
+from edgeconv.runtime.requests import Request, RunRequest
 
 NAME = "local"
 
@@ -32,6 +32,11 @@ class LocalMachine:
     def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
         """As `Machine.ask`."""
         return converse(self._command, request, deadline_s=deadline_s, env=_environment())
+
+    def run(self, request: RunRequest, *, output_bytes: int, deadline_s: float) -> None:
+        """As `Machine.run`."""
+        del output_bytes  # nothing is sent
+        self.ask(request, deadline_s=deadline_s)
 
 
 def agent_command() -> list[str]:

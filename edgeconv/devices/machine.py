@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from edgeconv.errors import DeviceFailed
-from edgeconv.runtime.requests import Request
+from edgeconv.runtime.requests import Request, RunRequest
 
 _T = TypeVar("_T")
 
@@ -33,6 +33,20 @@ class Machine(Protocol):
         Raises:
             DeviceFailed: it died, passed the deadline, or did not answer.
             ArtifactRefused, UnavailableError, UsageError: what it says of file and request.
+        """
+        ...
+
+    def run(self, request: RunRequest, *, output_bytes: int, deadline_s: float) -> None:
+        """Runs a placed file on recorded inputs.
+
+        Args:
+            request: `path` is on the device; `inputs` and `outputs` are files on this machine.
+            output_bytes: what the outputs take, at most.
+            deadline_s: seconds the runs may take.
+
+        Raises:
+            ConnectionLost: the way to the device broke; it can be tried again.
+            Otherwise as `ask`.
         """
         ...
 

@@ -1,0 +1,34 @@
+"""A profile to a device that is ready to work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from edgeconv.devices.local import LocalMachine
+from edgeconv.devices.machine import Machine
+from edgeconv.devices.open_device import open_device
+from edgeconv.devices.profile import Profile
+from edgeconv.devices.provision import prepare_python_agent
+from edgeconv.devices.remote import RemoteMachine
+
+
+@contextmanager
+def open_machine(profile: Profile, on_step: Callable[[str], None]) -> Iterator[Machine]:
+    """Connects to a device and puts the agent there; nothing runs there any more afterwards.
+
+    Args:
+        profile: the device.
+        on_step: told what is being done, where it takes long.
+
+    Raises:
+        DeviceUnreachable: there is no connection, or nothing there the agent can run on.
+        UnavailableError: there are no wheels of the engines for it.
+        DeviceFailed, ConnectionLost: the device failed, or the connection to it.
+    """
+    if profile.transport == "local":
+        yield LocalMachine()
+        return
+    with open_device(profile) as transport:
+        agent = prepare_python_agent(transport, profile, on_step)
+        yield RemoteMachine(profile.name, transport, agent, emulated=profile.emulated)

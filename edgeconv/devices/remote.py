@@ -1,0 +1,74 @@
+"""A device behind a transport as a place for agents."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgeconv.devices.conversation import converse
+from edgeconv.devices.transport import Transport
+from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
+from edgeconv.runtime.requests import Request, RunRequest
+
+#: How long a device may take to say that it is still there.
+_ALIVE_DEADLINE_S = 10.0
+
+
+class RemoteMachine:
+    """A device with an agent on it."""
+
+    def __init__(
+        self, name: str, transport: Transport, agent: Sequence[str], *, emulated: bool = False
+    ) -> None:
+        """Takes a transport and the agent's command line on the device."""
+        self.name = name
+        self.emulated = emulated
+        self._transport = transport
+        self._agent = list(agent)
+
+    def place(self, path: Path) -> str:
+        """Pushes a file where its bytes are not there yet."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        remote = f"{self._transport.root}/files/{digest}{path.suffix.lower()}"
+        self._transport.push(path, remote)
+        return remote
+
+    def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
+        """As `Machine.ask`; ConnectionLost where the way to the device broke meanwhile."""
+        command = self._transport.command(self._agent)
+        try:
+            return converse(command, request, deadline_s=deadline_s)
+        except DeviceFailed as error:
+            if not self._is_there():
+                raise ConnectionLost(f"{self._transport.address}: {error}") from error
+            raise
+
+    def run(self, request: RunRequest, *, output_bytes: int, deadline_s: float) -> None:
+        """As `Machine.run`."""
+        token = secrets.token_hex(8)
+        inputs, outputs = (f"{self._transport.root}/runs/{token}.{end}" for end in ("in", "out"))
+        try:
+            self._transport.push(Path(request.inputs), inputs)
+            there = replace(request, inputs=inputs, outputs=outputs)
+            self.ask(there, deadline_s=deadline_s)
+            self._transport.pull(outputs, Path(request.outputs), most_bytes=output_bytes)
+        finally:
+            self._remove(inputs, outputs)
+
+    def _remove(self, *paths: str) -> None:
+        """Removes files there; where the connection is gone they stay for the next tidying."""
+        try:
+            self._transport.run(["rm", "-f", *paths])
+        except (DeviceFailed, DeviceUnreachable):
+            return
+
+    def _is_there(self) -> bool:
+        try:
+            return self._transport.run(["true"], deadline_s=_ALIVE_DEADLINE_S).code == 0
+        except (DeviceFailed, DeviceUnreachable):
+            return False
