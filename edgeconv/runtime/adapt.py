@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.runtime.session import Session, TensorSpec
+from edgeconv.runtime.session import Session, TensorSpec, run_each
 
 Layout = Literal["NCHW", "NHWC"]
 
@@ -143,12 +143,9 @@ def run_outputs(session: Session, images: Images) -> list[NDArray[np.float32]]:
                 f"output {spec.name} has the shape {spec.shape}: not one row for each of the "
                 f"{batch} photo(s) the model takes at once"
             )
-    rows: list[list[NDArray[np.float32]]] = [[] for _ in session.outputs]
-    for part, kept in _batches(fed, batch):
-        results = zip(rows, session.run([part]), session.outputs, strict=True)
-        for row, result, spec in results:
-            row.append(dequantize(result[:kept], spec))
-    return [np.concatenate(row) for row in rows]
+    runs = run_each(session, ([part] for part in _batches(fed, batch)))
+    outputs = zip(session.outputs, zip(*runs, strict=True), strict=True)
+    return [dequantize(np.concatenate(made)[: len(fed)], spec) for spec, made in outputs]
 
 
 def run_logits(session: Session, images: Images) -> NDArray[np.float32]:
@@ -156,11 +153,9 @@ def run_logits(session: Session, images: Images) -> NDArray[np.float32]:
     return run_outputs(session, images)[0]
 
 
-def _batches(array: NDArray[Any], batch: int) -> Iterator[tuple[NDArray[Any], int]]:
-    """Whole batches, and how many rows of each are real."""
+def _batches(array: NDArray[Any], batch: int) -> Iterator[NDArray[Any]]:
+    """Whole batches; the last one is filled up with its last row."""
     for start in range(0, len(array), batch):
         part = array[start : start + batch]
-        kept = len(part)
-        if kept < batch:
-            part = np.concatenate([part, np.repeat(part[-1:], batch - kept, axis=0)])
-        yield part, kept
+        missing = batch - len(part)
+        yield np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part

@@ -6,9 +6,10 @@ file declares: no hidden conversion of layout, type or scale happens here (`adap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,3 +75,23 @@ class BindableSession(Session, Protocol):
     def bind(self, feeds: Sequence[NDArray[Any]]) -> Callable[[], None]:
         """Sets the inputs once; the function it gives runs the net and nothing else."""
         ...
+
+
+@runtime_checkable
+class ManyRuns(Protocol):
+    """A session for which a call costs much: it takes many runs in one."""
+
+    def run_many(self, feeds: Sequence[Sequence[NDArray[Any]]]) -> list[list[NDArray[Any]]]:
+        """Runs once for each element of `feeds`."""
+        ...
+
+
+#: Opens a model file: `open_session` here, or on a device.
+Opener = Callable[[Path, SessionOptions], Session]
+
+
+def run_each(session: Session, feeds: Iterable[Sequence[NDArray[Any]]]) -> list[list[NDArray[Any]]]:
+    """Runs once for each element of `feeds`, in one call where the session prefers that."""
+    if isinstance(session, ManyRuns):
+        return session.run_many(list(feeds))
+    return [session.run(feed) for feed in feeds]

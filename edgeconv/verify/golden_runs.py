@@ -19,7 +19,7 @@ from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime.adapt import Images, batch_size, run_outputs
 from edgeconv.runtime.metrics import Figures, FloatArray, compare
 from edgeconv.runtime.open import engine_of, open_session
-from edgeconv.runtime.session import Kernels, Session, SessionOptions
+from edgeconv.runtime.session import Kernels, ManyRuns, Opener, Session, SessionOptions
 
 Outputs = list[FloatArray]
 #: An artifact's name and the kernels it runs on.
@@ -43,10 +43,12 @@ class GoldenRuns:
         images: Images,
         references: Mapping[str, FloatArray],
         runs: Iterable[Run],
+        opener: Opener = open_session,
     ) -> None:
-        """Runs everything; raises as `open_session` and `run_outputs`."""
+        """Runs everything where `opener` opens files; raises as it and `run_outputs` do."""
         self.refused: dict[Run, str] = {}
         self._references = references
+        self._opener = opener
         self._stop = threading.Event()
         wanted = list(runs)
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_AT_A_TIME)) as pool:
@@ -86,13 +88,14 @@ class GoldenRuns:
         artifact, kernels = run
         if kernels == "reference" and not artifact.startswith("int8"):
             images = images[:SLOW_FLOAT_PHOTOS]
-        session = open_session(path, SessionOptions(kernels=kernels))
+        session = self._opener(path, SessionOptions(kernels=kernels))
         batch = batch_size(session)
+        at_a_time = len(images) if isinstance(session, ManyRuns) else batch
         parts: list[Outputs] = []
-        for start in range(0, len(images), batch):
+        for start in range(0, len(images), at_a_time):
             if self._stop.is_set():  # another run failed, or the user interrupts
                 break
-            parts.append(run_outputs(session, images[start : start + batch]))
+            parts.append(run_outputs(session, images[start : start + at_a_time]))
         whole = [np.concatenate(rows) for rows in zip(*parts, strict=True)]
         return _in_order(self._references, session, whole)
 

@@ -87,6 +87,51 @@ class OperatorReport:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class IsolatedOnnx:
+    """An int8 ONNX file cut behind every operator, to be fed with a TFLite file's integers.
+
+    Attributes:
+        data: the cut model.
+        cuts: every place where it was cut.
+        unmatched: see OperatorReport.
+    """
+
+    data: bytes
+    cuts: tuple[Cut, ...]
+    unmatched: tuple[str, ...]
+
+    @classmethod
+    def of(cls, int8_onnx: Path, lite: LiteRtSession) -> IsolatedOnnx:
+        """Cuts a file where `lite`, of the same plan, holds the tensor too.
+
+        Raises:
+            ArtifactRefused: it cannot be read, or the two have no tensor in common.
+        """
+        parts = isolate(_load(int8_onnx), lite.tensor_specs())
+        found = cls(
+            ir.to_proto(parts.model).SerializeToString(), tuple(parts.cuts), parts.unmatched
+        )
+        if not found.judged:
+            raise ArtifactRefused(
+                f"{int8_onnx} has no quantized tensor in common with the TFLite file; both must "
+                "come from one export"
+            )
+        return found
+
+    @property
+    def judged(self) -> list[Cut]:
+        """The cuts that end an operator."""
+        return [cut for cut in self.cuts if cut.written is not None]
+
+    def given(self, lite: LiteRtSession) -> dict[str, NDArray[Any]]:
+        """Inputs of the cut model by name: what `lite` holds after its last run."""
+        return {
+            cut.fed: _hub_order(lite.read_tensor(cut.tensor)).reshape(cut.shape)
+            for cut in self.cuts
+        }
+
+
 def check(int8_onnx: Path, int8_tflite: Path, images: Images) -> OperatorReport:
     """Compares every operator of two int8 files written from one plan.
 
@@ -100,27 +145,16 @@ def check(int8_onnx: Path, int8_tflite: Path, images: Images) -> OperatorReport:
         UsageError: the images do not fit the files.
     """
     lite = _keeping_tensors(int8_tflite)
-    parts = isolate(_load(int8_onnx), lite.tensor_specs())
-    judged = [cut for cut in parts.cuts if cut.written is not None]
-    if not judged:
-        raise ArtifactRefused(
-            f"{int8_onnx} and {int8_tflite} have no quantized tensor in common; they must come "
-            "from one export"
-        )
-    isolated = OrtSession(
-        ir.to_proto(parts.model).SerializeToString(), SessionOptions(kernels="reference")
-    )
-    tallies = {cut.name: _Tally() for cut in judged}
+    parts = IsolatedOnnx.of(int8_onnx, lite)
+    isolated = OrtSession(parts.data, SessionOptions(kernels="reference"))
+    tallies = {cut.name: _Tally() for cut in parts.judged}
     for feed in _batches(app_input(lite.inputs[0], images), lite.inputs[0]):
         lite.run([feed])
-        given = {
-            cut.fed: _hub_order(lite.read_tensor(cut.tensor)).reshape(cut.shape)
-            for cut in parts.cuts
-        }
+        given = parts.given(lite)
         made = _run(isolated, given)
-        for cut in judged:
+        for cut in parts.judged:
             tallies[cut.name].add(made[str(cut.written)], given[cut.fed])
-    agreements = [_agreement(cut, tallies[cut.name]) for cut in judged]
+    agreements = [_agreement(cut, tallies[cut.name]) for cut in parts.judged]
     agreements.sort(key=lambda a: (-a.max_steps, -a.share_differing))
     return OperatorReport(tuple(agreements), parts.unmatched)
 

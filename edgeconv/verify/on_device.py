@@ -1,0 +1,163 @@
+"""A bundle's files on a device: against the float reference, and against this machine.
+
+reference    -> each file there     as `parity` judges it here; float files within 1e-4
+the same file here -> there         float within 1e-4; int8 no further than the floor, which is
+                                    what XNNPACK and the reference kernels are apart here
+int8 operators                      each on identical integers: at most one step from LiteRT's
+                                    reference kernels, and whether its bits are those of here
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeconv.errors import UsageError
+from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.metrics import FloatArray
+from edgeconv.runtime.open import engine_of
+from edgeconv.runtime.saturation import int8_convolution_saturates
+from edgeconv.runtime.session import EngineName, Opener
+from edgeconv.verify import device_operators
+from edgeconv.verify.device_operators import OperatorIdentity
+from edgeconv.verify.golden_runs import GoldenRuns, Run, compare_all
+from edgeconv.verify.parity import Thresholds
+from edgeconv.verify.stages import ParityReport, StageResult, Threshold
+
+#: Another processor orders float additions in its own way.
+FLOAT_ERROR = 1e-4
+
+
+@dataclass(frozen=True)
+class DeviceParity:
+    """What parity on a device found.
+
+    Attributes:
+        device: its name.
+        report: every stage.
+        operators: every int8 operator on identical integers.
+    """
+
+    device: str
+    report: ParityReport
+    operators: tuple[OperatorIdentity, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "device": self.device,
+            **self.report.to_json(),
+            "operators": [asdict(operator) for operator in self.operators],
+        }
+
+
+def check(
+    artifacts: Mapping[str, Path],
+    images: Images,
+    references: Mapping[str, FloatArray],
+    opener: Opener,
+    *,
+    device: str,
+    engines: tuple[EngineName, ...],
+    trained: bool,
+    thresholds: Thresholds,
+) -> DeviceParity:
+    """Runs every file that the device's engines open there and here, and compares.
+
+    Args:
+        artifacts: "onnx", "tflite", "int8.onnx", "int8.tflite" to the file.
+        images: the golden photos.
+        references: the float net's outputs for them by name.
+        opener: opens files on the device.
+        device: its name, for the stages' names.
+        engines: those of the device.
+        trained: without trained weights int8 logits are noise, and their stages only inform.
+        thresholds: the bound of the int8 files, and the slack of the floor.
+
+    Raises:
+        UsageError: no file is one of the device's engines.
+        ArtifactRefused, DeviceFailed, UnavailableError: as the sessions.
+    """
+    runs: list[Run] = [
+        (name, "default") for name, path in artifacts.items() if engine_of(path) in engines
+    ]
+    if not runs:
+        raise UsageError(f"the bundle holds no file for {', '.join(engines)}, which {device} has")
+    there = GoldenRuns(artifacts, images, references, runs, opener)
+    here = GoldenRuns(artifacts, images, references, [*map(_here, runs), *_floor_runs(runs)])
+    stages = (
+        *(_against_reference(run, there, device, trained, thresholds) for run in runs),
+        *(_against_here(run, there, here, device, trained, thresholds) for run in runs),
+    )
+    operators = device_operators.check(artifacts, images, opener, engines)
+    stage = device_operators.stage(operators, device)
+    return DeviceParity(device, ParityReport((*stages, *stage)), operators)
+
+
+def _here(run: Run) -> Run:
+    """The same run on this machine, with kernels that cannot saturate."""
+    artifact, kernels = run
+    saturates = artifact == "int8.onnx" and int8_convolution_saturates()
+    return artifact, "reference" if saturates else kernels
+
+
+def _floor_runs(runs: list[Run]) -> Iterator[Run]:
+    if any(_is_int8(run) for run in runs):
+        yield "int8.tflite", "default"
+        yield "int8.tflite", "reference"
+
+
+def _is_int8(run: Run) -> bool:
+    return run[0].startswith("int8")
+
+
+def _against_reference(
+    run: Run, there: GoldenRuns, device: str, trained: bool, thresholds: Thresholds
+) -> StageResult:
+    bound = Threshold("relative_error", FLOAT_ERROR)
+    if _is_int8(run):
+        bound = Threshold("sqnr_db", thresholds.int8_sqnr_db)
+    figures = there.figures(run)
+    return _stage(f"{run[0]} on {device}", "reference", run, device, figures, bound, trained)
+
+
+def _against_here(
+    run: Run,
+    there: GoldenRuns,
+    here: GoldenRuns,
+    device: str,
+    trained: bool,
+    thresholds: Thresholds,
+) -> StageResult:
+    bound = Threshold("relative_error", FLOAT_ERROR)
+    if _is_int8(run):
+        pair: tuple[Run, Run] = (("int8.tflite", "default"), ("int8.tflite", "reference"))
+        floors = compare_all(here.outputs(pair[0]), here.outputs(pair[1]))
+        floor = min(thresholds.pair_ceiling_db, *(f.sqnr_db for f in floors))
+        bound = Threshold("sqnr_db", floor - thresholds.pair_slack_db)
+    figures = compare_all(here.outputs(_here(run)), there.outputs(run))
+    name = f"{run[0]}: {device} against here"
+    return _stage(name, f"{run[0]} here", run, device, figures, bound, trained)
+
+
+def _stage(
+    name: str,
+    a: str,
+    run: Run,
+    device: str,
+    figures: tuple[Any, ...],
+    bound: Threshold,
+    trained: bool,
+) -> StageResult:
+    judged = trained or not _is_int8(run)
+    return StageResult(
+        name=name,
+        a=a,
+        b=f"{run[0]} on {device}",
+        figures=figures,
+        thresholds=(bound,) * len(figures),
+        passed=all(map(bound.met_by, figures)) if judged else None,
+        note="" if judged else "untrained weights: not judged end to end",
+    )
