@@ -1,0 +1,157 @@
+"""Second moments of what each layer multiplies its weights with, from a streaming pass.
+
+How much a change d of a row of weights moves the layer's output is known from them alone:
+
+    E[(d x)^2] = d E[x x'] d'
+
+with x the `columns` of the layer. The pass runs the float graph and looks at a sample of each
+layer's output positions, more of them for wider layers. Of a wide layer only the blocks along the
+diagonal are kept, each of some neighbouring columns: correlations between blocks are not used. So
+neither time nor memory grows without bound, and memory does not grow with the inputs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice, pairwise
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.errors import UsageError
+from edgeconv.graph.view import name_of, require_constant
+from edgeconv.quantize.columns import as_rows, columns, multiplying_layers
+from edgeconv.quantize.observe import Progress, open_with_outputs
+from edgeconv.quantize.weights import Layer
+
+#: Widest block: a pointwise layer of 1,280 channels is whole, a 3x3 kernel over 512 is in four.
+WIDEST = 1280
+#: A layer's weights times the width of its blocks: what solving it costs.
+MOST_WORK = 2 * 10**9
+#: Output positions of one input that are looked at: these, and one for so many columns more.
+POSITIONS, COLUMNS_TO_A_POSITION = 16, 16
+#: Inputs whose columns wait in memory until their moments are taken.
+HANDFUL = 8
+#: Inputs run at once, at most.
+MOST_WORKERS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Moments of a layer's columns.
+
+    Attributes:
+        second: mean of x x' of one block of columns after another, float64 (groups, w, w) each.
+        mean: mean of x, float64 (groups, width).
+        samples: how many columns they are of.
+    """
+
+    second: tuple[NDArray[np.float64], ...]
+    mean: NDArray[np.float64]
+    samples: int
+
+    def covariances(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Where each block lies among the columns, and its covariance, (groups, w, w)."""
+        start = 0
+        for second in self.second:
+            block = slice(start, start + second.shape[-1])
+            mean = self.mean[:, block]
+            yield block, second - mean[:, :, None] * mean[:, None, :]
+            start = block.stop
+
+
+def second_moments(
+    model: ir.Model,
+    inputs: Iterable[NDArray[np.float32]],
+    *,
+    on_progress: Progress | None = None,
+) -> dict[str, Moments]:
+    """Moments of every Conv and Gemm, by the name of its weight.
+
+    Args:
+        model: a hub graph with one input.
+        inputs: float32 arrays of the graph input's shape, (N, 3, H, W).
+        on_progress: called with the number of inputs done.
+
+    Raises:
+        UsageError: no input at all.
+    """
+    sums = {name_of(layer.weight): _Sums(layer) for layer in multiplying_layers(model)}
+    look = _Look(model, list(sums.values()))
+    source, done = iter(inputs), 0
+    with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
+        while handful := list(islice(source, HANDFUL)):
+            seen = list(pool.map(look, handful, range(done, done + len(handful))))
+            for gathered, parts in zip(sums.values(), zip(*seen, strict=True), strict=True):
+                gathered.add(np.concatenate(parts, axis=2))
+            done += len(handful)
+            if on_progress is not None:
+                on_progress(done)
+    if not done:
+        raise UsageError("weight rounding needs at least one photo, none was given")
+    return {name: gathered.result() for name, gathered in sums.items()}
+
+
+class _Look:
+    """Runs the graph on one input and samples every layer's columns."""
+
+    def __init__(self, model: ir.Model, wanted: list[_Sums]) -> None:
+        self._wanted = wanted
+        self._input = name_of(model.graph.inputs[0])
+        read = {name_of(v): v for sums in wanted if (v := sums.layer.node.inputs[0]) is not None}
+        self._names = [name for name in read if name != self._input]
+        self._session = None
+        if self._names:
+            self._session = open_with_outputs(model, [read[name] for name in self._names])
+
+    def __call__(self, values: NDArray[np.float32], turn: int) -> list[NDArray[np.float32]]:
+        read = {self._input: values}
+        if self._session is not None:
+            outputs = self._session.run(self._names, {self._input: values})
+            read.update(zip(self._names, outputs, strict=True))
+        return [
+            columns(sums.layer, read[sums.reads], sums.positions, turn) for sums in self._wanted
+        ]
+
+
+class _Sums:
+    """A layer's moments under way."""
+
+    def __init__(self, layer: Layer) -> None:
+        rows = as_rows(layer, require_constant(layer.node, 1))
+        groups, _, width = rows.shape
+        self.layer = layer
+        self.reads = name_of(layer.node.inputs[0])  # type: ignore[arg-type]  # a layer has one
+        self.positions = POSITIONS + width // COLUMNS_TO_A_POSITION
+        self._blocks = _cut(width, rows.size)
+        self._second = [
+            np.zeros((groups, block.stop - block.start, block.stop - block.start), np.float32)
+            for block in self._blocks
+        ]
+        self._mean = np.zeros((groups, width))
+        self._samples = 0
+
+    def add(self, found: NDArray[np.float32]) -> None:
+        """Takes columns, (groups, width, samples)."""
+        for block, second in zip(self._blocks, self._second, strict=True):
+            part = found[:, block]
+            second += part @ part.swapaxes(1, 2)
+        self._mean += found.sum(axis=2, dtype=np.float64)
+        self._samples += found.shape[2]
+
+    def result(self) -> Moments:
+        count = self._samples
+        second = tuple(block.astype(np.float64) / count for block in self._second)
+        return Moments(second, self._mean / count, count)
+
+
+def _cut(width: int, size: int) -> list[slice]:
+    """Blocks of nearly equal width, no wider than the limits allow, at least 8 wide."""
+    most = max(min(WIDEST, MOST_WORK // size), 8)
+    blocks = -(-width // most)
+    edges = [width * i // blocks for i in range(blocks + 1)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
