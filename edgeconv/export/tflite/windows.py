@@ -147,25 +147,61 @@ def _pads(
     return (*small, *large) if automatic == "SAME_UPPER" else (*large, *small)
 
 
-def padded(
+def padded(node: ir.Node, b: Builder, x: Tensor, pads: tuple[Pair, Pair]) -> Tensor:
+    """An NHWC tensor with a border of zeros (int8: of the zero point), for a convolution.
+
+    XNNPACK makes such a PAD part of the one convolution that reads it, so none is shared.
+    """
+    if pads == ((0, 0), (0, 0)):
+        return x
+    paddings = b.ints(f"{node.name}/paddings", [(0, 0), *pads, (0, 0)])
+    return b.step(
+        node, "pad", "PAD", [x, paddings], _bordered(x, pads), options=schema.PadOptionsT()
+    )
+
+
+def padded_rows(
     node: ir.Node, b: Builder, x: Tensor, pads: tuple[Pair, Pair], fill: float = 0.0
 ) -> Tensor:
-    """An NHWC tensor with a border; two readers that need the same border share it.
+    """An NHWC tensor with a border, for operators that XNNPACK does not pad itself.
+
+    (N, H, W, C) -> RESHAPE (N, H, W * C) -> PAD -> RESHAPE (N, H', W', C)
+
+    XNNPACK copies pixel by pixel where it pads four axes, and row by row here; a RESHAPE costs it
+    nothing. A border of zeros around 112 x 112 x 24 takes 65 us instead of 150, in int8 15 instead
+    of 125. Two readers that need the same border share it.
 
     PAD fills with zero (int8: with the zero point). PADV2 takes the value, which for int8 must be
     on the tensor's own scale: -inf becomes the lowest number the type holds.
     """
     if pads == ((0, 0), (0, 0)):
         return x
-    return b.shared((x, "pad", pads, fill), lambda: _padded(node, b, x, pads, fill))
+    return b.shared((x, "pad", pads, fill), lambda: _padded_rows(node, b, x, pads, fill))
 
 
-def _padded(node: ir.Node, b: Builder, x: Tensor, pads: tuple[Pair, Pair], fill: float) -> Tensor:
+def _padded_rows(
+    node: ir.Node, b: Builder, x: Tensor, pads: tuple[Pair, Pair], fill: float
+) -> Tensor:
     n, height, width, channels = x.shape
-    shape = (n, height + sum(pads[0]), width + sum(pads[1]), channels)
-    paddings = b.ints(f"{node.name}/paddings", [(0, 0), *pads, (0, 0)])
+    after = _bordered(x, pads)
+    left, right = pads[1]
+    rows = b.reshaped(node, "rows", x, (n, height, width * channels))
+    paddings = b.ints(
+        f"{node.name}/paddings", [(0, 0), pads[0], (left * channels, right * channels)]
+    )
+    shape = (n, after[1], after[2] * channels)
     if fill == 0.0:
-        return b.step(node, "pad", "PAD", [x, paddings], shape, options=schema.PadOptionsT())
-    value = b.scalar(f"{node.name}/fill", fill, x)
-    inputs = [x, paddings, value]
-    return b.step(node, "pad", "PADV2", inputs, shape, options=schema.PadV2OptionsT())
+        rows = b.step(
+            node, "padded_rows", "PAD", [rows, paddings], shape, options=schema.PadOptionsT()
+        )
+    else:
+        value = b.scalar(f"{node.name}/fill", fill, x)
+        inputs = [rows, paddings, value]
+        rows = b.step(node, "padded_rows", "PADV2", inputs, shape, options=schema.PadV2OptionsT())
+    return b.reshaped(node, "pad", rows, after)
+
+
+def _bordered(x: Tensor, pads: tuple[Pair, Pair]) -> Shape:
+    """The tensor's shape with the border."""
+    n, height, width, channels = x.shape
+    return n, height + sum(pads[0]), width + sum(pads[1]), channels

@@ -16,7 +16,7 @@ from edgeconv.export.tflite.layout import NHWC
 from edgeconv.export.tflite.program import Quantization, Tensor, constant
 from edgeconv.export.tflite.schema import VALID, schema
 from edgeconv.export.tflite.signs import is_nonnegative
-from edgeconv.export.tflite.windows import Window, Windows, padded, windows_of
+from edgeconv.export.tflite.windows import Window, Windows, padded_rows, windows_of
 from edgeconv.graph.view import integer, ints
 
 
@@ -34,7 +34,7 @@ def max_pool(node: ir.Node, b: Builder) -> None:
         raise CannotLower("gives the indices of its maxima; MAX_POOL_2D has none")
     x = b.read(node, 0, NHWC)
     if windows.padding is None:
-        x = padded(node, b, x, windows.pads, 0.0 if _zero_never_wins(node, x) else -math.inf)
+        x = padded_rows(node, b, x, windows.pads, 0.0 if _zero_never_wins(node, x) else -math.inf)
     options = _options(windows, VALID if windows.padding is None else windows.padding)
     b.write_values(node, node.outputs[:1], "MAX_POOL_2D", [x], NHWC, options)
 
@@ -58,7 +58,7 @@ def average_pool(node: ir.Node, b: Builder) -> None:
     if windows.padding == VALID or (windows.padding is not None and not includes_padding):
         b.write(node, "AVERAGE_POOL_2D", [x], NHWC, _options(windows, windows.padding))
         return
-    x = padded(node, b, x, windows.pads)
+    x = padded_rows(node, b, x, windows.pads)
     area, options = math.prod(windows.kernel), _options(windows, VALID)
     if (counts == area).all():
         b.write(node, "AVERAGE_POOL_2D", [x], NHWC, options)
