@@ -144,16 +144,18 @@ _SCALES = (
 )
 
 
-def _efficientnet(number: int, classes: int, padding: str) -> EfficientNet:
+def _efficientnet(number: int, classes: int, padding: str, factor: float = 1.0) -> EfficientNet:
     width, depth, dropout, epsilon = _SCALES[number]
     same = padding == "same"
     style = _Style(same, 1e-3 if same else epsilon)
-    return EfficientNet(width, depth, dropout, classes=classes, style=style)
+    return EfficientNet(factor * width, depth, dropout, classes=classes, style=style)
 
 
-def efficientnet_b0(classes: int = 1000, padding: str = "symmetric") -> EfficientNet:
-    """EfficientNet-B0; `padding` is "symmetric" or "same" (TensorFlow's)."""
-    return _efficientnet(0, classes, padding)
+def efficientnet_b0(
+    classes: int = 1000, padding: str = "symmetric", width: float = 1.0
+) -> EfficientNet:
+    """EfficientNet-B0, `width` times as wide; `padding` is "symmetric" or "same" (TensorFlow's)."""
+    return _efficientnet(0, classes, padding, width)
 
 
 def efficientnet_b1(classes: int = 1000, padding: str = "symmetric") -> EfficientNet:

@@ -19,6 +19,7 @@ _OPTIONS = {
         allowed=("symmetric", "same"),
     )
 }
+_WIDTH = NetOption(float, 1.0, "scales every layer's channels", bounds=(0.25, 2.0))
 
 
 def _efficientnet(
@@ -44,7 +45,7 @@ def _efficientnet(
         family="efficientnet",
         factory=f"edgeconv.nets.efficientnet:efficientnet_b{number}",
         classifier="classifier.1",
-        options=_OPTIONS,
+        options=_OPTIONS if number else {**_OPTIONS, "width": _WIDTH},
         preprocessing=pretrained.preprocessing,
         pretrained=pretrained,
         facts=torchvision.facts(
