@@ -59,9 +59,9 @@ def main() -> int:
         place.mkdir(mode=0o755)
     for name, text in spec.files.items():
         _write(PRIVATE / name, text, 0o600 if name.endswith("key") else 0o644)
+    _fit_out(board, Path(spec.root), Path(spec.storage))
     for source, target in spec.bind.items():
         _mount("--bind", source, target)
-    _fit_out(board, Path(spec.root), Path(spec.storage))
     return _supervise(spec.daemons)
 
 
@@ -92,7 +92,9 @@ def _fill_dev(dev: Path) -> None:
         _mount("--bind", f"/dev/{name}", str(dev / name))
     for name in ("pts", "shm"):
         (dev / name).mkdir()
-    _mount("--bind", "/dev/pts", str(dev / "pts"))
+    terminals = "newinstance,ptmxmode=0666,mode=620,gid=5"
+    _mount("-t", "devpts", "-o", terminals, "devpts", str(dev / "pts"))
+    _mount("--bind", str(dev / "pts"), "/dev/pts")  # where sshd opens a terminal, see it in both
     _mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", str(dev / "shm"))
     for name, goal in {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0"}.items():
         (dev / name).symlink_to(goal)

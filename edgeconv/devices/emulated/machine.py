@@ -17,6 +17,7 @@ import edgeconv
 from edgeconv.devices.emulated import adb_side, requirements, rootfs, ssh_side
 from edgeconv.devices.emulated.boards import Board, board_named
 from edgeconv.devices.emulated.init import Spec
+from edgeconv.devices.emulated.ports import free_port
 from edgeconv.devices.emulated.running import (
     Running,
     alive,
@@ -98,7 +99,7 @@ def _boot(board: Board, root: Path, directory: Path, on_progress: Callable[[str]
     side = ssh_side if board.kind == "board" else adb_side
     keys = directory / "keys"
     keys.mkdir(mode=0o700)
-    port = _free_port()
+    port = free_port()
     plan = side.plan(board, keys, port)
     spec = Spec(board.name, str(root), str(storage), plan.files, plan.bind, plan.daemons)
     told, log = keys / "spec.json", directory / "log"
@@ -187,9 +188,3 @@ def _tidy(directory: Path) -> None:
     """Leaves nothing of a run but what the device's user stored, and the log."""
     forget(directory.name)
     shutil.rmtree(directory / "keys", ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

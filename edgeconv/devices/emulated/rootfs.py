@@ -108,6 +108,7 @@ def _build_phone(root: Path) -> None:
     _write(root / "etc/group", "root:x:0:\nshell:x:2000:\n")
     shutil.copy(Path(__file__).with_name("getprop.sh"), tools / "getprop")
     (tools / "getprop").chmod(0o755)
+    _write(root / "system/build.prop", "")  # each phone's own is mounted here
 
 
 def properties(board: Board) -> str:
