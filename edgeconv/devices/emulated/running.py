@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeconv.devices.emulated.store import cache_directory
+from edgeconv.devices.emulated import store
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def forget(name: str) -> None:
 
 def device_directory(name: str) -> Path:
     """Where the device's own files lie; it need not exist."""
-    return cache_directory() / "devices" / name
+    return store.directory() / "devices" / name
 
 
 def start_time(pid: int) -> int | None:

@@ -16,16 +16,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from edgeconv.devices.cache import cache_directory
+
 #: Root file systems are thrown away, the longest unused first, where all together take more.
 MOST_ROOT_BYTES = 2**30
 _UNFINISHED = ".unfinished-"
 
 
-def cache_directory() -> Path:
-    """edgeconv's directory for emulated devices in the user's cache; it need not exist."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    cache = Path(base) if base.startswith("/") else Path.home() / ".cache"
-    return cache / "edgeconv" / "emulated"
+def directory() -> Path:
+    """Where all of it lies; it need not exist."""
+    return cache_directory() / "emulated"
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def root_for(key: str, build: Callable[[Path], None]) -> tuple[Path, int]:
     Returns:
         Its directory and a descriptor: nobody removes the directory while it is open.
     """
-    roots = cache_directory() / "roots"
+    roots = directory() / "roots"
     root = roots / key
     lock = roots / f"{key}.lock"
     while True:
@@ -88,27 +88,27 @@ def _prune(roots: Path) -> None:
     """Removes roots nobody uses while all together are too large, and what dead builds left."""
     kept = 0
     directories = [path for path in roots.iterdir() if path.is_dir()]
-    for directory in sorted(directories, key=lambda path: -path.lstat().st_mtime):
-        kept += size_bytes(directory)
-        key, unfinished, _ = directory.name.partition(_UNFINISHED)
+    for found in sorted(directories, key=lambda path: -path.lstat().st_mtime):
+        kept += size_bytes(found)
+        key, unfinished, _ = found.name.partition(_UNFINISHED)
         if unfinished or kept > MOST_ROOT_BYTES:
-            _remove_unless_held(directory, roots / f"{key}.lock")
+            _remove_unless_held(found, roots / f"{key}.lock")
 
 
-def _remove_unless_held(directory: Path, lock: Path) -> None:
+def _remove_unless_held(root: Path, lock: Path) -> None:
     """Renames first: a removal cut short leaves no half root under a root's name."""
     with lock.open("a") as file, suppress(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         key = lock.name.removesuffix(".lock")
-        doomed = Path(tempfile.mkdtemp(prefix=f"{key}{_UNFINISHED}", dir=directory.parent))
-        directory.rename(doomed / "root")
+        doomed = Path(tempfile.mkdtemp(prefix=f"{key}{_UNFINISHED}", dir=root.parent))
+        root.rename(doomed / "root")
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def size_bytes(directory: Path) -> int:
+def size_bytes(root: Path) -> int:
     """What the files below take, without following links."""
     total = 0
-    for parent, _, names in os.walk(directory):
+    for parent, _, names in os.walk(root):
         for name in names:
             total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118
     return total
