@@ -12,8 +12,9 @@ from edgeconv.export import artifacts, golden, manifest, staging
 from edgeconv.export.predictor import Predictor
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
-from edgeconv.runtime.session import SessionOptions
-from edgeconv.verify import whole
+from edgeconv.runtime.session import EngineName, Opener, SessionOptions
+from edgeconv.verify import on_device, whole
+from edgeconv.verify.on_device import DeviceParity
 from edgeconv.verify.parity import Thresholds
 from edgeconv.verify.stages import ParityReport
 
@@ -93,6 +94,30 @@ class Bundle:
             depth=int(self.manifest["net"]["depth"]),
             trained=self.trained,
             thresholds=thresholds,
+        )
+
+    def parity_on(
+        self,
+        opener: Opener,
+        *,
+        device: str,
+        engines: tuple[EngineName, ...],
+        thresholds: Thresholds | None = None,
+    ) -> DeviceParity:
+        """Runs the artifacts where `opener` opens them, and compares with reference and here.
+
+        Raises as `edgeconv.verify.on_device.check`.
+        """
+        vectors = self.golden
+        return on_device.check(
+            self.artifacts,
+            Images(normalized=vectors.normalized, pixels=vectors.pixels),
+            vectors.reference,
+            opener,
+            device=device,
+            engines=engines,
+            trained=self.trained,
+            thresholds=thresholds or Thresholds(),
         )
 
     def open(self, artifact: str, options: SessionOptions | None = None) -> Predictor:

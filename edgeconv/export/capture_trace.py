@@ -18,6 +18,7 @@ from torch.jit import TracerWarning  # type: ignore[attr-defined]  # public, but
 
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture_data_flow import is_foreign
+from edgeconv.export.capture_decompositions import Decompositions
 
 OPSET = 17
 
@@ -49,7 +50,7 @@ def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.
         NetRefused: the exporter gave up; says on what.
     """
     buffer = io.BytesIO()
-    with warnings.catch_warnings(), _stdout_discarded():
+    with warnings.catch_warnings(), _stdout_discarded(), Decompositions():
         # Tracing is deprecated in favour of torch.export; its warnings on Python values are
         # settled before, by following the data.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -12,10 +12,14 @@ its readers see `NAME::dequantized`.
 A Relu or Clip that `graph.fusion` absorbs gets no pair before it, so that runtimes fuse it; where
 the quantization after it already clamps to the same integers it is left out, and every runtime then
 sees a bare convolution between integers.
+
+A node that the plan keeps in float gets no integers for its weights, and none for what only such
+nodes read: it reads what an island before it wrote (`NAME::float` where others read `NAME` rounded).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -98,7 +102,7 @@ def _refuse_unknown(kind: str, unknown: set[str]) -> None:
 def _drop_implied_clamps(model: ir.Model, plan: Plan) -> None:
     for node in tuple(model.graph):
         fused = fused_activation(node)
-        if fused is None:
+        if fused is None or node.name in plan.islands:
             continue
         params = plan.activations.get(name_of(fused.node.outputs[0]))
         bounds = clip_bounds(fused.node)
@@ -142,19 +146,33 @@ def _quantize_activations(
     """Puts a pair behind every quantized activation; gives what their readers see, by hub name."""
     values = {name_of(value): value for value in model.graph.inputs}
     values.update((name_of(v), v) for node in model.graph for v in node.outputs if v.name)
+    exact = _read_in_float(model, plan)
     readers: dict[str, ir.Value] = {}
     for name, params in plan.activations.items():
         value = values[name]
         if value.is_graph_input() and uint8_inputs:
             readers[name] = _dequantize_pixels(model, value, params)
         else:
-            readers[name] = _pair(model, value, params)
+            readers[name] = _pair(model, value, params, exact[name])
     return readers
 
 
-def _pair(model: ir.Model, value: ir.Value, params: QuantParams) -> ir.Value:
+def _read_in_float(model: ir.Model, plan: Plan) -> dict[str, frozenset[str]]:
+    """By tensor, the islands that read it as another island wrote it, not rounded."""
+    found: dict[str, frozenset[str]] = defaultdict(frozenset)
+    for node in model.graph:
+        if node.name in plan.islands:
+            value = written_output(node)
+            readers = {use.node.name or "" for use in value.uses()}
+            found[name_of(value)] = frozenset(readers & plan.islands)
+    return found
+
+
+def _pair(
+    model: ir.Model, value: ir.Value, params: QuantParams, exact: frozenset[str]
+) -> ir.Value:
     name = name_of(value)
-    uses = tuple(value.uses())
+    uses = tuple(use for use in value.uses() if use.node.name not in exact)
     scale, zero_point = _parameters(model, name, params)
     quantize = _quantize(value, scale, zero_point, integers_of(name))
     dequantize = _dequantize(quantize.outputs[0], scale, zero_point, axis=None)

@@ -14,6 +14,7 @@ from edgeconv.graph.check import require_hub_graph, require_static_shapes
 from edgeconv.graph.passes.batchnorm import fold_batchnorm
 from edgeconv.graph.passes.biases import add_zero_biases
 from edgeconv.graph.passes.bypass import bypass_no_ops
+from edgeconv.graph.passes.gelu import recognise_gelu
 from edgeconv.graph.passes.gemm import normalise_gemm
 from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.names import name_after_modules
@@ -21,6 +22,7 @@ from edgeconv.graph.passes.nested_concats import nest_concats
 from edgeconv.graph.passes.own_constants import own_constants
 from edgeconv.graph.passes.padded_averages import convolve_padded_averages
 from edgeconv.graph.passes.pads import fold_pads
+from edgeconv.graph.passes.pixel_shuffles import reorder_pixel_shuffles
 from edgeconv.graph.passes.pooling import normalise_pooling
 from edgeconv.graph.passes.reshapes import normalise_reshapes
 from edgeconv.graph.passes.shuffle import fold_shuffles
@@ -41,10 +43,16 @@ PASSES: tuple[Pass, ...] = (
     recognise_hard_activations,
     normalise_reshapes,
     fold_shuffles,  # after BatchNorm, whose factors follow the order of the channels
+    reorder_pixel_shuffles,  # likewise
+    recognise_gelu,  # after all that know operators by the form of opset 17
     common.RemoveUnusedNodesPass(),
     own_constants,  # after everything that adds or drops constants
     add_zero_biases,
 )
+
+
+#: A factor before a convolution may be the half of a gelu.
+_SKIPPED = ("fuse_preceding_mul_into_conv",)
 
 
 def simplify(proto: onnx.ModelProto, *, name: str, modules: Collection[str]) -> ir.Model:
@@ -58,7 +66,7 @@ def simplify(proto: onnx.ModelProto, *, name: str, modules: Collection[str]) -> 
     Raises:
         NetRefused: onnxsim changed the values, or the result is no valid static ONNX graph.
     """
-    simplified, same = onnxsim.simplify(proto)
+    simplified, same = onnxsim.simplify(proto, skipped_optimizers=list(_SKIPPED))
     if not same:
         raise NetRefused(f"{name}: onnxsim gives other values than the exported graph")
     model: ir.Model = ir.from_proto(simplified)

@@ -2,7 +2,8 @@
 
 What every hub graph promises (`capture` establishes it, the writers and the quantizer rely on it):
 
-- opset 17, static shapes known for every value, inputs and outputs float32;
+- opset 17, or 20 where there is a Gelu; static shapes known for every value, inputs and outputs
+  float32;
 - one input, called `input`; one output is called `logits`, several as the module calls them;
 - no Constant, Identity or Dropout node; constants are initializers with a `const_value`, each read
   by one node;
@@ -12,7 +13,10 @@ What every hub graph promises (`capture` establishes it, the writers and the qua
   bias (out,) with transB = 1 and no factors;
 - zero padding before a Conv is the Conv's own `pads`;
 - a mean over the whole image is GlobalAveragePool, a maximum over it a MaxPool;
-- hard swish is HardSwish, however the net spells it; a swish stays Sigmoid and Mul;
+- hard swish is HardSwish and gelu is Gelu, however the net spells them; a swish stays Sigmoid and
+  Mul;
+- a pixel shuffle has its channels in TFLite's order (DepthToSpace in mode DCR) wherever
+  convolutions can follow it;
 - Flatten has axis 1, every other change of shape is a Reshape to a constant shape without 0 or -1;
 - values and nodes are named after the module they come from (`passes.names` has the rules): the
   output of `features.3.conv.1` is called `features.3.conv.1`, its weight

@@ -22,6 +22,7 @@ OUTPUT_BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "Tanh": (-1.0, 1.0),
         "LogSoftmax": (-math.inf, 0.0),
         "HardSwish": (-0.375, math.inf),
+        "Gelu": (-0.171, math.inf),
     }
 )
 

@@ -241,3 +241,72 @@ MODULES = {"features", "features.1", "features.1.conv", "features.1.conv.0", "he
 )
 def test_a_traced_name_tells_the_module(traced, shown, module):
     assert scope_of(traced, MODULES) == Scope(shown, module)
+
+
+class TestGelu:
+    @pytest.mark.parametrize("approximate", ["none", "tanh"])
+    def test_pytorchs_own_is_one_operator_of_opset_20(self, approximate):
+        model = capture_and_compare(Apply(nn.GELU(approximate)), bound=1e-6)
+        assert operators(model) == ["Conv", "Gelu"]
+        assert model.opset_imports[""] == 20
+
+    @pytest.mark.parametrize(
+        "spelled",
+        [
+            lambda y: y * 0.5 * (1.0 + torch.erf(y / 2**0.5)),
+            lambda y: 0.5 * (y * (torch.erf(y * 0.5**0.5) + 1)),
+            lambda y: 0.5 * y * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (y + 0.044715 * y**3))),
+        ],
+    )
+    def test_spelled_out_forms_are_recognised(self, spelled):
+        assert of(spelled) == ["Conv", "Gelu"]
+
+    def test_half_of_it_is_not_folded_into_the_convolution_behind(self):
+        net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU(), nn.Conv2d(4, 4, 1))
+        assert operators(capture_and_compare(net)) == ["Conv", "Gelu", "Conv"]
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            lambda y: y * (1 + torch.erf(y / 2**0.5)),  # twice of it
+            lambda y: 0.5 * y * (1 + torch.erf(y)),
+            lambda y: 0.5 * y * (1 + torch.erf(y.flip(3) / 2**0.5)),
+            lambda y: 0.5 * y * (2 + torch.erf(y / 2**0.5)),
+            lambda y: 0.5 * y * (1 + torch.tanh(0.8 * (y + 0.044715 * y**3))),
+        ],
+    )
+    def test_other_functions_stay_as_they_are(self, other):
+        assert "Gelu" not in of(other)
+
+    def test_reductions_beside_it_move_their_axes_to_an_input(self):
+        model = capture_and_compare(Apply(lambda y: F.gelu(y).mean(1) + F.gelu(y).amax(1)))
+        assert {"ReduceMean", "ReduceMax"} <= set(operators(model))
+
+
+class TestPixelShuffles:
+    def test_the_convolution_before_gives_its_channels_in_the_other_order(self):
+        net = nn.Sequential(nn.Conv2d(3, 12, 3), nn.ReLU(), nn.PixelShuffle(2))
+        model = capture_and_compare(net)
+        assert operators(model) == ["Conv", "Relu", "DepthToSpace"]
+        assert model.graph[2].attributes["mode"].as_string() == "DCR"
+
+    def test_the_convolution_behind_reads_the_other_order(self):
+        net = nn.Sequential(nn.PixelUnshuffle(3), nn.Conv2d(27, 4, 1))
+        assert operators(capture_and_compare(net)) == ["SpaceToDepth", "Conv"]
+
+    def test_channels_that_must_keep_their_order_do(self):
+        model = capture_and_compare(nn.Sequential(nn.Conv2d(3, 3, 1), nn.PixelUnshuffle(2)))
+        assert "Transpose" in operators(model)
+        grouped = nn.Sequential(nn.Conv2d(4, 8, 1, groups=2), nn.PixelShuffle(2))
+        net = nn.Sequential(nn.Conv2d(3, 4, 1), grouped)
+        model = capture_and_compare(net)
+        assert model.graph[-1].attributes["mode"].as_string() == "CRD"
+
+    def test_another_permutation_is_left_alone(self):
+        def swapped(y: Tensor) -> Tensor:
+            n, c, h, w = y.shape
+            apart = y.reshape(n, c, h // 2, 2, w // 2, 2).permute(0, 3, 1, 5, 2, 4)
+            return apart.reshape(n, 4 * c, h // 2, w // 2)
+
+        net = nn.Sequential(Apply(swapped), nn.Conv2d(16, 4, 1))
+        assert "SpaceToDepth" not in operators(capture_and_compare(net))

@@ -45,6 +45,7 @@ class Builder(Assembler):
         self._plan = plan
         self._output_suffix = output_suffix
         self._bound: dict[str, tuple[Tensor, Layout]] = {}
+        self._exact: dict[str, tuple[Tensor, Layout]] = {}
 
     # What a node is and reads.
 
@@ -54,7 +55,7 @@ class Builder(Assembler):
 
     def layout(self, node: ir.Node, index: int = 0) -> Layout:
         """How the tensor at an input lies in the file."""
-        return self._bound[name_of(_input(node, index))][1]
+        return self._held(node, index)[1]
 
     def read(self, node: ir.Node, index: int = 0, layout: Layout | None = None) -> Tensor:
         """The tensor computed for an input, in the type the node works in.
@@ -65,7 +66,7 @@ class Builder(Assembler):
             layout: what the reader needs; None takes the tensor as it lies (see `layout`).
         """
         value = _input(node, index)
-        tensor, present = self._bound[name_of(value)]
+        tensor, present = self._held(node, index)
         tensor = self._typed(node, index, tensor)
         if layout is None or layout == present:
             return tensor
@@ -221,6 +222,13 @@ class Builder(Assembler):
 
     # How it is done.
 
+    def _held(self, node: ir.Node, index: int) -> tuple[Tensor, Layout]:
+        """Where an input lies: for an island, what another island wrote, before it was rounded."""
+        name = name_of(_input(node, index))
+        if name in self._exact and not self.is_int8(node):
+            return self._exact[name]
+        return self._bound[name]
+
     def _typed(self, node: ir.Node, index: int, tensor: Tensor) -> Tensor:
         """The tensor in a reader's type: requantized, or float for an island."""
         if self._plan is None:
@@ -266,6 +274,7 @@ class Builder(Assembler):
         """Makes a tensor the hub value: quantized after an island, in standard order at the end."""
         params = self._params(value)
         if params is not None and not tensor.is_int8:
+            self._exact[name_of(value)] = (tensor, layout)
             name = self._result_name(value, np.dtype(np.int8), layout)
             tensor = self.requantized(tensor, Quantization.of(params), name)
         moves = self._output_moves(value, layout)

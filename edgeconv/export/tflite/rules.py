@@ -16,7 +16,11 @@ from edgeconv.quantize.plan import Plan
 
 #: Operators without an int8 kernel in TFLite: they become float islands. (SUM has one, but
 #: LiteRT's reference kernel of it returns wrong values.)
-FLOAT_ONLY = frozenset({"Div", "Neg", "ReduceSum", "Sqrt"})
+FLOAT_ONLY = frozenset(
+    {"Div", "Log", "Neg", "ReduceSum", "Softplus", "Sqrt"}
+    # Variances span too many magnitudes for 256 steps.
+    | {"InstanceNormalization", "LayerNormalization", "LRN"}
+)
 
 #: LiteRT's int8 softmax kernels sum exponentials in 12 integer bits: with more values than this,
 #: nearly equal, the sum overflows and the reference kernel aborts the whole process.

@@ -53,7 +53,9 @@ def flattened_image(value: ir.Value | None) -> tuple[int, int, int] | None:
     if producer.op_type not in ("Flatten", "Reshape") or source is None:
         return None
     shape = shape_of(source)
-    return (shape[1], shape[2], shape[3]) if len(shape) == 4 else None
+    if len(shape) != 4 or shape_of(value)[0] != shape[0]:
+        return None
+    return shape[1], shape[2], shape[3]
 
 
 def activation_in_hub_order(value: ir.Value, array: Array) -> Array | None:

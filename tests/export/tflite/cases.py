@@ -200,6 +200,7 @@ ELEMENTWISE = {
     "Neg": node("Neg", IMAGE),
     "Exp": chain(("Mul", {}, (floats(0.3),)), ("Exp", {}, ()), shape=IMAGE, int8=2),
     "Sqrt": chain(("Abs", {}, ()), ("Sqrt", {}, ()), shape=IMAGE, int8=None),
+    "Log": chain(("Exp", {}, ()), ("Log", {}, ()), shape=IMAGE, int8=None),
     "square": node("Pow", IMAGE, floats(2.0)),
     "cube": node("Pow", IMAGE, floats(3.0)),
 }
@@ -224,6 +225,10 @@ ACTIVATIONS = {
     "Softmax over channels": node("Softmax", IMAGE, axis=1),
     "Softmax over rows": node("Softmax", IMAGE, axis=2),
     "LogSoftmax": node("LogSoftmax", (2, 10)),
+    "Softplus": node("Softplus", IMAGE),
+    "Softplus of large values": chain(
+        ("Mul", {}, (floats(100),)), ("Softplus", {}, ()), shape=IMAGE, int8=2
+    ),
 }
 
 SHAPES = {
@@ -325,6 +330,42 @@ FUSED = {
     "Add and Relu": chain(("Add", {}, (weights(6, 1, 1),)), ("Relu", {}, ()), shape=IMAGE),
 }
 
+NORMALIZATIONS = {
+    "LayerNormalization of rows": node(
+        "LayerNormalization", (2, 5), weights(5), weights(5, seed=7)
+    ),
+    "LayerNormalization of an image": node(
+        "LayerNormalization", IMAGE, weights(6, 7, 8), weights(6, 7, 8, seed=7), axis=1
+    ),
+    "LayerNormalization without an offset": node(
+        "LayerNormalization", IMAGE, floats(*[1] * 8), epsilon=0.1
+    ),
+    "channels last, LayerNormalization and back": chain(
+        ("Transpose", {"perm": [0, 2, 3, 1]}, ()),
+        ("LayerNormalization", {}, (weights(6), weights(6, seed=7))),
+        ("Transpose", {"perm": [0, 3, 1, 2]}, ()),
+        ("Relu", {}, ()),
+        shape=IMAGE,
+    ),
+    "InstanceNormalization": node("InstanceNormalization", IMAGE, weights(6), weights(6, seed=7)),
+    "InstanceNormalization of rows": node(
+        "InstanceNormalization", (2, 6, 9), weights(6), weights(6, seed=7)
+    ),
+    "InstanceNormalization of five axes": node(
+        "InstanceNormalization", (2, 3, 2, 4, 5), weights(3), weights(3, seed=7)
+    ),
+    "groups of channels, normalized": chain(
+        ("Reshape", {}, (ints(2, 3, 2, 7, 8),)),
+        ("InstanceNormalization", {}, (floats(1, 1, 1), floats(0, 0, 0))),
+        ("Reshape", {}, (ints(2, 6, 7, 8),)),
+        ("Relu", {}, ()),
+        shape=IMAGE,
+    ),
+    "LRN over three channels": node("LRN", IMAGE, size=3, alpha=0.5, beta=0.75, bias=2.0),
+    "LRN with a root": node("LRN", IMAGE, size=3, alpha=0.5, beta=0.5),
+    "LRN to another power": node("LRN", IMAGE, size=5, alpha=0.1, beta=0.6),
+}
+
 CASES: dict[str, Case] = {
     **CONVOLUTIONS,
     **DENSE,
@@ -335,4 +376,5 @@ CASES: dict[str, Case] = {
     **SLICES,
     **SPATIAL,
     **FUSED,
+    **NORMALIZATIONS,
 }

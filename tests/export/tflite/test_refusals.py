@@ -92,6 +92,10 @@ UNSUPPORTED: dict[str, tuple[Callable[[], ir.Model], str]] = {
         lambda: of_node("ConvTranspose", (1, 4, 5, 5), weights(4, 2, 3, 3), auto_pad="SAME_UPPER"),
         "leaves its padding open",
     ),
+    "LRN over an even number of channels": (
+        lambda: of_node("LRN", IMAGE, size=4),
+        "over an even number of channels",
+    ),
     "cubic": (resize("cubic", "half_pixel", (10, 12)).make, "cubic"),
 }
 

@@ -15,7 +15,7 @@ from edgeconv.export.tflite.layout import Layout
 from edgeconv.export.tflite.program import Quantization, Tensor
 from edgeconv.export.tflite.schema import ACTIVATION, schema
 from edgeconv.graph.fusion import clip_bounds
-from edgeconv.graph.view import integer, number, shape_of
+from edgeconv.graph.view import integer, number, shape_of, string
 
 _CLAMPS: Mapping[tuple[float, float], str] = MappingProxyType(
     {(0.0, math.inf): "RELU", (0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
@@ -106,6 +106,29 @@ def hard_sigmoid(node: ir.Node, b: Builder) -> None:
     b.write(node, "MUL", [ramp, slope], layout, schema.MulOptionsT())
 
 
+def gelu(node: ir.Node, b: Builder) -> None:
+    """Gelu -> GELU, by the error function or by tanh; int8: two scales of their own."""
+    approximate = string(node, "approximate", "none") == "tanh"
+    options = schema.GeluOptionsT(approximate=approximate)
+    b.write(node, "GELU", [b.read(node)], b.layout(node), options)
+
+
+def softplus(node: ir.Node, b: Builder) -> None:
+    """Softplus, log(1 + exp(x)) -> max(x, 0) + log(1 + exp(-|x|)), which cannot overflow.
+
+    ABS, NEG, EXP, ADD, LOG, RELU, ADD; float only.
+    """
+    x, layout = b.read(node), b.layout(node)
+    size = b.step(node, "size", "ABS", [x], x.shape, options=schema.AbsOptionsT())
+    below = b.step(node, "below", "NEG", [size], x.shape, options=schema.NegOptionsT())
+    power = b.step(node, "exp", "EXP", [below], x.shape, options=schema.ExpOptionsT())
+    one = b.floats(f"{node.name}/one", np.array([1.0]))
+    above = b.step(node, "sum", "ADD", [power, one], x.shape, options=schema.AddOptionsT())
+    curve = b.step(node, "log", "LOG", [above], x.shape)
+    positive = b.step(node, "positive", "RELU", [x], x.shape)
+    b.write(node, "ADD", [positive, curve], layout, schema.AddOptionsT())
+
+
 def leaky_relu(node: ir.Node, b: Builder) -> None:
     """LeakyRelu -> LEAKY_RELU; int8: two scales of their own."""
     options = schema.LeakyReluOptionsT(alpha=number(node, "alpha", 0.01))
@@ -169,11 +192,13 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         **dict.fromkeys(_PLAIN, plain_activation),
         "Clip": clamp,
         "Elu": elu,
+        "Gelu": gelu,
         "HardSigmoid": hard_sigmoid,
         "LeakyRelu": leaky_relu,
         "LogSoftmax": log_softmax,
         "PRelu": prelu,
         "Relu": clamp,
         "Softmax": softmax,
+        "Softplus": softplus,
     }
 )

@@ -35,6 +35,7 @@ _UNARY: Mapping[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
     {
         "Abs": ("ABS", schema.AbsOptionsT),
         "Exp": ("EXP", schema.ExpOptionsT),
+        "Log": ("LOG", lambda: None),
         "Neg": ("NEG", schema.NegOptionsT),
         "Sqrt": ("SQRT", lambda: None),
     }
@@ -68,7 +69,7 @@ def extremum(node: ir.Node, b: Builder) -> None:
 
 
 def unary(node: ir.Node, b: Builder) -> None:
-    """Abs, Exp, Neg, Sqrt -> the operator of that name, in whatever layout the input lies.
+    """Abs, Exp, Log, Neg, Sqrt -> the operator of that name, in whatever layout the input lies.
 
     int8: ABS and EXP only.
     """
