@@ -79,10 +79,26 @@ def _line(arguments: Sequence[str], marker: str, stdin_bytes: str, limit_s: int)
     return shlex.join([*head, *arguments])
 
 
-class Reply:
-    """What comes back, fed piece by piece."""
+def last_words(stderr: bytes) -> str:
+    """The last line that says something, in brackets and harmless for a terminal."""
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    last = "".join(c for c in lines[-1] if c.isprintable())[:200].strip() if lines else ""
+    return f" ({last})" if last else ""
 
-    def __init__(self, marker: str, most_output: int, what: str) -> None:
+
+class Reply:
+    """What comes back, fed piece by piece.
+
+    Args:
+        marker: of the remote command.
+        most_output: bytes the program may write to standard output.
+        what: the command, for messages.
+        separate_stderr: False where standard error has no way of its own.
+    """
+
+    def __init__(
+        self, marker: str, most_output: int, what: str, *, separate_stderr: bool = True
+    ) -> None:
         self._begin = f"{marker} begin\n".encode()
         self._end = re.compile(rf"{marker} end (\d{{1,3}})\n".encode())
         self._most = most_output
@@ -93,7 +109,7 @@ class Reply:
         self._stderr_begun = False
         self.begun = False
         self.code: int | None = None
-        self._stderr_ended = False
+        self._stderr_ended = not separate_stderr
 
     @property
     def complete(self) -> bool:

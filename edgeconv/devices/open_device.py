@@ -30,4 +30,6 @@ def open_device(profile: Profile) -> Transport:
                 f"{profile.name} says no host; give one with --host NAME or --host ADDRESS"
             )
         return SshTransport(profile)
-    raise DeviceUnreachable(f"{profile.name}: devices over adb are not reached in this version")
+    from edgeconv.devices.adb import AdbTransport
+
+    return AdbTransport(profile)

@@ -7,6 +7,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
@@ -45,9 +46,9 @@ class ShellTransport(ABC):
     def _lost(self, stderr: bytes, code: int | None, begun: bool) -> EdgeconvError:
         """Why the end of a command never came."""
 
-    @abstractmethod
-    def _environment(self) -> Mapping[str, str]:
-        """Of the programs that lead to the device."""
+    def _environment(self) -> Mapping[str, str] | None:
+        """Of the program that leads to the device; None is this process's own."""
+        return None
 
     @abstractmethod
     def close(self) -> None:
@@ -110,7 +111,7 @@ class ShellTransport(ABC):
         marker = envelope.new_marker()
         limit_s = math.ceil(deadline_s) + _LATER_S
         remote = envelope.bounded(arguments, marker, size, limit_s)
-        reply = envelope.Reply(marker, most_output, what)
+        reply = self._reply(marker, most_output, what)
         try:
             code = exchange(
                 self._carrier(remote),
@@ -127,12 +128,23 @@ class ShellTransport(ABC):
             raise self._lost(reply.stderr, code, reply.begun)
         return reply.completed()
 
+    def _reply(self, marker: str, most_output: int, what: str) -> envelope.Reply:
+        """Reads what comes back."""
+        return envelope.Reply(marker, most_output, what)
+
     def _push(self, file: transfer.LocalFile, deadline_s: float) -> None:
         deadline = time.monotonic() + deadline_s
         told = self.run(transfer.look(file), deadline_s=deadline_s)
         if transfer.is_there(file, told, self.address):
             return
-        self._send(file, max(1.0, deadline - time.monotonic()))
+        try:
+            self._send(file, max(1.0, deadline - time.monotonic()))
+        except ConnectionLost:
+            raise  # the second attempt writes over the part
+        except DeviceFailed:
+            with suppress(EdgeconvError):
+                self.run(["rm", "-f", file.part])
+            raise
 
     def _send(self, file: transfer.LocalFile, deadline_s: float) -> None:
         with file.open() as source:

@@ -64,6 +64,7 @@ class SshTransport(ShellTransport):
 
     Args:
         profile: of a device with a host.
+        connect_deadline_s: until the connection must stand.
 
     Raises:
         DeviceUnreachable: there is no way there; the message says what was tried and what helps.
@@ -121,7 +122,7 @@ class SshTransport(ShellTransport):
         if hello.code != 0 or not self.root.startswith("/") or "\n" in self.root:
             raise DeviceFailed(
                 f"{self.address}: edgeconv's directory ~/.cache/edgeconv cannot be made there"
-                f"{ssh_advice.last_words(hello.stderr)}"
+                f"{envelope.last_words(hello.stderr)}"
             )
 
     def _carrier(self, remote: str) -> list[str]:
@@ -156,11 +157,11 @@ class SshTransport(ShellTransport):
         if not begun and code not in (None, _SSH_FAILED):
             return DeviceFailed(
                 f"{self.address}: no command runs there, its login shell ends at once with exit "
-                f"code {code}{ssh_advice.last_words(stderr)}"
+                f"code {code}{envelope.last_words(stderr)}"
             )
         where = "while a command ran there" if begun else "before a command began"
         return ConnectionLost(
-            f"{self.address}: the connection was lost {where}{ssh_advice.last_words(stderr)}"
+            f"{self.address}: the connection was lost {where}{envelope.last_words(stderr)}"
         )
 
     def _environment(self) -> Mapping[str, str]:

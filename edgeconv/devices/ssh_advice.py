@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from edgeconv.devices.envelope import Reply
+from edgeconv.devices.envelope import Reply, last_words
 from edgeconv.devices.profile import Profile
 from edgeconv.errors import DeviceUnreachable
 
@@ -96,13 +96,6 @@ def by_hand(profile: Profile, program: str = "ssh") -> str:
     identity = f" -i {profile.identity}" if profile.identity else ""
     user = f"{profile.user}@" if profile.user else ""
     return f"{program}{port}{identity} {user}{profile.host}"
-
-
-def last_words(stderr: bytes) -> str:
-    """The last line that says something, in brackets and harmless for a terminal."""
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    last = "".join(c for c in lines[-1] if c.isprintable())[:200].strip() if lines else ""
-    return f" ({last})" if last else ""
 
 
 def _known_name(profile: Profile) -> str:

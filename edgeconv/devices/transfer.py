@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from edgeconv.devices.envelope import script
+from edgeconv.devices.envelope import last_words, script
 from edgeconv.devices.transport import Completed
 from edgeconv.errors import DeviceFailed, OutputUnwritable, UsageError
 
@@ -196,10 +196,14 @@ def _check_remote(remote: str) -> None:
         raise UsageError(f"{remote!r} is no absolute path of a file on the device")
 
 
+def unwritable(file: LocalFile, words: str, address: str) -> DeviceFailed:
+    """The error where the device did not take the content."""
+    return _failure(file.remote, Completed(_NO_WRITE, b"", words.encode()), address)
+
+
 def _failure(remote: str, told: Completed, address: str) -> DeviceFailed:
     """What an exit code of a script, and the last words with it, mean."""
-    words = told.stderr.decode(errors="replace").strip().splitlines()
-    last = "".join(c for c in words[-1] if c.isprintable())[:200] if words else ""
+    words = last_words(told.stderr)
     directory = posixpath.dirname(remote)
     reason = {
         _NO_DIRECTORY: f"the directory {directory} cannot be made",
@@ -209,6 +213,6 @@ def _failure(remote: str, told: Completed, address: str) -> DeviceFailed:
         _NO_CHECKSUM: "the device has neither sha256sum, shasum nor md5sum",
         _NO_FILE: f"there is no file {remote} that may be read",
     }.get(told.code, f"the device failed over {remote} (exit code {told.code})")
-    if re.search("no space left|quota exceeded", last, re.IGNORECASE):
+    if re.search("no space left|quota exceeded", words, re.IGNORECASE):
         reason = f"the device's disk is full: {remote} does not fit into {directory}"
-    return DeviceFailed(f"{address}: {reason}{f' ({last})' if last else ''}")
+    return DeviceFailed(f"{address}: {reason}{words}")
