@@ -9,7 +9,6 @@ import onnx_ir as ir
 
 from edgeconv.data.formula import Io
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.export.tflite.absorb_shuffles import absorb_shuffles
 from edgeconv.export.tflite.builder import Builder, CannotLower
 from edgeconv.export.tflite.layout import standard
 from edgeconv.export.tflite.lowerings.table import LOWERINGS
@@ -46,10 +45,9 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
     inputs = [_bind_input(b, value, plan, io) for value in _computed(model.graph.inputs)]
     _lower(nodes, b)
     outputs = [_output(b, value, io) for value in model.graph.outputs]
-    program = squeeze_means(
+    return squeeze_means(
         Program(model.graph.name or "main", tuple(b.operators), tuple(inputs), tuple(outputs))
     )
-    return absorb_shuffles(program)
 
 
 def _computed(values: Iterable[ir.Value]) -> list[ir.Value]:
