@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from edgeconv.cli import arguments
+from edgeconv.cli import arguments, device_options
 from edgeconv.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgeconv.devices.profile import Profile
     from edgeconv.devices.report import BenchConfig, BenchReport
 
-#: Devices that `bench` can reach.
-DEVICES = ("local",)
 _MOST_THREADS = 64
 _MOST_RUNS = 1_000_000
 _MOST_PROCESSES = 100
+_MOST_CORES = 1023
 
 
 def bench(
@@ -29,7 +31,7 @@ def bench(
             show_default=False,
         ),
     ],
-    device: Annotated[str, typer.Option(help="Where to run; local is this machine.")] = "local",
+    device: device_options.Device = device_options.LOCAL,
     threads: Annotated[str, typer.Option(help="Numbers of threads, such as 1,4.")] = "1",
     runs: Annotated[
         Optional[int],  # noqa: UP045 - typer reads the annotation at run time
@@ -38,6 +40,19 @@ def bench(
     processes: Annotated[
         int, typer.Option(help="Fresh processes for each file and number of threads.")
     ] = 5,
+    pin: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Cores to run on: a cluster's name, or numbers such as 4,5."),
+    ] = None,
+    engine: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Only files of this engine: litert or onnxruntime.", show_default="all"),
+    ] = None,
+    host: device_options.Host = None,
+    serial: device_options.Serial = None,
+    port: device_options.Port = None,
+    user: device_options.User = None,
+    identity: device_options.Identity = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Where a NET's bundle lies.", show_default="./NET"),
@@ -55,15 +70,14 @@ def bench(
     Each file runs in several fresh processes, in turn with the others, so that a drift of the
     machine falls on all of them alike.
     """
-    if device not in DEVICES:
-        raise UnknownName("device", device, DEVICES, f"Known: {', '.join(DEVICES)}")
     numbers = arguments.integers("--threads", threads, low=1, high=_MOST_THREADS)
     if not 1 <= processes <= _MOST_PROCESSES:
         raise UsageError(f"--processes {processes}: 1 to {_MOST_PROCESSES} are allowed")
     if runs is not None and not 1 <= runs <= _MOST_RUNS:
         raise UsageError(f"--runs {runs}: 1 to {_MOST_RUNS} are allowed")
-    paths = _files(targets, out)
-    report = _measure(paths, _config(numbers, runs, processes))
+    chosen = device_options.profile(device, host, serial, port, user, identity)
+    paths = _for_engines(_files(targets, out), engine, chosen)
+    report = _measure(chosen, paths, _config(numbers, runs, processes, _cores(pin, chosen)))
     from edgeconv.report import jsondoc
 
     if json_file is not None:
@@ -89,25 +103,69 @@ def _files(targets: list[str], out: Path | None) -> dict[str, Path]:
     return paths
 
 
-def _config(threads: list[int], runs: int | None, processes: int) -> BenchConfig:
+def _for_engines(paths: dict[str, Path], engine: str | None, chosen: Profile) -> dict[str, Path]:
+    """The files that run on the device, of the engine asked for."""
+    from edgeconv.runtime.open import engine_of
+
+    if engine is not None and engine not in chosen.engines:
+        raise UnknownName(
+            f"engine of {chosen.name}", engine, chosen.engines, f"It has {_listed(chosen.engines)}"
+        )
+    kept = {
+        name: path
+        for name, path in paths.items()
+        if engine_of(path) in ((engine,) if engine else chosen.engines)
+    }
+    if not kept:
+        raise UsageError(f"no file given is for {engine or _listed(chosen.engines)}")
+    return kept
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _cores(pin: str | None, chosen: Profile) -> tuple[int, ...]:
+    """The cores to run on, by a cluster's name or by their numbers."""
+    if pin is None:
+        return ()
+    for cluster in chosen.clusters:
+        if cluster.name == pin:
+            return cluster.cores
+    if not pin.replace(",", "").isdigit():
+        known = [cluster.name for cluster in chosen.clusters]
+        raise UnknownName(
+            f"cluster of {chosen.name}",
+            pin,
+            known,
+            f"It has {_listed(known) or 'none by name'}; numbers such as 4,5 are allowed too",
+        )
+    return tuple(arguments.integers("--pin", pin, low=0, high=_MOST_CORES))
+
+
+def _config(
+    threads: list[int], runs: int | None, processes: int, cores: tuple[int, ...]
+) -> BenchConfig:
     from edgeconv.devices.report import BenchConfig
     from edgeconv.runtime.timing import TimingConfig
 
     timing = TimingConfig() if runs is None else TimingConfig(runs=runs)
-    return BenchConfig(threads=tuple(threads), processes=processes, timing=timing)
+    return BenchConfig(threads=tuple(threads), processes=processes, timing=timing, cores=cores)
 
 
-def _measure(paths: dict[str, Path], config: BenchConfig) -> BenchReport:
+def _measure(chosen: Profile, paths: dict[str, Path], config: BenchConfig) -> BenchReport:
     from edgeconv.devices.bench import Listener
     from edgeconv.devices.bench import bench as run
-    from edgeconv.devices.local import LocalMachine
     from edgeconv.report.progress import progress
 
     def on_warning(warning: str) -> None:
         typer.echo(f"warning: {warning}", err=True)
 
     total = len(paths) * len(config.threads) * config.processes
-    with progress("bench", total, unit="processes") as advance:
+    with (
+        device_options.machine(chosen) as machine,
+        progress("bench", total, unit="processes") as advance,
+    ):
         seen = 0
 
         def on_progress(done: int, _total: int, _what: str) -> None:
@@ -115,7 +173,7 @@ def _measure(paths: dict[str, Path], config: BenchConfig) -> BenchReport:
             advance(done - seen)
             seen = done
 
-        return run(LocalMachine(), paths, config, Listener(on_progress, on_warning))
+        return run(machine, paths, config, Listener(on_progress, on_warning))
 
 
 def _write(path: Path, text: str) -> None:

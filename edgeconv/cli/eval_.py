@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+from edgeconv.cli import device_options
+
+if TYPE_CHECKING:
+    from edgeconv.devices.profile import Profile
 
 
 def evaluate(
@@ -28,27 +34,42 @@ def evaluate(
         ),
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads of the engines.")] = 1,
+    device: device_options.Device = device_options.LOCAL,
+    host: device_options.Host = None,
+    serial: device_options.Serial = None,
+    port: device_options.Port = None,
+    user: device_options.User = None,
+    identity: device_options.Identity = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Top-1, top-5, agreement with float, and the paired drop (McNemar) with its interval.
 
     The float file of a bundle is the reference. A single FILE is judged against the float file of
-    the bundle it stands in, or alone where it stands in none.
+    the bundle it stands in, or alone where it stands in none. On a device, the reference runs here,
+    and every other file both there and here.
     """
     from edgeconv.cli.models import models_to_evaluate
     from edgeconv.data.folders import labelled
+    from edgeconv.devices.session import opener
     from edgeconv.report.progress import progress
     from edgeconv.verify.evaluate import evaluate as run
 
+    chosen = device_options.profile(device, host, serial, port, user, identity)
     models = models_to_evaluate(target)
     photos = labelled(data, labels, class_names=models.labels, classes=models.classes)
-    with progress("evaluate", len(photos), unit="photos") as advance:
+    with ExitStack() as stack:
+        artifacts, elsewhere = models.artifacts, None
+        if chosen.transport != device_options.LOCAL:
+            artifacts = _for_engines(models.artifacts, models.reference, chosen)
+            elsewhere = opener(stack.enter_context(device_options.machine(chosen)))
+        advance = stack.enter_context(progress("evaluate", len(photos), unit="photos"))
         evaluations = run(
-            models.artifacts,
+            artifacts,
             models.reference,
             photos,
             models.preprocessing,
             threads=threads,
+            elsewhere=elsewhere,
             on_progress=advance,
         )
     if as_json:
@@ -59,3 +80,14 @@ def evaluate(
         from edgeconv.cli.shown import show_evaluations
 
         show_evaluations(evaluations, models.reference)
+
+
+def _for_engines(artifacts: dict[str, Path], reference: str, chosen: Profile) -> dict[str, Path]:
+    """The files the device's engines open; the reference runs here in any case."""
+    from edgeconv.errors import UsageError
+    from edgeconv.runtime.open import engine_of
+
+    kept = {n: p for n, p in artifacts.items() if engine_of(p) in chosen.engines}
+    if not kept:
+        raise UsageError(f"{chosen.name} has {', '.join(chosen.engines)}; no file here is for it")
+    return {reference: artifacts[reference]} | {f"{n} on {chosen.name}": p for n, p in kept.items()}

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from edgeconv.cli import arguments
+from edgeconv.cli import arguments, device_options
+
+if TYPE_CHECKING:
+    from edgeconv.devices.profile import Profile
+    from edgeconv.export.bundle import Bundle
+    from edgeconv.verify.parity import Thresholds
+    from edgeconv.verify.stages import ParityReport
 
 
 def parity(
@@ -31,19 +37,29 @@ def parity(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Also write the stages as a JUnit XML file.", show_default=False),
     ] = None,
+    device: device_options.Device = device_options.LOCAL,
+    host: device_options.Host = None,
+    serial: device_options.Serial = None,
+    port: device_options.Port = None,
+    user: device_options.User = None,
+    identity: device_options.Identity = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Run every file of a BUNDLE on its golden photos and compare it with the PyTorch reference.
 
-    Exits 1 where a stage misses its threshold.
+    On a device each file is compared with this machine's run of it too, and each int8 operator on
+    identical integers. Exits 1 where a stage misses its threshold.
     """
     directory = arguments.bundle_directory(bundle)
-    from edgeconv.errors import ThresholdMissed
+    chosen = device_options.profile(device, host, serial, port, user, identity)
     from edgeconv.export.bundle import Bundle
     from edgeconv.verify.parity import Thresholds
 
     opened = Bundle.load(directory)
     thresholds = Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr)
+    if chosen.transport != device_options.LOCAL:
+        _on_device(opened, chosen, thresholds, junit, as_json)
+        return
     report = opened.parity(thresholds)
     for warning in report.warnings:
         typer.echo(f"warning: {warning}", err=True)
@@ -59,5 +75,36 @@ def parity(
         from edgeconv.cli.shown import show_parity
 
         show_parity(report)
+    _judge(report)
+
+
+def _on_device(
+    bundle: Bundle, chosen: Profile, thresholds: Thresholds, junit: Path | None, as_json: bool
+) -> None:
+    """The same on a device."""
+    from edgeconv.devices.session import opener
+
+    with device_options.machine(chosen) as machine:
+        found = bundle.parity_on(
+            opener(machine), device=chosen.name, engines=chosen.engines, thresholds=thresholds
+        )
+    if junit is not None:
+        from edgeconv.cli.shown import write_junit
+
+        write_junit(junit, f"{bundle.directory.name} on {chosen.name}", found.report)
+    if as_json:
+        from edgeconv.report import jsondoc
+
+        jsondoc.show({"bundle": str(bundle.directory), **found.to_json()})
+    else:
+        from edgeconv.cli.shown import show_device_parity
+
+        show_device_parity(found)
+    _judge(found.report)
+
+
+def _judge(report: ParityReport) -> None:
+    from edgeconv.errors import ThresholdMissed
+
     if not report.passed:
         raise ThresholdMissed(f"parity missed its threshold: {'; '.join(report.failed)}")

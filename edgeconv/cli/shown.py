@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from edgeconv.devices.report import BenchReport
     from edgeconv.export.bundle import Bundle
     from edgeconv.nets.spec import NetSpec
+    from edgeconv.verify.device_operators import OperatorIdentity
     from edgeconv.verify.evaluate import Evaluation
+    from edgeconv.verify.on_device import DeviceParity
     from edgeconv.verify.stages import ParityReport
 
 
@@ -80,6 +82,38 @@ def show_parity(report: ParityReport) -> None:
     show_stages(report.to_json()["stages"])
 
 
+def show_device_parity(found: DeviceParity) -> None:
+    """Every stage of parity on a device, and its int8 operators by kind."""
+    show_stages(found.report.to_json()["stages"])
+    by_kind: dict[tuple[str, str], list[OperatorIdentity]] = {}
+    for operator in found.operators:
+        by_kind.setdefault((operator.engine, operator.kind), []).append(operator)
+    if not by_kind:
+        return
+    columns = (
+        Column("engine"),
+        Column("int8 operator"),
+        Column("number", "number", 0),
+        Column("bit-identical to here", "quantity"),
+        Column("most steps apart", "number", 0),
+        Column("values apart", "percent", 2),
+    )
+    rows = [
+        (
+            engine,
+            kind,
+            len(held),
+            "-" if held[0].identical is None else str(sum(o.identical is True for o in held)),
+            max(o.max_steps for o in held),
+            max(o.share_differing for o in held),
+        )
+        for (engine, kind), held in by_kind.items()
+    ]
+    note = "on identical integers; steps and values apart are from LiteRT's reference kernels here"
+    typer.echo()
+    show(Table(columns, rows, notes=(note,)))
+
+
 def show_stages(stages: Sequence[dict[str, Any]]) -> None:
     """Stages as they stand in a manifest: a line for each output of each stage."""
     columns = (
@@ -143,6 +177,7 @@ def write_junit(path: Path, suite: str, report: ParityReport) -> None:
 
 def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
     """Accuracy of every file, and the paired comparison with the reference."""
+    there = any(evaluation.here is not None for evaluation in evaluations)
     columns = (
         Column("file"),
         Column("top-1", "percent", 1),
@@ -154,6 +189,7 @@ def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
         Column("95 % interval of the drop"),
         Column("at most", "number", 1),
         Column("McNemar p", "number", 3),
+        *([Column("agrees with here", "percent", 1)] if there else []),
     )
     rows = []
     for evaluation in evaluations:
@@ -174,6 +210,7 @@ def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
                 f"{100 * accuracy.top1.low:.1f} to {100 * accuracy.top1.high:.1f} %",
                 accuracy.top5.value,
                 *(paired if evaluation.artifact != reference else (None,) * len(paired)),
+                *([_agreement_with_here(evaluation)] if there else []),
             )
         )
     notes = [
@@ -186,6 +223,10 @@ def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
         if e.kernels == "reference"
     ]
     show(Table(columns, rows, notes=notes))
+
+
+def _agreement_with_here(evaluation: Evaluation) -> float | None:
+    return None if evaluation.here is None else evaluation.here.agreement.value
 
 
 def show_bench(report: BenchReport) -> None:

@@ -7,7 +7,7 @@ bytes a photo are kept, so a set of any size fits in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -21,11 +21,13 @@ from edgeconv.errors import UsageError
 from edgeconv.runtime.adapt import Images, run_logits
 from edgeconv.runtime.open import engine_of, open_session
 from edgeconv.runtime.saturation import int8_convolution_saturates
-from edgeconv.runtime.session import Kernels, Session, SessionOptions
+from edgeconv.runtime.session import Kernels, Opener, Session, SessionOptions
 from edgeconv.verify.accuracy import AccuracyComparison, ComparisonTally
 
 #: Photos that are decoded before the files run on them.
 _CHUNK = 32
+#: The same for files on a device: to get there costs much, once for all of them.
+_FAR = 128
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ class Evaluation:
         engine: what ran it.
         kernels: "default", or "reference" where the default ones saturate on this CPU.
         comparison: its accuracy, the reference's, and the paired figures.
+        here: the same against this machine's run of the file; None where it ran here.
     """
 
     artifact: str
     engine: str
     kernels: Kernels
     comparison: AccuracyComparison
+    here: AccuracyComparison | None = None
 
 
 def evaluate(
@@ -52,17 +56,19 @@ def evaluate(
     preprocessing: Preprocessing,
     *,
     threads: int = 1,
+    elsewhere: Opener | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> list[Evaluation]:
     """Accuracy of every file, and its agreement with the reference.
 
     Args:
         artifacts: model files by the name they are shown under.
-        reference: which of them is the float reference.
+        reference: which of them is the float reference, which runs on this machine.
         photos: image files and their class indices.
         preprocessing: how a photo becomes an input.
         threads: of each engine.
-        on_progress: called with the number of photos done.
+        elsewhere: opens the other files on a device; they run here too, to be compared.
+        on_progress: called with the number of photos just done.
 
     Raises:
         UsageError: no photo, or a label that is no class of the net.
@@ -71,21 +77,62 @@ def evaluate(
     """
     if not photos:
         raise UsageError("there is no photo to evaluate on")
-    sessions = {name: _open(path, threads) for name, path in artifacts.items()}
-    tallies = {name: ComparisonTally() for name in artifacts}
-    done = 0
-    for images, labels in _chunks(photos, preprocessing):
-        expected = run_logits(sessions[reference][0], images)
-        for name, (session, _) in sessions.items():
-            logits = expected if name == reference else run_logits(session, images)
-            tallies[name].add(expected, logits, labels)
-        done += len(labels)
-        if on_progress is not None:
-            on_progress(done)
-    return [
-        Evaluation(name, session.engine, kernels, tallies[name].result())
-        for name, (session, kernels) in sessions.items()
+    expected_of, _ = _open(artifacts[reference], threads)
+    judged = [
+        _Judged.of(name, path, threads, None if name == reference else elsewhere)
+        for name, path in artifacts.items()
     ]
+    for images, labels in _chunks(photos, preprocessing, _CHUNK if elsewhere is None else _FAR):
+        expected = run_logits(expected_of, images)
+        for file in judged:
+            file.add(images, labels, expected, is_reference=file.name == reference)
+        if on_progress is not None:
+            on_progress(len(labels))
+    return [file.result() for file in judged]
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """One file on its way through the photos.
+
+    Attributes:
+        name: see Evaluation.artifact.
+        session: where it is judged.
+        kernels: see Evaluation.
+        twin: the same file on this machine; None where `session` is on this machine.
+        tally, twin_tally: against the reference, and against the twin.
+    """
+
+    name: str
+    session: Session
+    kernels: Kernels
+    twin: Session | None
+    tally: ComparisonTally = field(default_factory=ComparisonTally)
+    twin_tally: ComparisonTally = field(default_factory=ComparisonTally)
+
+    @classmethod
+    def of(cls, name: str, path: Path, threads: int, elsewhere: Opener | None) -> _Judged:
+        here, kernels = _open(path, threads)
+        if elsewhere is None:
+            return cls(name, here, kernels, None)
+        return cls(name, elsewhere(path, SessionOptions(threads=threads)), "default", here)
+
+    def add(
+        self,
+        images: Images,
+        labels: NDArray[np.int64],
+        expected: NDArray[np.float32],
+        *,
+        is_reference: bool,
+    ) -> None:
+        logits = expected if is_reference else run_logits(self.session, images)
+        self.tally.add(expected, logits, labels)
+        if self.twin is not None:
+            self.twin_tally.add(run_logits(self.twin, images), logits, labels)
+
+    def result(self) -> Evaluation:
+        here = None if self.twin is None else self.twin_tally.result()
+        return Evaluation(self.name, self.session.engine, self.kernels, self.tally.result(), here)
 
 
 def _open(path: Path, threads: int) -> tuple[Session, Kernels]:
@@ -96,11 +143,11 @@ def _open(path: Path, threads: int) -> tuple[Session, Kernels]:
 
 
 def _chunks(
-    photos: Sequence[LabelledImage], preprocessing: Preprocessing
+    photos: Sequence[LabelledImage], preprocessing: Preprocessing, size: int
 ) -> Iterator[tuple[Images, NDArray[np.int64]]]:
     pixels = stream((photo.path for photo in photos), preprocessing)
     labels = iter(photos)
-    while chunk := list(islice(pixels, _CHUNK)):
+    while chunk := list(islice(pixels, size)):
         images = Images(
             normalized=normalize_batch(chunk, preprocessing),
             pixels=np.stack(chunk),
