@@ -36,9 +36,14 @@ class UsageError(EdgeconvError):
 
 
 class UnknownName(UsageError):
-    """A name that is not in a closed set; suggests the nearest ones."""
+    """A name that is not in a closed set; suggests the nearest ones.
+
+    Attributes:
+        name: the name.
+    """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str) -> None:
+        self.name = name
         near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
         question = f"; did you mean {' or '.join(near)}?" if near else "."
         super().__init__(f"{name} is no {kind}{question} {hint}")

@@ -33,11 +33,27 @@ def agreed_options(
         if spec.options[name].keeps_weights:
             continue
         if name in metadata.net_options and explicit[name] != stated[name]:
-            raise UsageError(
-                f"{name}={explicit[name]} was asked for, but {path} holds weights for "
-                f"{name}={stated[name]}; leave the option out or give other weights"
-            )
+            raise _contradiction(name, explicit[name], stated[name], path)
     return {name: explicit[name] if name in given else stated[name] for name in stated}
+
+
+def agreed_keywords(given: Mapping[str, Any], metadata: FileMetadata, path: Path) -> dict[str, Any]:
+    """Keywords for a user's factory: the file's, and those asked for where the file is silent.
+
+    Raises:
+        UsageError: one asked for contradicts the file.
+    """
+    for name, value in given.items():
+        if name in metadata.net_options and metadata.net_options[name] != value:
+            raise _contradiction(name, value, metadata.net_options[name], path)
+    return {**given, **metadata.net_options}  # where both speak, they say the same
+
+
+def _contradiction(name: str, asked: object, stated: object, path: Path) -> UsageError:
+    return UsageError(
+        f"{name}={asked} was asked for, but {path} holds weights for {name}={stated}; "
+        "leave the option out or give other weights"
+    )
 
 
 def agreed_classes(spec: NetSpec, asked: int | None, state: StateFile) -> int:

@@ -10,9 +10,10 @@ from typing import Any
 from torch import nn
 
 from edgeconv.data.preprocessing import Preprocessing
-from edgeconv.errors import UsageError, WeightsRefused, WeightsUnavailable
+from edgeconv.errors import UnknownName, UsageError, WeightsRefused, WeightsUnavailable
 from edgeconv.nets.agreement import (
     agreed_classes,
+    agreed_keywords,
     agreed_labels,
     agreed_options,
     agreed_preprocessing,
@@ -228,32 +229,46 @@ def _load_user(target: str, request: _Request) -> LoadedNet:
             f"nobody publishes weights for {target}; give --weights FILE, or auto for the values "
             "its factory leaves in it"
         )
+    if request.weights not in ("auto", "random"):
+        return _user_from_file(target, request, read_state_file(Path(request.weights)))
     with seeded(request.seed):
         user = load_user_net(target, request.net_options, request.classes)
-    preprocessing = resized(user.preprocessing, None, request.input_size)
-    labels = user.labels
-    if request.weights in ("auto", "random"):
-        check_finite(user.module, target)
-        weights = _user_weights(user, target, request)
-    else:
-        state = read_state_file(Path(request.weights))
-        metadata = parse_metadata(state.metadata, state.path)
-        apply_state(user.module, state.tensors, str(state.path), target)
-        if metadata.preprocessing:
-            published = PublishedPreprocessing(**asdict(user.preprocessing))
-            preprocessing = agreed_preprocessing(
-                None, published, metadata.preprocessing, request.input_size, str(state.path)
-            )
-        labels = metadata.labels or labels
-        weights = _file_info(state, metadata)
+    check_finite(user.module, target)
+    weights = _user_weights(user, target, request)
     return LoadedNet(
         module=user.module.eval(),
         name=user.name,
         net_options=dict(request.net_options),
-        preprocessing=preprocessing,
-        labels=labels,
+        preprocessing=resized(user.preprocessing, None, request.input_size),
+        labels=user.labels,
         trained=weights.kind != "random",
         weights=weights,
+        spec=None,
+    )
+
+
+def _user_from_file(target: str, request: _Request, state: StateFile) -> LoadedNet:
+    metadata = parse_metadata(state.metadata, state.path)
+    options = agreed_keywords(request.net_options, metadata, state.path)
+    try:
+        with seeded(request.seed):
+            user = load_user_net(target, options, request.classes)
+    except UnknownName as error:
+        if error.name not in metadata.net_options:
+            raise
+        raise WeightsRefused(f"{state.path}: net_options in its metadata: {error}") from error
+    apply_state(user.module, state.tensors, str(state.path), target)
+    published = PublishedPreprocessing(**asdict(user.preprocessing))
+    return LoadedNet(
+        module=user.module.eval(),
+        name=user.name,
+        net_options=options,
+        preprocessing=agreed_preprocessing(
+            None, published, metadata.preprocessing, request.input_size, str(state.path)
+        ),
+        labels=metadata.labels or user.labels,
+        trained=True,
+        weights=_file_info(state, metadata),
         spec=None,
     )
 

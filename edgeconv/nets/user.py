@@ -52,6 +52,7 @@ def load_user_net(
         classes: passed as `classes` or `num_classes`, whichever the factory takes.
 
     Raises:
+        UnknownName: the factory takes no such option.
         UsageError: there is no such file, module or attribute, or it cannot be called like this.
         NetRefused: the user's code raised, or returned something else than an nn.Module.
     """
@@ -102,6 +103,7 @@ def _build(factory: Any, target: str, options: Mapping[str, Any], classes: int |
         return run_user_code(lambda: factory(**keywords), target)
     if classes is not None:
         keywords[_classes_keyword(signature, target)] = classes
+    _require_options(options, signature, target)
     try:
         signature.bind(**keywords)
     except TypeError as error:
@@ -110,6 +112,19 @@ def _build(factory: Any, target: str, options: Mapping[str, Any], classes: int |
             f"{target} cannot be called with ({given}): {error}; it takes {signature}"
         ) from error
     return run_user_code(lambda: factory(**keywords), target)
+
+
+def _require_options(options: Mapping[str, Any], signature: inspect.Signature, target: str) -> None:
+    """Raises UnknownName where the factory takes no keyword of an option's name."""
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+    if inspect.Parameter.VAR_KEYWORD in kinds.values():
+        return
+    takes_keyword = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+    known = [name for name, kind in kinds.items() if kind in takes_keyword]
+    for name in options:
+        if name not in known:
+            hint = f"The factory takes {signature}"
+            raise UnknownName(f"option of {target}", name, known, hint)
 
 
 def _classes_keyword(signature: inspect.Signature, target: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from edgeconv.data.preprocessing import Preprocessing
@@ -135,6 +137,49 @@ def test_weights_from_a_file_go_into_a_users_module(write: Write, tmp_path: Path
         load_net(f"{path}:Net", weights=str(tmp_path / "w.pth"), net_options={"width": 5})
 
 
+@pytest.fixture
+def wide_file(write: Write, tmp_path: Path) -> tuple[str, Path]:
+    """A net, and weights for another width than its default that say so."""
+    target = f"{write(NET)}:Net"
+    path = tmp_path / "wide.safetensors"
+    state = load_net(target, net_options={"width": 6}, seed=5).module.state_dict()
+    save_file(state, path, {"net_options": json.dumps({"width": 6})})
+    return target, path
+
+
+def test_options_in_a_weights_file_go_to_the_factory(wide_file: tuple[str, Path]) -> None:
+    target, path = wide_file
+    for options in ({}, {"width": 6}, {"num_classes": 3}):
+        net = load_net(target, weights=str(path), net_options=options)
+        assert net.module.conv.out_channels == 6
+        assert net.net_options == {"width": 6, **options}
+
+
+def test_options_that_contradict_a_weights_file_are_wrong_usage(
+    wide_file: tuple[str, Path],
+) -> None:
+    target, path = wide_file
+    with pytest.raises(UsageError, match=r"width=4 was asked for, but .* for width=6"):
+        load_net(target, weights=str(path), net_options={"width": 4})
+
+
+def test_options_of_a_weights_file_that_the_factory_lacks_are_the_files_fault(
+    wide_file: tuple[str, Path], write: Write
+) -> None:
+    _, path = wide_file
+    narrow = write(f"{NET}\ndef make():\n    return Net()\n", "narrow.py")
+    with pytest.raises(WeightsRefused, match=r"net_options in its metadata: width is no option"):
+        load_net(f"{narrow}:make", weights=str(path))
+    with pytest.raises(UnknownName, match="depth is no option"):
+        load_net(f"{narrow}:make", weights=str(path), net_options={"depth": 2})
+
+
+def test_a_factory_with_any_keywords_takes_any_option(write: Write) -> None:
+    path = write(f"{NET}\ndef make(**options):\n    return Net(**options)\n")
+    net = load_net(f"{path}:make", net_options={"width": 7})
+    assert net.module.conv.out_channels == 7
+
+
 def test_what_the_users_code_prints_stays_off_stdout(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,7 +219,10 @@ def test_a_wrong_attribute_suggests_what_the_file_has(write: Write) -> None:
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"net_options": {"depth": 3}}, r"unexpected keyword argument 'depth'; it takes \(width"),
+        (
+            {"net_options": {"widht": 3}},
+            r"widht is no option of .*:Net; did you mean width\? The factory takes \(width=4",
+        ),
         ({"weights": "pretrained"}, "nobody publishes weights for"),
     ],
 )
