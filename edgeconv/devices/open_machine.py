@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from edgeconv.devices.emulated import counter
 from edgeconv.devices.local import LocalMachine
 from edgeconv.devices.machine import Machine
 from edgeconv.devices.open_device import open_device
@@ -31,4 +32,6 @@ def open_machine(profile: Profile, on_step: Callable[[str], None]) -> Iterator[M
         return
     with open_device(profile) as transport:
         agent = prepare_python_agent(transport, profile, on_step)
+        if profile.emulated:
+            agent = [*counter.PREFIX, *agent]
         yield RemoteMachine(profile.name, transport, agent, emulated=profile.emulated)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import EdgeconvError, UsageError
 from edgeconv.runtime import records
 from edgeconv.runtime.host import conditions, host_facts
+from edgeconv.runtime.instructions import instructions_of
 from edgeconv.runtime.memory import peak_rss_bytes, rss_bytes
 from edgeconv.runtime.messages import encode
 from edgeconv.runtime.open import import_engine, open_session
@@ -66,7 +67,8 @@ def time_file(request: TimeRequest) -> TimedResult:
     loading = time.perf_counter()
     session = open_session(path, options)
     loaded = time.perf_counter()
-    timing = measure(session.bind(random_inputs(session, request.seed)), request.timing)
+    invoke = session.bind(random_inputs(session, request.seed))
+    timing = measure(invoke, request.timing)
     return TimedResult(
         engine=session.engine,
         import_ms=1e3 * (imported - start),
@@ -76,6 +78,7 @@ def time_file(request: TimeRequest) -> TimedResult:
         rss_peak_bytes=peak_rss_bytes(),
         before=before,
         after=conditions(),
+        instructions=instructions_of(invoke) if request.threads == 1 else None,
     )
 
 

@@ -94,7 +94,7 @@ def conditions() -> Conditions:
 
 
 def _cpu_name() -> str:
-    board = _read(Path("/proc/device-tree/model")).strip("\0")
+    board = _read(Path("/sys/firmware/devicetree/base/model")).strip("\0")
     found = re.search(r"^(?:model name|Hardware)\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")), re.M)
     names = [name for name in (board, found.group(1) if found else "") if name]
     return ", ".join(names) or platform.processor() or "unknown"
