@@ -12,7 +12,18 @@ from typing import NoReturn
 
 import typer
 
-from edgeconv.cli import audit, bench, diagnose, eval_, explain, export, inspect_, list_, parity
+from edgeconv.cli import (
+    audit,
+    bench,
+    devices,
+    diagnose,
+    eval_,
+    explain,
+    export,
+    inspect_,
+    list_,
+    parity,
+)
 from edgeconv.errors import EdgeconvError
 
 INTERRUPTED = 130
@@ -38,6 +49,7 @@ app.command("inspect")(inspect_.inspect)
 app.command("explain")(explain.explain)
 app.command("diagnose")(diagnose.diagnose)
 app.command("audit")(audit.audit)
+app.add_typer(devices.app, name="devices")
 
 
 @app.callback(invoke_without_command=True)

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from edgeconv.devices import adb_advice, envelope, transfer
 from edgeconv.devices.adb_client import AdbClient, Listed
+from edgeconv.devices.architecture import ARCHITECTURE, check_architecture
 from edgeconv.devices.profile import Profile
 from edgeconv.devices.shell_transport import ShellTransport
 from edgeconv.devices.transport import MOST_OUTPUT_BYTES, Completed
@@ -63,15 +64,27 @@ class AdbTransport(ShellTransport):
         self._patience_s = patience_s
         self._wanted = profile.serial or os.environ.get("ANDROID_SERIAL") or None
         self._ready = False
+        self._found: Listed | None = None
         self._features: frozenset[str] = frozenset()
         self.address = self._wanted or "adb"
         self.root = root
         self._connect()
-        made = self.run(["mkdir", "-p", root])
+        made = self.run(envelope.script(f'mkdir -p "$1" || exit 1; {ARCHITECTURE}', root))
         if made.code != 0:
             raise DeviceFailed(
                 f"{self.address}: {root} cannot be made there{envelope.last_words(made.stderr)}"
             )
+        check_architecture(profile, made.text, self.address)
+
+    def is_intact(self) -> bool:
+        """See Transport."""
+        if not self._ready:
+            return False
+        deadline = time.monotonic() + self._connect_deadline_s
+        try:
+            return self._found in self._client.devices(deadline)
+        except DeviceUnreachable:
+            return False
 
     def close(self) -> None:
         """See Transport. The connection is the adb server's own, which goes on."""
@@ -105,6 +118,7 @@ class AdbTransport(ShellTransport):
                 raise DeviceUnreachable(found.message)
             time.sleep(_POLL_S)
         self._wanted = self.address = found.serial  # from now on this very one
+        self._found = found
         self._features = self._client.features(found.serial, deadline)
         self._ready = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from edgeconv.errors import DeviceFailed, DeviceUnreachable
 
 _KEPT_BYTES = 256 * 2**10
 _MOST_DEVICES = 256
+#: Serial, state, facts such as `product:x` of which the number of the connection is the last.
+_LISTED = re.compile(r"(\S+)\s+(.*?)(?:\s+\S+:\S+)*?(?:\s+transport_id:(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,12 @@ class Listed:
     Attributes:
         serial: what adb calls it.
         state: "device" where it is ready, else adb's word for what it is.
+        transport: adb's number of the connection; another one after every loss.
     """
 
     serial: str
     state: str
+    transport: str = ""
 
 
 class AdbClient:
@@ -52,10 +57,10 @@ class AdbClient:
 
     def devices(self, deadline: float) -> list[Listed]:
         """Every device that the server knows."""
-        _, words = self._told("devices", deadline=deadline)
-        lines = words.partition("List of devices attached")[2].splitlines()
-        split = [line.strip().partition("\t") for line in lines[: _MOST_DEVICES + 1]]
-        return [Listed(serial, state.strip()) for serial, _, state in split if serial and state]
+        _, words = self._told("devices", "-l", deadline=deadline)
+        lines = words.partition("List of devices attached")[2].splitlines()[: _MOST_DEVICES + 1]
+        found = (_LISTED.fullmatch(line.strip()) for line in lines)
+        return [Listed(m[1], m[2].strip(), m[3] or "") for m in found if m]
 
     def features(self, serial: str, deadline: float) -> frozenset[str]:
         """What client and device both know."""

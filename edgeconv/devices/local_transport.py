@@ -100,6 +100,10 @@ class LocalTransport:
         """See Transport."""
         return list(arguments)
 
+    def is_intact(self) -> bool:
+        """See Transport."""
+        return True
+
     def close(self) -> None:
         """See Transport."""
         shutil.rmtree(self.root, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgeconv.devices import profiles
 from edgeconv.devices.profile import Profile
 from edgeconv.devices.transport import Transport
 from edgeconv.errors import DeviceUnreachable, UsageError
@@ -11,9 +12,18 @@ def open_device(profile: Profile) -> Transport:
     """Connects to a device; use it as a context manager, whose end leaves nothing running there.
 
     Raises:
-        DeviceUnreachable: there is no connection; the message says what was tried, what helps.
+        DeviceUnreachable: there is no connection, or the device is of another architecture; the
+            message says what was tried, and the ways on.
         UsageError: the profile names no host.
     """
+    try:
+        return connect(profile)
+    except DeviceUnreachable as error:
+        raise DeviceUnreachable(f"{error}{ways_on(profile)}") from error
+
+
+def connect(profile: Profile) -> Transport:
+    """The same, and a message without the ways on: for the check, which is one of them."""
     if profile.emulated and profile.host is None:
         raise DeviceUnreachable(
             f"{profile.name} does not run; start it: edgeconv devices start {profile.name}"
@@ -33,3 +43,27 @@ def open_device(profile: Profile) -> Transport:
     from edgeconv.devices.adb import AdbTransport
 
     return AdbTransport(profile)
+
+
+def ways_on(profile: Profile) -> str:
+    """Lines for a message: what a user may do whose device cannot be reached."""
+    if profile.emulated:
+        return ""
+    option, key = (
+        ("--serial SERIAL", "serial")
+        if profile.transport == "adb"
+        else (
+            "--host ADDRESS",
+            "host",
+        )
+    )
+    instead = "android-emulated" if profile.transport == "adb" else f"{profile.name}-emulated"
+    if instead not in profiles.names():
+        instead = "rpi4-emulated"
+    return (
+        "\nways on:"
+        f"\n  set where it is: {option}, or once for all in "
+        f'{profiles.directory() / profile.name}.toml: {key} = "..."'
+        f"\n  see what is there: edgeconv devices check {profile.name}"
+        f"\n  no such device at hand: edgeconv devices start {instead}, then --device {instead}"
+    )

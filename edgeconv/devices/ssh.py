@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgeconv.devices import envelope, ssh_advice
+from edgeconv.devices.architecture import ARCHITECTURE, check_architecture
 from edgeconv.devices.exchange import DeadlinePassed, Feeds, end, pump, start
 from edgeconv.devices.profile import Profile
 from edgeconv.devices.shell_transport import ShellTransport
@@ -50,10 +51,11 @@ _OPTIONS = {
     "ForwardX11": "no",
 }
 
-#: Makes edgeconv's directory, prints it, and waits for the connection's end.
+#: Makes edgeconv's directory, prints it and the architecture, and waits for the connection's end.
 _HELLO = (
     'm=$1; echo "$m begin"; echo "$m begin" >&2; umask 077; '
     'd=${XDG_CACHE_HOME:-$HOME/.cache}/edgeconv; mkdir -p "$d" && cd "$d" && pwd -P; r=$?; '
+    f"{ARCHITECTURE}; "
     'echo "$m end $r"; echo "$m end $r" >&2; exec cat >/dev/null 2>&1'
 )
 _MOST_HELLO_BYTES = 4096
@@ -83,6 +85,10 @@ class SshTransport(ShellTransport):
         self._program = program
         self._connect()
 
+    def is_intact(self) -> bool:
+        """See Transport."""
+        return self._master is not None and self._master.poll() is None
+
     def close(self) -> None:
         """See Transport."""
         if self._master is not None:
@@ -93,7 +99,7 @@ class SshTransport(ShellTransport):
             self._directory = None
 
     def _connect(self) -> None:
-        if self._master is not None and self._master.poll() is None:
+        if self.is_intact():
             return
         self.close()
         self._directory = _private_directory()
@@ -118,12 +124,14 @@ class SshTransport(ShellTransport):
         if not reply.ended:
             raise ssh_advice.refused(self._profile, self.address, reply)
         hello = reply.completed()
-        self.root = hello.text.removesuffix("\n")
-        if hello.code != 0 or not self.root.startswith("/") or "\n" in self.root:
+        lines = hello.text.splitlines()
+        if hello.code != 0 or len(lines) < 2 or not lines[0].startswith("/"):
             raise DeviceFailed(
                 f"{self.address}: edgeconv's directory ~/.cache/edgeconv cannot be made there"
                 f"{envelope.last_words(hello.stderr)}"
             )
+        self.root = lines[0]
+        check_architecture(self._profile, lines[1], self.address)
 
     def _carrier(self, remote: str) -> list[str]:
         return [*self._words("ControlMaster=no"), remote]

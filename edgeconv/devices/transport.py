@@ -98,6 +98,14 @@ class Transport(Protocol):
         """
         ...
 
+    def is_intact(self) -> bool:
+        """Whether the connection stands since it was made, or last made anew.
+
+        False right after a conversation means that it ended with the connection: `run` would
+        connect anew, and tell nothing of that.
+        """
+        ...
+
     def close(self) -> None:
         """Ends the connection; may be called twice."""
         ...

@@ -1,0 +1,202 @@
+"""Whether a device can be reached and used, and what about it would spoil a measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from edgeconv.devices.open_device import connect
+from edgeconv.devices.preflight import BUSY_SHARE, HOT_C
+from edgeconv.devices.probe import DeviceFacts, probe
+from edgeconv.devices.profile import Profile
+from edgeconv.devices.wheels import OLDEST_PYTHON
+from edgeconv.runtime.host import host_facts
+
+#: Engines, an agent and a few models.
+LEAST_FREE_MIB = 400
+
+Verdict = Literal["ok", "warning", "missing"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about a device.
+
+    Attributes:
+        what: such as "governor".
+        value: what it is; None where the device does not tell.
+        verdict: "ok", "warning" (figures may suffer) or "missing" (an engine cannot run).
+        advice: what to do about it; "" where nothing is to be done.
+    """
+
+    what: str
+    value: str | None
+    verdict: Verdict = "ok"
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A device that was reached.
+
+    Attributes:
+        profile: its profile.
+        address: where it was found.
+        facts: what it tells of itself.
+        findings: the same, judged.
+    """
+
+    profile: Profile
+    address: str
+    facts: DeviceFacts
+    findings: tuple[Finding, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing that is needed is missing."""
+        return all(finding.verdict != "missing" for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "name": self.profile.name,
+            "reachable": True,
+            "usable": self.usable,
+            "address": self.address,
+            "facts": self.facts.to_json(),
+            "findings": [vars(finding) for finding in self.findings],
+        }
+
+
+def check(profile: Profile) -> Checked:
+    """Connects to a device, asks it, and judges what it says.
+
+    Raises:
+        DeviceUnreachable: there is no connection, or it is of another architecture.
+        DeviceFailed: it does not answer.
+    """
+    with connect(profile) as transport:
+        facts = probe(transport, profile.throttled)
+        if profile.transport == "local":  # the agent runs in this Python, not in the system's
+            versions = dict(host_facts().versions)
+            facts = replace(facts, python=versions.pop("python"), installed=versions)
+        return Checked(profile, transport.address, facts, tuple(findings(profile, facts)))
+
+
+def findings(profile: Profile, facts: DeviceFacts) -> Iterator[Finding]:
+    """What the facts mean for work with this profile."""
+    yield Finding("architecture", facts.architecture)
+    yield Finding("model", facts.model)
+    yield Finding("system", ", ".join(filter(None, (facts.system, facts.kernel))))
+    yield _cores(profile, facts)
+    yield Finding("memory", None if facts.memory_mib is None else f"{facts.memory_mib} MiB")
+    yield _load(profile, facts)
+    yield _governor(profile, facts)
+    yield Finding("frequency", _joined([f"{mhz} MHz" for mhz in facts.frequencies_mhz]))
+    yield _temperature(facts)
+    yield _throttling(facts)
+    yield _space(facts)
+    if profile.agent == "python":
+        yield _python(profile, facts)
+    yield _engines(profile, facts)
+
+
+def _cores(profile: Profile, facts: DeviceFacts) -> Finding:
+    value = None if facts.cores is None else str(facts.cores)
+    named = [core for cluster in profile.clusters for core in cluster.cores]
+    if facts.cores is not None and named and max(named) >= facts.cores:
+        return Finding(
+            "cores", value, "warning", f"the profile names core {max(named)}; is it this device?"
+        )
+    if None not in (facts.cores, facts.usable_cores) and facts.usable_cores != facts.cores:
+        return Finding("cores", f"{value}, {facts.usable_cores} of them usable")
+    return Finding("cores", value)
+
+
+def _load(profile: Profile, facts: DeviceFacts) -> Finding:
+    if facts.load_1min is None:
+        return Finding("load", None)
+    value = f"{facts.load_1min:.2f}"
+    is_busy = facts.load_1min > BUSY_SHARE * (facts.usable_cores or facts.cores or 1)
+    if is_busy and not profile.emulated:
+        return Finding("load", value, "warning", "end the other programs for figures one can trust")
+    return Finding("load", value)
+
+
+def _governor(profile: Profile, facts: DeviceFacts) -> Finding:
+    value = _joined(facts.governors)
+    if profile.emulated or all(governor == "performance" for governor in facts.governors):
+        return Finding("governor", value)
+    return Finding(
+        "governor",
+        value,
+        "warning",
+        "the clock may change while measuring; `cpupower frequency-set -g performance` as root "
+        "holds it",
+    )
+
+
+def _temperature(facts: DeviceFacts) -> Finding:
+    shown = [f"{celsius:.0f} °C {name}" for name, celsius in facts.temperatures_c.items()]
+    if any(celsius >= HOT_C for celsius in facts.temperatures_c.values()):
+        return Finding("temperature", _joined(shown), "warning", "let it cool down, or add a fan")
+    return Finding("temperature", _joined(shown))
+
+
+def _throttling(facts: DeviceFacts) -> Finding:
+    if facts.throttling is None:
+        return Finding("throttling", None)
+    if not facts.throttling:
+        return Finding("throttling", "none")
+    advice = (
+        "use a stronger power supply and a short cable"
+        if any("voltage" in flag for flag in facts.throttling)
+        else "cool it better"
+    )
+    return Finding("throttling", _joined(facts.throttling), "warning", advice)
+
+
+def _space(facts: DeviceFacts) -> Finding:
+    if facts.free_mib is None:
+        return Finding("free space", None)
+    value = f"{facts.free_mib} MiB"
+    if facts.free_mib < LEAST_FREE_MIB:
+        return Finding(
+            "free space",
+            value,
+            "warning",
+            f"engines and models may need {LEAST_FREE_MIB} MiB: remove what is not needed there",
+        )
+    return Finding("free space", value)
+
+
+def _python(profile: Profile, facts: DeviceFacts) -> Finding:
+    least = ".".join(map(str, OLDEST_PYTHON))
+    if facts.python is None:
+        advice = f'install Python {least} or later there, or set agent = "native" in its profile'
+        return Finding("Python", None, "missing", advice)
+    numbers = facts.python.split(".")
+    if all(n.isdigit() for n in numbers[:2]) and tuple(map(int, numbers[:2])) < OLDEST_PYTHON:
+        advice = f'{profile.name} needs Python {least} or later, or agent = "native"'
+        return Finding("Python", facts.python, "missing", advice)
+    return Finding("Python", facts.python)
+
+
+def _engines(profile: Profile, facts: DeviceFacts) -> Finding:
+    there = {**facts.installed, **facts.brought}
+    packages = {"litert": "ai-edge-litert", "onnxruntime": "onnxruntime"}
+    shown = []
+    for engine in profile.engines:
+        version = there.get(packages[engine])
+        if version is not None:
+            shown.append(f"{engine} {version}")
+        elif profile.transport == "local":
+            return Finding("engines", engine, "missing", f"pip install {packages[engine]}")
+        else:
+            shown.append(f"{engine} (brought there when first used)")
+    return Finding("engines", _joined(shown))
+
+
+def _joined(words: Iterator[str] | list[str] | tuple[str, ...]) -> str | None:
+    return ", ".join(words) or None
