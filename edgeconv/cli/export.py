@@ -79,6 +79,14 @@ def export(
             show_default="the recipe's choice",
         ),
     ] = None,
+    max_drop: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Keep as little in float as holds the predicted drop of top-1 to this many "
+            "points; every second calibration photo is held back to predict it.",
+            show_default="everything in int8",
+        ),
+    ] = None,
     io: Annotated[
         Literal["int8", "uint8", "float32"],
         typer.Option(
@@ -108,7 +116,8 @@ def export(
 ) -> None:
     """Export NET to ONNX and TFLite, float and int8, and check every file against PyTorch.
 
-    Exits 1 where a file misses its threshold; the bundle is written all the same and says so.
+    Exits 1 where a file misses its threshold, or the drop its bound; the bundle is written all the
+    same and says so.
     """
     size = arguments.input_size(input_size)
     options_of_net = arguments.net_options(net_option)
@@ -135,6 +144,7 @@ def export(
             calib_samples=calib_samples,
             recipe=recipe,
             ranges=ranges,
+            max_drop=max_drop,
             io=io,
             classes=classes,
             seed=seed,
@@ -152,3 +162,10 @@ def export(
     if not bundle.parity_passed:
         missed = bundle.manifest["parity"]["failed"]
         raise ThresholdMissed(f"parity missed its threshold: {'; '.join(missed)}")
+    mixed = bundle.manifest.get("quantization", {}).get("mixed_precision")
+    if mixed is not None and not mixed["met"]:
+        raise ThresholdMissed(
+            f"the predicted drop may be {mixed['predicted_drop']['at_most_points']:.2f} points "
+            f"with {mixed['multiply_adds_share']:.0%} of the multiply-adds in float, past "
+            f"--max-drop {mixed['max_drop_points']:g}; --precision float16 keeps the accuracy"
+        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from edgeconv.cli.shown_mixed import show_mixed
 from edgeconv.report.tables import Column, Table, show
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ def show_bundle(bundle: Bundle) -> None:
             title=str(bundle.directory),
         )
     )
+    mixed = bundle.manifest.get("quantization", {}).get("mixed_precision")
+    if mixed is not None:
+        typer.echo()
+        show_mixed(mixed)
     typer.echo()
     show_stages(bundle.manifest["parity"]["stages"])
 
@@ -233,7 +238,12 @@ def show_bench(report: BenchReport) -> None:
     """A line for each file and number of threads."""
     columns = [
         Column(header, "text" if header in ("artifact", "engine", "verdict") else "quantity")
-        for header in report.COLUMNS
+        for header in report.columns
     ]
-    notes = ["p50 and its 95 % bootstrap interval are over all runs of all processes"]
-    show(Table(columns, report.rows(), notes=notes))
+    note = "p50 and its 95 % bootstrap interval are over all runs of all processes"
+    if report.emulated:
+        note = (
+            f"{report.device} is emulated: its time means nothing, so this is what one inference "
+            "executes. Instructions are not cycles"
+        )
+    show(Table(columns, report.rows(), notes=(note,)))

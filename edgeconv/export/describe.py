@@ -18,6 +18,7 @@ from edgeconv.graph.metrics import depth, multiply_adds
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.nets.facts import count_parameters
 from edgeconv.nets.load import LoadedNet
+from edgeconv.quantize.mixed import Mixed
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.steps import StepReport
 from edgeconv.quantize.summary import summarize
@@ -47,6 +48,7 @@ def describe(
     plan: Plan | None,
     calibration: Calibration | None,
     steps: tuple[StepReport, ...],
+    mixed: Mixed | None,
     report: ParityReport,
     directory: Path,
 ) -> dict[str, Any]:
@@ -84,6 +86,7 @@ def describe(
     if plan is not None and calibration is not None:
         document["quantization"] = {
             "recipe": {"name": options.recipe, "steps": [step.to_json() for step in steps]},
+            "mixed_precision": None if mixed is None else mixed.to_json(),
             "io": options.io,
             "calibration": {"source": calibration.source, "photos": calibration.count},
             "tensors": summarize(plan),

@@ -13,8 +13,8 @@ A Relu or Clip that `graph.fusion` absorbs gets no pair before it, so that runti
 the quantization after it already clamps to the same integers it is left out, and every runtime then
 sees a bare convolution between integers.
 
-A node that the plan keeps in float gets no integers for its weights, and none for what only such
-nodes read: it reads what an island before it wrote (`NAME::float` where others read `NAME` rounded).
+A node that the plan keeps in float has no integers for its weights, and none for what only such
+nodes read. It reads what an island before it wrote: `NAME::float` where others read `NAME` rounded.
 """
 
 from __future__ import annotations
@@ -168,9 +168,7 @@ def _read_in_float(model: ir.Model, plan: Plan) -> dict[str, frozenset[str]]:
     return found
 
 
-def _pair(
-    model: ir.Model, value: ir.Value, params: QuantParams, exact: frozenset[str]
-) -> ir.Value:
+def _pair(model: ir.Model, value: ir.Value, params: QuantParams, exact: frozenset[str]) -> ir.Value:
     name = name_of(value)
     uses = tuple(use for use in value.uses() if use.node.name not in exact)
     scale, zero_point = _parameters(model, name, params)

@@ -36,6 +36,8 @@ class ExportOptions:
         calib_samples: most photos to calibrate on, evenly spread over the folder.
         recipe: which steps are taken to keep int8 accurate.
         ranges: how activation ranges come from what was observed; None leaves it to the recipe.
+        max_drop: most points of top-1 the int8 files may lose, as predicted from the calibration
+            photos; operators stay in float for it. None keeps everything in int8.
         io: type at the ends of the int8 files.
         classes: number of outputs of the classifier; None takes the net's own.
         features: path of a layer whose output the bundle gives instead of the net's own.
@@ -53,6 +55,7 @@ class ExportOptions:
     calib_samples: int = 128
     recipe: RecipeName = "default"
     ranges: RangeMethod | None = None
+    max_drop: float | None = None
     io: Io = "int8"
     classes: int | None = None
     features: str | None = None
@@ -73,6 +76,11 @@ class ExportOptions:
             raise UsageError(f"batch is {self.batch}; 1 to {_LARGEST_BATCH} are allowed")
         if self.calib_samples < 1:
             raise UsageError(f"calib-samples is {self.calib_samples}; at least 1 is needed")
+        if self.max_drop is not None:
+            if not 0 < self.max_drop <= 100:
+                raise UsageError(f"--max-drop {self.max_drop:g}: above 0 and up to 100 points")
+            if not self.int8:
+                raise UsageError("--max-drop is of the int8 files; add --int8")
         if self.io != "int8" and not self.int8:
             raise UsageError(f"--io {self.io} is of the int8 files; add --int8")
 

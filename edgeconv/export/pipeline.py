@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from edgeconv.data import builtin
 from edgeconv.data.preprocessing import Preprocessing, normalize_batch
 from edgeconv.errors import NetRefused
-from edgeconv.export import artifacts, bundle, describe, manifest, staging
+from edgeconv.export import artifacts, bundle, describe, manifest, max_drop, staging
 from edgeconv.export.calibration import Calibration, calibration_photos
 from edgeconv.export.capture import capture
 from edgeconv.export.capture_data_flow import tensors_of
@@ -25,6 +26,7 @@ from edgeconv.graph.metrics import depth
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
+from edgeconv.quantize.mixed import Mixed, Teller, keep_in_float
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.recipe import Recipe, named, quantize
@@ -106,6 +108,7 @@ class _Quantized:
     plan: Plan
     calibration: Calibration
     steps: tuple[StepReport, ...]
+    mixed: Mixed | None
 
 
 def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Progress) -> None:
@@ -159,6 +162,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
             plan=quantized.plan if quantized else None,
             calibration=quantized.calibration if quantized else None,
             steps=quantized.steps if quantized else (),
+            mixed=quantized.mixed if quantized else None,
             report=report,
             directory=directory,
         ),
@@ -184,17 +188,28 @@ def _quantize(
     calibration = calibration_photos(options.calib, preprocessing, options.calib_samples)
     if calibration.note:
         progress.warn(calibration.note)
+    bounded, batch = options.max_drop is not None, options.batch
     quantized = quantize(
         graph,
-        lambda: calibration.batches(options.batch, raw=raw),
+        lambda: (max_drop.planned_from if bounded else _all_of)(calibration, batch, raw=raw),
         PlanConfig() if options.ranges is None else PlanConfig(ranges=options.ranges),
         recipe=_recipe(options),
-        count=calibration.count,
+        count=-(-calibration.count // 2) if bounded else calibration.count,
         on_step=progress.step,
         on_progress=progress.advance,
     )
     progress.steps(quantized.steps)
-    return _Quantized(quantized.model, quantized.plan, calibration, quantized.steps)
+    mixed, plan = None, quantized.plan
+    if options.max_drop is not None:
+        photos = max_drop.photos_of(calibration, batch, raw=raw)
+        teller = Teller(progress.step, progress.advance)
+        mixed = keep_in_float(quantized.model, plan, photos, options.max_drop, teller)
+        plan = mixed.plan
+    return _Quantized(quantized.model, plan, calibration, quantized.steps, mixed)
+
+
+def _all_of(calibration: Calibration, batch: int, *, raw: bool) -> Iterator[NDArray[np.float32]]:
+    return calibration.batches(batch, raw=raw)
 
 
 def _recipe(options: ExportOptions) -> Recipe:

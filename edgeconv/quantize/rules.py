@@ -10,6 +10,7 @@ Rule 4. Sigmoid, softmax and tanh outputs have the parameters the specification 
 Rule 5. Weights are int8 in [-127, 127] at zero point 0, per output channel; biases int32 whose
         scale is the float32 product of input and weight scale.
 Rule 6. input scale x weight scale / output scale lies between 2^-32 and 256 (XNNPACK's limits).
+Rule 7. What an operator on integers reads has parameters, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused
+from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.view import activation_inputs, name_of
 from edgeconv.quantize.affine import WEIGHT_MAX
 from edgeconv.quantize.plan import Edge, Plan, QuantParams
@@ -46,6 +48,9 @@ def check_plan(model: ir.Model, plan: Plan) -> None:
     for node in model.graph:
         if node.name in plan.islands:
             continue
+        if not is_absorbed(node):
+            for index, _ in activation_inputs(node):
+                seen_by(plan, node, index)
         _check_ties(node, plan)
         layer = layer_of(node)
         if layer is not None:

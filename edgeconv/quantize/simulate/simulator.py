@@ -35,6 +35,10 @@ COMPILERS: Mapping[str, Callable[[Step], Kernel]] = MappingProxyType(
 """How each operator that computes on integers is made ready to run."""
 
 
+#: Behind the name of what an island wrote, before it was rounded.
+_EXACT = "::exact"
+
+
 @dataclass(frozen=True, eq=False)
 class _Operation:
     """A node made ready: what it reads, what it writes, and how it computes."""
@@ -65,6 +69,7 @@ class Simulator:
         (self._input,) = (v for v in model.graph.inputs if v.const_value is None)
         self._outputs = tuple(name_of(v) for v in model.graph.outputs)
         opset = model.opset_imports.get("", 17)
+        self._exact = _read_in_float(model, plan)
         self._operations = [
             self._prepared(node, opset) for node in model.graph if not is_absorbed(node)
         ]
@@ -95,7 +100,7 @@ class Simulator:
             held.update(zip(operation.writes, self._compute(operation, inputs), strict=True))
             for name in readers.get(position, ()):
                 del held[name]
-        return held
+        return {name: array for name, array in held.items() if not name.endswith(_EXACT)}
 
     def outputs(self, image: NDArray[Any]) -> list[NDArray[np.float32]]:
         """The graph's outputs as reals, in the graph's order."""
@@ -129,11 +134,16 @@ class Simulator:
 
     def _prepared(self, node: ir.Node, opset: int) -> _Operation:
         computed = activation_inputs(node)
-        writes = [written_output(node)] if len(node.outputs) == 1 else node.outputs
+        values = [written_output(node)] if len(node.outputs) == 1 else node.outputs
+        reads = [name_of(value) for _, value in computed]
+        writes = [name_of(value) for value in values if value.name]
+        if node.name in self._plan.islands:
+            reads = [f"{name}{_EXACT}" if name in self._exact else name for name in reads]
+            writes += [f"{name}{_EXACT}" for name in writes if name in self._exact]
         return _Operation(
             node,
-            tuple(name_of(value) for _, value in computed),
-            tuple(name_of(value) for value in writes if value.name),
+            tuple(reads),
+            tuple(writes),
             tuple(self._requantization(node, index, name_of(v)) for index, v in computed),
             self._kernel(node, opset),
         )
@@ -168,7 +178,11 @@ class Simulator:
 
         def run(inputs: Sequence[Array]) -> list[Array]:
             reals = [self.reals(name, a) for name, a in zip(reads, inputs, strict=True)]
-            return [self._stored(n, a) for n, a in zip(names, compute(reals), strict=True)]
+            made = dict(zip(names, compute(reals), strict=True))
+            stored = [self._stored(name, array) for name, array in made.items()]
+            if node.name not in self._plan.islands:
+                return stored
+            return [*stored, *(made[n].astype(np.float32) for n in names if n in self._exact)]
 
         return run
 
@@ -217,3 +231,16 @@ class Simulator:
         if exponent is None or exponent.const_value is None:
             return True
         return bool((exponent.const_value.numpy() != 2).any())
+
+
+def _read_in_float(model: ir.Model, plan: Plan) -> frozenset[str]:
+    """Rounded tensors that one island writes and another reads, as it wrote them."""
+    found = set()
+    for node in model.graph:
+        if node.name in plan.islands:
+            value = written_output(node)
+            if value.name in plan.activations and any(
+                use.node.name in plan.islands for use in value.uses()
+            ):
+                found.add(name_of(value))
+    return frozenset(found)

@@ -1,0 +1,43 @@
+"""What `--max-drop` kept in float, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from edgeconv.report.tables import Column, Table, show
+
+
+def show_mixed(mixed: dict[str, Any]) -> None:
+    """The operators in float as they stand in a manifest, and the predicted drop."""
+    before, after = mixed["predicted_drop_in_int8"], mixed["predicted_drop"]
+    bound = f"--max-drop {mixed['max_drop_points']:g}"
+    if not mixed["islands"]:
+        reach = "holds" if mixed["met"] else "is missed"
+        typer.echo(f"{bound} {reach} with everything in int8: {_drop(after)}")
+        return
+    columns = (
+        Column("in float"),
+        Column("operator"),
+        Column("of the logit noise", "percent", 1),
+        Column("multiply-adds M", "number", 1),
+    )
+    rows = [
+        (i["node"], i["op_type"], i["noise_share"], i["multiply_adds"] / 1e6)
+        for i in mixed["islands"]
+    ]
+    notes = (
+        f"{mixed['multiply_adds_share']:.1%} of the multiply-adds are in float",
+        f"all in int8: {_drop(before)}",
+        f"as exported: {_drop(after)}",
+        f"{bound} is {'met' if mixed['met'] else 'MISSED'}",
+    )
+    show(Table(columns, rows, notes=notes))
+
+
+def _drop(drop: dict[str, Any]) -> str:
+    return (
+        f"predicted drop {drop['points']:.2f} points, at most {drop['at_most_points']:.2f} "
+        f"(95 %, {drop['photos']} photos)"
+    )

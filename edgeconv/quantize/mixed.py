@@ -1,0 +1,308 @@
+"""Mixed precision when it must be: which operators stay in float so that top-1 drops little enough.
+
+    measure: what each rounding alone does to the logits              (`sensitivity`, once)
+    rank:    operators that rid the net of most noise for least work  (no run)
+    choose:  as few of the ranked as keep the predicted drop within bounds, by bisection, each
+             candidate judged on photos that plan and ranking have not seen (`predicted_drop`)
+
+A tensor is free of rounding once every operator that writes or reads it is in float, so what is
+ranked are such sets of operators: the islands come out contiguous, and one that touches an island
+that is already there costs no further conversions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.errors import UsageError
+from edgeconv.graph.fusion import is_absorbed, written_output
+from edgeconv.graph.metrics import node_multiply_adds
+from edgeconv.graph.view import activation_inputs, name_of, shape_of
+from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.predicted_drop import PredictedDrop, predict_drop
+from edgeconv.quantize.sensitivity import Sensitivity, measure, noise
+from edgeconv.quantize.switches import SwitchedNet
+
+#: Past this share of the multiply-adds in float a net is no int8 net.
+MOST_IN_FLOAT = 0.5
+#: What converting one value at the edge of an island costs, in multiply-adds.
+CONVERSION = 4.0
+
+Step = Callable[[str, "int | None"], None]
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Island:
+    """An operator that stays in float.
+
+    Attributes:
+        node: its name in the hub.
+        op_type: its ONNX operator.
+        noise_share: share of the int8 net's logit noise that rounding its weights, its input and
+            its output makes, 0 to 1; tensors that two islands share count for both.
+        multiply_adds: of one run.
+    """
+
+    node: str
+    op_type: str
+    noise_share: float
+    multiply_adds: int
+
+
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """A plan that keeps operators in float, and why.
+
+    Attributes:
+        plan: the plan, with its islands.
+        max_drop: the bound asked for, in points.
+        before: predicted drop with everything in int8.
+        after: predicted drop of this plan.
+        islands: what stays in float, in the graph's order.
+        multiply_adds_share: share of the multiply-adds in float, 0 to 1.
+    """
+
+    plan: Plan
+    max_drop: float
+    before: PredictedDrop
+    after: PredictedDrop
+    islands: tuple[Island, ...]
+    multiply_adds_share: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the predicted drop's upper bound lies within the bound asked for."""
+        return self.after.at_most_points <= self.max_drop
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name, without the plan."""
+        return {
+            "max_drop_points": self.max_drop,
+            "met": self.met,
+            "predicted_drop_in_int8": self.before.to_json(),
+            "predicted_drop": self.after.to_json(),
+            "multiply_adds_share": round(self.multiply_adds_share, 6),
+            "islands": [
+                {**vars(island), "noise_share": round(island.noise_share, 6)}
+                for island in self.islands
+            ],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Photos:
+    """Inputs of the graph, float32 (N, 3, H, W) each.
+
+    Attributes:
+        ranking: a few, on which the sensitivity is measured; the plan may have been made of them.
+        judging: others, of which neither the plan nor the ranking has seen anything.
+    """
+
+    ranking: Sequence[NDArray[np.float32]]
+    judging: Sequence[NDArray[np.float32]]
+
+
+@dataclass(eq=False)
+class Teller:
+    """Where `keep_in_float` says what it does; by default nowhere."""
+
+    step: Step = field(default=lambda _what, _total: None)
+    advance: Progress = field(default=lambda _done: None)
+
+
+def keep_in_float(
+    model: ir.Model,
+    plan: Plan,
+    photos: Photos,
+    max_drop: float,
+    teller: Teller | None = None,
+) -> Mixed:
+    """The plan with as little in float as keeps the predicted drop of top-1 within a bound.
+
+    Args:
+        model: the graph the plan is of; its first output are logits, (N, classes).
+        plan: everything in int8.
+        photos: calibration inputs that rank, and others that judge.
+        max_drop: bound of the drop in percentage points.
+        teller: told of the steps.
+
+    Raises:
+        UsageError: too few photos to judge by, or the net is no classifier.
+    """
+    teller = teller or Teller()
+    _require_classifier(model)
+    net = SwitchedNet(model, plan)
+    teller.step("predict the drop of int8", None)
+    judge = _Judge(net, photos.judging)
+    if judge.before.at_most_points <= max_drop:
+        return Mixed(plan, max_drop, judge.before, judge.before, (), 0.0)
+    teller.step("measure the sensitivity to each rounding", len(net.switches))
+    exact = net.logits(photos.ranking, (), ends=False)
+    sensitivities = measure(net, photos.ranking, exact, teller.advance)
+    graph = _Graph(model, plan)
+    sets = _ranked(graph, sensitivities)
+    teller.step("choose what stays in float", None)
+    kept, after = _fewest(sets, judge, max_drop)
+    return Mixed(
+        with_islands(model, plan, kept),
+        max_drop,
+        judge.before,
+        after,
+        graph.islands(kept, sensitivities),
+        graph.multiply_adds_share(kept),
+    )
+
+
+class _Judge:
+    """Predicts the drop with some nodes in float.
+
+    Attributes:
+        before: the prediction with none.
+    """
+
+    def __init__(self, net: SwitchedNet, images: Sequence[NDArray[np.float32]]) -> None:
+        self._net, self._images = net, images
+        self._exact = net.logits(images, (), ends=False)
+        self._int8 = net.logits(images, range(len(net.switches)), ends=True)
+        self.before = predict_drop(self._exact, self._int8)
+
+    def __call__(self, kept: frozenset[str]) -> PredictedDrop:
+        """Judged by the errors with these nodes in float, and by those of int8 made as small.
+
+        Either sample of errors alone turns over a photo or two by chance.
+        """
+        on = [i for i, s in enumerate(self._net.switches) if not s.nodes <= kept]
+        mixed = self._net.logits(self._images, on, ends=True)
+        whole = noise(self._exact, self._int8) or 1.0
+        shrunk = math.sqrt(noise(self._exact, mixed) / whole)
+        return predict_drop(self._exact, mixed, self._exact + shrunk * (self._int8 - self._exact))
+
+
+def with_islands(model: ir.Model, plan: Plan, kept: frozenset[str]) -> Plan:
+    """The plan with further nodes in float, rid of all the parameters that only they would see."""
+    graph = _Graph(model, plan)
+    islands = plan.islands | kept
+    inside = {
+        name
+        for name, nodes in graph.touching.items()
+        if nodes <= islands and name not in graph.ends
+    }
+    readers: dict[str, set[str]] = {}
+    for node in model.graph:
+        for value in node.inputs:
+            if value is not None and value.const_value is not None:
+                readers.setdefault(name_of(value), set()).add(node.name or "")
+    floats = {name for name, nodes in readers.items() if nodes <= kept}
+    return replace(
+        plan,
+        activations={n: p for n, p in plan.activations.items() if n not in inside},
+        constants={n: c for n, c in plan.constants.items() if n not in floats},
+        requantize={e: p for e, p in plan.requantize.items() if e.consumer not in islands},
+        islands=islands,
+    )
+
+
+def _require_classifier(model: ir.Model) -> None:
+    outputs = [shape_of(value) for value in model.graph.outputs]
+    if len(outputs) != 1 or len(outputs[0]) != 2 or outputs[0][1] < 2:
+        raise UsageError(
+            f"a bound on the drop of top-1 needs a classifier; this net gives outputs of shape "
+            f"{', '.join(map(str, outputs))}"
+        )
+
+
+class _Graph:
+    """What the choice asks of the graph."""
+
+    def __init__(self, model: ir.Model, plan: Plan) -> None:
+        self.nodes = [node for node in model.graph if not is_absorbed(node)]
+        self.work = {node.name or "": node_multiply_adds(node) for node in self.nodes}
+        self.total = sum(self.work.values())
+        self.ends = {name_of(v) for v in (*model.graph.inputs, *model.graph.outputs)}
+        self.touching: dict[str, set[str]] = {}
+        self._elements: dict[str, int] = {}
+        for node in self.nodes:
+            written = [written_output(node)] if len(node.outputs) == 1 else node.outputs
+            for value in (*(v for _, v in activation_inputs(node)), *written):
+                if value.name and value.name in plan.activations:
+                    self.touching.setdefault(value.name, set()).add(node.name or "")
+                    self._elements[value.name] = math.prod(shape_of(value))
+
+    def cost(self, kept: frozenset[str]) -> float:
+        """Work of nodes in float, and of the conversions around them, in multiply-adds."""
+        converted = sum(
+            self._elements[name]
+            for name, nodes in self.touching.items()
+            if not nodes.isdisjoint(kept) and not (nodes <= kept and name not in self.ends)
+        )
+        return sum(self.work[name] for name in kept) + CONVERSION * converted
+
+    def multiply_adds_share(self, kept: frozenset[str]) -> float:
+        """Share of the multiply-adds that nodes make."""
+        return sum(self.work[name] for name in kept) / self.total if self.total else 0.0
+
+    def islands(
+        self, kept: frozenset[str], sensitivities: Sequence[Sensitivity]
+    ) -> tuple[Island, ...]:
+        """The nodes kept, with what they rid the net of."""
+        shares = dict.fromkeys(kept, 0.0)
+        for sensitivity in sensitivities:
+            if sensitivity.switch.nodes <= kept:
+                for name in sensitivity.switch.nodes:
+                    shares[name] += sensitivity.share
+        return tuple(
+            Island(name, node.op_type, shares[name], self.work[name])
+            for node in self.nodes
+            if (name := node.name or "") in kept
+        )
+
+
+def _ranked(graph: _Graph, sensitivities: Sequence[Sensitivity]) -> list[frozenset[str]]:
+    """Growing sets of nodes in float, each by what rids most noise for the work it adds."""
+    kept: frozenset[str] = frozenset()
+    found: list[frozenset[str]] = []
+    left = [s for s in sensitivities if s.noise > 0]
+    while left:
+        cost = graph.cost(kept)
+        best, best_gain = kept, 0.0
+        for wanted in {s.switch.nodes for s in left}:
+            grown = kept | wanted
+            if graph.multiply_adds_share(grown) > MOST_IN_FLOAT:
+                continue
+            removed = sum(s.noise for s in left if s.switch.nodes <= grown)
+            gain = removed / max(graph.cost(grown) - cost, 1.0)
+            if (gain, sorted(best)) > (best_gain, sorted(grown)):
+                best, best_gain = grown, gain
+        if best == kept:
+            break
+        kept = best
+        found.append(kept)
+        left = [s for s in left if not s.switch.nodes <= kept]
+    return found
+
+
+def _fewest(
+    sets: Sequence[frozenset[str]], judge: _Judge, bound: float
+) -> tuple[frozenset[str], PredictedDrop]:
+    """The smallest set within the bound, the largest where none is; with its prediction."""
+    if not sets:
+        return frozenset(), judge.before
+    low, high, best = -1, len(sets) - 1, judge(sets[-1])
+    if best.at_most_points > bound:
+        return sets[-1], best
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = judge(sets[middle])
+        if found.at_most_points <= bound:
+            high, best = middle, found
+        else:
+            low = middle
+    return sets[high], best
