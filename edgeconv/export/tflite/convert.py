@@ -15,6 +15,7 @@ from edgeconv.export.tflite.lowerings.table import LOWERINGS
 from edgeconv.export.tflite.program import Program, Quantization, Tensor, computed
 from edgeconv.export.tflite.rules import check_plan, with_float_islands
 from edgeconv.export.tflite.schema import schema
+from edgeconv.export.tflite.separate_groups import separate_groups
 from edgeconv.export.tflite.squeezes import squeeze_means
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.view import name_of, shape_of
@@ -45,9 +46,10 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
     inputs = [_bind_input(b, value, plan, io) for value in _computed(model.graph.inputs)]
     _lower(nodes, b)
     outputs = [_output(b, value, io) for value in model.graph.outputs]
-    return squeeze_means(
+    program = squeeze_means(
         Program(model.graph.name or "main", tuple(b.operators), tuple(inputs), tuple(outputs))
     )
+    return separate_groups(program) if plan is None else program
 
 
 def _computed(values: Iterable[ir.Value]) -> list[ir.Value]:
