@@ -14,8 +14,10 @@ from edgeconv.graph.check import require_hub_graph, require_static_shapes
 from edgeconv.graph.passes.batchnorm import fold_batchnorm
 from edgeconv.graph.passes.biases import add_zero_biases
 from edgeconv.graph.passes.bypass import bypass_no_ops
+from edgeconv.graph.passes.flat_convolutions import widen_flat_convolutions
 from edgeconv.graph.passes.gelu import recognise_gelu
 from edgeconv.graph.passes.gemm import normalise_gemm
+from edgeconv.graph.passes.grouped_shuffles import settle_grouped_shuffles
 from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.names import name_after_modules
 from edgeconv.graph.passes.nested_concats import nest_concats
@@ -39,10 +41,12 @@ PASSES: tuple[Pass, ...] = (
     convolve_padded_averages,  # before BatchNorm, which folds into convolutions
     normalise_gemm,  # before BatchNorm, which folds into that form alone
     fold_batchnorm,
+    widen_flat_convolutions,  # after BatchNorm, which stands right behind them
     normalise_pooling,
     recognise_hard_activations,
     normalise_reshapes,
     fold_shuffles,  # after BatchNorm, whose factors follow the order of the channels
+    settle_grouped_shuffles,  # those that are left
     reorder_pixel_shuffles,  # likewise
     recognise_gelu,  # after all that know operators by the form of opset 17
     common.RemoveUnusedNodesPass(),
