@@ -356,6 +356,34 @@ class Reshaping(nn.Module):
         return self.head(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1))
 
 
+class Gates(nn.Module):
+    """Attention as people write it: SE with expand_as, CBAM, ECA; a unit embedding at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = conv_bn(3, 8, stride=2)
+        self.squeeze = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 8), nn.Sigmoid())
+        self.spatial = nn.Conv2d(2, 1, 7, padding=3)
+        self.channel = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+        self.coordinates = nn.Conv2d(10, 8, 3, padding=2, padding_mode="replicate")
+        self.mix = nn.Conv2d(16, 8, 1)
+        self.embed = nn.Linear(8, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        n, c, h, w = x.size()
+        x = x * self.squeeze(F.adaptive_avg_pool2d(x, 1).view(n, c)).view(n, c, 1, 1).expand_as(x)
+        seen = torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True)[0]], 1)
+        x = x * torch.sigmoid(self.spatial(seen))
+        pooled = F.adaptive_avg_pool2d(x, 1).squeeze(-1).transpose(-1, -2)
+        x = x * self.channel(pooled).transpose(-1, -2).unsqueeze(-1).sigmoid()
+        rows = torch.linspace(-1, 1, h).view(1, 1, h, 1).expand(n, 1, h, w)
+        columns = torch.linspace(-1, 1, w).view(1, 1, 1, w).expand(n, 1, h, w)
+        x = self.coordinates(torch.cat([x, rows, columns], 1))
+        x = self.mix(x.repeat(1, 2, 1, 1)) + torch.roll(x[:, :, :16, :16], 2, 3).mean()
+        return F.normalize(self.embed(x.mean((2, 3))), dim=1)
+
+
 class SeveralOutputs(nn.Module):
     """A detector's ways: features of several sizes under names."""
 
@@ -418,6 +446,10 @@ def other_norms() -> nn.Module:
 
 def reshaping() -> nn.Module:
     return seeded(Reshaping())
+
+
+def gates() -> nn.Module:
+    return seeded(Gates())
 
 
 def several_outputs() -> nn.Module:

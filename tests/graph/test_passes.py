@@ -310,3 +310,56 @@ class TestPixelShuffles:
 
         net = nn.Sequential(Apply(swapped), nn.Conv2d(16, 4, 1))
         assert "SpaceToDepth" not in operators(capture_and_compare(net))
+
+
+class TestExpand:
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda y: y * y.mean((2, 3), keepdim=True).expand_as(y),
+            lambda y: y.amax(1, keepdim=True).expand_as(y) - y,
+            lambda y: F.normalize(y, dim=1),
+        ],
+    )
+    def test_it_goes_where_its_reader_broadcasts(self, function):
+        assert "Expand" not in of(function)
+
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda y: torch.cat([y, y.mean((2, 3), keepdim=True).expand_as(y)], 1),
+            lambda y: torch.sigmoid(y.mean((2, 3), keepdim=True).expand_as(y)),
+        ],
+    )
+    def test_it_stays_for_any_other_reader(self, function):
+        assert "Expand" in of(function)
+
+    def test_it_stays_where_both_operands_are_expanded(self):
+        model = capture_and_compare(
+            Apply(lambda y: y.mean(2, keepdim=True).expand_as(y) * y.mean(3, keepdim=True))
+        )
+        assert operators(model)[-1] == "Mul"
+        twice = Apply(lambda y: y.mean(2, keepdim=True).expand_as(y).square())
+        assert "Expand" in operators(capture_and_compare(twice))
+
+
+class TestFlatConvolutions:
+    @pytest.mark.parametrize(
+        "conv",
+        [
+            nn.Conv1d(4, 6, 3, stride=2, padding=1),
+            nn.Conv1d(4, 4, 5, padding=4, dilation=2, groups=4, bias=False),
+        ],
+    )
+    def test_they_become_convolutions_of_images_one_row_high(self, conv):
+        net = Apply(lambda y: conv(y.flatten(2)))
+        net.conv = conv
+        model = capture_and_compare(net)
+        assert set(operators(model)) == {"Conv", "Reshape"}
+        assert [len(n.inputs[0].shape) for n in model.graph if n.op_type == "Conv"] == [4, 4]
+
+    def test_the_batchnorm_behind_is_in_their_weights(self):
+        layers = nn.Sequential(nn.Conv1d(4, 6, 3), nn.BatchNorm1d(6))
+        net = Apply(lambda y: layers(y.flatten(2)))
+        net.flat = layers
+        assert operators(capture_and_compare(unsettle(net))).count("Conv") == 2

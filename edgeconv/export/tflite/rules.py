@@ -17,7 +17,7 @@ from edgeconv.quantize.plan import Plan
 #: Operators without an int8 kernel in TFLite: they become float islands. (SUM has one, but
 #: LiteRT's reference kernel of it returns wrong values.)
 FLOAT_ONLY = frozenset(
-    {"Div", "Log", "Neg", "ReduceSum", "Softplus", "Sqrt"}
+    {"Div", "Log", "Neg", "ReduceL2", "ReduceSum", "Softplus", "Sqrt"}
     # Variances span too many magnitudes for 256 steps.
     | {"InstanceNormalization", "LayerNormalization", "LRN"}
 )

@@ -11,6 +11,8 @@ from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.passes.edit import substitute
 from edgeconv.graph.view import constant_of, ints, shape_of
 
+_BROADCASTING = frozenset({"Add", "Sub", "Mul", "Div"})
+
 
 def bypass_no_ops(model: ir.Model) -> None:
     """Connects the readers of an operator that changes nothing to what it reads.
@@ -37,6 +39,26 @@ def _always(node: ir.Node) -> bool:  # noqa: ARG001
 def _same_shape(node: ir.Node) -> bool:
     source = node.inputs[0]
     return source is not None and shape_of(source) == shape_of(node.outputs[0])
+
+
+def _is_spread_anyway(node: ir.Node) -> bool:
+    """Whether every reader of an Expand broadcasts to the same shape without it."""
+    source, output = node.inputs[0], node.outputs[0]
+    if source is None or output.is_graph_output():
+        return _same_shape(node)
+    return _same_shape(node) or all(
+        use.node.op_type in _BROADCASTING and _broadcasts(use.node, use.idx, source)
+        for use in output.uses()
+    )
+
+
+def _broadcasts(reader: ir.Node, index: int, source: ir.Value) -> bool:
+    """Whether a reader's result keeps its shape with another value at one of its two inputs."""
+    expanded, other = reader.inputs[index], reader.inputs[1 - index]
+    if other is None or other is expanded:
+        return False
+    result = np.broadcast_shapes(shape_of(source), shape_of(other))
+    return result == shape_of(reader.outputs[0])
 
 
 def _same_order(node: ir.Node) -> bool:
@@ -75,7 +97,7 @@ _RULES: Mapping[str, Callable[[ir.Node], bool]] = {
     "Cast": _same_type,
     "Clip": _no_clip,
     "Concat": _single,
-    "Expand": _same_shape,
+    "Expand": _is_spread_anyway,
     "Flatten": _same_shape,
     "Pad": _no_padding,
     "Reshape": _same_shape,

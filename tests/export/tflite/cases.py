@@ -174,6 +174,8 @@ POOLS = {
     "mean over channels, gone": node("ReduceMean", IMAGE, axes=[1], keepdims=0),
     "maximum over rows": node("ReduceMax", IMAGE, axes=[-2], keepdims=1),
     "sum over channels": node("ReduceSum", IMAGE, ints(1), keepdims=0),
+    "length of channels": node("ReduceL2", IMAGE, axes=[1], keepdims=1),
+    "length of rows, gone": node("ReduceL2", IMAGE, axes=[-1], keepdims=0),
 }
 
 ELEMENTWISE = {
@@ -291,6 +293,17 @@ SHAPES = {
 SLICES = {
     "Concat of channels": node("Concat", IMAGE, inputs=[(2, 4, 7, 8)], axis=1),
     "Concat of rows": node("Concat", IMAGE, inputs=[IMAGE, IMAGE], axis=-2),
+    "Concat of a constant": Case(
+        lambda: of_nodes(
+            [helper.make_node("Concat", ["c", "x"], ["y"], name="n", axis=1)],
+            {"x": IMAGE},
+            {"c": weights(2, 3, 7, 8)},
+            ["y"],
+        )
+    ),
+    "Tile": node("Tile", IMAGE, ints(1, 2, 1, 3)),
+    "Expand of a row": node("Expand", (2, 6, 1, 8), ints(2, 6, 7, 8)),
+    "Expand to more axes": node("Expand", (7, 1), ints(2, 6, 7, 8)),
     "Split in halves": node("Split", IMAGE, outputs=2, axis=1),
     "Split unevenly": node("Split", IMAGE, ints(1, 2, 3), outputs=3, axis=1),
     "Split in seven": node("Split", IMAGE, outputs=7, axis=2),
@@ -307,6 +320,7 @@ SPATIAL = {
     "Pad with a number": node("Pad", IMAGE, ints(0, 1, 0, 0, 0, 1, 0, 0), np.float32(-1)),
     "Pad by reflection": node("Pad", IMAGE, ints(0, 0, 2, 1, 0, 0, 2, 1), mode="reflect"),
     "Pad by one edge": node("Pad", IMAGE, ints(0, 0, 1, 1, 0, 0, 1, 1), mode="edge"),
+    "Pad by three edges": node("Pad", IMAGE, ints(0, 0, 1, 3, 0, 0, 3, 0), mode="edge"),
     "nearest, PyTorch": resize("nearest", "asymmetric", (10, 12), nearest_mode="floor"),
     "nearest, uneven": resize("nearest", "asymmetric", (7, 9), nearest_mode="floor"),
     "nearest, half pixel": resize(

@@ -16,7 +16,7 @@ from edgeconv.export import tflite
 from edgeconv.export.tflite import flatbuffer
 from edgeconv.quantize.plan import Edge, Plan, QuantizedConstant, QuantParams
 from tests.export.tflite import graphs, plans
-from tests.export.tflite.cases import CASES, floats, ints, resize
+from tests.export.tflite.cases import CASES, floats, resize
 from tests.export.tflite.graphs import of_node, of_nodes, weights
 
 IMAGE = (1, 4, 6, 6)
@@ -68,10 +68,6 @@ UNSUPPORTED: dict[str, tuple[Callable[[], ir.Model], str]] = {
     "grouped transposed convolution": (
         lambda: of_node("ConvTranspose", (1, 4, 5, 5), weights(4, 2, 3, 3), group=2),
         "no groups",
-    ),
-    "edge padding": (
-        lambda: of_node("Pad", IMAGE, ints(0, 0, 2, 2, 0, 0, 2, 2), mode="edge"),
-        "pads by edge",
     ),
     "nearest rounding": (
         resize("nearest", "half_pixel", (7, 4), nearest_mode="ceil").make,

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, Lowering
 from edgeconv.export.tflite.layout import Layout
+from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.view import constant_of, integer, ints, shape_of
 
@@ -49,17 +50,40 @@ def reduce_sum(node: ir.Node, b: Builder) -> None:
     _reduce(node, b, "SUM", _axes(node), keep=_keeps(node))
 
 
+def reduce_l2(node: ir.Node, b: Builder) -> None:
+    """ReduceL2 -> MUL by itself, SUM, SQRT; float only."""
+    axes, keep = _axes(node), _keeps(node)
+    layout, where, left = _along(node, b, axes, keep=keep)
+    x = b.read(node, 0, layout)
+    squares = b.step(node, "squares", "MUL", [x, x], x.shape, options=schema.MulOptionsT())
+    shape = left.file_shape(shape_of(node.outputs[0]))
+    options = schema.ReducerOptionsT(keepDims=keep)
+    total = b.step(node, "sum", "SUM", [squares, where], shape, options=options)
+    b.write(node, "SQRT", [total], left)
+
+
 def _reduce(node: ir.Node, b: Builder, code: str, axes: Sequence[int], *, keep: bool) -> None:
-    """Writes a reduction; the axes that remain keep their order in the file."""
-    layout = Layout(b.layout(node).order)
+    """Writes a reduction."""
+    layout, where, left = _along(node, b, axes, keep=keep)
     x = b.read(node, 0, layout)
     if code in _COMPARING:
         x = b.at_output_scale(node, x)
+    b.write(node, code, [x, where], left, schema.ReducerOptionsT(keepDims=keep))
+
+
+def _along(
+    node: ir.Node, b: Builder, axes: Sequence[int], *, keep: bool
+) -> tuple[Layout, Tensor, Layout]:
+    """The input's layout, the file's axes that go, and the result's layout.
+
+    The axes that remain keep their order in the file.
+    """
+    layout = Layout(b.layout(node).order)
     gone = {axis % len(layout.order) for axis in axes}
     where = b.ints(f"{node.name}/axes", sorted(layout.file_axis(axis) for axis in gone))
     remaining = [axis for axis in layout.order if axis not in gone]
     left = layout if keep else Layout(tuple(sorted(remaining).index(axis) for axis in remaining))
-    b.write(node, code, [x, where], left, schema.ReducerOptionsT(keepDims=keep))
+    return layout, where, left
 
 
 def _rank(node: ir.Node) -> int:
@@ -83,6 +107,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
         "GlobalAveragePool": global_average_pool,
         "GlobalMaxPool": global_max_pool,
+        "ReduceL2": reduce_l2,
         "ReduceMax": reduce_max,
         "ReduceMean": reduce_mean,
         "ReduceMin": reduce_min,

@@ -1,4 +1,4 @@
-"""Joining tensors and cutting them up."""
+"""Joining tensors, cutting them up and repeating them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout, Shape
+from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.view import constant_of, integer, require_constant, shape_of
 
@@ -19,13 +20,44 @@ _MOST_PARTS = 4
 
 
 def concat(node: ir.Node, b: Builder) -> None:
-    """Concat -> CONCATENATION, all in the layout of the first; int8: all on one scale."""
-    if any(value is None or value.const_value is not None for value in node.inputs):
-        raise CannotLower("joins a constant to computed tensors; pad instead")
-    layout = Layout(b.layout(node).order)
-    tensors = [b.read(node, index, layout) for index in range(len(node.inputs))]
+    """Concat -> CONCATENATION, all in the layout of the first computed one; int8: on one scale."""
+    computed = [i for i, value in enumerate(node.inputs) if value and value.const_value is None]
+    if not computed:
+        raise CannotLower("joins constants alone; join them before the export")
+    layout = Layout(b.layout(node, computed[0]).order)
+    tensors = [
+        b.read(node, index, layout) if index in computed else _constant_part(node, b, index, layout)
+        for index in range(len(node.inputs))
+    ]
     axis = layout.file_axis(integer(node, "axis", 0))
     b.write(node, "CONCATENATION", tensors, layout, schema.ConcatenationOptionsT(axis=axis))
+
+
+def _constant_part(node: ir.Node, b: Builder, index: int, layout: Layout) -> Tensor:
+    """A constant that is joined to computed tensors: what the plan makes of it, then rescaled."""
+    part = b.constant(node, index, layout.to_file)
+    if part.is_int8:
+        assert part.data is not None
+        steps = part.data.astype(np.float32) - part.zero_point
+        part = b.floats(part.name, steps * np.float32(part.scale))
+    return b.at_output_scale(node, part)
+
+
+def tile(node: ir.Node, b: Builder) -> None:
+    """Tile, Expand -> TILE, after a RESHAPE where there are more axes than before; one scale."""
+    value = node.inputs[0]
+    assert value is not None
+    shape, new_shape = shape_of(value), shape_of(node.outputs[0])
+    layout = Layout(b.layout(node).order)
+    x = b.read(node, 0, layout)
+    added = len(new_shape) - len(shape)
+    if added:
+        layout = Layout((*range(added), *(axis + added for axis in layout.order)))
+        shape = (1,) * added + shape
+        x = b.reshaped(node, "aligned", x, layout.file_shape(shape))
+    counts = [new // old for old, new in zip(shape, new_shape, strict=True)]
+    multiples = b.ints(f"{node.name}/multiples", layout.file_shape(tuple(counts)))
+    b.write(node, "TILE", [x, multiples], layout, schema.TileOptionsT())
 
 
 def split(node: ir.Node, b: Builder) -> None:
@@ -127,5 +159,12 @@ def _optional(node: ir.Node, index: int, default: Sequence[int]) -> list[int]:
 
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
-    {"Concat": concat, "Gather": gather, "Slice": slice_, "Split": split}
+    {
+        "Concat": concat,
+        "Expand": tile,
+        "Gather": gather,
+        "Slice": slice_,
+        "Split": split,
+        "Tile": tile,
+    }
 )

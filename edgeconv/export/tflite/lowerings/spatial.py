@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import NHWC, Layout, Shape
+from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.view import constant_of, integer, require_constant, shape_of, string
 
@@ -20,9 +21,10 @@ _SYMMETRIC: int = schema.MirrorPadMode.SYMMETRIC
 
 
 def pad(node: ir.Node, b: Builder) -> None:
-    """Pad -> PAD (zeros), PADV2 (another number) or MIRROR_PAD (reflect; edge by one element).
+    """Pad -> PAD (zeros), PADV2 (another number) or MIRROR_PAD (reflect; edge).
 
-    int8: one scale, PAD fills with the zero point. No negative padding, no wrapping.
+    Repeating the edge once is mirroring with the edge included; k times takes k operators. int8:
+    one scale, PAD fills with the zero point. No negative padding, no wrapping.
     """
     layout = Layout(b.layout(node).order)
     x = b.read(node, 0, layout)
@@ -32,12 +34,13 @@ def pad(node: ir.Node, b: Builder) -> None:
         raise CannotLower("pads by a negative number; crop with a slice instead")
     paddings = b.ints(f"{node.name}/paddings", file_amounts)
     mode = string(node, "mode", "constant")
-    if mode == "reflect" or (mode == "edge" and amounts.max(initial=0) <= 1):
-        # Repeating the edge once is mirroring with the edge included.
-        options = schema.MirrorPadOptionsT(mode=_REFLECT if mode == "reflect" else _SYMMETRIC)
+    if mode == "reflect":
+        options = schema.MirrorPadOptionsT(mode=_REFLECT)
         b.write(node, "MIRROR_PAD", [x, paddings], layout, options)
+    elif mode == "edge":
+        _pad_by_edge(node, b, x, file_amounts)
     elif mode != "constant":
-        raise CannotLower(f"pads by {mode}; constant and reflect are supported")
+        raise CannotLower(f"pads by {mode}; constant, reflect and edge are supported")
     else:
         fill = _pad_value(node)
         if fill == 0.0:
@@ -45,6 +48,19 @@ def pad(node: ir.Node, b: Builder) -> None:
         else:
             value = b.scalar(f"{node.name}/fill", fill, x)
             b.write(node, "PADV2", [x, paddings, value], layout, schema.PadV2OptionsT())
+
+
+def _pad_by_edge(node: ir.Node, b: Builder, x: Tensor, amounts: NDArray[np.int64]) -> None:
+    layout, options = Layout(b.layout(node).order), schema.MirrorPadOptionsT(mode=_SYMMETRIC)
+    while True:
+        once = np.minimum(amounts, 1)
+        amounts = amounts - once
+        paddings = b.ints(f"{node.name}/paddings", once)
+        if not amounts.any():
+            b.write(node, "MIRROR_PAD", [x, paddings], layout, options)
+            return
+        shape = tuple(size + int(more) for size, more in zip(x.shape, once.sum(1), strict=True))
+        x = b.step(node, "edge", "MIRROR_PAD", [x, paddings], shape, options=options)
 
 
 def resize(node: ir.Node, b: Builder) -> None:
