@@ -1,6 +1,8 @@
-"""The real weights and photos that the benchmarks use where none are named.
+"""The weights and photos that the benchmarks use where none are named.
 
-They lie in `../shared/data` beside the checkout, or where the variable EDGECONV_DATA points.
+Real ones lie in `../shared/data` beside the checkout, or where the variable EDGECONV_DATA points.
+The hard nets' weights lie in `hard/`, and their images are drawn anew from photographs that
+scikit-image brings (`_hard.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+import _hard
 from _process import ROOT
 
 WEIGHTS_FILE = {
@@ -22,15 +25,23 @@ WEIGHTS_FILE = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What is exported: a net's name, its weights and the calibration photos."""
+    """What is exported: a net's name, its weights and the calibration photos.
+
+    Attributes:
+        net: its name.
+        weights: file.
+        calib: folder of calibration photos.
+        data: folder of labelled photos that no tool calibrates on, or None where none is known.
+    """
 
     net: str
     weights: Path
     calib: Path
+    data: Path | None = None
 
 
 def root() -> Path:
-    """Where weights and photos lie by default."""
+    """Where real weights and photos lie by default."""
     return Path(os.environ.get("EDGECONV_DATA", ROOT.parent / "shared" / "data"))
 
 
@@ -49,15 +60,20 @@ def subjects(options: argparse.Namespace) -> list[Subject]:
     names = options.net.split(",")
     if options.weights and len(names) > 1:
         raise SystemExit("--weights goes with a single --net")
-    calib = options.calib or root() / "photos" / "calibration"
-    found = []
-    for name in names:
-        if not options.weights and name not in WEIGHTS_FILE:
-            known = ", ".join(WEIGHTS_FILE)
-            raise SystemExit(f"no weights are known for {name} (there are: {known}); use --weights")
-        weights = options.weights or root() / "weights" / WEIGHTS_FILE[name]
-        for path in (weights, calib):
-            if not path.exists():
-                raise SystemExit(f"{path} does not exist; set EDGECONV_DATA, or name it")
-        found.append(Subject(name, weights.resolve(), calib.resolve()))
-    return found
+    return [_subject(name, options.weights, options.calib) for name in names]
+
+
+def _subject(name: str, weights: Path | None, calib: Path | None) -> Subject:
+    if weights is None and name in _hard.NETS:
+        images = _hard.folders()
+        return Subject(name, _hard.weights(name), calib or images.calibration, images.test)
+    if weights is None and name not in WEIGHTS_FILE:
+        known = ", ".join((*WEIGHTS_FILE, *_hard.NETS))
+        raise SystemExit(f"no weights are known for {name} (there are: {known}); use --weights")
+    weights = weights or root() / "weights" / WEIGHTS_FILE[name]
+    calib = calib or root() / "photos" / "calibration"
+    for path in (weights, calib):
+        if not path.exists():
+            raise SystemExit(f"{path} does not exist; set EDGECONV_DATA, or name it")
+    data = root() / "photos" / "validation"
+    return Subject(name, weights.resolve(), calib.resolve(), data)

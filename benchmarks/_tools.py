@@ -12,10 +12,13 @@ from pathlib import Path
 
 import environment
 from _data import Subject
-from _process import Cost, run
+from _process import Cost, run, together
 
 CHAINS = Path(__file__).resolve().parent / "others"
 EDGECONV_FILES = ("model.onnx", "model.tflite", "model.int8.onnx", "model.int8.tflite")
+
+THRESHOLD_MISSED = 1
+"""Exit code of an export whose bundle is written but misses a threshold."""
 
 Command = list[str | Path]
 
@@ -29,9 +32,7 @@ def edgeconv_command(subject: Subject, out: Path, extra: Sequence[str]) -> Comma
 
 def chain_command(chain: str, subject: Subject, out: Path) -> Command:
     """A chain of other tools: "onnxruntime" or "litert"."""
-    script = CHAINS / f"chain_{chain}.py"
-    command: Command = [environment.python("others"), script, "--net", subject.net]
-    return [*command, "--weights", subject.weights, "--calib", subject.calib, "--out", out]
+    return _script(f"chain_{chain}.py", subject, out)
 
 
 def photo_count(subject: Subject) -> int:
@@ -39,56 +40,116 @@ def photo_count(subject: Subject) -> int:
     return sum(path.is_file() for path in subject.calib.iterdir())
 
 
-def export(subject: Subject, out: Path, extra: Sequence[str]) -> tuple[Path, Cost]:
-    """Runs edgeconv's export into the empty folder `out`; gives the bundle's folder."""
-    cost = run(edgeconv_command(subject, out / "bundle", extra), out / "edgeconv.log")
-    (manifest,) = out.rglob("manifest.json")
-    missing = [name for name in EDGECONV_FILES if not (manifest.parent / name).is_file()]
+def export(
+    subject: Subject, out: Path, extra: Sequence[str], *, despite_parity: bool = False
+) -> tuple[Path, Cost]:
+    """Runs edgeconv's export into the empty folder `out`; gives the bundle's folder.
+
+    A bundle that misses its parity thresholds ends the benchmark, unless `despite_parity`.
+    """
+    log, accepted = out / "edgeconv.log", (0, THRESHOLD_MISSED) if despite_parity else (0,)
+    cost = run(edgeconv_command(subject, out / "bundle", extra), log, accepted)
+    bundle = next((path.parent for path in out.rglob("manifest.json")), out)
+    missing = [name for name in EDGECONV_FILES if not (bundle / name).is_file()]
     if missing:
-        raise SystemExit(f"edgeconv export wrote no {', '.join(missing)}")
-    return manifest.parent, cost
+        raise SystemExit(f"{log.read_text()}\nedgeconv export wrote no {', '.join(missing)}")
+    return bundle, cost
 
 
-def chain_files(chain: str, subject: Subject) -> Path:
-    """The folder with a chain's files, made once for the same net, weights, photos and tools."""
+def chain_files(chain: str, subject: Subject, models: Path | None = None) -> Path:
+    """The folder with a chain's files, made once for the same net, weights, photos and tools.
 
-    def build(out: Path) -> None:
-        run(chain_command(chain, subject, out), out / "log.txt")
+    `models` is where such folders are kept, by default beside the tools' environment.
+    """
+
+    def build(out: Path) -> Cost:
+        return run(chain_command(chain, subject, out), out / "log.txt")
 
     made_by = [CHAINS / f"chain_{chain}.py", CHAINS / "inputs.py"]
-    return _cached(chain, subject, [*made_by, environment.requirements("others")], build)
+    return _cached(chain, subject, [*made_by, environment.requirements("others")], build, models)
 
 
-def onnx2tf_files(subject: Subject) -> Path:
+def onnxruntime_files(
+    subject: Subject, method: str, photos: int, models: Path | None = None
+) -> Path:
+    """The folder with model.int8.onnx of onnxruntime's quantizer, ranges by "entropy" or so.
+
+    It starts at the simplified file that `chain_files` has, and sees `photos` photos.
+    """
+    source = chain_files("onnxruntime", subject, models) / "prepared.onnx"
+
+    def build(out: Path) -> Cost:
+        command = _script("quantize_onnxruntime.py", subject, out)
+        command += ["--model", source, "--method", method, "--photos", str(photos)]
+        return run(command, out / "log.txt")
+
+    made_by = [CHAINS / "quantize_onnxruntime.py", CHAINS / "inputs.py", source]
+    name = f"onnxruntime-{method}-{photos}"
+    return _cached(name, subject, [*made_by, environment.requirements("others")], build, models)
+
+
+def onnx2tf_files(subject: Subject, models: Path | None = None) -> Path:
     """The folder with onnx2tf's model_float32.tflite, model_full_integer_quant.tflite, and more."""
-    source = chain_files("onnxruntime", subject)
+    source = chain_files("onnxruntime", subject, models)
 
-    def build(out: Path) -> None:
-        prepare: Command = [environment.python("others"), CHAINS / "onnx2tf_inputs.py"]
-        prepare += ["--net", subject.net, "--weights", subject.weights]
-        run([*prepare, "--calib", subject.calib, "--out", out], out / "inputs.txt")
+    def build(out: Path) -> Cost:
+        prepared = run(_script("onnx2tf_inputs.py", subject, out), out / "inputs.txt")
         convert = [environment.python("onnx2tf"), CHAINS / "run_onnx2tf.py", source / "model.onnx"]
-        run([*convert, out], out / "log.txt")
+        converted = run([*convert, out], out / "log.txt")
         (out / "calibration.npy").unlink()
+        return together(prepared, converted)
 
     made_by = [CHAINS / "onnx2tf_inputs.py", CHAINS / "run_onnx2tf.py", source / "model.onnx"]
-    return _cached("onnx2tf", subject, [*made_by, environment.requirements("onnx2tf")], build)
+    requirements = environment.requirements("onnx2tf")
+    return _cached("onnx2tf", subject, [*made_by, requirements], build, models)
+
+
+def tensorflow_files(subject: Subject, models: Path | None = None) -> Path:
+    """The folder with model.int8.tflite of TensorFlow's converter, from onnx2tf's saved model."""
+    source = onnx2tf_files(subject, models)
+
+    def build(out: Path) -> Cost:
+        prepared = run(_script("onnx2tf_inputs.py", subject, out), out / "inputs.txt")
+        convert = [environment.python("onnx2tf"), CHAINS / "run_tensorflow.py", source, out]
+        converted = run(convert, out / "log.txt")
+        (out / "calibration.npy").unlink()
+        return together(prepared, converted)
+
+    made_by = [CHAINS / "onnx2tf_inputs.py", CHAINS / "run_tensorflow.py"]
+    made_by += [source / "saved_model.pb", environment.requirements("onnx2tf")]
+    return _cached("tensorflow", subject, made_by, build, models)
+
+
+def cost_of(folder: Path) -> Cost | None:
+    """What it took to make a kept folder, or None where nobody measured it."""
+    path = folder / "cost.json"
+    return Cost(**json.loads(path.read_text())) if path.is_file() else None
+
+
+def _script(name: str, subject: Subject, out: Path) -> Command:
+    command: Command = [environment.python("others"), CHAINS / name, "--net", subject.net]
+    return [*command, "--weights", subject.weights, "--calib", subject.calib, "--out", out]
 
 
 def _cached(
-    tool: str, subject: Subject, made_by: Sequence[Path], build: Callable[[Path], None]
+    tool: str,
+    subject: Subject,
+    made_by: Sequence[Path],
+    build: Callable[[Path], Cost],
+    models: Path | None,
 ) -> Path:
     """`build`'s folder for exactly these inputs; a build that is cut off leaves nothing there."""
     environment.python("others")
-    models = environment.folder("others") / "models"
+    models = models or environment.folder("others") / "models"
     target = models / f"{subject.net}-{tool}-{_digest(subject, made_by)}"
     if not target.is_dir():
         print(f"making {tool}'s files of {subject.net} ...", file=sys.stderr, flush=True)
-        models.mkdir(exist_ok=True)
+        models.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=models) as scratch:
             out = Path(scratch) / "out"
             out.mkdir()
-            build(out)
+            cost = build(out)
+            (out / "cost.json").write_text(json.dumps(cost.to_json()))
             shutil.move(out, target)
     return target
 

@@ -1,25 +1,34 @@
 """int8 accuracy of edgeconv's files against other tools' on the same weights and photos.
 
-    python benchmarks/int8_accuracy.py [--net mobilenet_v2,mobilenet_v1,squeezenet1_1]
-                                       [--data DIR] [--bundle DIR] [--export-options "..."]
+    python benchmarks/int8_accuracy.py [--net NAME,...] [--data DIR] [--limit N] [--cache DIR]
+                                       [--recipes fast,default,thorough] [--tools NAME,...]
                                        [--json FILE]
 
-Every tool calibrates on the calibration photos; what it gives is judged on photos that no tool saw
-(--data, with labels in DIR.csv). Judge by these figures, never tune by them.
+Every tool calibrates on the same calibration photos; what it gives is judged on photos that no tool
+saw: --data (labels in DIR.csv), by default the real nets' validation photos, and the hard nets' own
+test images. Judge by these figures, never tune by them.
 
-    edgeconv           model.int8.tflite on LiteRT with XNNPACK
-    edgeconv ONNX      model.int8.onnx on onnxruntime
-    onnxruntime        quantize_static, QDQ S8S8 per channel, min-max
-    ai-edge-quantizer  static_wi8_ai8 of litert-torch's file, on LiteRT with XNNPACK
-    onnx2tf            -oiqt, per channel, on LiteRT with XNNPACK
+    edgeconv RECIPE         model.int8.tflite and model.int8.onnx
+    onnxruntime METHOD      quantize_static, QDQ S8S8 per channel: minmax, entropy, percentile
+    ai-edge-quantizer       static_wi8_ai8 of litert-torch's file
+    onnx2tf                 -oiqt, per channel
+    TensorFlow              TFLiteConverter, full int8, from onnx2tf's saved model
 
-ONNX files run with graph optimizations off, so that no processor's int8 kernel can saturate.
+TFLite files run on LiteRT with XNNPACK, ONNX files on onnxruntime with graph optimizations off, so
+that no processor's int8 kernel can saturate.
 
-Prints for each: top-1, agreement with the float PyTorch net, the drop in top-1 with its one-sided
-95 % bound (Tango), the logits' signal-to-noise ratio, and how edgeconv's TFLite agreement differs
-from that tool's (paired, in points, with Tango's 95 % interval). Exits 1 where edgeconv's TFLite
-file agrees less than onnxruntime's, less than the net's floor, or its drop is not bounded by
---max-drop points.
+Prints a table for each net: top-1; agreement with the float PyTorch net; the drop in top-1 and its
+one-sided 95 % bound (Tango); the logits' signal-to-noise ratio; by how many points more photos
+edgeconv (--recipe default, the file of the same runtime) agrees on than that tool, paired, with
+Tango's 95 % interval; what edgeconv is by that; processor time and peak memory of making the file.
+edgeconv's cost is one export of float and int8, ONNX and TFLite, with its parity checks; of
+onnxruntime's entropy and percentile, and of TensorFlow, it is the quantizing alone.
+
+Other tools' files and all logits are kept in --cache (default: beside the tools' environment; files
+that an older benchmark made have no cost), so that only edgeconv's part is made anew.
+
+Exits 1 where edgeconv's default TFLite file misses its net's floor of agreement, its drop is not
+bounded by --max-drop points, a hard net is not hard, or any tool is significantly better.
 """
 
 from __future__ import annotations
@@ -28,160 +37,256 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from _data import Subject, add_arguments, root, subjects
-from _process import ROOT
-from _tools import chain_files, export, onnx2tf_files
-from numpy.typing import NDArray
+import _hard
+import environment
+from _data import WEIGHTS_FILE, Subject, add_arguments, subjects
+from _logits import Logits, Outputs, Photos, outputs
+from _process import ROOT, Cost
+from _tools import (
+    chain_files,
+    cost_of,
+    export,
+    onnx2tf_files,
+    onnxruntime_files,
+    tensorflow_files,
+)
 
 sys.path.insert(0, str(ROOT))
 
-from edgeconv.data.folders import LabelledImage, labelled
-from edgeconv.data.images import load_image
-from edgeconv.data.preprocessing import crop_pixels, normalize
-from edgeconv.nets.load import LoadedNet, load_net
-from edgeconv.runtime.adapt import Images, run_logits
-from edgeconv.runtime.open import open_session
-from edgeconv.runtime.session import SessionOptions
+from _verdicts import Lead, lead
+
 from edgeconv.verify.accuracy import AccuracyComparison, compare
-from edgeconv.verify.proportions import tango
 
-AGREEMENT_FLOOR = {"mobilenet_v2": 0.88, "squeezenet1_1": 0.92}
-"""Share of photos with the float net's top-1 that edgeconv's TFLite file must reach."""
+AGREEMENT_FLOOR = {
+    "mobilenet_v2": 0.92,
+    "squeezenet1_1": 0.95,
+    **dict.fromkeys(_hard.NETS, 0.95),
+}
+"""Share of photos with the float net's top-1 that edgeconv's default TFLite file must reach."""
 
-PHOTOS_AT_ONCE = 50
-THREADS = 2
+HARD = 0.9
+"""A net is hard where onnxruntime's min-max or ai-edge-quantizer's file agrees on less."""
 
-Logits = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """Every file's logits on the same labelled photos, by tool; "float" is the PyTorch net's."""
-
-    labels: NDArray[np.int64]
-    logits: Mapping[str, Logits]
-
-    def comparison(self, tool: str) -> AccuracyComparison:
-        """A tool's file against the float net."""
-        return compare(self.logits["float"], self.logits[tool], self.labels)
-
-    def lead(self, tool: str) -> tuple[float, float, float]:
-        """edgeconv's agreement less the tool's in points: value, low and high end (95 %)."""
-        own, other = self._agrees("edgeconv"), self._agrees(tool)
-        own_only, other_only = int((own & ~other).sum()), int((other & ~own).sum())
-        low, high = tango(own_only, other_only, len(own))
-        return 100 * (own_only - other_only) / len(own), 100 * low, 100 * high
-
-    def _agrees(self, tool: str) -> NDArray[np.bool_]:
-        same: NDArray[np.bool_] = self.logits["float"].argmax(1) == self.logits[tool].argmax(1)
-        return same
+COLUMNS = (
+    *("tool", "runtime", "top-1", "agrees", "drop", "at most", "SQNR dB"),
+    *("edgeconv leads by", "edgeconv is", "CPU s", "peak MiB"),
+)
 
 
-def files_of(subject: Subject, bundle: Path) -> dict[str, Path]:
-    """The int8 files by tool."""
+@dataclass(frozen=True)
+class Candidate:
+    """A tool's int8 file.
+
+    Attributes:
+        tool: as the table calls it.
+        file: what it gave.
+        cost: of making it, where that was measured.
+    """
+
+    tool: str
+    file: Path
+    cost: Cost | None
+
+    @property
+    def runtime(self) -> str:
+        """What runs it."""
+        return "onnxruntime" if self.file.suffix == ".onnx" else "LiteRT"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate's figures; `lead` is None for edgeconv's own files."""
+
+    candidate: Candidate
+    figures: AccuracyComparison
+    lead: Lead | None
+
+    def cells(self) -> list[str]:
+        """As `COLUMNS`."""
+        figures, cost = self.figures, self.candidate.cost
+        return [
+            self.candidate.tool,
+            self.candidate.runtime,
+            f"{100 * figures.candidate.top1.value:.1f}",
+            f"{100 * figures.agreement.value:.1f} %",
+            f"{figures.drop.points:.1f}",
+            f"{figures.drop.bound_points:.1f}",
+            f"{figures.sqnr_db:.1f}",
+            str(self.lead) if self.lead else "",
+            self.lead.verdict if self.lead else "",
+            f"{cost.cpu_s:.0f}" if cost else "-",
+            f"{cost.peak_mib:.0f}" if cost else "-",
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every figure."""
+        return {
+            "tool": self.candidate.tool,
+            "runtime": self.candidate.runtime,
+            "lead": self.lead.to_json() if self.lead else None,
+            "cost": self.candidate.cost.to_json() if self.candidate.cost else None,
+            **self.figures.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line asks for beside the nets."""
+
+    recipes: tuple[str, ...]
+    tools: tuple[str, ...]
+    extra: tuple[str, ...]
+    histogram_photos: int
+    models: Path | None
+
+
+def other_tools(subject: Subject, settings: Settings) -> dict[str, Callable[[], Path]]:
+    """How each other tool's file is made, by the tool's name."""
+    models, photos = settings.models, settings.histogram_photos
+
+    def histogram(method: str) -> Callable[[], Path]:
+        return lambda: onnxruntime_files(subject, method, photos, models) / "model.int8.onnx"
+
+    onnx2tf = "model_full_integer_quant.tflite"
     return {
-        "edgeconv": bundle / "model.int8.tflite",
-        "edgeconv ONNX": bundle / "model.int8.onnx",
-        "onnxruntime": chain_files("onnxruntime", subject) / "model.int8.onnx",
-        "ai-edge-quantizer": chain_files("litert", subject) / "model.int8.tflite",
-        "onnx2tf": onnx2tf_files(subject) / "model_full_integer_quant.tflite",
+        "onnxruntime minmax": lambda: (
+            chain_files("onnxruntime", subject, models) / "model.int8.onnx"
+        ),
+        "onnxruntime entropy": histogram("entropy"),
+        "onnxruntime percentile": histogram("percentile"),
+        "ai-edge-quantizer": lambda: chain_files("litert", subject, models) / "model.int8.tflite",
+        "onnx2tf": lambda: onnx2tf_files(subject, models) / onnx2tf,
+        "TensorFlow": lambda: tensorflow_files(subject, models) / "model.int8.tflite",
     }
 
 
-def batches(photos: list[LabelledImage], net: LoadedNet) -> Iterator[Images]:
-    """The photos, preprocessed as the net wants them, some at a time."""
-    for start in range(0, len(photos), PHOTOS_AT_ONCE):
-        part = photos[start : start + PHOTOS_AT_ONCE]
-        pixels = [crop_pixels(load_image(photo.path), net.preprocessing) for photo in part]
-        yield Images(np.stack([normalize(crop, net.preprocessing) for crop in pixels]))
+def candidates(subject: Subject, settings: Settings, scratch: Path) -> Iterator[Candidate]:
+    """edgeconv's files by each recipe, made now, then the other tools'."""
+    for recipe in settings.recipes:
+        out = scratch / recipe
+        out.mkdir()
+        extra = [*settings.extra, "--recipe", recipe]
+        bundle, cost = export(subject, out, extra, despite_parity=True)
+        for name in ("model.int8.tflite", "model.int8.onnx"):
+            yield Candidate(f"edgeconv {recipe}", bundle / name, cost)
+    for tool, make in other_tools(subject, settings).items():
+        if tool in settings.tools:
+            file = make()
+            yield Candidate(tool, file, cost_of(file.parent))
 
 
-def judge(subject: Subject, files: Mapping[str, Path], data: Path) -> Judged:
-    """Runs the float net and every file on all photos."""
-    net, photos = load_net(subject.net, weights=str(subject.weights)), labelled(data)
-    sessions = {
-        tool: open_session(
-            path,
-            SessionOptions(THREADS, "reference" if path.suffix == ".onnx" else "default"),
+def rows(found: Sequence[Candidate], outs: Outputs) -> list[Row]:
+    """Every candidate's figures."""
+    own = {
+        candidate.runtime: logits
+        for candidate, logits in zip(found, outs.files, strict=True)
+        if candidate.tool == "edgeconv default"
+    }
+
+    def ahead(candidate: Candidate, logits: Logits) -> Lead | None:
+        if candidate.tool.startswith("edgeconv") or candidate.runtime not in own:
+            return None
+        return lead(outs.reference, own[candidate.runtime], logits)
+
+    return [
+        Row(
+            candidate,
+            compare(outs.reference, logits, outs.labels),
+            ahead(candidate, logits),
         )
-        for tool, path in files.items()
-    }
-    logits: dict[str, list[Logits]] = {tool: [] for tool in ("float", *files)}
-    for images in batches(photos, net):
-        with torch.inference_mode():
-            logits["float"].append(net.module(torch.from_numpy(images.normalized)).numpy())
-        for tool, session in sessions.items():
-            logits[tool].append(run_logits(session, images))
-    labels = np.array([photo.label for photo in photos])
-    return Judged(labels, {tool: np.concatenate(parts) for tool, parts in logits.items()})
+        for candidate, logits in zip(found, outs.files, strict=True)
+    ]
 
 
-def show(judged: Judged, files: Mapping[str, Path]) -> None:
-    """Prints the table of one net."""
-    print(f"{'':18}{'top-1':>7}{'agrees':>8}{'drop':>7}{'bound':>7}{'SQNR':>9}   edgeconv leads by")
-    for tool in files:
-        figures = judged.comparison(tool)
-        line = f"{tool:18}{100 * figures.candidate.top1.value:7.1f}"
-        line += f"{100 * figures.agreement.value:8.1f}{figures.drop.points:7.1f}"
-        line += f"{figures.drop.bound_points:7.1f}{figures.sqnr_db:6.1f} dB"
-        if tool != "edgeconv":
-            line += "   {:+.1f} [{:+.1f}, {:+.1f}]".format(*judged.lead(tool))
-        print(line)
+def show(net: str, found: Sequence[Row]) -> None:
+    """Prints the table of one net, in Markdown that reads as text too."""
+    reference = found[0].figures.reference.top1
+    print(f"\n### {net}: float top-1 {100 * reference.value:.1f} on {reference.total} photos\n")
+    table = [list(COLUMNS), *(row.cells() for row in found)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    table.insert(1, ["-" * width for width in widths])
+    for cells in table:
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        print(f"| {' | '.join(padded)} |", flush=True)
 
 
-def misses(subject: Subject, judged: Judged, max_drop: float) -> list[str]:
-    """What edgeconv's TFLite file falls short of."""
-    own, other = judged.comparison("edgeconv"), judged.comparison("onnxruntime")
-    floor = AGREEMENT_FLOOR.get(subject.net, 0.0)
-    found = []
-    if own.agreement.value < floor:
-        found.append(f"agreement {own.agreement.value:.1%} is below {floor:.0%}")
-    if own.agreement.value < other.agreement.value:
-        found.append(f"agreement {own.agreement.value:.1%} is below onnxruntime's")
-    if own.drop.bound_points > max_drop:
-        found.append(f"the drop may be {own.drop.bound_points:.1f} points, not {max_drop:g}")
-    return [f"{subject.net}: {miss}" for miss in found]
+def misses(net: str, found: Sequence[Row], max_drop: float) -> list[str]:
+    """What edgeconv falls short of, and whether a hard net is one."""
+    missed = []
+    agreement = {row.candidate.tool: row.figures.agreement.value for row in found}
+    for row in found:
+        tool, runtime = row.candidate.tool, row.candidate.runtime
+        if row.lead and row.lead.verdict == "worse":
+            missed.append(f"{tool} is better: edgeconv leads by {row.lead}")
+        if (tool, runtime) != ("edgeconv default", "LiteRT"):
+            continue
+        floor, share = AGREEMENT_FLOOR.get(net, 0.0), row.figures.agreement.value
+        if share < floor:
+            missed.append(f"agreement {share:.1%} is below {floor:.0%}")
+        if row.figures.drop.bound_points > max_drop:
+            missed.append(
+                f"the drop may be {row.figures.drop.bound_points:.1f} points, not {max_drop:g}"
+            )
+    plain = [agreement[t] for t in ("onnxruntime minmax", "ai-edge-quantizer") if t in agreement]
+    if net in _hard.NETS and plain and min(plain) >= HARD:
+        missed.append(f"is not hard: the plain tools agree on {min(plain):.1%} at least")
+    return [f"{net}: {miss}" for miss in missed]
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_arguments(parser, "mobilenet_v2,mobilenet_v1,squeezenet1_1")
+    add_arguments(parser, ",".join((*WEIGHTS_FILE, *_hard.NETS)))
+    every = other_tools(Subject("", Path(), Path()), Settings((), (), (), 0, None))
     parser.add_argument("--data", type=Path, help="labelled photos that no tool calibrated on")
-    parser.add_argument("--bundle", type=Path, help="edgeconv's bundle (default: exported now)")
-    parser.add_argument("--max-drop", type=float, default=4.0, help="points of top-1")
+    parser.add_argument("--limit", type=int, help="judge on the first N photos only")
+    parser.add_argument("--recipes", default="fast,default,thorough", help="edgeconv's")
+    parser.add_argument("--tools", default=",".join(every), help="other tools, comma-separated")
+    parser.add_argument(
+        "--histogram-photos",
+        type=int,
+        default=128,
+        help="most photos for onnxruntime's entropy and percentile, which take 70 MB for each",
+    )
+    parser.add_argument("--cache", type=Path, help="where other tools' files and logits are kept")
+    parser.add_argument("--max-drop", type=float, default=2.5, help="points of top-1")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
-    return parser.parse_args()
+    options = parser.parse_args()
+    unknown = set(options.tools.split(",")) - {*every, ""}
+    if unknown:
+        parser.error(f"--tools: {', '.join(sorted(unknown))}; there are: {', '.join(every)}")
+    return options
 
 
 def main() -> int:
     options = parse()
-    chosen = subjects(options)
-    if options.bundle and len(chosen) > 1:
-        raise SystemExit("--bundle goes with a single --net")
-    data = options.data or root() / "photos" / "validation"
+    settings = Settings(
+        tuple(options.recipes.split(",")),
+        tuple(options.tools.split(",")),
+        tuple(options.export_options),
+        options.histogram_photos,
+        options.cache and options.cache.resolve(),
+    )
+    kept = (settings.models or environment.folder("others") / "models") / "logits"
     missed: list[str] = []
     document: dict[str, Any] = {}
-    for subject in chosen:
+    for subject in subjects(options):
+        data = options.data or subject.data
+        if data is None:
+            raise SystemExit(f"no photos to judge {subject.net} on; give --data")
         with tempfile.TemporaryDirectory() as scratch:
-            bundle = options.bundle or export(subject, Path(scratch), options.export_options)[0]
-            files = files_of(subject, bundle)
-            judged = judge(subject, files, data)
-        float_top1 = judged.comparison("float").reference.top1
-        print(
-            f"{subject.net}: float top-1 {100 * float_top1.value:.1f} on {float_top1.total} photos"
-        )
-        show(judged, files)
-        missed += misses(subject, judged, options.max_drop)
-        document[subject.net] = {tool: judged.comparison(tool).to_json() for tool in files}
+            found = list(candidates(subject, settings, Path(scratch)))
+            files = [candidate.file for candidate in found]
+            judged = rows(found, outputs(subject, Photos(data, options.limit), files, kept))
+        show(subject.net, judged)
+        missed += misses(subject.net, judged, options.max_drop)
+        document[subject.net] = [row.to_json() for row in judged]
     if options.json:
         options.json.write_text(json.dumps(document, indent=1) + "\n")
     for miss in missed:
