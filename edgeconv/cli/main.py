@@ -15,6 +15,7 @@ import typer
 from edgeconv.cli import (
     audit,
     bench,
+    compare,
     devices,
     diagnose,
     eval_,
@@ -45,6 +46,7 @@ app.command("export")(export.export)
 app.command("parity")(parity.parity)
 app.command("eval")(eval_.evaluate)
 app.command("bench")(bench.bench)
+app.command("compare")(compare.compare)
 app.command("inspect")(inspect_.inspect)
 app.command("explain")(explain.explain)
 app.command("diagnose")(diagnose.diagnose)

@@ -7,9 +7,10 @@ falls on all alike.
 from __future__ import annotations
 
 import hashlib
+import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.requests import FactsRequest, TimeRequest
 from edgeconv.runtime.results import TimedResult, read_timed
 from edgeconv.runtime.stats import summarize
+from edgeconv.runtime.timing import TimingConfig
 
 _FACTS = tuple(f.name for f in fields(HostFacts))
 _LARGEST_COUNT = 1024
+#: How many times longer than real ones emulated devices may take.
+SLOWER_EMULATED = 5
 #: How often a hot device is asked whether it has cooled down.
 _COOLING_POLL_S = 5.0
 
@@ -68,8 +72,10 @@ def bench(
     """
     config, listener = config or BenchConfig(), listener or Listener()
     _check(paths, config)
+    if machine.emulated:
+        config = _counting(config)
     facts = _facts(machine, config)
-    warnings = list(preflight.warnings(facts, config.threads))
+    warnings = [] if machine.emulated else list(preflight.warnings(facts, config.threads))
     for warning in warnings:
         listener.warning(warning)
     placed = {name: machine.place(path) for name, path in paths.items()}
@@ -85,17 +91,34 @@ def bench(
             warnings.append(f"{artifact.name}: the device stayed hot for {config.cool_down_s:g} s")
             listener.warning(warnings[-1])
     results = tuple(
-        _result(artifact, threads, processes, config.seed)
+        _result(artifact, threads, processes, None if machine.emulated else config.seed)
         for (artifact, threads), processes in measured.items()
     )
-    return BenchReport(machine.name, machine.emulated, facts, config, tuple(warnings), results)
+    return BenchReport(
+        machine.name, machine.emulated, secrets.token_hex(8), facts, config, tuple(warnings), results
+    )
 
 
 def _result(
-    artifact: Artifact, threads: int, processes: list[TimedResult], seed: int
+    artifact: Artifact, threads: int, processes: list[TimedResult], seed: int | None
 ) -> BenchResult:
-    latency = summarize([p.timing.samples_ns for p in processes], seed=seed)
+    """The statistics of all processes; without a seed there are none, for time means nothing."""
+    samples = [p.timing.samples_ns for p in processes]
+    latency = None if seed is None else summarize(samples, seed=seed)
     return BenchResult(artifact, threads, latency, tuple(processes))
+
+
+def _counting(config: BenchConfig) -> BenchConfig:
+    """For an emulated device: no warm-up, for nothing is timed; one thread, as the counter needs.
+
+    Raises:
+        UsageError: several threads are asked for.
+    """
+    if config.threads != (1,):
+        raise UsageError("on an emulated device instructions are counted, on one thread only")
+    timing = TimingConfig(runs=1, warmup_seconds=0)
+    deadline_s = config.deadline_s * SLOWER_EMULATED
+    return replace(config, timing=timing, deadline_s=deadline_s, cool_down_s=0)
 
 
 def _facts(machine: Machine, config: BenchConfig) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from edgeconv.devices.conversation import converse
+from edgeconv.devices.emulated.counter import PREFIX
 from edgeconv.devices.transport import Transport
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
-from edgeconv.runtime.requests import Request, RunRequest
+from edgeconv.runtime.requests import Request, RunRequest, TimeRequest
 
 #: How long a device may take to say that it is still there.
 _ALIVE_DEADLINE_S = 10.0
@@ -24,7 +25,10 @@ class RemoteMachine:
     def __init__(
         self, name: str, transport: Transport, agent: Sequence[str], *, emulated: bool = False
     ) -> None:
-        """Takes a transport and the agent's command line on the device."""
+        """Takes a transport and the agent's command line on the device.
+
+        On an emulated device what is timed on others runs where instructions are counted.
+        """
         self.name = name
         self.emulated = emulated
         self._transport = transport
@@ -40,7 +44,8 @@ class RemoteMachine:
 
     def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
         """As `Machine.ask`; ConnectionLost where the way to the device broke meanwhile."""
-        command = self._transport.command(self._agent)
+        counted = self.emulated and isinstance(request, TimeRequest)
+        command = self._transport.command([*(PREFIX if counted else ()), *self._agent])
         try:
             return converse(command, request, deadline_s=deadline_s)
         except DeviceFailed as error:

@@ -13,6 +13,21 @@ from edgeconv.runtime.timing import TimingConfig
 
 SCHEMA = 1
 
+_FILE = ("artifact", "engine", "threads")
+_TIMED = (
+    *_FILE,
+    "p50 ms",
+    "95 % interval",
+    "p90 ms",
+    "p99 ms",
+    "min ms",
+    "first ms",
+    "load ms",
+    "peak MiB",
+    "verdict",
+)
+_COUNTED = (*_FILE, "instructions M", "peak MiB")
+
 
 @dataclass(frozen=True)
 class BenchConfig:
@@ -63,13 +78,13 @@ class BenchResult:
     Attributes:
         artifact: the file.
         threads: intra-operator threads.
-        latency: statistics over all processes.
+        latency: statistics over all processes; None on emulated devices, where time means nothing.
         processes: what each process measured, in the order they ran, samples included.
     """
 
     artifact: Artifact
     threads: int
-    latency: LatencyStats
+    latency: LatencyStats | None
     processes: tuple[TimedResult, ...]
 
     @property
@@ -104,6 +119,12 @@ class BenchResult:
         return max(max(grown), 0) / 2**20 if grown else None
 
     @property
+    def instructions(self) -> int | None:
+        """Median over the processes of the instructions of one inference; None on real devices."""
+        counts = [p.instructions for p in self.processes if p.instructions is not None]
+        return round(_median(counts)) if counts else None
+
+    @property
     def steady(self) -> bool:
         """Whether every process became steady in its warm-up."""
         return all(p.timing.steady for p in self.processes)
@@ -111,6 +132,8 @@ class BenchResult:
     @property
     def verdict(self) -> str:
         """ "steady", or why the figure is not one to rely on."""
+        if self.latency is None:
+            return "emulated"
         if self.latency.verdict == "steady" and not self.steady:
             return "warm-up never steady"
         return self.latency.verdict
@@ -122,11 +145,19 @@ class BenchResult:
             "engine": self.engine,
             "threads": self.threads,
             "verdict": self.verdict,
+            "instructions": self.instructions,
+            "peak_rss_mib": self.peak_rss_mib,
+            "model_rss_mib": self.model_rss_mib,
+            **self._times(),
+        }
+
+    def _times(self) -> dict[str, Any]:
+        if self.latency is None:
+            return {"instructions_by_process": [p.instructions for p in self.processes]}
+        return {
             "latency": self.latency.to_json(),
             "first_ms": self.first_ms,
             "load_ms": self.load_ms,
-            "peak_rss_mib": self.peak_rss_mib,
-            "model_rss_mib": self.model_rss_mib,
             "processes": [process.to_json() for process in self.processes],
         }
 
@@ -138,6 +169,7 @@ class BenchReport:
     Attributes:
         device: the device's name.
         emulated: whether times mean nothing there, and instructions are the cost.
+        run: a name of this run's own: files measured in one run took turns.
         host: facts about it, as its agent told them before the first process.
         config: how it was measured.
         warnings: what may have spoiled it.
@@ -146,28 +178,19 @@ class BenchReport:
 
     device: str
     emulated: bool
+    run: str
     host: dict[str, Any]
     config: BenchConfig
     warnings: tuple[str, ...]
     results: tuple[BenchResult, ...]
 
-    COLUMNS = (
-        "artifact",
-        "engine",
-        "threads",
-        "p50 ms",
-        "95 % interval",
-        "p90 ms",
-        "p99 ms",
-        "min ms",
-        "first ms",
-        "load ms",
-        "peak MiB",
-        "verdict",
-    )
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Headers of `rows`."""
+        return _COUNTED if self.emulated else _TIMED
 
     def rows(self) -> list[tuple[str, ...]]:
-        """One row of text for each result, under COLUMNS."""
+        """One row of text for each result, under `columns`."""
         return [_row(result) for result in self.results]
 
     def to_json(self) -> dict[str, Any]:
@@ -176,6 +199,7 @@ class BenchReport:
             "schema": SCHEMA,
             "device": self.device,
             "emulated": self.emulated,
+            "run": self.run,
             "host": self.host,
             "config": asdict(self.config),
             "warnings": list(self.warnings),
@@ -184,12 +208,13 @@ class BenchReport:
 
 
 def _row(result: BenchResult) -> tuple[str, ...]:
-    stats = result.latency
-    peak = result.peak_rss_mib
+    stats, peak, count = result.latency, result.peak_rss_mib, result.instructions
+    file = (result.artifact.name, result.engine, str(result.threads))
+    memory = "-" if peak is None else f"{peak:.0f}"
+    if stats is None:
+        return (*file, "-" if count is None else f"{count / 1e6:.2f}", memory)
     return (
-        result.artifact.name,
-        result.engine,
-        str(result.threads),
+        *file,
         milliseconds(stats.p50_ms),
         f"{milliseconds(stats.low_ms)} to {milliseconds(stats.high_ms)}",
         milliseconds(stats.p90_ms),
@@ -197,7 +222,7 @@ def _row(result: BenchResult) -> tuple[str, ...]:
         milliseconds(stats.min_ms),
         milliseconds(result.first_ms),
         milliseconds(result.load_ms),
-        "-" if peak is None else f"{peak:.0f}",
+        memory,
         result.verdict,
     )
 

@@ -1,0 +1,141 @@
+"""edgeconv compare: is one measurement faster than another, or is it chance?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from edgeconv.devices.compare import CompareReport
+
+_MOST_PERCENT = 1000.0
+
+
+def compare(
+    a: Annotated[
+        Path, typer.Argument(metavar="A.json", help="What `bench --json-file` wrote before.")
+    ],
+    b: Annotated[Path, typer.Argument(metavar="B.json", help="What it wrote afterwards.")],
+    fail_above: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Option(
+            help="Exit 1 where B is slower by more than this, such as 5%, and not by chance.",
+            show_default=False,
+        ),
+    ] = None,
+    artifact: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            help="Only this file; given twice, this one of A against that one of B.",
+            show_default=False,
+        ),
+    ] = None,
+    junit: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Also write the rows as a JUnit XML file.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Compare two bench documents: faster, slower, no difference, or too noisy to tell.
+
+    A difference is called one where chance alone makes it in less than 1 % of cases: an exact
+    permutation test over the processes. With five processes or more on each side.
+    """
+    from edgeconv.devices.compare import compare_files
+    from edgeconv.errors import ThresholdMissed
+
+    limit = _percent(fail_above)
+    report = compare_files(a, b, *_artifacts(artifact))
+    for warning in report.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if junit is not None:
+        _write_junit(junit, report, limit)
+    if as_json:
+        from edgeconv.report import jsondoc
+
+        jsondoc.show(report.to_json())
+    else:
+        _show(report)
+    slower = [] if limit is None else report.regressions(limit)
+    if slower:
+        named = ", ".join(
+            f"{row.artifact} on {row.threads} thread(s) {row.comparison.percent:+.1f} %"
+            for row in slower
+        )
+        raise ThresholdMissed(f"slower by more than {limit:g} %: {named}")
+
+
+def _percent(text: str | None) -> float | None:
+    """5.0 from "5%" or "5"."""
+    from edgeconv.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= _MOST_PERCENT:
+        raise UsageError(f"--fail-above {text} is no share; write 5%, 0 to {_MOST_PERCENT:g}")
+    return value
+
+
+def _artifacts(names: list[str] | None) -> tuple[str | None, str | None]:
+    from edgeconv.errors import UsageError
+
+    if not names:
+        return None, None
+    if len(names) > 2:
+        raise UsageError("--artifact is given once, or twice: one of A and one of B")
+    return names[0], names[-1]
+
+
+def _show(report: CompareReport) -> None:
+    from edgeconv.report.tables import Column, Table, show
+
+    columns = (
+        Column("artifact"),
+        Column("engine"),
+        Column("threads", "number", 0),
+        Column(f"A, {report.unit}", "number", 2),
+        Column(f"B, {report.unit}", "number", 2),
+        Column("B takes", "quantity"),
+        Column("99 % interval", "quantity"),
+        Column("p", "number", 3),
+        Column("verdict"),
+    )
+    rows = [
+        (
+            row.artifact,
+            row.engine,
+            row.threads,
+            row.a,
+            row.b,
+            f"{row.comparison.percent:+.1f} %",
+            f"{100 * (row.comparison.low - 1):+.1f} to {100 * (row.comparison.high - 1):+.1f} %",
+            row.comparison.p_value,
+            row.comparison.verdict,
+        )
+        for row in report.rows
+    ]
+    paired = any(row.comparison.paired for row in report.rows)
+    note = "B against A; p: how often chance alone is as far apart, over processes"
+    show(Table(columns, rows, notes=(f"{note}{', in pairs' if paired else ''}",)))
+
+
+def _write_junit(path: Path, report: CompareReport, limit: float | None) -> None:
+    """A case a row; without a limit every row passes."""
+    from edgeconv.report import junit
+
+    cases = [
+        junit.Case(
+            name=f"{row.artifact} {row.engine} {row.threads} thread(s)",
+            passed=limit is None or not row.comparison.is_regression(limit),
+            message=f"{row.comparison.verdict}, {row.comparison.percent:+.1f} %",
+            figures={"a": row.a, "b": row.b, "ratio": row.comparison.ratio},
+        )
+        for row in report.rows
+    ]
+    junit.write_junit(path, "bench", cases)

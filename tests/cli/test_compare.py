@@ -1,0 +1,112 @@
+"""`edgeconv compare` on documents as `bench` writes them."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from edgeconv.devices.bench import bench
+from edgeconv.devices.local import LocalMachine
+from edgeconv.devices.report import BenchConfig
+from edgeconv.report import jsondoc
+from edgeconv.runtime.timing import TimingConfig
+from tests.helpers.tiny_models import TinyNet
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory):
+    """A real one: two files, six processes each."""
+    files = TinyNet().write_all(tmp_path_factory.mktemp("tiny"))
+    config = BenchConfig(processes=6, timing=TimingConfig(runs=3, warmup_seconds=0.01))
+    chosen = {name: files[name] for name in ("tflite", "int8.tflite")}
+    return json.loads(jsondoc.dumps(bench(LocalMachine(), chosen, config).to_json()))
+
+
+def with_times(document, first_ms, second_ms, run="r"):
+    """The document with other medians, so that nothing hangs on this machine's clock."""
+    changed = json.loads(json.dumps(document))
+    changed["run"] = run
+    for result, ms in zip(changed["results"], (first_ms, second_ms), strict=True):
+        for number, process in enumerate(result["processes"]):
+            process["timing"]["samples_ns"] = [int(1e6 * ms * (1 + number / 1000))] * 3
+    return changed
+
+
+@pytest.fixture
+def written(tmp_path, document):
+    def write(name, *times, **other):
+        path = tmp_path / name
+        path.write_text(json.dumps(with_times(document, *times, **other)))
+        return path
+
+    return write
+
+
+def test_a_slower_file_is_named_and_exits_one(run, written, tmp_path):
+    before, after = written("a.json", 10, 5, run="one"), written("b.json", 10, 6, run="two")
+    junit = tmp_path / "compare.xml"
+    done = run("compare", before, after, "--fail-above", "5%", "--junit", junit)
+    assert done.code == 1
+    assert "int8.tflite on 1 thread(s) +20.0 %" in done.err
+    assert "different times" in done.err
+    failures = ET.parse(junit).getroot().findall(".//failure/..")
+    assert [case.get("name") for case in failures] == ["int8.tflite litert 1 thread(s)"]
+
+
+def test_a_slower_file_within_the_limit_passes(run, written):
+    before, after = written("a.json", 10, 5), written("b.json", 10.3, 5)
+    done = run("compare", before, after, "--fail-above", "5%", "--json")
+    assert done.code == 0
+    rows = json.loads(done.out)["rows"]
+    assert [row["comparison"]["verdict"] for row in rows] == ["slower", "no difference"]
+    assert rows[0]["percent"] == pytest.approx(3.0)
+
+
+def test_two_files_of_one_run_are_compared(run, written):
+    both = written("a.json", 10, 5)
+    done = run("compare", both, both, "--artifact", "tflite", "--artifact", "int8.tflite", "--json")
+    (row,) = json.loads(done.out)["rows"]
+    assert row["comparison"]["verdict"] == "faster"
+    assert row["comparison"]["ratio"] == pytest.approx(0.5)
+
+
+def test_the_real_document_against_itself_shows_no_difference(run, document, tmp_path):
+    (tmp_path / "same.json").write_text(json.dumps(document))
+    done = run("compare", "same.json", "same.json", "--json", "--fail-above", "0%")
+    assert done.code == 0
+    assert {row["percent"] for row in json.loads(done.out)["rows"]} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [
+        (None, 2, "no such file"),
+        ("nonsense", 4, "no document"),
+        ("[]", 4, "no document"),
+        ('{"schema": 99}', 4, "schema 99"),
+        ("[" * 100_000, 4, "no document"),
+        ('{"schema": 1, "emulated": false, "device": "d", "run": "r", "results": []}', 2, "common"),
+    ],
+)
+def test_what_is_no_document_is_refused(run, written, tmp_path, content, code, says):
+    good, bad = written("good.json", 1, 1), tmp_path / "bad.json"
+    if content is not None:
+        bad.write_text(content)
+    done = run("compare", good, bad)
+    assert (done.code, done.out) == (code, "")
+    assert says in done.err
+
+
+def test_impossible_values_in_a_document_are_refused(run, written, document, tmp_path):
+    changed = with_times(document, 1, 1)
+    changed["results"][0]["processes"][0]["timing"]["samples_ns"] = [-5]
+    (tmp_path / "bad.json").write_text(json.dumps(changed))
+    assert run("compare", written("good.json", 1, 1), "bad.json").code == 4
+
+
+@pytest.mark.parametrize("words", [("--fail-above", "much"), ("--artifact", "gone")])
+def test_wrong_words_are_wrong_usage(run, written, words):
+    good = written("good.json", 1, 1)
+    assert run("compare", good, good, *words).code == 2
