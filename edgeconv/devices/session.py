@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edgeconv.devices.machine import Machine
-from edgeconv.errors import ConnectionLost, DeviceUnreachable
+from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable, UsageError
 from edgeconv.runtime import records
 from edgeconv.runtime.feeds import check_feeds
 from edgeconv.runtime.open import open_session
@@ -113,7 +113,10 @@ class DeviceSession:
             )
             expected = count * records.size_of(self.outputs)
             self._machine.run(request, output_bytes=expected, deadline_s=self._deadline_s)
-            return list(records.read(outputs, self.outputs, count))
+            try:
+                return list(records.read(outputs, self.outputs, count))
+            except UsageError as error:
+                raise DeviceFailed(f"what came back is no result: {error}") from error
 
 
 def opener(machine: Machine, **options: Any) -> Callable[[Path, SessionOptions], Session]:
