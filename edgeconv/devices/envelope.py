@@ -43,13 +43,13 @@ _SUPERVISOR = (
     '[ -z "$m" ] || { echo "$m end $r"; echo "$m end $r" >&6; }; exit $r'
 )
 #: $1 bytes of standard input or "all", $2 seconds or 0, and the program. Whoever comes to its end
-#: first, timer, feeder or program, kills the whole group.
+#: first, timer, feeder or program, kills the whole group. The feeder becomes another process where
+#: the program's input ends: mksh holds on to a descriptor it has only redirected.
 _GROUP = (
     "n=$1; t=$2; shift 2; "
     '{ [ "$t" = 0 ] || { sleep "$t"; kill -9 -$$; }; } </dev/null >/dev/null 2>&1 4>&- & '
-    '{ if [ "$n" = all ]; then cat; exec >/dev/null; '
-    f"sleep {_FAREWELL_S}; "
-    'else [ "$n" = 0 ] || head -c "$n"; exec >/dev/null; cat; fi; kill -9 -$$; } '
+    f'{{ if [ "$n" = all ]; then cat; exec sh -c "sleep {_FAREWELL_S}; kill -9 -$$" >/dev/null; '
+    'else [ "$n" = 0 ] || head -c "$n"; exec sh -c "cat; kill -9 -$$" >/dev/null; fi; } '
     '2>/dev/null 4>&- | { "$@" 4>&-; echo $? >&4; kill -9 -$$; }'
 )
 
