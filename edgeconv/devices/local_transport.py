@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edgeconv.devices import transfer
 from edgeconv.devices.exchange import DeadlinePassed, Feeds, exchange
 from edgeconv.devices.transport import COMMAND_DEADLINE_S, MOST_OUTPUT_BYTES, Completed
-from edgeconv.errors import DeviceFailed, OutputUnwritable, UsageError
+from edgeconv.errors import DeviceFailed
 
 _KEPT_STDERR_BYTES = 64 * 2**10
 
@@ -79,22 +80,35 @@ class LocalTransport:
     def push(self, local: Path, remote: str, *, deadline_s: float | None = None) -> None:
         """See Transport; a copy on this machine has no deadline."""
         del deadline_s
-        _copy(local, Path(remote))
+        file = transfer.local_file(local, remote)
+        part, target = Path(file.part), Path(remote)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(local, part)
+            part.chmod(int(file.mode, 8))
+            part.replace(target)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise DeviceFailed(f"local: {remote} cannot be written: {error.strerror}") from error
 
     def pull(
         self, remote: str, local: Path, *, most_bytes: int, deadline_s: float | None = None
     ) -> None:
         """See Transport; a copy on this machine has no deadline."""
         del deadline_s
+        transfer.check_remote(remote)
         source = Path(remote)
         if not source.is_file():
             raise DeviceFailed(f"local: there is no file {remote}")
-        if source.stat().st_size > most_bytes:
+        with source.open("rb") as file:
+            content = file.read(most_bytes + 1)
+        if len(content) > most_bytes:
             raise DeviceFailed(
                 f"local: {remote} has {source.stat().st_size} bytes, more than the {most_bytes} "
                 "expected"
             )
-        _copy(source, local)
+        transfer.write_whole(local, content)
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """See Transport."""
@@ -118,18 +132,3 @@ class LocalTransport:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Whole or not at all."""
-    if not target.is_absolute():
-        raise UsageError(f"{target} is no absolute path")
-    part = target.with_name(f".edgeconv-part-{os.getpid()}-{target.name}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, part)
-        part.chmod(0o700 if source.stat().st_mode & 0o100 else 0o600)
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputUnwritable(f"{target} cannot be written: {error.strerror}") from error

@@ -103,7 +103,7 @@ def local_file(path: Path, remote: str) -> LocalFile:
     Raises:
         UsageError: it cannot be read, or `remote` is no absolute path.
     """
-    _check_remote(remote)
+    check_remote(remote)
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     size = 0
     try:
@@ -152,7 +152,7 @@ def check_received(file: LocalFile, done: Completed, address: str) -> None:
 
 def give(remote: str, most_bytes: int) -> list[str]:
     """Prints a file's size and checksum, then its content where that is not too large."""
-    _check_remote(remote)
+    check_remote(remote)
     return script(_GIVE, remote, str(most_bytes))
 
 
@@ -191,7 +191,8 @@ def write_whole(path: Path, data: bytes) -> None:
         raise OutputUnwritable(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _check_remote(remote: str) -> None:
+def check_remote(remote: str) -> None:
+    """Raises UsageError unless it is an absolute path of a file."""
     if not remote.startswith("/") or "\0" in remote or "\n" in remote or remote.endswith("/"):
         raise UsageError(f"{remote!r} is no absolute path of a file on the device")
 

@@ -1,0 +1,91 @@
+"""This machine behind edgeconv's own adbd and the real adb, and a stand-in for the adb program."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from edgeconv.devices.profile import Profile
+from tests.helpers.ssh_server import free_port, is_listening, kill_all
+
+#: Lists one device, runs its commands here, and copies files.
+FAKE_ADB = """#!/bin/sh
+while [ "$1" = -P ] || [ "$1" = -s ]; do shift 2; done
+case $1 in
+  start-server) ;;
+  devices) echo "List of devices attached"; echo "phone  device product:x transport_id:1" ;;
+  features) echo shell_v2 ;;
+  push) cp "$2" "$3" ;;
+  shell) exec sh -c "$3" ;;
+esac
+"""
+
+
+@dataclass
+class AdbServer:
+    """An adb server of its own, with phones."""
+
+    place: Path
+    port: int = field(default_factory=free_port)
+    phones: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def profile(self, **changes: object) -> Profile:
+        values: dict[str, object] = {
+            "name": "phone",
+            "title": "a test",
+            "transport": "adb",
+            "adb_port": self.port,
+            "agent": "native",
+        }
+        return Profile(**(values | changes))  # type: ignore[arg-type]
+
+    def phone(self, *options: str, port: int | None = None) -> str:
+        """Starts a phone; gives its serial. adb does not know of it yet."""
+        number = port or free_port()
+        command = [sys.executable, "-m", "edgeconv.devices.emulated.adbd", str(number)]
+        path = f"PATH={os.environ['PATH']}"
+        words = [*command, "--shell", "/bin/sh", "--env", path, *options]
+        self.phones.append(subprocess.Popen(words, stdin=subprocess.DEVNULL))
+        give_up = time.monotonic() + 20
+        while not is_listening(number):
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        return f"127.0.0.1:{number}"
+
+    def adb(self, *words: str) -> str:
+        done = subprocess.run(
+            ["adb", "-P", str(self.port), *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    def connect(self, serial: str) -> None:
+        told = self.adb("connect", serial)
+        assert "connected to" in told or "authenticate" in told, told
+
+    def end_phones(self) -> None:
+        for phone in self.phones:
+            kill_all(phone.pid)
+            phone.wait()
+        self.phones.clear()
+
+    def stop(self) -> None:
+        self.end_phones()
+        self.adb("kill-server")
+
+
+def adb_server(place: Path) -> AdbServer:
+    """A server that starts with its first command."""
+    if shutil.which("adb") is None:
+        pytest.skip("adb is not installed (Debian: adb)")
+    return AdbServer(place)
