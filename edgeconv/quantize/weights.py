@@ -23,6 +23,9 @@ WeightMethod = Literal["minmax", "mse"]
 
 #: A bias may take half of the int32 accumulator; the sum of products has the other half.
 BIAS_LIMIT = 2**30
+PRODUCTS_LIMIT = 2**30
+#: Farthest an int8 input lies from its zero point.
+MOST_INPUT = 255
 #: Kernels scale accumulators by input scale x weight scale / output scale, as a 31-bit multiplier
 #: and a shift; below this the multiplier loses bits, and XNNPACK refuses less than 2^-32.
 LEAST_MULTIPLIER = 2.0**-24
@@ -73,8 +76,9 @@ def quantize_layer(
 ) -> dict[str, QuantizedConstant]:
     """Integer weight and bias of a layer, by initializer name.
 
-    A channel's weight scale is raised where its bias would overflow the accumulator or its
-    multiplier would fall below what kernels represent (a channel of zeros with a bias).
+    A channel's weight scale is raised where its bias or the sum of its products could overflow the
+    accumulator, or its multiplier would fall below what kernels represent (a channel of zeros with
+    a bias).
 
     Raises:
         RefusedError: NaN or infinity in the weight or the bias; names the tensor.
@@ -83,6 +87,7 @@ def quantize_layer(
     bias = None if layer.bias is None else _finite(layer.bias).reshape(-1)
     scales = _weight_scales(weight, layer.axis, method)
     scales = np.maximum(scales, LEAST_MULTIPLIER * output_scale / input_scale)
+    scales = np.maximum(scales, _products(weight, layer.axis) / PRODUCTS_LIMIT)
     if bias is not None:
         scales = np.maximum(scales, np.abs(bias) / (BIAS_LIMIT * input_scale))
     stored = scales.astype(np.float32)
@@ -123,6 +128,16 @@ def _weight_scales(
         better = error < least
         best, least = np.where(better, scale, best), np.where(better, error, least)
     return best
+
+
+def _products(weight: NDArray[np.float32], axis: int) -> NDArray[np.float64]:
+    """Largest sum of products of each output channel, in units of the weight's scale, (channels,).
+
+    With integers q = weight / scale the sum of |q| |x| is at most this over the scale.
+    """
+    others = tuple(i for i in range(weight.ndim) if i != axis)
+    total: NDArray[np.float64] = np.abs(weight).sum(axis=others, dtype=np.float64)
+    return MOST_INPUT * total
 
 
 def _squared_error(rows: NDArray[Any], scale: NDArray[np.float64]) -> NDArray[np.float64]:

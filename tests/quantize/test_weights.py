@@ -9,9 +9,17 @@ import torch
 from torch import nn
 
 from edgeconv.errors import RefusedError
+from edgeconv.quantize.observe import observe
 from edgeconv.quantize.plan import QuantizedConstant
-from edgeconv.quantize.weights import BIAS_LIMIT, WeightMethod, layer_of, quantize_layer
-from tests.quantize.nets import hub
+from edgeconv.quantize.planner import build_plan
+from edgeconv.quantize.weights import (
+    BIAS_LIMIT,
+    PRODUCTS_LIMIT,
+    WeightMethod,
+    layer_of,
+    quantize_layer,
+)
+from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned, sqnr_db
 
 
 def quantized(
@@ -69,6 +77,53 @@ def test_a_bias_too_large_for_int32_raises_its_channels_scale_only() -> None:
     np.testing.assert_allclose(bias.values[2] * bias.params.scale[2], 300.0, rtol=1e-6)
     others = [0, 1, 3, 4]
     np.testing.assert_array_equal(weight.params.scale[others], plain.params.scale[others])
+
+
+def test_a_row_too_wide_for_the_accumulator_has_its_scale_raised() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(40_000, 3))
+    with torch.no_grad():
+        module[1].weight.fill_(0.01)
+        module[1].weight[2, 1:] = 1e-6
+    weight, bias = quantized(module, shape=(1, 40_000, 1, 1))
+    worst = 255 * np.abs(weight.values.astype(np.int64)).sum(axis=1)
+    assert (worst + np.abs(bias.values.astype(np.int64)) < 2**31).all()
+    assert worst[0] > 0.9 * PRODUCTS_LIMIT
+    reals = weight.values * weight.params.scale[:, None].astype(np.float64)
+    np.testing.assert_allclose(reals[:2], 0.01, rtol=0.01)
+    assert np.abs(weight.values[2]).max() == 127
+
+
+def test_a_tiny_input_under_huge_biases_survives_int8() -> None:
+    """Biases of thousands over an input of millionths: round(b / (s_in s_w)) is far past int32."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1))
+    with torch.no_grad():
+        module[0].bias += 5000.0
+    model = hub(module)
+    inputs = [1e-6 * photo for photo in photos(8)]
+    seen = observe(model, inputs)
+    plan = build_plan(model, seen)
+    naive = 5000.0 / (
+        float(plan.activations["input"].scale) * module[0].weight.detach().abs().max() / 127
+    )
+    assert naive > 2**31
+    for found in plan.constants.values():
+        if found.params.dtype == "int32":
+            assert np.abs(found.values.astype(np.int64)).max() <= BIAS_LIMIT
+    assert sqnr_db(run_float(model, inputs), run_planned(model, plan, inputs)) > 40
+
+
+def test_no_guard_touches_an_ordinary_net() -> None:
+    model = hub(Mobile())
+    plan = build_plan(model, observe(model, photos(10)))
+    for node in model.graph:
+        found = layer_of(node)
+        if found is not None:
+            scale = plan.constants[found.weight.name or ""].params.scale
+            assert found.weight.const_value is not None
+            rows = found.weight.const_value.numpy().reshape(len(scale), -1)
+            np.testing.assert_allclose(scale, np.abs(rows).max(axis=1) / 127, rtol=1e-6)
 
 
 def test_a_channel_of_zeros_keeps_its_bias() -> None:
