@@ -31,8 +31,8 @@ class Verdict:
     """How close a plan comes to the float net.
 
     Attributes:
-        sqnr_db: signal-to-noise ratio of the outputs over all photos; of several outputs the
-            lowest.
+        sqnr_db: signal-to-noise ratio of a photo's outputs in dB, mean over photos, so that one
+            odd photo does not decide; of several outputs the lowest.
         agreement: share of photos whose largest logit stays the same one, 0..1; None where no
             output holds one row of logits a photo.
     """
@@ -67,10 +67,11 @@ def verdict(reference: Sequence[Batch], outputs: Sequence[Batch]) -> Verdict:
 
 
 def sqnr_db(reference: Batch, other: Batch) -> float:
-    """10 log10 of the signal's energy over the error's, at most 200."""
-    signal = float((reference.astype(np.float64) ** 2).sum())
-    noise = float(((reference.astype(np.float64) - other) ** 2).sum())
-    return float(10 * np.log10(max(signal, 1e-20) / max(noise, 1e-20 * max(signal, 1e-20))))
+    """10 log10 of a photo's energy over its error's, at most 200; mean over photos (first axis)."""
+    real = reference.reshape(len(reference), -1).astype(np.float64)
+    signal = np.maximum((real**2).sum(axis=1), 1e-20)
+    noise = ((real - other.reshape(real.shape)) ** 2).sum(axis=1)
+    return float(np.mean(10 * np.log10(signal / np.maximum(noise, 1e-20 * signal))))
 
 
 def run(model: ir.Model, photos: Iterable[Batch], *, optimized: bool) -> list[Batch]:

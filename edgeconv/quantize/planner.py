@@ -9,7 +9,7 @@ integers share one scale (`shared`); sigmoid, softmax and tanh have theirs presc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -51,6 +51,7 @@ class PlanConfig:
 
     Attributes:
         ranges: how activation ranges are chosen.
+        stretch: tensor -> what its range is multiplied by after that; 1 where a tensor is missing.
         weights: how a channel's weight scale is chosen.
         bias_correction: whether the mean error of integer weights is taken out of the biases.
         concat_threshold: how many times coarser a concatenation may make its inputs' steps before
@@ -60,6 +61,7 @@ class PlanConfig:
     ranges: RangeMethod = "mse"
     weights: WeightMethod = "minmax"
     bias_correction: bool = False
+    stretch: Mapping[str, float] = field(default_factory=dict)
     concat_threshold: float = 1.25
 
 
@@ -94,7 +96,7 @@ def _activations(
     prescribed = {t.name: found for t in wanted if (found := _prescribed(t)) is not None}
     sharing = share(
         model,
-        choose(observations, config.ranges),
+        choose(observations, config.ranges, config.stretch),
         prescribed=prescribed,
         threshold=config.concat_threshold,
     )

@@ -9,6 +9,8 @@ allows (a fused ReLU6 never goes past 6).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -40,8 +42,14 @@ CLIPPING_WEIGHT = 0.25
 FEW_VALUES = 4096
 
 
-def choose(observations: Observations, method: RangeMethod) -> dict[str, Range]:
-    """The interval of every observed tensor, by name.
+def choose(
+    observations: Observations,
+    method: RangeMethod,
+    stretch: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, Range]:
+    """The interval of every observed tensor, by name, times what `stretch` says of it.
+
+    It never leaves what was seen, nor what the graph allows.
 
     Outputs of the graph keep every value: clipping the largest logit is what flips a decision.
 
@@ -50,11 +58,14 @@ def choose(observations: Observations, method: RangeMethod) -> dict[str, Range]:
     """
     if method not in METHODS:
         raise UnknownName("range method", method, METHODS, f"Allowed: {', '.join(METHODS)}.")
-    return {name: choose_one(seen, method) for name, seen in observations.tensors.items()}
+    return {
+        name: choose_one(seen, method, stretch.get(name, 1.0))
+        for name, seen in observations.tensors.items()
+    }
 
 
-def choose_one(seen: TensorStatistics, method: RangeMethod) -> Range:
-    """The interval of one tensor."""
+def choose_one(seen: TensorStatistics, method: RangeMethod, stretch: float = 1.0) -> Range:
+    """The interval of one tensor, times `stretch`."""
     whole = (min(seen.minimum, 0.0), max(seen.maximum, 0.0))
     if method == "minmax" or seen.is_output or seen.histogram.total < FEW_VALUES:
         chosen = whole
@@ -62,8 +73,8 @@ def choose_one(seen: TensorStatistics, method: RangeMethod) -> Range:
         chosen = percentile(seen.histogram, TAIL)
     else:
         chosen = least_squares(seen.histogram, LEVELS)
-    low = max(chosen[0], whole[0], seen.bounds[0])
-    high = min(chosen[1], whole[1], seen.bounds[1])
+    low = max(stretch * chosen[0], whole[0], seen.bounds[0])
+    high = min(stretch * chosen[1], whole[1], seen.bounds[1])
     return min(low, 0.0), max(high, 0.0)
 
 

@@ -26,6 +26,8 @@ from edgeconv.quantize.search import Found, apply_all, apply_what_helps
 from edgeconv.quantize.steps import Step, StepReport
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
 from edgeconv.quantize.steps.equalization import EQUALIZE
+from edgeconv.quantize.steps.ranges import CHOOSE_RANGES
+from edgeconv.quantize.steps.rounding import ROUND_WEIGHTS, ROUND_WEIGHTS_THOROUGHLY
 
 RecipeName = Literal["fast", "default", "thorough"]
 RECIPE_NAMES: tuple[RecipeName, ...] = get_args(RecipeName)
@@ -55,12 +57,19 @@ class Recipe:
         return replace(self, steps=tuple(s for s in self.steps if s.name not in names))
 
 
+_FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=False, observed=96)
+_DEFAULT = Recipe(
+    "default", (CORRECT_BIASES, EQUALIZE, CHOOSE_RANGES, ROUND_WEIGHTS), photos=80, measured=True
+)
+_THOROUGH = Recipe(
+    "thorough",
+    (CORRECT_BIASES, EQUALIZE, CHOOSE_RANGES, ROUND_WEIGHTS_THOROUGHLY),
+    photos=256,
+    measured=True,
+)
+
 RECIPES: Mapping[RecipeName, Recipe] = MappingProxyType(
-    {
-        "fast": Recipe("fast", (CORRECT_BIASES, EQUALIZE), 32, measured=False, observed=96),
-        "default": Recipe("default", (CORRECT_BIASES, EQUALIZE), 96, measured=True),
-        "thorough": Recipe("thorough", (CORRECT_BIASES, EQUALIZE), 128, measured=True),
-    }
+    {"fast": _FAST, "default": _DEFAULT, "thorough": _THOROUGH}
 )
 
 

@@ -25,6 +25,7 @@ class TensorStatistics:
         channel_minimum, channel_maximum: float32 (channels,), exact extremes over every value of
             every input, by channel (axis 1).
         channel_mean: float64 (channels,), mean over every value of every input.
+        channel_square: float64 (channels,), mean square over every value of every input.
         histogram: of a sample of the values.
         inputs: how many inputs were seen.
         bounds: interval the graph confines the tensor to.
@@ -34,6 +35,7 @@ class TensorStatistics:
     channel_minimum: NDArray[np.float32]
     channel_maximum: NDArray[np.float32]
     channel_mean: NDArray[np.float64]
+    channel_square: NDArray[np.float64]
     histogram: Histogram
     inputs: int = 1
     bounds: tuple[float, float] = (-math.inf, math.inf)
@@ -63,6 +65,7 @@ class Gathering:
         self._lows: NDArray[np.float32] | None = None
         self._highs: NDArray[np.float32] | None = None
         self._sums: NDArray[np.float64] | None = None
+        self._squares: NDArray[np.float64] | None = None
         self._values = 0
 
     def add(self, array: NDArray[np.float32], turn: int) -> None:
@@ -74,13 +77,16 @@ class Gathering:
         rows = by_channel(array)
         lows, highs, sums = (_over(rows, reduce) for reduce in (np.minimum, np.maximum, np.add))
         _require_finite(self._target, float(lows.min()), float(highs.max()))
+        squares = np.einsum("nci,nci->nc", rows, rows).sum(axis=0, dtype=np.float64)
         self._samples.append(_sample(array, turn).copy())
         if self._lows is None or self._highs is None or self._sums is None:
             self._lows, self._highs, self._sums = lows, highs, sums.astype(np.float64)
+            self._squares = squares
         else:
             self._lows = np.minimum(self._lows, lows)
             self._highs = np.maximum(self._highs, highs)
             self._sums = self._sums + sums
+            self._squares = self._squares + squares
         self._values += rows.shape[0] * rows.shape[2]
 
     def result(self) -> TensorStatistics:
@@ -88,11 +94,13 @@ class Gathering:
         assert self._lows is not None
         assert self._highs is not None
         assert self._sums is not None
+        assert self._squares is not None
         low, high = float(self._lows.min()), float(self._highs.max())
         return TensorStatistics(
             channel_minimum=self._lows,
             channel_maximum=self._highs,
             channel_mean=self._sums / self._values,
+            channel_square=self._squares / self._values,
             histogram=histogram(np.concatenate(self._samples), low, high),
             inputs=len(self._samples),
             bounds=self._target.bounds,
@@ -119,10 +127,12 @@ def combine(one: TensorStatistics, other: TensorStatistics) -> TensorStatistics:
     """Statistics of both sets of inputs to the same tensor."""
     inputs = one.inputs + other.inputs
     means = one.channel_mean * one.inputs + other.channel_mean * other.inputs
+    squares = one.channel_square * one.inputs + other.channel_square * other.inputs
     return TensorStatistics(
         channel_minimum=np.minimum(one.channel_minimum, other.channel_minimum),
         channel_maximum=np.maximum(one.channel_maximum, other.channel_maximum),
         channel_mean=means / inputs,
+        channel_square=squares / inputs,
         histogram=merge(one.histogram, other.histogram),
         inputs=inputs,
         bounds=one.bounds,

@@ -27,6 +27,7 @@ def statistics(
         channel_minimum=low,
         channel_maximum=high,
         channel_mean=array.mean(keepdims=True, dtype=np.float64),
+        channel_square=(values**2).mean(keepdims=True),
         histogram=histogram(array, float(low[0]), float(high[0])),
         bounds=bounds,
         is_output=is_output,

@@ -1,0 +1,28 @@
+"""The steps that round weights for the least error of their layer's output."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+from edgeconv.quantize.bias import correct
+from edgeconv.quantize.draft import Draft
+from edgeconv.quantize.moments import second_moments
+from edgeconv.quantize.rounding import round_weights
+from edgeconv.quantize.steps.step import Step
+
+
+def _rounding(photos: int) -> Step:
+    def apply(draft: Draft) -> Draft:
+        moments = second_moments(draft.model, islice(draft.inputs(), photos))
+        constants = round_weights(draft.model, draft.plan.constants, moments)
+        if draft.config.bias_correction:
+            constants = correct(draft.model, constants, draft.observations)
+        return draft.with_plan(replace(draft.plan, constants=constants))
+
+    return Step("round weights", "finish", apply)
+
+
+#: From a few photos, and from many.
+ROUND_WEIGHTS = _rounding(24)
+ROUND_WEIGHTS_THOROUGHLY = _rounding(96)

@@ -1,0 +1,86 @@
+"""Ranges chosen by what the readers make of them: outliers that a clamp behind them kills go."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from edgeconv.graph.view import name_of
+from edgeconv.quantize.affine import activation_params, covered
+from edgeconv.quantize.draft import Draft
+from edgeconv.quantize.planner import PlanConfig
+from edgeconv.quantize.reader_error import ReaderErrors
+from edgeconv.quantize.steps.ranges import CHOOSE_RANGES
+from tests.quantize.nets import hub, photos, run_float
+
+SHAPE = (1, 3, 32, 32)
+
+
+class Spiky(nn.Module):
+    """A linear layer that a few pixels drive far out, and a reader that saturates on them or not.
+
+    Cubing makes the spikes: most values stay small.
+    """
+
+    def __init__(self, clamp: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = nn.Conv2d(3, 6, 1)
+        self.reader = nn.Conv2d(6, 6, 1)
+        with torch.no_grad():
+            self.reader.weight.copy_(torch.eye(6).reshape(6, 6, 1, 1))
+        self.clamp = nn.ReLU6() if clamp else nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.clamp(self.reader(self.linear(x * x * x))).mean((2, 3))
+
+
+def draft(module: nn.Module) -> Draft:
+    return Draft(hub(module, SHAPE), lambda: photos(12, SHAPE), PlanConfig(ranges="minmax"))
+
+
+def linear_range(made: Draft) -> tuple[float, float]:
+    (node,) = (n for n in made.model.graph if n.name == "linear")
+    return covered(made.plan.activations[name_of(node.outputs[0])])
+
+
+def test_spikes_that_a_clamp_behind_them_kills_are_clipped_and_others_are_kept() -> None:
+    clamped, bare = draft(Spiky(clamp=True)), draft(Spiky(clamp=False))
+    width = {
+        kind: np.ptp(linear_range(CHOOSE_RANGES.apply(made))) / np.ptp(linear_range(made))
+        for kind, made in (("clamped", clamped), ("bare", bare))
+    }
+    assert width["clamped"] < 0.65
+    assert width["bare"] > width["clamped"]
+
+
+def test_the_error_is_the_one_behind_the_clamp() -> None:
+    made = draft(Spiky(clamp=True))
+    (node,) = (n for n in made.model.graph if n.name == "linear")
+    name = name_of(node.outputs[0])
+    module = Spiky(clamp=True)
+    inputs = photos(3, SHAPE)
+    grid = activation_params((-3.0, 5.0))
+    found = ReaderErrors(made.model, [name], inputs)({name: grid})[name]
+    shares = []
+    with torch.no_grad():
+        for photo in inputs:
+            linear = module.linear(torch.from_numpy(photo) ** 3)
+            rounded = torch.fake_quantize_per_tensor_affine(
+                linear, float(grid.scale), int(grid.zero_point), -128, 127
+            )
+            exact, other = (module.clamp(module.reader(x)) for x in (linear, rounded))
+            shares.append(float(((exact - other) ** 2).sum() / (exact**2).sum()))
+    np.testing.assert_allclose(found, np.mean(shares), rtol=1e-3)
+
+
+def test_ends_of_the_graph_keep_every_value() -> None:
+    made = draft(Spiky(clamp=True))
+    changed = CHOOSE_RANGES.apply(made)
+    for value in (*made.model.graph.inputs, *made.model.graph.outputs):
+        name = name_of(value)
+        assert changed.plan.activations[name].key == made.plan.activations[name].key
+    np.testing.assert_array_equal(
+        run_float(changed.model, photos(2, SHAPE)), run_float(made.model, photos(2, SHAPE))
+    )
