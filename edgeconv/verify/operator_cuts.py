@@ -66,13 +66,14 @@ def isolate(model: ir.Model, tensors: Tensors) -> IsolatedOperators:
     """
     graph = model.graph
     fed = tuple(graph.inputs)
+    moved = _moved_cubes(graph)
     cuts = [cut for value in fed if (cut := _uint8_input(value, tensors)) is not None]
     unmatched: list[str] = []
     graph.outputs.clear()
     for node in tuple(graph):
         if node.op_type != "QuantizeLinear" or _is_moved(node):
             continue
-        cut = _behind(node, tensors)
+        cut = None if node.outputs[0] in moved else _behind(node, tensors)
         if cut is None:
             unmatched.append(str(node.outputs[0].name))
             continue
@@ -159,6 +160,19 @@ def _requantized_tensor(node: ir.Node, hub: str, tensors: Tensors) -> str | None
         if np.float32(spec.scale) == scale.item() and spec.zero_point == zero_point.item():
             return name
     return None
+
+
+def _moved_cubes(graph: ir.Graph) -> set[ir.Value]:
+    """Images whose axes the net itself has moved, and whose shape cannot tell in which order.
+
+    Such a tensor, of as many channels as rows and columns, may lie in the file in either order.
+    """
+    moved: set[ir.Value] = set()
+    for node in graph:
+        after = any(value in moved for value in node.inputs) != (node.op_type == "Transpose")
+        if after and node.op_type != "Conv":
+            moved.update(node.outputs)
+    return {v for v in moved if len(shape_of(v)) == 4 and len(set(shape_of(v)[1:])) == 1}
 
 
 def _lies_as(shape: tuple[int, ...], spec: TensorSpec | None) -> bool:

@@ -295,11 +295,11 @@ class ConvNeXt(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(3, 12, 4, 4),
-            ChannelsLastNorm(12),
-            ConvNeXtBlock(12),
-            ChannelsLastNorm(12),
-            nn.Conv2d(12, 16, 2, 2),
+            nn.Conv2d(3, 8, 4, 4),  # 8 x 8 x 8: the shape does not tell which axis is which
+            ChannelsLastNorm(8),
+            ConvNeXtBlock(8),
+            ChannelsLastNorm(8),
+            nn.Conv2d(8, 16, 2, 2),
             ConvNeXtBlock(16),
         )
         self.norm = nn.LayerNorm(16, eps=1e-6)
