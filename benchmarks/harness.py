@@ -1,0 +1,233 @@
+"""Can `edgeconv bench` be trusted: beside other harnesses, itself, and known slowdowns.
+
+    python benchmarks/harness.py [--input-size 160] [--rounds 15] [--pairs 40] [--slowdowns 10]
+                                 [--processes 5] [--json FILE]
+
+Three questions, each answered on this machine by processes that take turns:
+
+    medians      the agent's median over the engine's own: litert-benchmark (of ai-edge-litert) for
+                 the TFLite file, the `model_run` events of onnxruntime's profiler for the ONNX
+                 file. Median of the rounds' ratios with its interval; within 3 % of 1.
+    same file    two benches of one file, compared as `edgeconv compare` does it: at most 2 in 40
+                 pairs may be called different, for the level is 1 %.
+    slowdowns    the net against itself with a part of it repeated: in which share of the pairs it
+                 is called slower.
+
+Exits 1 where a median lies further away than 3 %, or more than 1 in 20 pairs of the same file are
+called different.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from _intervals import Interval, median_interval
+from _process import ROOT, environment
+
+sys.path.insert(0, str(ROOT))
+
+from edgeconv.devices.bench import bench
+from edgeconv.devices.comparison import Comparison, compare_times
+from edgeconv.devices.local import LocalMachine
+from edgeconv.devices.report import BenchConfig, BenchReport
+from edgeconv.runtime.timing import TimingConfig
+
+ALLOWED_RATIO = 0.03
+ALLOWED_FALSE = 1 / 20
+RUNS = 50
+WARMUP_RUNS = 20
+SLOWDOWNS = {
+    "a depthwise layer once more": ("features[9].conv[1]", 1),
+    "a depthwise layer four times more": ("features[9].conv[1]", 4),
+    "a block once more": ("features[9]", 1),
+    "a block three times more": ("features[9]", 3),
+}
+"""Which module of MobileNetV2 the slowed net runs again, and how often; each gives what it takes:
+1, 3, 4 and 10 % more multiply-adds or so."""
+
+ORT_RUN = """
+import json, sys
+import numpy as np, onnxruntime as ort
+path, runs, warmup = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+options = ort.SessionOptions()
+options.intra_op_num_threads = options.inter_op_num_threads = 1
+options.enable_profiling = True
+session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+(given,) = session.get_inputs()
+feed = {given.name: np.random.default_rng(0).standard_normal(given.shape).astype(np.float32)}
+for _ in range(runs + warmup):
+    session.run(None, feed)
+events = json.load(open(session.end_profiling()))
+took = [event["dur"] / 1e3 for event in events if event["name"] == "model_run"][warmup:]
+print(json.dumps(sorted(took)[len(took) // 2]))
+"""
+
+
+def main() -> int:
+    parsed = arguments().parse_args()
+    with tempfile.TemporaryDirectory() as held:
+        place = Path(held)
+        files = export(parsed.input_size, place)
+        answers: dict[str, Any] = {}
+        answers["medians"] = {
+            name: medians(files[name], own, parsed.rounds, place)
+            for name, own in (("tflite", litert_ms), ("onnx", onnxruntime_ms))
+        }
+        answers["same file"] = share_called_different(files["tflite"], parsed)
+        answers["slowdowns"] = {
+            label: share_called_slower(files["tflite"], files[label], parsed) for label in SLOWDOWNS
+        }
+    failed = show(answers, parsed)
+    if parsed.json:
+        parsed.json.write_text(json.dumps(answers, indent=2, default=vars) + "\n")
+    return int(failed)
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--input-size", type=int, default=160)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--slowdowns", type=int, default=10, help="pairs for each slowdown")
+    parser.add_argument("--processes", type=int, default=5, help="of each side of a pair")
+    parser.add_argument("--json", type=Path)
+    return parser
+
+
+def export(size: int, place: Path) -> dict[str, Path]:
+    """MobileNetV2's float files, and those of its slowed forms."""
+    run_edgeconv(
+        "export", "mobilenet_v2", "--weights=random", f"--input-size={size}", cwd=place, out="net"
+    )
+    files = {name: place / "net" / f"model.{name}" for name in ("onnx", "tflite")}
+    for number, (label, (module, repeats)) in enumerate(SLOWDOWNS.items()):
+        source = place / f"slowed_{number}.py"
+        source.write_text(SLOWED.format(module=module, repeats=repeats), encoding="utf-8")
+        out = f"slowed-{number}"
+        run_edgeconv(
+            "export", f"{source}:net", f"--input-size={size}", "--format=tflite", cwd=place, out=out
+        )
+        files[label] = place / out / "model.tflite"
+    return files
+
+
+SLOWED = '''
+"""MobileNetV2 that runs a part of its own several times."""
+import torch
+from edgeconv.nets.load import load_net
+
+class Again(torch.nn.Module):
+    def __init__(self, part):
+        super().__init__()
+        self.part = part
+    def forward(self, x):
+        for _ in range({repeats} + 1):
+            x = self.part(x)
+        return x
+
+def net():
+    found = load_net("mobilenet_v2", weights="random").module
+    found.{module} = Again(found.{module})
+    return found
+'''
+
+
+def run_edgeconv(*words: str, cwd: Path, out: str) -> None:
+    entry = "from edgeconv.cli.main import command; command()"
+    command = [sys.executable, "-c", entry, *words, "--out", out]
+    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(words)}: {done.stderr[-2000:]}")
+
+
+def medians(
+    path: Path, own_ms: Callable[[Path, Path], float], rounds: int, place: Path
+) -> Interval:
+    """Rounds of one agent process and one process of the engine's own harness."""
+    ratios = []
+    for _ in range(rounds):
+        agent = measured({"file": path}, processes=1).results[0].latency
+        assert agent is not None
+        ratios.append(agent.p50_ms / own_ms(path, place))
+    return median_interval(ratios)
+
+
+def litert_ms(path: Path, place: Path) -> float:
+    """Median of litert-benchmark's runs."""
+    result = place / "litert.json"
+    command = [str(Path(sys.executable).with_name("litert-benchmark")), f"--model={path}"]
+    command += [f"--num_runs={RUNS}", f"--warmup_runs={WARMUP_RUNS}", "--num_threads=1"]
+    subprocess.run([*command, f"--result_json={result}"], check=True, capture_output=True)
+    return float(json.loads(result.read_text())["latency"]["median_ms"])
+
+
+def onnxruntime_ms(path: Path, place: Path) -> float:
+    """Median of onnxruntime's own record of its runs."""
+    command = [sys.executable, "-c", ORT_RUN, str(path), str(RUNS), str(WARMUP_RUNS)]
+    done = subprocess.run(command, cwd=place, check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def measured(files: Mapping[str, Path], processes: int) -> BenchReport:
+    timing = TimingConfig(runs=RUNS, warmup_seconds=1.0)
+    return bench(LocalMachine(), files, BenchConfig(processes=processes, timing=timing))
+
+
+def compared(a: Path, b: Path, processes: int) -> Comparison:
+    """Two files that take turns, compared as `edgeconv compare` compares them."""
+    results = measured({"a": a, "b": b}, processes).results
+    sides = [
+        [statistics.median(p.timing.samples_ns) / 1e6 for p in result.processes]
+        for result in results
+    ]
+    return compare_times(sides[0], sides[1], together=True)
+
+
+def share_called_different(path: Path, parsed: argparse.Namespace) -> dict[str, Any]:
+    found = [compared(path, path, parsed.processes) for _ in range(parsed.pairs)]
+    return {
+        "pairs": len(found),
+        "called": sum(c.verdict in ("faster", "slower") for c in found),
+        "verdicts": count([c.verdict for c in found]),
+    }
+
+
+def share_called_slower(a: Path, b: Path, parsed: argparse.Namespace) -> dict[str, Any]:
+    found = [compared(a, b, parsed.processes) for _ in range(parsed.slowdowns)]
+    return {
+        "pairs": len(found),
+        "slower by %": round(statistics.median(c.percent for c in found), 1),
+        "verdicts": count([c.verdict for c in found]),
+    }
+
+
+def count(verdicts: Sequence[str]) -> dict[str, int]:
+    return {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
+
+
+def show(answers: Mapping[str, Any], parsed: argparse.Namespace) -> bool:
+    """Prints the answers; whether one of them is not as it must be."""
+    failed = False
+    for name, interval in answers["medians"].items():
+        off = not 1 - ALLOWED_RATIO <= interval.median <= 1 + ALLOWED_RATIO
+        failed |= off
+        print(f"{name:8} agent's median over the engine's own: {interval}{'  OFF' if off else ''}")
+    same = answers["same file"]
+    wrong = same["called"] > ALLOWED_FALSE * same["pairs"]
+    print(f"same file: {same['called']} of {same['pairs']} called different {same['verdicts']}")
+    for label, found in answers["slowdowns"].items():
+        print(f"{label:34} slower by {found['slower by %']:5.1f} %: {found['verdicts']}")
+    print(f"{parsed.processes} processes of {RUNS} runs on each side of a pair")
+    return failed or wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())
