@@ -58,17 +58,17 @@ def root_for(key: str, build: Callable[[Path], None]) -> tuple[Path, int]:
     roots = directory() / "roots"
     root = roots / key
     lock = roots / f"{key}.lock"
+    roots.mkdir(parents=True, exist_ok=True)
     while True:
-        with locked(lock):
-            if missing := not root.is_dir():
-                _build(root, build)
         held = hold_shared(lock)
-        if root.is_dir():  # nobody removed it between the two locks
+        if root.is_dir():
             os.utime(root)
-            if missing:
-                _prune(roots)
             return root, held
-        os.close(held)
+        os.close(held)  # nobody can be running on what is not there
+        with locked(lock):
+            if not root.is_dir():
+                _build(root, build)
+        _prune(roots, key)
 
 
 def _build(root: Path, build: Callable[[Path], None]) -> None:
@@ -84,14 +84,17 @@ def _build(root: Path, build: Callable[[Path], None]) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _prune(roots: Path) -> None:
-    """Removes roots nobody uses while all together are too large, and what dead builds left."""
+def _prune(roots: Path, needed: str) -> None:
+    """Removes roots nobody uses while all together are too large, and what dead builds left.
+
+    The root `needed` next, the newest one, stays however large it is.
+    """
     kept = 0
     directories = [path for path in roots.iterdir() if path.is_dir()]
     for found in sorted(directories, key=lambda path: -path.lstat().st_mtime):
         kept += size_bytes(found)
         key, unfinished, _ = found.name.partition(_UNFINISHED)
-        if unfinished or kept > MOST_ROOT_BYTES:
+        if unfinished or (kept > MOST_ROOT_BYTES and key != needed):
             _remove_unless_held(found, roots / f"{key}.lock")
 
 
