@@ -50,12 +50,26 @@ class Joined(nn.Module):
         return self.head(torch.cat([x, 50 * self.b(x)], 1)) + self.b(x)[:, :4]
 
 
+class Cut(nn.Module):
+    """A convolution that is read in parts, so that the TFLite file holds one for each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Conv2d(3, 58, 3, 2, 1)
+        self.a, self.b = nn.Conv2d(15, 4, 1), nn.Conv2d(43, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x).relu()
+        return self.a(x[:, :15]) + self.b(x[:, 15:])
+
+
 def planned(module: nn.Module) -> Quantized:
     inputs = photos(4)
     return quantize(hub(module), lambda: iter(inputs))
 
 
-@pytest.mark.parametrize("net", [Mobile, Classic, Joined])
+@pytest.mark.parametrize("net", [Mobile, Classic, Joined, Cut])
 @pytest.mark.parametrize("islands", [False, True])
 def test_both_files_give_their_plan_back(net, islands: bool, tmp_path: Path) -> None:
     made = planned(net())

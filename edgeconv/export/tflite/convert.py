@@ -16,6 +16,7 @@ from edgeconv.export.tflite.program import Program, Quantization, Tensor, comput
 from edgeconv.export.tflite.rules import check_plan, with_float_islands
 from edgeconv.export.tflite.schema import schema
 from edgeconv.export.tflite.separate_groups import separate_groups
+from edgeconv.export.tflite.split_convolutions import split_convolutions
 from edgeconv.export.tflite.squeezes import squeeze_means
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.view import name_of, shape_of
@@ -49,6 +50,7 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
     program = squeeze_means(
         Program(model.graph.name or "main", tuple(b.operators), tuple(inputs), tuple(outputs))
     )
+    program = split_convolutions(program)
     return separate_groups(program) if plan is None else program
 
 

@@ -99,6 +99,20 @@ def constant(name: str, data: NDArray[Any], quantization: Quantization | None = 
     return Tensor(name, tuple(data.shape), array.dtype, quantization, array.reshape(data.shape))
 
 
+def rows(tensor: Tensor, start: int, stop: int) -> Tensor:
+    """Some rows of a weight or a bias with their scales, called NAME/rows_START.
+
+    By that name `verify` puts the whole together again.
+    """
+    assert tensor.data is not None
+    some, quantization = slice(start, stop), tensor.quantization
+    if quantization is not None and len(quantization.scale) > 1:
+        quantization = Quantization(
+            quantization.scale[some], quantization.zero_point[some], quantization.axis
+        )
+    return constant(f"{tensor.name}/rows_{start}", tensor.data[some], quantization)
+
+
 def computed(
     name: str, shape: tuple[int, ...], dtype: DTypeLike, quantization: Quantization | None = None
 ) -> Tensor:

@@ -23,7 +23,7 @@ from types import EllipsisType
 import numpy as np
 
 from edgeconv.export.tflite.grouped import groups_of, is_pointwise
-from edgeconv.export.tflite.program import Operator, Program, Tensor, constant
+from edgeconv.export.tflite.program import Operator, Program, Tensor, constant, rows
 from edgeconv.export.tflite.schema import schema
 
 #: XNNPACK splits a tensor into up to this many.
@@ -95,8 +95,12 @@ class _Apart:
         groups = groups_of(conv)
         outputs = []
         for j, part in enumerate(self._grouped(x, groups)):
-            constants = [_rows(each, j, groups) for each in (weight, *bias)]
-            outputs.append(_part(conv.outputs[0], j, weight.shape[0] // groups))
+            width = weight.shape[0] // groups
+            constants = [
+                None if each is None else rows(each, j * width, (j + 1) * width)
+                for each in (weight, *bias)
+            ]
+            outputs.append(_part(conv.outputs[0], j, width))
             self._write(replace(conv, inputs=(part, *constants), outputs=(outputs[-1],)))
         self._give(conv.outputs[0], outputs)
 
@@ -202,14 +206,6 @@ def _is_grouped(operator: Operator) -> bool:
 def _part(tensor: Tensor, j: int, channels: int) -> Tensor:
     shape = (*tensor.shape[:_CHANNELS], channels)
     return replace(tensor, name=f"{tensor.name}/group{j}", shape=shape)
-
-
-def _rows(tensor: Tensor | None, j: int, groups: int) -> Tensor | None:
-    """A group's rows of a weight or a bias."""
-    if tensor is None:
-        return None
-    width = tensor.shape[0] // groups
-    return _taken(tensor, j, (slice(j * width, (j + 1) * width),))
 
 
 def _taken(tensor: Tensor | None, j: int, where: tuple[slice | EllipsisType, ...]) -> Tensor | None:

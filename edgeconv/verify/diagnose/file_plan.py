@@ -142,6 +142,11 @@ def _activations(model: ir.Model, path: Path, params_of: Find) -> dict[str, Quan
             params = found.get(ties[target.name])
         if params is not None:
             found[target.name] = params
+    for target in targets(model):  # a tensor the file only holds in the parts it is cut into
+        parts = [name_of(use.node.outputs[0]) for use in target.value.uses()]
+        cut = all(use.node.op_type == "Slice" for use in target.value.uses())
+        if target.name not in found and cut and parts and parts[0] in found:
+            found[target.name] = found[parts[0]]
     if not found:
         raise ArtifactRefused(f"{path} holds no quantized tensor of this net's names")
     return found

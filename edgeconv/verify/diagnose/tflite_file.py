@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ _DTYPES = {
     schema.TensorType.INT16: np.int16,
     schema.TensorType.INT32: np.int32,
 }
+_ROWS = "/rows_"
 _CODES = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
 
 
@@ -102,6 +103,9 @@ def _operator(model: Any, operator: Any, tensors: list[FileTensor]) -> FileOpera
 def read_tensors(path: Path) -> Mapping[str, FileTensor]:
     """Every named tensor of the file's first subgraph.
 
+    Weights whose rows the writer has given to several convolutions, called NAME/rows_0 and so on,
+    are there under their own name too.
+
     Raises:
         ArtifactRefused: it is no TFLite file, or is damaged.
     """
@@ -115,9 +119,38 @@ def read_tensors(path: Path) -> Mapping[str, FileTensor]:
         for index in range(graph.TensorsLength()):
             tensor = _tensor(model, graph.Tensors(index), producers.get(index, ""))
             found[tensor.name] = tensor
-        return found
+        return found | _put_together(found)
     except _DAMAGE as error:
         raise ArtifactRefused(f"{path} is damaged: {error}") from error
+
+
+def _put_together(tensors: Mapping[str, FileTensor]) -> dict[str, FileTensor]:
+    """The constants that the file holds in runs of rows, where it has all of them."""
+    runs: dict[str, dict[int, FileTensor]] = {}
+    for name, tensor in tensors.items():
+        whole, mark, start = name.rpartition(_ROWS)
+        if mark and start.isdecimal() and tensor.data is not None and tensor.shape:
+            runs.setdefault(whole, {})[int(start)] = tensor
+    found = {}
+    for whole, parts in runs.items():
+        starts = sorted(parts)
+        ends = [start + parts[start].shape[0] for start in starts]
+        if starts[0] == 0 and starts[1:] == ends[:-1] and whole not in tensors:
+            found[whole] = _joined(whole, [parts[start] for start in starts])
+    return found
+
+
+def _joined(name: str, rows: Sequence[FileTensor]) -> FileTensor:
+    data = np.concatenate([tensor.data for tensor in rows if tensor.data is not None])
+    return FileTensor(
+        rows[0].dtype,
+        data.shape,
+        np.concatenate([tensor.scale for tensor in rows]),
+        np.concatenate([tensor.zero_point for tensor in rows]),
+        data,
+        "",
+        name,
+    )
 
 
 def _producers(model: Any, graph: Any) -> dict[int, str]:
