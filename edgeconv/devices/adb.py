@@ -82,9 +82,10 @@ class AdbTransport(ShellTransport):
             return False
         deadline = time.monotonic() + self._connect_deadline_s
         try:
-            return self._found in self._client.devices(deadline)
+            self._ready = self._found in self._client.devices(deadline)
         except DeviceUnreachable:
-            return False
+            self._ready = False
+        return self._ready
 
     def close(self) -> None:
         """See Transport. The connection is the adb server's own, which goes on."""
@@ -111,10 +112,12 @@ class AdbTransport(ShellTransport):
             found = adb_advice.chosen(listed, self._wanted)
             if isinstance(found, Listed):
                 break
-            if self._is_network_device(listed):
+            if self._is_to_connect(listed):
+                self._client.disconnect(str(self._wanted), deadline)
                 told = self._client.connect(str(self._wanted), deadline)
                 found = adb_advice.after_connect(found, told)
-            if not found.may_pass or time.monotonic() > patience:
+            may_come = found.may_pass or self._found is not None  # it has been there before
+            if not may_come or time.monotonic() > patience:
                 raise DeviceUnreachable(found.message)
             time.sleep(_POLL_S)
         self._wanted = self.address = found.serial  # from now on this very one
@@ -122,10 +125,11 @@ class AdbTransport(ShellTransport):
         self._features = self._client.features(found.serial, deadline)
         self._ready = True
 
-    def _is_network_device(self, listed: Sequence[Listed]) -> bool:
-        """Whether the device is one that adb has to be told to connect to."""
+    def _is_to_connect(self, listed: Sequence[Listed]) -> bool:
+        """Whether adb has to be told to connect to the device, for the first time or again."""
         name, _, port = (self._wanted or "").rpartition(":")
-        return bool(name and port.isdigit()) and self._wanted not in {d.serial for d in listed}
+        states = {device.serial: device.state for device in listed}
+        return bool(name and port.isdigit()) and states.get(self._wanted or "") in (None, "offline")
 
     def _carrier(self, remote: str) -> list[str]:
         if _SHELL_V2 in self._features:

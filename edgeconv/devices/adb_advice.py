@@ -77,8 +77,8 @@ def chosen(listed: Sequence[Listed], wanted: str | None) -> Listed | Absent:
 
 
 def after_connect(absent: Absent, told: str) -> Absent:
-    """The same with what `adb connect` said, unless it has connected."""
-    if re.match("(already )?connected to", told):
+    """The same with what `adb connect` said; it may be there now, or ask its owner first."""
+    if re.match("(already )?connected to|failed to authenticate", told):
         return replace(absent, may_pass=True)
     return Absent(f"{absent.message} (adb said: {told})", may_pass=False)
 

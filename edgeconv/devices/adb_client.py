@@ -71,6 +71,10 @@ class AdbClient:
         """Connects to a device in the network; gives adb's words, its exit code says nothing."""
         return _last(self._told("connect", serial, deadline=deadline)[1])
 
+    def disconnect(self, serial: str, deadline: float) -> None:
+        """Forgets a device in the network."""
+        self._told("disconnect", serial, deadline=deadline)
+
     def push(self, serial: str, local: Path, remote: str, deadline: float) -> tuple[int, str]:
         """Copies a file; gives the exit code and adb's last words."""
         code, words = self._told(
@@ -114,6 +118,8 @@ class AdbClient:
 
 
 def _last(words: str) -> str:
-    """The last line that says something, harmless for a terminal."""
+    """The last line that tells of an error, or the last one, harmless for a terminal."""
     lines = words.strip().splitlines()
-    return "".join(c for c in lines[-1] if c.isprintable())[:300].strip() if lines else ""
+    errors = [line for line in lines if "error" in line]
+    last = (errors or lines or [""])[-1]
+    return "".join(c for c in last if c.isprintable())[-300:].strip()

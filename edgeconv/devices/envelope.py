@@ -80,9 +80,9 @@ def _line(arguments: Sequence[str], marker: str, stdin_bytes: str, limit_s: int)
 
 
 def last_words(stderr: bytes) -> str:
-    """The last line that says something, in brackets and harmless for a terminal."""
+    """The end of the last line, in brackets and harmless for a terminal."""
     lines = stderr.decode(errors="replace").strip().splitlines()
-    last = "".join(c for c in lines[-1] if c.isprintable())[:200].strip() if lines else ""
+    last = "".join(c for c in lines[-1] if c.isprintable())[-200:].strip() if lines else ""
     return f" ({last})" if last else ""
 
 

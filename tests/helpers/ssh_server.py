@@ -149,10 +149,11 @@ def children(pid: int) -> list[int]:
 
 
 def kill_all(pid: int) -> None:
-    """Kills a process and all it started."""
-    for child in children(pid):
-        kill_all(child)
+    """Kills a process, then all it started: what these would still say is not passed on."""
+    started = children(pid)
     try:
         os.kill(pid, 9)
     except ProcessLookupError:
         return
+    for child in started:
+        kill_all(child)
