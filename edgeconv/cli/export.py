@@ -20,6 +20,14 @@ def export(
         ),
     ],
     int8: Annotated[bool, typer.Option("--int8", help="Write the int8 files too.")] = False,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="Which files to write beside the float ones: int8 (the same as --int8), float16, "
+            "weight-only-int8, dynamic-int8, int16x8; several with commas.",
+            show_default=False,
+        ),
+    ] = "",
     weights: Annotated[
         str,
         typer.Option(
@@ -134,6 +142,7 @@ def export(
 
         options = ExportOptions(
             int8=int8,
+            precisions=tuple(dict.fromkeys(filter(None, precision.split(",")))),  # type: ignore[arg-type]  # checked there
             weights=weights,
             net_options=options_of_net,
             features=features,

@@ -12,15 +12,19 @@ import onnx_ir as ir
 from edgeconv.data.formula import Io
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.export import onnx_writer, tflite
-from edgeconv.export.options import Format
+from edgeconv.export.options import FORMATS, Format
 from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.precision import PRECISION_NAMES, PrecisionName
 
 #: Every artifact a bundle can hold, in the order they are made and shown, and its file.
 FILES: Mapping[str, str] = {
     "onnx": "model.onnx",
     "tflite": "model.tflite",
-    "int8.onnx": "model.int8.onnx",
-    "int8.tflite": "model.int8.tflite",
+    **{
+        f"{precision}.{suffix}": f"model.{precision}.{suffix}"
+        for precision in PRECISION_NAMES
+        for suffix in FORMATS
+    },
 }
 
 
@@ -102,6 +106,43 @@ def write_int8(
             io=io,
             metadata=identity.tflite_metadata(raw_pixels=io == "uint8"),
         )
+
+
+def write_float16(
+    model: ir.Model, directory: Path, formats: tuple[Format, ...], identity: Identity
+) -> None:
+    """Writes the float16 files of the formats asked for."""
+    if "onnx" in formats:
+        path = directory / FILES["float16.onnx"]
+        onnx_writer.write_float16(model, path, metadata=identity.onnx_metadata())
+    if "tflite" in formats:
+        path = directory / FILES["float16.tflite"]
+        tflite.write_float16(model, path, metadata=identity.tflite_metadata(raw_pixels=False))
+
+
+def write_planned(
+    model: ir.Model,
+    precision: PrecisionName,
+    plan: Plan,
+    directory: Path,
+    formats: tuple[Format, ...],
+    identity: Identity,
+) -> None:
+    """Writes files with a plan's integer weights; arguments as the writers'."""
+    if "onnx" in formats:
+        path = directory / FILES[f"{precision}.onnx"]
+        metadata = identity.onnx_metadata()
+        onnx_writer.write_planned(model, precision, plan, path, metadata=metadata)
+    if "tflite" in formats:
+        path = directory / FILES[f"{precision}.tflite"]
+        about = identity.tflite_metadata(raw_pixels=False)
+        tflite.write_planned(model, precision, plan, path, metadata=about)
+
+
+def precision_of(artifact: str) -> PrecisionName | None:
+    """The precision of an artifact by its short name; None for float32."""
+    name = artifact.rpartition(".")[0]
+    return next((known for known in PRECISION_NAMES if known == name), None)
 
 
 def present(directory: Path) -> dict[str, Path]:

@@ -53,7 +53,7 @@ class Bundle:
 
     @property
     def artifacts(self) -> dict[str, Path]:
-        """Paths of the model files by short name: onnx, tflite, int8.onnx, int8.tflite."""
+        """Paths of the model files by short name: onnx, tflite, int8.onnx, float16.tflite, ..."""
         return artifacts.present(self.directory)
 
     @property
@@ -104,13 +104,19 @@ class Bundle:
         engines: tuple[EngineName, ...],
         thresholds: Thresholds | None = None,
     ) -> DeviceParity:
-        """Runs the artifacts where `opener` opens them, and compares with reference and here.
+        """Runs the float and int8 files where `opener` opens them, and compares them.
+
+        They are held against the reference, and against their runs on this machine.
 
         Raises as `edgeconv.verify.on_device.check`.
         """
         vectors = self.golden
         return on_device.check(
-            self.artifacts,
+            {
+                n: p
+                for n, p in self.artifacts.items()
+                if artifacts.precision_of(n) in (None, "int8")
+            },
             Images(normalized=vectors.normalized, pixels=vectors.pixels),
             vectors.reference,
             opener,
@@ -124,7 +130,7 @@ class Bundle:
         """Opens a model file for prediction.
 
         Args:
-            artifact: "onnx", "tflite", "int8.onnx" or "int8.tflite".
+            artifact: its short name: "onnx", "tflite", "int8.onnx", "float16.tflite", ...
             options: threads and kernels.
 
         Raises:

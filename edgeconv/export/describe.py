@@ -20,6 +20,7 @@ from edgeconv.nets.facts import count_parameters
 from edgeconv.nets.load import LoadedNet
 from edgeconv.quantize.mixed import Mixed
 from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.precision import PRECISIONS
 from edgeconv.quantize.steps import StepReport
 from edgeconv.quantize.summary import summarize
 from edgeconv.runtime.open import open_session
@@ -76,7 +77,7 @@ def describe(
             "outputs": {name_of(v): list(shape_of(v)) for v in model.graph.outputs},
         },
         "artifacts": {
-            short: _ends(path, net.preprocessing)
+            short: {**_ends(path, net.preprocessing), **_computes(short)}
             for short, path in artifacts.present(directory).items()
         },
         "parity": report.to_json(),
@@ -107,6 +108,14 @@ def _ends(path: Path, preprocessing: Preprocessing) -> dict[str, Any]:
         "outputs": [_tensor(spec) for spec in session.outputs],
         "recipe": describe_input(preprocessing, io, taken.scale, taken.zero_point).splitlines(),
     }
+
+
+def _computes(short: str) -> dict[str, Any]:
+    """In which precision a file is stored, and what its engine really computes."""
+    name = artifacts.precision_of(short)
+    if name is None:
+        return {"precision": "float32", "computes": "float32"}
+    return {"precision": name, "computes": PRECISIONS[name].computes[short.rpartition(".")[2]]}
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:

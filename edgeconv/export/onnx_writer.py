@@ -1,12 +1,12 @@
-"""Writes a hub graph as an ONNX file: float, or int8 in QDQ form under a plan.
+"""Writes a hub graph as an ONNX file: float, int8 in QDQ form under a plan, or between the two.
 
 The same graph, plan and metadata give the same bytes. Only operators of the default ONNX domain are
-written, at the hub's opset.
+written, at the hub's opset; int16 needs a later one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +15,10 @@ import onnx
 import onnx_ir as ir
 
 from edgeconv.errors import UnsupportedOperator
+from edgeconv.export import onnx_int16, onnx_stored_weights
 from edgeconv.export.onnx_writer_qdq import insert_qdq
 from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.precision import PrecisionName
 from edgeconv.quantize.rules import check_plan
 
 if TYPE_CHECKING:
@@ -63,6 +65,40 @@ def write_int8(
     """
     check_plan(model, plan)
     _save(insert_qdq(model, plan, uint8_inputs=io == "uint8"), path, metadata)
+
+
+def write_float16(model: ir.Model, path: Path, *, metadata: Mapping[str, str]) -> None:
+    """Writes the hub graph with float16 constants. Raises as `write_float`."""
+    _save(onnx_stored_weights.in_float16(model), path, metadata)
+
+
+def write_planned(
+    model: ir.Model,
+    precision: PrecisionName,
+    plan: Plan,
+    path: Path,
+    *,
+    metadata: Mapping[str, str],
+) -> None:
+    """Writes a graph with a plan's integer weights, but not its int8 activations.
+
+    Args:
+        model: a graph on the reals that the plan's integer weights stand for; stays as it is.
+        precision: "weight-only-int8", "dynamic-int8" or "int16x8".
+        plan: integers of its weights; for int16x8 that of `quantize.int16.int16_plan`.
+        path: of the file to write.
+        metadata: becomes the file's `metadata_props`.
+
+    Raises as `write_int8`.
+    """
+    _save(_PLANNED[precision](model, plan), path, metadata)
+
+
+_PLANNED: Mapping[PrecisionName, Callable[[ir.Model, Plan], ir.Model]] = {
+    "weight-only-int8": onnx_stored_weights.with_int8_weights,
+    "dynamic-int8": onnx_stored_weights.with_dynamic_int8,
+    "int16x8": onnx_int16.with_int16_activations,
+}
 
 
 def _save(model: ir.Model, path: Path, metadata: Mapping[str, str]) -> None:

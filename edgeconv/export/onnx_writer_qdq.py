@@ -32,8 +32,8 @@ from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.plan import Plan, QuantizedConstant, QuantParams
 
-_STORED = {"int8": np.int8, "int32": np.int32}
-_LOWEST, _HIGHEST = -128, 127
+_STORED = {"int8": np.int8, "int16": np.int16, "int32": np.int32}
+_TYPES = {"int8": ir.DataType.INT8, "int16": ir.DataType.INT16}
 
 
 def insert_qdq(model: ir.Model, plan: Plan, *, uint8_inputs: bool = False) -> ir.Model:
@@ -41,7 +41,7 @@ def insert_qdq(model: ir.Model, plan: Plan, *, uint8_inputs: bool = False) -> ir
 
     Raises:
         PlanRefused: the plan names a tensor the graph has not, misses one it should have, or uses
-            a type that opset 17 cannot quantize to.
+            a type that ONNX cannot quantize to.
     """
     _require_fit(model, plan)
     copy = model.clone()
@@ -62,7 +62,8 @@ def implies_clamp(params: QuantParams, bounds: tuple[float, float]) -> bool:
     """
     scale, zero_point = float(params.scale), int(params.zero_point)
     lowest, highest = (bound / scale + zero_point for bound in bounds)
-    return bool(np.rint(lowest) <= _LOWEST and np.rint(highest) >= _HIGHEST)
+    limits = np.iinfo(params.dtype)
+    return bool(np.rint(lowest) <= limits.min and np.rint(highest) >= limits.max)
 
 
 def _require_fit(model: ir.Model, plan: Plan) -> None:
@@ -83,11 +84,11 @@ def _require_fit(model: ir.Model, plan: Plan) -> None:
     _refuse_unknown("activations", set(plan.activations) - written)
     _refuse_unknown("constants", set(plan.constants) - set(graph.initializers))
     for name, params in plan.activations.items():
-        if params.dtype != "int8" or params.axis is not None:
+        if params.dtype not in _TYPES or params.axis is not None:
             raise PlanRefused(
                 f"the plan stores activation {name} as {params.dtype}"
                 f"{'' if params.axis is None else ' per channel'}; ONNX files hold activations "
-                "as int8 per tensor"
+                "as int8 or int16 per tensor"
             )
 
 
@@ -172,7 +173,8 @@ def _pair(model: ir.Model, value: ir.Value, params: QuantParams, exact: frozense
     name = name_of(value)
     uses = tuple(use for use in value.uses() if use.node.name not in exact)
     scale, zero_point = _parameters(model, name, params)
-    quantize = _quantize(value, scale, zero_point, integers_of(name))
+    stored = integers_of(name) if params.dtype == "int8" else f"{name}::{params.dtype}"
+    quantize = _quantize(value, scale, zero_point, stored)
     dequantize = _dequantize(quantize.outputs[0], scale, zero_point, axis=None)
     seen = dequantize.outputs[0]
     for use in uses:
@@ -235,7 +237,7 @@ def _parameters(model: ir.Model, name: str, params: QuantParams) -> Sequence[ir.
 def _quantize(value: ir.Value, scale: ir.Value, zero_point: ir.Value, name: str) -> ir.Node:
     node = ir.Node("", "QuantizeLinear", [value, scale, zero_point], name=f"{name}::quantize")
     node.outputs[0].name = name
-    node.outputs[0].type = ir.TensorType(ir.DataType.INT8)
+    node.outputs[0].type = zero_point.type
     node.outputs[0].shape = value.shape
     return node
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from edgeconv.data.formula import Io
 from edgeconv.errors import UnknownName, UsageError
+from edgeconv.quantize.precision import PRECISION_NAMES, PrecisionName
 from edgeconv.quantize.ranges import RangeMethod
 from edgeconv.quantize.recipe import RECIPE_NAMES, RecipeName
 from edgeconv.verify.parity import Thresholds
@@ -26,7 +27,8 @@ class ExportOptions:
     """What to export and how; the defaults are the command line's.
 
     Attributes:
-        int8: whether to write the int8 files too.
+        int8: whether to write the int8 files too; short for "int8" among `precisions`.
+        precisions: which files to write beside the float32 ones.
         weights: "auto", "pretrained", "random", or the path of a weights file.
         net_options: options of the net's definition, such as {"width": 0.75}.
         formats: which of the two formats to write.
@@ -46,6 +48,7 @@ class ExportOptions:
     """
 
     int8: bool = False
+    precisions: tuple[PrecisionName, ...] = ()
     weights: str = "auto"
     net_options: Mapping[str, Any] = field(default_factory=dict)
     formats: tuple[Format, ...] = FORMATS
@@ -68,6 +71,8 @@ class ExportOptions:
             raise UsageError("no format is asked for; --format takes onnx, tflite or onnx,tflite")
         for name in self.formats:
             _check_known("format", name, FORMATS)
+        for precision in self.precisions:
+            _check_known("precision", precision, PRECISION_NAMES)
         _check_known("io type", self.io, IOS)
         _check_known("recipe", self.recipe, RECIPE_NAMES)
         if self.ranges is not None:
@@ -79,10 +84,20 @@ class ExportOptions:
         if self.max_drop is not None:
             if not 0 < self.max_drop <= 100:
                 raise UsageError(f"--max-drop {self.max_drop:g}: above 0 and up to 100 points")
-            if not self.int8:
+            if not self.wants("int8"):
                 raise UsageError("--max-drop is of the int8 files; add --int8")
-        if self.io != "int8" and not self.int8:
+        others = set(self.precisions) - {"int8", "float16"}
+        if self.io == "uint8" and others:
+            raise UsageError(
+                f"--io uint8 is of the int8 files, {', '.join(sorted(others))} takes normalized "
+                "floats; export them apart"
+            )
+        if self.io != "int8" and not self.wants("int8"):
             raise UsageError(f"--io {self.io} is of the int8 files; add --int8")
+
+    def wants(self, precision: PrecisionName) -> bool:
+        """Whether files of a precision are asked for."""
+        return precision in self.precisions or (precision == "int8" and self.int8)
 
 
 def _check_known(kind: str, name: str, known: tuple[str, ...]) -> None:

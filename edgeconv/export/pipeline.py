@@ -26,10 +26,12 @@ from edgeconv.graph.metrics import depth
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
+from edgeconv.quantize.int16 import int16_plan, with_planned_weights
 from edgeconv.quantize.mixed import Mixed, Teller, keep_in_float
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig
-from edgeconv.quantize.recipe import Recipe, named, quantize
+from edgeconv.quantize.precision import PRECISION_NAMES
+from edgeconv.quantize.recipe import Quantized, Recipe, named, quantize
 from edgeconv.quantize.steps import RANGES_STEP, StepReport
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
@@ -109,6 +111,7 @@ class _Quantized:
     calibration: Calibration
     steps: tuple[StepReport, ...]
     mixed: Mixed | None
+    whole: Quantized
 
 
 def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Progress) -> None:
@@ -131,13 +134,13 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
     )
     progress.step("write the float files")
     artifacts.write_float(model, directory, options.formats, identity)
+    if options.wants("float16"):
+        progress.step("write the float16 files")
+        artifacts.write_float16(model, directory, options.formats, identity)
     quantized = None
-    if options.int8:
+    if any(options.wants(name) for name in PRECISION_NAMES if name != "float16"):
         quantized = _quantize(model, net.preprocessing, options, progress)
-        progress.step("write the int8 files")
-        artifacts.write_int8(
-            quantized.model, quantized.plan, directory, options.formats, identity, options.io
-        )
+        _write_quantized(quantized, directory, identity, options, progress)
     if labels is not None:
         (directory / bundle.LABELS).write_text("\n".join(labels) + "\n", encoding="utf-8")
     progress.step("check parity")
@@ -167,6 +170,31 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
             directory=directory,
         ),
     )
+
+
+def _write_quantized(
+    quantized: _Quantized,
+    directory: Path,
+    identity: artifacts.Identity,
+    options: ExportOptions,
+    progress: Progress,
+) -> None:
+    """Writes the files that were calibrated."""
+    if options.wants("int8"):
+        progress.step("write the int8 files")
+        artifacts.write_int8(
+            quantized.model, quantized.plan, directory, options.formats, identity, options.io
+        )
+    whole = quantized.whole
+    for precision in ("weight-only-int8", "dynamic-int8", "int16x8"):
+        if not options.wants(precision):
+            continue
+        progress.step(f"write the {precision} files")
+        plan = whole.plan
+        if precision == "int16x8":
+            plan = int16_plan(whole.model, whole.observations, plan)
+        exact = with_planned_weights(whole.model, whole.plan)
+        artifacts.write_planned(exact, precision, plan, directory, options.formats, identity)
 
 
 def _captured(net: LoadedNet, options: ExportOptions) -> ir.Model:
@@ -205,7 +233,7 @@ def _quantize(
         teller = Teller(progress.step, progress.advance)
         mixed = keep_in_float(quantized.model, plan, photos, options.max_drop, teller)
         plan = mixed.plan
-    return _Quantized(quantized.model, plan, calibration, quantized.steps, mixed)
+    return _Quantized(quantized.model, plan, calibration, quantized.steps, mixed, quantized)
 
 
 def _all_of(calibration: Calibration, batch: int, *, raw: bool) -> Iterator[NDArray[np.float32]]:

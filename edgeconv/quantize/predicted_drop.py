@@ -34,6 +34,8 @@ CONFIDENCE = 0.95
 SHARPENING = 1.5
 #: Photos whose errors are tried on each photo.
 NEIGHBOURS = 24
+#: How many times as high as a photo's own highest logit (above the mean) its neighbours' may be.
+HIGHEST = 1.25
 #: Classes looked at, from the highest; an error that lifts a lower one to the top is no rounding.
 RANKS = 50
 
@@ -80,7 +82,7 @@ def predict_drop(reference: ArrayLike, *candidates: ArrayLike) -> PredictedDrop:
     order = np.argsort(-exact, axis=1, kind="stable")[:, :RANKS]
     logits = np.take_along_axis(exact, order, axis=1)
     probabilities = np.take_along_axis(_softmax(SHARPENING * exact), order, axis=1)
-    donors = _neighbours(logits[:, 0] - logits[:, 1])
+    donors = _neighbours(logits, logits[:, 0] - exact.mean(axis=1))
     firsts = []
     for candidate in candidates:
         rounded = np.take_along_axis(np.asarray(candidate, np.float64), order, axis=1)
@@ -102,14 +104,19 @@ def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return shares
 
 
-def _neighbours(margins: NDArray[np.float64]) -> NDArray[np.intp]:
-    """For each photo the photos next to it by margin, itself among them, (photos, neighbours)."""
-    order = np.argsort(margins, kind="stable")
+def _neighbours(logits: NDArray[np.float64], heights: NDArray[np.float64]) -> NDArray[np.intp]:
+    """For each photo the photos next to it by margin, itself among them, (photos, neighbours).
+
+    One whose highest logit is far higher lends nothing, the photo stands there itself once more: a
+    logit beyond the calibrated range is clipped, which ordinary photos cannot suffer.
+    """
+    order = np.argsort(logits[:, 0] - logits[:, 1], kind="stable")
     count, width = len(order), min(NEIGHBOURS + 1, len(order))
     starts = np.clip(np.arange(count) - width // 2, 0, count - width)
     donors = np.empty((count, width), np.intp)
     donors[order] = order[starts[:, None] + np.arange(width)]
-    return donors
+    alike = heights[donors] <= HIGHEST * heights[:, None]
+    return np.where(alike, donors, np.arange(count)[:, None])
 
 
 def _last_maximum(logits: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -34,6 +34,7 @@ class GoldenRuns:
     """The outputs of each artifact on each set of kernels, in the reference's order and layout.
 
     Attributes:
+        artifacts: names of the files at hand.
         refused: why LiteRT's reference kernels could not run a file.
     """
 
@@ -46,6 +47,7 @@ class GoldenRuns:
         opener: Opener = open_session,
     ) -> None:
         """Runs everything where `opener` opens files; raises as it and `run_outputs` do."""
+        self.artifacts = frozenset(paths)
         self.refused: dict[Run, str] = {}
         self._references = references
         self._opener = opener

@@ -6,6 +6,8 @@
               -> int8.onnx                  SQNR, optimizations on (where this CPU can) and off
               -> int8.tflite                SQNR, XNNPACK and reference kernels
     int8.tflite -> int8.onnx                SQNR, at least the floor
+    reference -> float16                    float error
+              -> the other precisions       SQNR
 
 int8 nets are not bit-identical end to end even when the same file runs on two sets of kernels: the
 *floor* is the SQNR between XNNPACK and LiteRT's reference kernels on the int8 TFLite file, and the
@@ -17,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from edgeconv.errors import UsageError
+from edgeconv.quantize.precision import PRECISION_NAMES
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.metrics import Figures, FloatArray
 from edgeconv.runtime.saturation import WARNING as SATURATION_WARNING
@@ -29,8 +31,13 @@ from edgeconv.verify.stages import ParityReport, StageResult, Threshold
 
 __all__ = ["ARTIFACTS", "ParityReport", "StageResult", "Threshold", "Thresholds", "check"]
 
-ArtifactName = Literal["onnx", "tflite", "int8.onnx", "int8.tflite"]
-ARTIFACTS: tuple[ArtifactName, ...] = ("onnx", "tflite", "int8.onnx", "int8.tflite")
+#: Precisions between float32 and int8.
+_BETWEEN = tuple(name for name in PRECISION_NAMES if name != "int8")
+ARTIFACTS: tuple[str, ...] = (
+    "onnx",
+    "tflite",
+    *(f"{name}.{suffix}" for name in PRECISION_NAMES for suffix in ("onnx", "tflite")),
+)
 
 _FLOAT_RUNS: tuple[Run, ...] = (
     ("onnx", "default"),
@@ -43,10 +50,22 @@ _INT8_RUNS: tuple[Run, ...] = (
     ("int8.tflite", "default"),
     ("int8.tflite", "reference"),
 )
+_BETWEEN_RUNS: tuple[Run, ...] = tuple(
+    run
+    for name in _BETWEEN
+    for run in (
+        (f"{name}.onnx", "default"),
+        (f"{name}.tflite", "default"),
+        (f"{name}.tflite", "reference"),
+    )
+)
 _SATURATED_RUN = _INT8_RUNS[0]
+#: Its products are those of the kernel that saturates, with optimizations or without.
+_SATURATED_DYNAMIC_RUN: Run = ("dynamic-int8.onnx", "default")
 _PAIR_RUNS = _INT8_RUNS[1:]
 
 _UNTRAINED_NOTE = "untrained weights: not judged end to end, accuracy not assessed"
+_SATURATED_DYNAMIC_NOTE = "not run: this CPU's int8 kernels saturate"
 _SATURATED_NOTE = "not run with graph optimizations: this CPU's int8 kernels saturate"
 
 
@@ -59,6 +78,8 @@ class Thresholds:
         deep_float_error: the same for nets with more than `deep_layers` layers.
         deep_layers: where a net counts as deep.
         int8_sqnr_db: least SQNR of an int8 file's logits against the float reference.
+        float16_error: largest error of a float16 file, as a share of the largest reference logit;
+            constants rounded to eleven bits make 6e-3 in MobileNetV2.
         pair_slack_db: how far below the floor the two int8 files may lie from each other.
         pair_ceiling_db: the floor counts as at most this: where a small net runs identically on
             both sets of kernels the floor is infinite and says nothing about the other file, and
@@ -69,6 +90,7 @@ class Thresholds:
     deep_float_error: float = 1e-4
     deep_layers: int = 50
     int8_sqnr_db: float = 10.0
+    float16_error: float = 2e-2
     pair_slack_db: float = 1.0
     pair_ceiling_db: float = 40.0
 
@@ -96,8 +118,8 @@ def check(
     """Runs every artifact on the golden photos and compares.
 
     Args:
-        artifacts: "onnx", "tflite", "int8.onnx", "int8.tflite" (a leading "model." is allowed) to
-            the file; any of them may be missing.
+        artifacts: "onnx", "tflite", "int8.onnx", "float16.tflite", ... (a leading "model." is
+            allowed) to the file; any of them may be missing.
         images: the golden photos.
         references: the float net's outputs for them by name, (N, ...) each, or its one output.
         depth: layers with weights of the net, which decides the float bound.
@@ -111,17 +133,21 @@ def check(
     """
     bounds = thresholds or Thresholds()
     paths = _by_name(artifacts)
-    saturates = "int8.onnx" in paths and int8_convolution_saturates()
+    saturates = (
+        not paths.keys().isdisjoint({_SATURATED_RUN[0], _SATURATED_DYNAMIC_RUN[0]})
+        and int8_convolution_saturates()
+    )
     wanted = [
         run
-        for run in (*_FLOAT_RUNS, *_INT8_RUNS)
-        if run[0] in paths and not (saturates and run == _SATURATED_RUN)
+        for run in (*_FLOAT_RUNS, *_INT8_RUNS, *_BETWEEN_RUNS)
+        if run[0] in paths and not (saturates and run in (_SATURATED_RUN, _SATURATED_DYNAMIC_RUN))
     ]
     runs = GoldenRuns(paths, images, _named(references, len(images)), wanted)
     stages = (
         *_float_stages(runs, bounds.float_bound(depth)),
         *_int8_stages(runs, bounds.int8_sqnr_db, trained=trained, saturates=saturates),
         *_pair_stage(runs, bounds, trained=trained),
+        *_between_stages(runs, bounds, trained=trained, saturates=saturates),
     )
     return ParityReport(stages, (SATURATION_WARNING,) if saturates else ())
 
@@ -146,6 +172,22 @@ def _int8_stages(
             yield _not_run(run, runs.refused[run])
         elif saturates and run == _SATURATED_RUN:
             yield _not_run(run, _SATURATED_NOTE)
+
+
+def _between_stages(
+    runs: GoldenRuns, thresholds: Thresholds, *, trained: bool, saturates: bool
+) -> Iterator[StageResult]:
+    """float16 by its error, for it is near float; the others as int8 files are."""
+    for run in _BETWEEN_RUNS:
+        bound = Threshold("sqnr_db", thresholds.int8_sqnr_db)
+        if run[0].startswith("float16"):
+            bound = Threshold("relative_error", thresholds.float16_error)
+        if run in runs:
+            yield _judged(run, runs.figures(run), bound, trained=trained)
+        elif run in runs.refused:
+            yield _not_run(run, runs.refused[run])
+        elif saturates and run == _SATURATED_DYNAMIC_RUN and run[0] in runs.artifacts:
+            yield _not_run(run, _SATURATED_DYNAMIC_NOTE)
 
 
 def _pair_stage(

@@ -10,6 +10,22 @@
 
 from edgeconv.data.formula import Io
 from edgeconv.export.tflite.metadata import TfliteMetadata
-from edgeconv.export.tflite.write import float_bytes, int8_bytes, write_float, write_int8
+from edgeconv.export.tflite.write import (
+    float_bytes,
+    int8_bytes,
+    write_float,
+    write_float16,
+    write_int8,
+    write_planned,
+)
 
-__all__ = ["Io", "TfliteMetadata", "float_bytes", "int8_bytes", "write_float", "write_int8"]
+__all__ = [
+    "Io",
+    "TfliteMetadata",
+    "float_bytes",
+    "int8_bytes",
+    "write_float",
+    "write_float16",
+    "write_int8",
+    "write_planned",
+]

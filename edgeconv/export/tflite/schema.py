@@ -29,7 +29,10 @@ ACTIVATION: Mapping[ActivationKind, int] = MappingProxyType(
 _TENSOR_TYPE: Mapping[np.dtype[Any], int] = MappingProxyType(
     {
         np.dtype(np.float32): schema.TensorType.FLOAT32,
+        np.dtype(np.float16): schema.TensorType.FLOAT16,
+        np.dtype(np.int64): schema.TensorType.INT64,
         np.dtype(np.int32): schema.TensorType.INT32,
+        np.dtype(np.int16): schema.TensorType.INT16,
         np.dtype(np.int8): schema.TensorType.INT8,
         np.dtype(np.uint8): schema.TensorType.UINT8,
     }

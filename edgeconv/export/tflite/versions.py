@@ -23,7 +23,6 @@ _INT8_IS_2 = frozenset(
         "ADD",
         "AVERAGE_POOL_2D",
         "CONCATENATION",
-        "DEQUANTIZE",
         "EXP",
         "GATHER",
         "GELU",
@@ -46,6 +45,31 @@ _INT8_IS_2 = frozenset(
     }
 )
 
+#: Versions that brought int16 activations; of convolutions and products, with int8 weights.
+_INT16: Mapping[str, int] = MappingProxyType(
+    {
+        "ADD": 3,
+        "AVERAGE_POOL_2D": 3,
+        "CONCATENATION": 3,
+        "CONV_2D": 4,
+        "DEPTHWISE_CONV_2D": 5,
+        "FULLY_CONNECTED": 7,
+        "LOGISTIC": 3,
+        "MAX_POOL_2D": 3,
+        "MEAN": 3,
+        "MUL": 4,
+        "PAD": 3,
+        "QUANTIZE": 2,
+        "RESIZE_BILINEAR": 4,
+        "RESIZE_NEAREST_NEIGHBOR": 4,
+        "SLICE": 4,
+        "SPLIT": 4,
+        "SUB": 5,
+        "TANH": 3,
+        "TRANSPOSE": 5,
+    }
+)
+
 _OLDEST_RUNTIME = (2, 3, 0)
 _NEWER_RUNTIME: Mapping[tuple[str, int], tuple[int, int, int]] = MappingProxyType(
     {
@@ -65,6 +89,8 @@ _NEWER_RUNTIME: Mapping[tuple[str, int], tuple[int, int, int]] = MappingProxyTyp
 
 def version(operator: Operator) -> int:
     """The lowest version of an operator whose kernels can run it."""
+    if operator.code in _INT16 and _is_int16(operator):
+        return _INT16[operator.code]
     rule = _RULES.get(operator.code)
     if rule is not None:
         return rule(operator)
@@ -83,6 +109,25 @@ def _is_int8(operator: Operator) -> bool:
     return any(t is not None and t.is_int8 for t in operator.inputs)
 
 
+def _is_int16(operator: Operator) -> bool:
+    return any(t is not None and t.dtype == np.int16 for t in (*operator.inputs, *operator.outputs))
+
+
+def _is_hybrid(operator: Operator) -> bool:
+    """Whether an operator multiplies float activations with int8 weights, scaled per channel."""
+    x, weight = operator.inputs[:2]
+    return x is not None and weight is not None and x.dtype == np.float32 and weight.is_int8
+
+
+def _dequantize(operator: Operator) -> int:
+    (x,) = operator.inputs
+    assert x is not None
+    if x.dtype in (np.float16, np.int16):
+        return 3
+    per_channel = x.quantization is not None and len(x.quantization.scale) > 1
+    return 5 if x.is_int8 and per_channel else 2 if x.is_int8 else 1
+
+
 def _rank(operator: Operator) -> int:
     return max(len(t.shape) for t in operator.inputs if t is not None)
 
@@ -98,10 +143,14 @@ def _conv(operator: Operator) -> int:
     assert weight is not None
     if x.shape[3] != weight.shape[3]:
         return 6  # grouped
+    if _is_hybrid(operator):
+        return 5
     return 3 if _is_int8(operator) else 1
 
 
 def _depthwise_conv(operator: Operator) -> int:
+    if _is_hybrid(operator):
+        return 6
     if _is_int8(operator):
         return 3
     dilated = operator.options.dilationHFactor != 1 or operator.options.dilationWFactor != 1
@@ -109,6 +158,8 @@ def _depthwise_conv(operator: Operator) -> int:
 
 
 def _fully_connected(operator: Operator) -> int:
+    if _is_hybrid(operator):
+        return 12
     if operator.inputs[2] is None:
         return 6
     if operator.options.keepNumDims:
@@ -168,6 +219,7 @@ def _resize(operator: Operator) -> int:
 _RULES: Mapping[str, Callable[[Operator], int]] = MappingProxyType(
     {
         "CONV_2D": _conv,
+        "DEQUANTIZE": _dequantize,
         "DEPTHWISE_CONV_2D": _depthwise_conv,
         "DIV": _div,
         "FULLY_CONNECTED": _fully_connected,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import onnx_ir as ir
 
 from edgeconv.data.formula import Io
 from edgeconv.errors import OutputUnwritable
-from edgeconv.export.tflite import flatbuffer, versions
+from edgeconv.export.tflite import flatbuffer, stored_weights, versions
 from edgeconv.export.tflite import metadata as about
 from edgeconv.export.tflite.convert import convert
+from edgeconv.export.tflite.int16 import with_int16_activations
 from edgeconv.export.tflite.metadata import TfliteMetadata
 from edgeconv.export.tflite.program import Program
 from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.precision import PrecisionName
 
 Chunks = Sequence[bytes | memoryview]
 
@@ -45,6 +47,41 @@ def write_int8(
         OutputUnwritable: the file cannot be written; nothing is left behind.
     """
     _write(path, _chunks(convert(model, plan, io), metadata))
+
+
+def write_float16(model: ir.Model, path: Path, *, metadata: TfliteMetadata | None = None) -> None:
+    """Writes a .tflite file with float16 constants. Raises as `write_float`."""
+    _write(path, _chunks(stored_weights.in_float16(convert(model, None)), metadata))
+
+
+def write_planned(
+    model: ir.Model,
+    precision: PrecisionName,
+    plan: Plan,
+    path: Path,
+    *,
+    metadata: TfliteMetadata | None = None,
+) -> None:
+    """Writes a .tflite file with a plan's integer weights, but not its int8 activations.
+
+    Args:
+        model: a graph on the reals that the plan's integer weights stand for.
+        precision: "weight-only-int8", "dynamic-int8" or "int16x8".
+        plan: integers of its weights; for int16x8 that of `quantize.int16.int16_plan`.
+        path: of the file; its ends are float32.
+        metadata: what the file says about itself.
+
+    Raises:
+        OutputUnwritable: the file cannot be written; nothing is left behind.
+    """
+    _write(path, _chunks(_PLANNED[precision](convert(model, None), plan), metadata))
+
+
+_PLANNED: Mapping[PrecisionName, Callable[[Program, Plan], Program]] = {
+    "weight-only-int8": stored_weights.with_int8_weights,
+    "dynamic-int8": stored_weights.with_dynamic_int8,
+    "int16x8": with_int16_activations,
+}
 
 
 def float_bytes(model: ir.Model, *, metadata: TfliteMetadata | None = None) -> bytes:
