@@ -16,16 +16,18 @@ and of rounding to nearest, so a row is never worse than rounded to nearest.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.view import name_of, require_constant
-from edgeconv.quantize.affine import WEIGHT_MAX
+from edgeconv.quantize.affine import WEIGHT_MAX, quantize
 from edgeconv.quantize.columns import as_rows, as_weight, multiplying_layers
 from edgeconv.quantize.moments import Moments
-from edgeconv.quantize.plan import QuantizedConstant
+from edgeconv.quantize.plan import QuantizedConstant, QuantParams
+from edgeconv.quantize.weights import Layer
 
 #: Share of the mean diagonal that is added to the diagonal of H.
 DAMPING = 0.01
@@ -33,6 +35,10 @@ DAMPING = 0.01
 BLOCK = 64
 #: Rounds of coordinate descent.
 SWEEPS = 2
+#: Rows up to this wide try other scales.
+NARROW = 32
+#: By how much scales are stretched.
+STRETCHES = np.linspace(1.0, 1.05, 16, dtype=np.float32)
 
 Array = NDArray[np.float64]
 
@@ -41,30 +47,62 @@ def round_weights(
     model: ir.Model,
     constants: Mapping[str, QuantizedConstant],
     moments: Mapping[str, Moments],
+    activations: Mapping[str, QuantParams],
 ) -> dict[str, QuantizedConstant]:
     """The constants with the integers of every Conv and Gemm chosen for the least output error.
 
-    Scales stay. Errors are judged by their variance: their mean is for `bias.correct` to take out,
-    which must be called (again) on what this returns.
+    Errors are judged by their variance: their mean is for `bias.correct` to take out, which must be
+    called (again) on what this returns, since scales may change and biases then start afresh.
 
     Args:
         model: the hub graph the plan is of.
         constants: a plan's.
         moments: of the same graph; a layer without any keeps its integers.
+        activations: the same plan's.
     """
     rounded = dict(constants)
     for layer in multiplying_layers(model):
         name = name_of(layer.weight)
-        if name not in moments or name not in constants:
-            continue
-        params = constants[name].params
-        rows = as_rows(layer, require_constant(layer.node, 1).astype(np.float64))
-        scales = params.scale.astype(np.float64).reshape(rows.shape[:2])
-        found = np.empty_like(rows)
-        for block, covariance in moments[name].covariances():
-            found[:, :, block] = solve(rows[:, :, block], scales, damped(covariance))
-        rounded[name] = QuantizedConstant(params, as_weight(layer, found).astype(np.int8))
+        if name in moments and name in constants:
+            weight = _rounded(layer, constants[name], moments[name])
+            rounded[name] = weight
+            if layer.bias is not None:
+                rounded[name_of(layer.bias)] = _bias(layer, weight, activations)
     return rounded
+
+
+def _rounded(layer: Layer, weight: QuantizedConstant, moments: Moments) -> QuantizedConstant:
+    """The layer's integers, and their scales where another is better."""
+    rows = as_rows(layer, require_constant(layer.node, 1).astype(np.float64))
+    blocks = [(block, damped(covariance)) for block, covariance in moments.covariances()]
+    scales = weight.params.scale.reshape(rows.shape[:2])
+    least, best = np.full(scales.shape, np.inf), scales
+    found = np.empty_like(rows)
+    for stretch in STRETCHES if rows.shape[2] <= NARROW else STRETCHES[:1]:
+        tried = scales * stretch
+        real = tried.astype(np.float64)
+        integers, error = np.empty_like(rows), np.zeros(scales.shape)
+        for block, second in blocks:
+            integers[:, :, block] = solve(rows[:, :, block], real, second)
+            off = integers[:, :, block] * real[:, :, None] - rows[:, :, block]
+            error += form(off, second)
+        better = error < least
+        least, best = np.where(better, error, least), np.where(better, tried, best)
+        found[better] = integers[better]
+    params = replace(weight.params, scale=best.reshape(-1))
+    return QuantizedConstant(params, as_weight(layer, found).astype(np.int8))
+
+
+def _bias(
+    layer: Layer, weight: QuantizedConstant, activations: Mapping[str, QuantParams]
+) -> QuantizedConstant:
+    """The layer's bias on the grid that its weight's scales make, uncorrected."""
+    source = layer.node.inputs[0]
+    assert source is not None
+    scale = activations[name_of(source)].scale * weight.params.scale
+    params = QuantParams(scale, weight.params.zero_point, "int32", 0)
+    bias = require_constant(layer.node, 2)
+    return QuantizedConstant(params, quantize(bias.reshape(-1), params).reshape(bias.shape))
 
 
 def damped(second: Array, damping: float = DAMPING) -> Array:

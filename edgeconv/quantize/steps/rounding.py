@@ -15,10 +15,11 @@ from edgeconv.quantize.steps.step import Step
 def _rounding(photos: int) -> Step:
     def apply(draft: Draft) -> Draft:
         moments = second_moments(draft.model, islice(draft.inputs(), photos))
-        constants = round_weights(draft.model, draft.plan.constants, moments)
+        plan = draft.plan
+        constants = round_weights(draft.model, plan.constants, moments, plan.activations)
         if draft.config.bias_correction:
             constants = correct(draft.model, constants, draft.observations)
-        return draft.with_plan(replace(draft.plan, constants=constants))
+        return draft.with_plan(replace(plan, constants=constants))
 
     return Step("round weights", "finish", apply)
 
