@@ -1,10 +1,10 @@
 """Puts the shuffles between grouped convolutions where they cost least.
 
     grouped Conv -> shuffle -> depthwise Conv -> grouped Conv         (ShuffleNet, Fig. 2)
-    grouped Conv -> depthwise Conv -> shuffle -> grouped Conv
 
 1. A depthwise convolution treats every channel by itself, so the shuffle may as well come behind
-   it: where it strides, a quarter of the pixels are left to shuffle.
+   it. Where it strides, a quarter of the pixels are left to shuffle. (Elsewhere onnxruntime's int8
+   kernels want it in front of it: a quarter of the time on x86.)
 2. Grouped convolutions read and give the channels of a group in any order. All that a shuffle has
    to do is to bring each group so many channels out of each group. What transposes (g, n) to
    (n, g) and what transposes (n, g) to (g, n) both do that; the latter is the faster kernel in
@@ -24,7 +24,14 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.passes.channel_moves import Shuffle, shuffle_at
 from edgeconv.graph.passes.edit import add_constant, make_node
-from edgeconv.graph.view import constant_of, integer, require_constant, shape_of, sole_consumer
+from edgeconv.graph.view import (
+    constant_of,
+    integer,
+    ints,
+    require_constant,
+    shape_of,
+    sole_consumer,
+)
 
 _ACTIVATIONS = frozenset({"Relu", "Clip", "HardSwish", "Sigmoid", "HardSigmoid", "LeakyRelu"})
 
@@ -103,22 +110,25 @@ def _settle(model: ir.Model, found: _Between) -> None:
     place_of_given = np.empty(size, np.intp)  # old places, in the order the first gives them now
     place_of_given[after] = old_place
     _reorder(model, found.first, before[place_of_given])
-    _reorder(model, found.depthwise, place_of_given)
+    strides = max(ints(found.depthwise, "strides", (1, 1))) > 1
+    _reorder(model, found.depthwise, place_of_given if strides else old_place)
     _reorder_columns(model, found.second, old_place)
     source = found.shuffle.nodes[0].inputs[0]
     assert source is not None
-    found.depthwise.replace_input_with(0, source)
-    _insert(model, found, apart)
+    if strides:
+        found.depthwise.replace_input_with(0, source)
+        _insert(model, found.depthwise.outputs[0], found.second, apart, found.shuffle)
+    else:
+        _insert(model, source, found.depthwise, apart, found.shuffle)
     for node in reversed(found.shuffle.nodes):
         model.graph.remove(node, safe=True)
 
 
-def _insert(model: ir.Model, found: _Between, groups: int) -> None:
-    """Puts a shuffle that sees so many groups in front of the second convolution."""
-    x = found.depthwise.outputs[0]
+def _insert(model: ir.Model, x: ir.Value, reader: ir.Node, groups: int, shuffle: Shuffle) -> None:
+    """Puts a shuffle that sees so many groups between a tensor and its reader."""
     n, size, *pixels = shape_of(x)
     apart, swapped = (n, groups, size // groups, *pixels), (n, size // groups, groups, *pixels)
-    names = [node.name or node.op_type for node in found.shuffle.nodes]
+    names = [node.name or node.op_type for node in shuffle.nodes]
 
     def reshaped(value: ir.Value, shape: tuple[int, ...], name: str) -> ir.Node:
         constant = add_constant(model, f"{name}::shape", np.array(shape, np.int64))
@@ -133,8 +143,8 @@ def _insert(model: ir.Model, found: _Between, groups: int) -> None:
         attributes={"perm": (0, 2, 1, 3, 4)},
     )
     joined = reshaped(swap.outputs[0], (n, size, *pixels), names[2])
-    model.graph.insert_before(found.second, [split, swap, joined])
-    found.second.replace_input_with(0, joined.outputs[0])
+    model.graph.insert_before(reader, [split, swap, joined])
+    reader.replace_input_with(0, joined.outputs[0])
 
 
 def _came_from(size: int, groups: int) -> Places:
