@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from edgeconv.devices.emulated import counter
 from edgeconv.devices.local import LocalMachine
 from edgeconv.devices.machine import Machine
+from edgeconv.devices.native.provision import prepare_native_agent
 from edgeconv.devices.open_device import open_device
 from edgeconv.devices.profile import Profile
 from edgeconv.devices.provision import prepare_python_agent
@@ -31,7 +31,8 @@ def open_machine(profile: Profile, on_step: Callable[[str], None]) -> Iterator[M
         yield LocalMachine()
         return
     with open_device(profile) as transport:
-        agent = prepare_python_agent(transport, profile, on_step)
-        if profile.emulated:
-            agent = [*counter.PREFIX, *agent]
+        if profile.agent == "native":
+            agent = prepare_native_agent(transport, on_step)
+        else:
+            agent = prepare_python_agent(transport, profile, on_step)
         yield RemoteMachine(profile.name, transport, agent, emulated=profile.emulated)

@@ -1,0 +1,1 @@
+"""The agent for devices without Python: a small C program on LiteRT's C interface."""
