@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeconv.cli import device_options
+from edgeconv.cli import device_options, devices_emulated
 
 if TYPE_CHECKING:
     from edgeconv.devices.profile import Profile
@@ -70,6 +70,10 @@ def check_device(
         show_check(checked)
     if not checked.usable:
         raise typer.Exit(_UNUSABLE)
+
+
+app.command("start")(devices_emulated.start)
+app.command("stop")(devices_emulated.stop)
 
 
 def _show_json(document: dict[str, Any]) -> None:

@@ -196,14 +196,12 @@ static void make_tensors(Tensors *made, void *graph, Count *count, Get *get, Nee
 }
 
 static void load_model(void) {
-    const char *kernels = find("kernels", TEXT) ? wanted("kernels") : "default";
     int threads = (int)number("threads", 1, 1, 1024);
-    bool reference = !strcmp(kernels, "reference");
     void *file, *graph, *options, *cpu;
     char *settings; /* TOML, LiteRT's to free */
-    if (!reference && strcmp(kernels, "default")) fail(USAGE, "there are no %s kernels", kernels);
-    if (asprintf(&settings, "num_threads = %d\nkernel_mode = \"%s\"\n", threads,
-                 reference ? "reference" : "xnnpack") < 0) abort();
+    if (find("kernels", TEXT) && strcmp(wanted("kernels"), "default")) /* its "reference" is not */
+        fail(UNAVAILABLE, "LiteRT's C library has default kernels, no %s ones", wanted("kernels"));
+    if (asprintf(&settings, "num_threads = %d\n", threads) < 0) abort();
     check_file();
     must(CreateEnvironment(0, NULL, &environment), "start");
     must(CreateModelFromFile(environment, model, &file), "load it");
