@@ -15,11 +15,11 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import BinaryIO
 
 from edgeconv.devices import adb_advice, envelope, transfer
 from edgeconv.devices.adb_client import AdbClient, Listed
 from edgeconv.devices.architecture import ARCHITECTURE, check_architecture
+from edgeconv.devices.exchange import Readable
 from edgeconv.devices.profile import Profile
 from edgeconv.devices.shell_transport import ShellTransport
 from edgeconv.devices.transport import MOST_OUTPUT_BYTES, Completed
@@ -147,7 +147,7 @@ class AdbTransport(ShellTransport):
     def _run(
         self,
         arguments: Sequence[str],
-        source: BinaryIO,
+        source: Readable,
         size: int,
         deadline_s: float,
         most_output: int = MOST_OUTPUT_BYTES,
@@ -160,7 +160,7 @@ class AdbTransport(ShellTransport):
     def _run_with_files(
         self,
         arguments: Sequence[str],
-        source: BinaryIO,
+        source: Readable,
         size: int,
         deadline_s: float,
         most_output: int,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, BinaryIO
+from typing import IO, Protocol
 
 from edgeconv.errors import DeviceUnreachable
 
@@ -19,6 +19,14 @@ _CHUNK = 65536
 
 class DeadlinePassed(Exception):
     """The process was still at it when its time was over."""
+
+
+class Readable(Protocol):
+    """Whatever bytes are read from, a piece at a time; an empty one is the end."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def start(command: Sequence[str], env: Mapping[str, str] | None) -> subprocess.P
 
 def exchange(
     command: Sequence[str],
-    stdin: BinaryIO,
+    stdin: Readable,
     feeds: Feeds,
     *,
     deadline: float,
@@ -88,7 +96,7 @@ def exchange(
 
 def pump(
     process: subprocess.Popen[bytes],
-    stdin: BinaryIO,
+    stdin: Readable,
     feeds: Feeds,
     *,
     deadline: float,
@@ -134,7 +142,7 @@ def pump(
 class _Writer:
     """Writes a stream to a pipe, a piece whenever there is room."""
 
-    def __init__(self, pipe: IO[bytes], source: BinaryIO, keep_open: bool) -> None:
+    def __init__(self, pipe: IO[bytes], source: Readable, keep_open: bool) -> None:
         os.set_blocking(pipe.fileno(), False)
         self._pipe = pipe
         self._source = source

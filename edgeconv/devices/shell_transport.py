@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, TypeVar
+from typing import Self, TypeVar
 
 from edgeconv.devices import envelope, transfer
-from edgeconv.devices.exchange import DeadlinePassed, Feeds, exchange
+from edgeconv.devices.exchange import DeadlinePassed, Feeds, Readable, exchange
 from edgeconv.devices.transport import COMMAND_DEADLINE_S, MOST_OUTPUT_BYTES, Completed
 from edgeconv.errors import ConnectionLost, DeviceFailed, EdgeconvError
 
@@ -99,7 +99,7 @@ class ShellTransport(ABC):
     def _run(
         self,
         arguments: Sequence[str],
-        source: BinaryIO,
+        source: Readable,
         size: int,
         deadline_s: float,
         most_output: int = MOST_OUTPUT_BYTES,

@@ -11,7 +11,8 @@ import os
 import posixpath
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -87,9 +88,32 @@ class LocalFile:
         """How long a transfer may take by default."""
         return deadline_s(self.size)
 
-    def open(self) -> BinaryIO:
-        """The file, to be read from its start."""
-        return self.path.open("rb")
+    @contextmanager
+    def open(self) -> Iterator[Content]:
+        """The file's content as it was when it was read first."""
+        try:
+            file = self.path.open("rb")
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be read: {error.strerror}") from error
+        with file:
+            yield Content(self.path, file, self.size)
+
+
+class Content:
+    """Gives exactly as many bytes as are waited for on the device."""
+
+    def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
+        self._path = path
+        self._file = file
+        self._left = size
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; raises DeviceFailed where the file has become shorter."""
+        data = self._file.read(min(size, self._left))
+        if not data and self._left:
+            raise DeviceFailed(f"{self._path} was changed while it was sent; try again")
+        self._left -= len(data)
+        return data
 
 
 def deadline_s(size: int) -> float:

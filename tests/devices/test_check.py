@@ -14,7 +14,8 @@ from edgeconv.errors import DeviceUnreachable
 BOARD = Profile("board", "a test", "ssh", architecture="aarch64", host="board")
 QUIET = read_facts(
     "machine=aarch64\nkernel=Linux 6.1\nos=Debian\ncores=4\nusable_cores=4\n"
-    "memory_kib=4000000\nload=0.1\ngovernor=performance\ntemperature=45000 z cpu\nspace=x 9 9 9000000 9% /\n"
+    "memory_kib=4000000\nload=0.1\ngovernor=performance\n"
+    "temperature=45000 z cpu\nspace=x 9 9 9000000 9% /\n"
     "python=3.11.2\nthrottled=0x0"
 )
 

@@ -12,11 +12,12 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edgeconv.devices import ssh
+from edgeconv.devices import ssh, transfer
 from edgeconv.devices.open_device import open_device
 from edgeconv.devices.profile import Profile
 from edgeconv.devices.ssh import SshTransport
@@ -340,6 +341,41 @@ def test_a_device_that_complains_without_end_is_given_up(talking_nonsense):
 def test_a_device_that_says_nothing_is_given_up(talking_nonsense, token):
     assert "no answer" in refusal(talking_nonsense(f"exec sleep {token}"), connect_deadline_s=0.5)
     assert gone(token)
+
+
+def test_content_changed_on_the_way_there_is_not_kept(talking_nonsense, tmp_path):
+    damaging = 'for last; do :; done; dd bs=1 conv=ucase 2>/dev/null | sh -c "$last"'
+    (tmp_path / "sent").write_bytes(b"content")
+    with SshTransport(talking_nonsense(damaging)) as transport:
+        place = Path(transport.root) / "place"
+        with pytest.raises(DeviceFailed, match="another checksum"):
+            transport.push(tmp_path / "sent", str(place / "model"))
+        assert list(place.iterdir()) == []
+
+
+def test_content_changed_on_the_way_here_is_not_kept(talking_nonsense, tmp_path):
+    damaging = 'for last; do :; done; sh -c "$last" | sed -u s/pay-load/PAY-LOAD/'
+    with SshTransport(talking_nonsense(damaging)) as transport:
+        remote = Path(transport.root) / "model"
+        remote.write_bytes(b"pay-load")
+        with pytest.raises(DeviceFailed, match="changed on the way"):
+            transport.pull(str(remote), tmp_path / "back", most_bytes=100)
+    assert not (tmp_path / "back").exists()
+
+
+def test_a_file_that_shrinks_while_it_is_sent_is_an_error(board, tmp_path, monkeypatch):
+    sent = tmp_path / "sent"
+    sent.write_bytes(b"content")
+    file = transfer.local_file(sent, "/tmp/never")
+    sent.write_bytes(b"con")
+    with SshTransport(board.profile()) as transport:
+        remote = Path(transport.root) / "shrunk"
+        monkeypatch.setattr(
+            transfer, "local_file", lambda *_: replace(file, remote=str(remote), part=f"{remote}.p")
+        )
+        with pytest.raises(DeviceFailed, match="changed"):
+            transport.push(sent, str(remote), deadline_s=HANGS_S)
+        assert not remote.exists()
 
 
 def test_a_device_whose_directory_is_no_path_is_refused(talking_nonsense):
