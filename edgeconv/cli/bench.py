@@ -99,8 +99,15 @@ def _files(targets: list[str], out: Path | None) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for target in targets:
         for name, path in model_files(target, out).items():
-            paths[name if len(targets) == 1 else f"{target}: {name}"] = path
+            paths[_shown(target, name, alone=len(targets) == 1)] = path
     return paths
+
+
+def _shown(target: str, name: str, *, alone: bool) -> str:
+    """What a target's file is called: a file by itself as the user named it."""
+    if alone:
+        return name
+    return target if Path(target).name == name else f"{target}: {name}"
 
 
 def _for_engines(paths: dict[str, Path], engine: str | None, chosen: Profile) -> dict[str, Path]:
