@@ -45,22 +45,22 @@ class Moments:
     """Moments of a layer's columns.
 
     Attributes:
-        second: mean of x x' of one block of columns after another, float64 (groups, w, w) each.
+        second: mean of x x' of one block of columns after another, float32 (groups, w, w) each.
         mean: mean of x, float64 (groups, width).
         samples: how many columns they are of.
     """
 
-    second: tuple[NDArray[np.float64], ...]
+    second: tuple[NDArray[np.float32], ...]
     mean: NDArray[np.float64]
     samples: int
 
     def covariances(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Where each block lies among the columns, and its covariance, (groups, w, w)."""
+        """Where each block lies among the columns, and its covariance, float64 (groups, w, w)."""
         start = 0
         for second in self.second:
             block = slice(start, start + second.shape[-1])
             mean = self.mean[:, block]
-            yield block, second - mean[:, :, None] * mean[:, None, :]
+            yield block, second.astype(np.float64) - mean[:, :, None] * mean[:, None, :]
             start = block.stop
 
 
@@ -144,9 +144,10 @@ class _Sums:
         self._samples += found.shape[2]
 
     def result(self) -> Moments:
-        count = self._samples
-        second = tuple(block.astype(np.float64) / count for block in self._second)
-        return Moments(second, self._mean / count, count)
+        """The moments of everything added; nothing may be added after."""
+        for second in self._second:
+            second /= self._samples
+        return Moments(tuple(self._second), self._mean / self._samples, self._samples)
 
 
 def _cut(width: int, size: int) -> list[slice]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -35,6 +36,8 @@ DAMPING = 0.01
 BLOCK = 64
 #: Rounds of coordinate descent.
 SWEEPS = 2
+#: Weights worked on at once, about: their copies in float64 would else outgrow a large layer.
+CHUNK = 2**22
 #: Rows up to this wide try other scales.
 NARROW = 32
 #: By how much scales are stretched.
@@ -72,25 +75,39 @@ def round_weights(
 
 
 def _rounded(layer: Layer, weight: QuantizedConstant, moments: Moments) -> QuantizedConstant:
-    """The layer's integers, and their scales where another is better."""
-    rows = as_rows(layer, require_constant(layer.node, 1).astype(np.float64))
-    blocks = [(block, damped(covariance)) for block, covariance in moments.covariances()]
-    scales = weight.params.scale.reshape(rows.shape[:2])
+    """The layer's integers, and their scales where another is better; some rows at a time."""
+    rows = as_rows(layer, require_constant(layer.node, 1))
+    groups, count, width = rows.shape
+    scales = weight.params.scale.reshape(groups, count).copy()
+    found = np.empty(rows.shape, np.int8)
+    step = max(1, CHUNK // (groups * width))
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        found[:, part], scales[:, part] = _choose(rows[:, part], scales[:, part], moments)
+    params = replace(weight.params, scale=scales.reshape(-1))
+    return QuantizedConstant(params, as_weight(layer, found))
+
+
+def _choose(
+    rows: NDArray[Any], scales: NDArray[np.float32], moments: Moments
+) -> tuple[Array, NDArray[np.float32]]:
+    """Integers, (groups, rows, width), and scales, (groups, rows), of the least error."""
+    wanted = rows.astype(np.float64)
     least, best = np.full(scales.shape, np.inf), scales
-    found = np.empty_like(rows)
+    found = np.empty_like(wanted)
     for stretch in STRETCHES if rows.shape[2] <= NARROW else STRETCHES[:1]:
         tried = scales * stretch
         real = tried.astype(np.float64)
-        integers, error = np.empty_like(rows), np.zeros(scales.shape)
-        for block, second in blocks:
-            integers[:, :, block] = solve(rows[:, :, block], real, second)
-            off = integers[:, :, block] * real[:, :, None] - rows[:, :, block]
+        integers, error = np.empty_like(wanted), np.zeros(scales.shape)
+        for block, covariance in moments.covariances():
+            second = damped(covariance)
+            integers[:, :, block] = solve(wanted[:, :, block], real, second)
+            off = integers[:, :, block] * real[:, :, None] - wanted[:, :, block]
             error += form(off, second)
         better = error < least
         least, best = np.where(better, error, least), np.where(better, tried, best)
         found[better] = integers[better]
-    params = replace(weight.params, scale=best.reshape(-1))
-    return QuantizedConstant(params, as_weight(layer, found).astype(np.int8))
+    return found, best
 
 
 def _bias(

@@ -180,6 +180,16 @@ def test_a_wide_layer_is_solved_block_by_block(monkeypatch: pytest.MonkeyPatch) 
     assert after < 0.8 * before
 
 
+def test_rows_chosen_some_at_a_time_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    module, inputs = nn.Conv2d(16, 12, 3), smooth(20, 16, seed=1)
+    whole = rounded(module, inputs)[1]
+    monkeypatch.setattr(rounding_module, "CHUNK", 5 * 16 * 9)
+    parts = rounded(module, inputs)[1]
+    np.testing.assert_array_equal(whole.params.scale, parts.params.scale)
+    assert (whole.values == parts.values).mean() > 0.99
+
+
 def test_dead_channels_and_constant_inputs_round_to_nearest() -> None:
     module = nn.Conv2d(4, 3, 1)
     inputs = [np.zeros((1, 4, 5, 5), np.float32)] * 3
