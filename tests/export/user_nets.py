@@ -384,6 +384,31 @@ class Gates(nn.Module):
         return F.normalize(self.embed(x.mean((2, 3))), dim=1)
 
 
+class Oddments(nn.Module):
+    """Slices to depth, circular padding, picked channels, GLU, odd factors, generalized means."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = conv_bn(12, 8)
+        self.around = nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular")
+        self.context = nn.Conv2d(8, 8, 1)
+        self.mix = conv_bn(16, 8, 1)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        corners = [x[..., i::2, j::2] for j in (0, 1) for i in (0, 1)]
+        x = self.stem(torch.cat(corners, 1))
+        x = self.around(x[:, [0, 3, 5, 6, 2, 7, 1, 4]])
+        whole = self.context(F.adaptive_avg_pool2d(x, 1))
+        whole = F.interpolate(whole, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        x = self.mix(torch.cat([x, whole], 1))
+        x = x * F.softmax(x, dim=1)
+        x = F.interpolate(x, scale_factor=1.5, mode="bilinear")
+        x = torch.cat([F.glu(x, 1), F.interpolate(x, size=(24, 24), mode="area")[:, 4:]], 1)
+        x = F.avg_pool2d(x.clamp(min=1e-3).pow(3.0), x.shape[-2:]).pow(1 / 3)
+        return self.head(x.flatten(1)).sub(1.0).abs()
+
+
 class SeveralOutputs(nn.Module):
     """A detector's ways: features of several sizes under names."""
 
@@ -450,6 +475,10 @@ def reshaping() -> nn.Module:
 
 def gates() -> nn.Module:
     return seeded(Gates())
+
+
+def oddments() -> nn.Module:
+    return seeded(Oddments())
 
 
 def several_outputs() -> nn.Module:
