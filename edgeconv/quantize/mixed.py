@@ -27,7 +27,7 @@ from edgeconv.graph.metrics import node_multiply_adds
 from edgeconv.graph.view import activation_inputs, name_of, shape_of
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.predicted_drop import PredictedDrop, predict_drop
-from edgeconv.quantize.sensitivity import Sensitivity, measure, noise
+from edgeconv.quantize.sensitivity import Sensitivity, measure, noise_by_photo
 from edgeconv.quantize.switches import SwitchedNet
 
 #: Past this share of the multiply-adds in float a net is no int8 net.
@@ -145,8 +145,7 @@ def keep_in_float(
     if judge.before.at_most_points <= max_drop:
         return Mixed(plan, max_drop, judge.before, judge.before, (), 0.0)
     teller.step("measure the sensitivity to each rounding", len(net.switches))
-    exact = net.logits(photos.ranking, (), ends=False)
-    sensitivities = measure(net, photos.ranking, exact, teller.advance)
+    sensitivities = measure(net, photos.ranking, teller.advance)
     graph = _Graph(model, plan)
     sets = _ranked(graph, sensitivities)
     teller.step("choose what stays in float", None)
@@ -181,8 +180,8 @@ class _Judge:
         """
         on = [i for i, s in enumerate(self._net.switches) if not s.nodes <= kept]
         mixed = self._net.logits(self._images, on, ends=True)
-        whole = noise(self._exact, self._int8) or 1.0
-        shrunk = math.sqrt(noise(self._exact, mixed) / whole)
+        before = np.maximum(noise_by_photo(self._exact, self._int8), 1e-30)
+        shrunk = math.sqrt(float(np.median(noise_by_photo(self._exact, mixed) / before)))
         return predict_drop(self._exact, mixed, self._exact + shrunk * (self._int8 - self._exact))
 
 

@@ -8,6 +8,7 @@ and no set need be tried.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from edgeconv.quantize.switches import Switch, SwitchedNet
 
 #: Classes looked at, from the highest: what happens below them turns no prediction over.
 CLASSES = 10
+#: Share of the photos that count.
+ORDINARY = 0.75
 
 Progress = Callable[[int], None]
 
@@ -39,22 +42,25 @@ class Sensitivity:
 
 
 def measure(
-    net: SwitchedNet,
-    images: Sequence[NDArray[np.float32]],
-    reference: NDArray[np.float32],
-    on_progress: Progress,
+    net: SwitchedNet, images: Sequence[NDArray[np.float32]], on_progress: Progress
 ) -> list[Sensitivity]:
     """The sensitivity to each switch, in their order.
+
+    The photos that suffer most from int8 as a whole are left out: theirs are values beyond the
+    calibrated ranges, whose clipping would hide all rounding.
 
     Args:
         net: the net with its switches.
         images: a few inputs.
-        reference: the float net's logits of them, (photos, classes).
         on_progress: called with the number of switches measured, after each.
     """
+    reference = net.logits(images, (), ends=False)
+    whole = noise_by_photo(reference, net.logits(images, range(len(net.switches)), ends=False))
+    kept = np.argsort(whole, kind="stable")[: math.ceil(ORDINARY * len(whole))]
     noises = []
     for number in range(len(net.switches)):
-        noises.append(noise(reference, net.logits(images, (number,), ends=False)))
+        rounded = net.logits(images, (number,), ends=False)
+        noises.append(float(noise_by_photo(reference[kept], rounded[kept]).mean()))
         on_progress(number + 1)
     total = sum(noises) or 1.0
     return [
@@ -63,8 +69,9 @@ def measure(
     ]
 
 
-def noise(reference: NDArray[Any], rounded: NDArray[Any]) -> float:
-    """Mean square error of the highest logits, the shift that all have in common left out."""
+def noise_by_photo(reference: NDArray[Any], rounded: NDArray[Any]) -> NDArray[np.float64]:
+    """Mean square error of each photo's highest logits, less the shift they share; (photos,)."""
     highest = np.argsort(-reference, axis=1, kind="stable")[:, :CLASSES]
     errors = np.take_along_axis(rounded - reference, highest, axis=1).astype(np.float64)
-    return float(np.square(errors - errors.mean(axis=1, keepdims=True)).mean())
+    noise: NDArray[np.float64] = np.square(errors - errors.mean(axis=1, keepdims=True)).mean(axis=1)
+    return noise
