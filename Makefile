@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: demo test test-all check lint clean
+.PHONY: demo test test-all check lint native emulation clean
 
 demo: $(VENV)/.installed  ## export MobileNetV2 to int8, verify it and bench it here
 	mkdir -p demo
@@ -44,6 +44,22 @@ $(VENV)/.installed-test: $(VENV)/.installed
 $(VENV)/.installed-check: $(VENV)/.installed-test
 	$(PIP) install --constraint constraints.txt --editable '.[check]'
 	touch $@
+
+native: $(VENV)/.installed  ## compile the agent for phones and boards without Python
+	$(BIN)/python -m edgeconv.devices.native.build aarch64
+
+# The commands that `edgeconv devices start` asks for where something is missing. As root, on Debian:
+# binfmt_misc comes first, so that the packages register QEMU with it.
+EMULATION := adb binfmt-support debian-archive-keyring gcc gcc-aarch64-linux-gnu \
+	libc6-dev-arm64-cross libstdc++6-arm64-cross mmdebstrap openssh-client openssh-server \
+	qemu-user qemu-user-static
+
+emulation:  ## (as root) install what emulated devices need from this machine
+	test -e /proc/sys/fs/binfmt_misc/register || \
+		mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(EMULATION)
+	update-binfmts --enable qemu-aarch64
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache

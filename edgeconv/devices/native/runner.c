@@ -27,8 +27,8 @@
 
 #include "wire.h"
 
-enum { MOST_TENSORS = 64, MOST_RANK = 8, MOST_WINDOW = 4096, MOST_RUNS = 1000000, MOST_ZONES = 64 };
-enum { ASK_FOR_COUNT = 7777, COUNTED_RUNS = 3 };
+enum { MOST_TENSORS = 4096, MOST_RANK = 8, MOST_WINDOW = 4096, MOST_RUNS = 1000000 };
+enum { MOST_ZONES = 64, ASK_FOR_COUNT = 7777, COUNTED_RUNS = 3 };
 #define MOST_BYTES ((size_t)1 << 30)
 #define POLICY "/sys/devices/system/cpu/cpufreq/policy%d/"
 #define ZONE "/sys/class/thermal/thermal_zone%d/"
