@@ -36,7 +36,7 @@ say model "$(prop ro.product.model)"
 cores=0
 for core in $cpu/cpu[0-9]*; do if [ -d "$core" ]; then cores=$((cores + 1)); fi; done
 say cores "$cores"
-say usable_cores "$(nproc 2>/dev/null)"
+say usable_cores "$(unset OMP_NUM_THREADS OMP_THREAD_LIMIT; nproc 2>/dev/null)"
 if [ -r /proc/meminfo ]; then
   while read -r key value rest; do
     case $key in MemTotal:) say memory_kib "$value" ;; esac

@@ -31,6 +31,7 @@ _TCP_TIMEOUT_S = 5
 _ALIVE_INTERVAL_S, _ALIVE_COUNT = 5, 4
 #: How long the connection may take to end in good order.
 _CLOSE_GRACE_S = 1.0
+_NOTICE_S = 0.5
 #: A socket's path holds 104 bytes on some systems, and ssh appends 18 of its own.
 _LONGEST_DIRECTORY = 60
 #: The exit code of ssh's own failures, and of a remote shell that was killed.
@@ -87,7 +88,13 @@ class SshTransport(ShellTransport):
 
     def is_intact(self) -> bool:
         """See Transport."""
-        return self._master is not None and self._master.poll() is None
+        if self._master is None:
+            return False
+        try:  # a client of the connection may notice its end a moment before it is over
+            self._master.wait(_NOTICE_S)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
 
     def close(self) -> None:
         """See Transport."""
@@ -99,7 +106,7 @@ class SshTransport(ShellTransport):
             self._directory = None
 
     def _connect(self) -> None:
-        if self.is_intact():
+        if self._master is not None and self._master.poll() is None:
             return
         self.close()
         self._directory = _private_directory()

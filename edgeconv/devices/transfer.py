@@ -100,19 +100,23 @@ class LocalFile:
 
 
 class Content:
-    """Gives exactly as many bytes as are waited for on the device."""
+    """Gives exactly as many bytes as are waited for on the device.
+
+    Attributes:
+        left: bytes that have not been read yet.
+    """
 
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
         self._path = path
         self._file = file
-        self._left = size
+        self.left = size
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; raises DeviceFailed where the file has become shorter."""
-        data = self._file.read(min(size, self._left))
-        if not data and self._left:
+        data = self._file.read(min(size, self.left))
+        if not data and self.left:
             raise DeviceFailed(f"{self._path} was changed while it was sent; try again")
-        self._left -= len(data)
+        self.left -= len(data)
         return data
 
 

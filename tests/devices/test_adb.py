@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 import threading
@@ -173,7 +172,8 @@ def test_a_push_that_is_cut_off_is_begun_again(phones, tmp_path):
     serial = phones.phone()
     place = tmp_path / "root"
     sent = tmp_path / "sent"
-    sent.write_bytes(os.urandom(60_000_000))
+    with sent.open("wb") as file:
+        file.truncate(120_000_000)
     profile = phones.profile(serial=serial)
     with AdbTransport(
         profile, root=str(place), patience_s=HANGS_S, connect_deadline_s=HANGS_S

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -220,53 +219,65 @@ def test_a_connection_that_falls_silent_is_given_up_at_the_deadline(own_board):
         os.kill(process, signal.SIGCONT)
 
 
-def test_a_connection_cut_in_the_middle_of_a_push_is_made_anew(board, tmp_path):
-    sent = tmp_path / "sent"
-    sent.write_bytes(os.urandom(40_000_000))
-    with SshTransport(board.profile()) as transport:
-        place = Path(transport.root) / "cut"
-        place.mkdir()
-        cut = threading.Thread(target=_cut_when_it_grows, args=(place, board))
-        cut.start()
-        transport.push(sent, str(place / "model"))
-        cut.join()
-        assert (place / "model").read_bytes() == sent.read_bytes()
-        assert [path.name for path in place.iterdir()] == ["model"]
-
-
 def _cut_when_it_runs(token: str, board: SshServer) -> None:
     assert started(token)
     board.drop_connections()
 
 
-def _cut_when_it_grows(place: Path, board: SshServer) -> None:
-    give_up = time.monotonic() + 30
-    while time.monotonic() < give_up:
-        if any(path.stat().st_size for path in place.glob(".edgeconv-part-*")):
-            board.drop_connections()
-            return
-        time.sleep(0.001)
-    raise AssertionError("the push never began")
+@pytest.fixture
+def halfway(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Has something happen when half of the next file is on its way, and of the one after."""
+
+    def arrange(*events: Callable[[], None]) -> None:
+        read = transfer.Content.read
+        waiting = list(events)
+        seen: list[transfer.Content] = []
+
+        def counted(content: transfer.Content, size: int, /) -> bytes:
+            if waiting and content not in seen and content.left < SIZE / 2:
+                seen.append(content)
+                waiting.pop(0)()
+            return read(content, size)
+
+        monkeypatch.setattr(transfer.Content, "read", counted)
+
+    return arrange
 
 
-def test_a_board_that_goes_away_in_a_push_is_an_error_and_leaves_no_half_file(own_board, tmp_path):
-    board = own_board()
+SIZE = 8_000_000
+
+
+def test_a_connection_cut_in_the_middle_of_a_push_is_made_anew(board, tmp_path, halfway):
     sent = tmp_path / "sent"
-    sent.write_bytes(os.urandom(40_000_000))
+    sent.write_bytes(os.urandom(SIZE))
     with SshTransport(board.profile()) as transport:
         place = Path(transport.root) / "cut"
-        place.mkdir()
+        halfway(board.drop_connections)
+        transport.push(sent, str(place / "model"))
+        assert (place / "model").read_bytes() == sent.read_bytes()
+        assert [path.name for path in place.iterdir()] == ["model"]
 
-        def go_away() -> None:
-            while not any(path.stat().st_size for path in place.glob(".edgeconv-part-*")):
-                time.sleep(0.001)
-            board.stop()
 
-        leaving = threading.Thread(target=go_away)
-        leaving.start()
-        with pytest.raises((DeviceUnreachable, ConnectionLost)):
+def test_a_connection_cut_twice_in_a_push_is_an_error(board, tmp_path, halfway):
+    sent = tmp_path / "sent"
+    sent.write_bytes(os.urandom(SIZE))
+    with SshTransport(board.profile()) as transport:
+        place = Path(transport.root) / "twice"
+        halfway(board.drop_connections, board.drop_connections)
+        with pytest.raises(ConnectionLost):
             transport.push(sent, str(place / "model"))
-        leaving.join()
+        assert not (place / "model").exists()
+
+
+def test_a_board_that_goes_away_in_a_push_leaves_no_half_file(own_board, tmp_path, halfway):
+    board = own_board()
+    sent = tmp_path / "sent"
+    sent.write_bytes(os.urandom(SIZE))
+    with SshTransport(board.profile()) as transport:
+        place = Path(transport.root) / "gone"
+        halfway(board.stop)
+        with pytest.raises(DeviceUnreachable, match="--port"):
+            transport.push(sent, str(place / "model"))
         assert not (place / "model").exists()
 
 
