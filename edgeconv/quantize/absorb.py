@@ -45,7 +45,7 @@ def absorb_high_biases(
     copy = model.clone()
     biases = Biases(copy)
     for group in channel_groups(copy):
-        if not _hands_on(copy, group):
+        if not group.is_plain or not _hands_on(copy, group):
             continue
         offset = share * _floor(group, observations)
         biases.lower(group.writers[0], offset)

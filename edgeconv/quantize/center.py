@@ -48,7 +48,7 @@ def center_channels(
     copy = model.clone()
     biases = Biases(copy)
     for group in channel_groups(copy):
-        shares = _shares(copy, group)
+        shares = _shares(copy, group) if group.is_plain else None
         if shares is None:
             continue
         shifts = _shifts(group, shares, observations, strength)

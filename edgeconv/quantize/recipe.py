@@ -24,8 +24,11 @@ from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.sample import Sample, divide
 from edgeconv.quantize.search import Found, apply_all, apply_what_helps
 from edgeconv.quantize.steps import Step, StepReport
+from edgeconv.quantize.steps.absorption import ABSORB_BIASES
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
+from edgeconv.quantize.steps.centering import CENTER_CHANNELS
 from edgeconv.quantize.steps.equalization import EQUALIZE
+from edgeconv.quantize.steps.output_range import NARROW_OUTPUT
 from edgeconv.quantize.steps.ranges import CHOOSE_RANGES
 from edgeconv.quantize.steps.rounding import ROUND_WEIGHTS, ROUND_WEIGHTS_THOROUGHLY
 
@@ -59,11 +62,17 @@ class Recipe:
 
 _FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=False, observed=96)
 _DEFAULT = Recipe(
-    "default", (CORRECT_BIASES, EQUALIZE, CHOOSE_RANGES, ROUND_WEIGHTS), photos=80, measured=True
+    "default",
+    (CORRECT_BIASES, EQUALIZE, CENTER_CHANNELS, CHOOSE_RANGES, ROUND_WEIGHTS, NARROW_OUTPUT),
+    photos=80,
+    measured=True,
 )
 _THOROUGH = Recipe(
     "thorough",
-    (CORRECT_BIASES, EQUALIZE, CHOOSE_RANGES, ROUND_WEIGHTS_THOROUGHLY),
+    (
+        *(CORRECT_BIASES, EQUALIZE, ABSORB_BIASES, CENTER_CHANNELS, CHOOSE_RANGES),
+        *(ROUND_WEIGHTS_THOROUGHLY, NARROW_OUTPUT),
+    ),
     photos=256,
     measured=True,
 )

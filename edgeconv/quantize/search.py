@@ -37,7 +37,10 @@ def apply_all(draft: Draft, steps: Sequence[Step]) -> Found:
 def apply_what_helps(
     draft: Draft, steps: Sequence[Step], judge: Judge, on_progress: Progress
 ) -> Found:
-    """Every step in turn, kept where `judge` finds its gain on photos it has not seen."""
+    """Every step in turn, kept where `judge` finds its gain on photos it has not seen.
+
+    A step that gives its draft back found nothing to do and is not reported.
+    """
     start = time.perf_counter()
     best = judge(draft.model, draft.plan)
     reports = [_report(START, time.perf_counter() - start, best)]
@@ -45,6 +48,9 @@ def apply_what_helps(
     for number, step in enumerate(steps, 1):
         start = time.perf_counter()
         tried = step.apply(draft)
+        if tried is draft:
+            on_progress(number)
+            continue
         found = judge(tried.model, tried.plan)
         helps = found.sqnr_db - best.sqnr_db >= step.least_gain_db
         reports.append(_report(step.name, time.perf_counter() - start, found, best, kept=helps))

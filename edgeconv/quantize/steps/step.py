@@ -12,6 +12,8 @@ Kind = Literal["repair", "setting", "finish"]
 
 #: Name of the step that chooses how activation ranges come from histograms.
 RANGES_STEP = "choose ranges"
+#: Name of the step that narrows a classifier's output.
+OUTPUT_STEP = "narrow the logits"
 
 
 @dataclass(frozen=True)

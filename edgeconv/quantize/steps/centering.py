@@ -1,0 +1,14 @@
+"""The step that shifts linear channels until they share the middle of their tensor's range."""
+
+from __future__ import annotations
+
+from edgeconv.quantize.center import center_channels
+from edgeconv.quantize.draft import Draft
+from edgeconv.quantize.steps.step import Step
+
+
+def _apply(draft: Draft) -> Draft:
+    return draft.with_model(center_channels(draft.model, draft.observations))
+
+
+CENTER_CHANNELS = Step("centre channels", "repair", _apply)
