@@ -48,6 +48,9 @@ def bench(
         Optional[str],  # noqa: UP045
         typer.Option(help="Only files of this engine: litert or onnxruntime.", show_default="all"),
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Also what each operator takes, by its engine.")
+    ] = False,
     host: device_options.Host = None,
     serial: device_options.Serial = None,
     port: device_options.Port = None,
@@ -77,7 +80,8 @@ def bench(
         raise UsageError(f"--runs {runs}: 1 to {_MOST_RUNS} are allowed")
     chosen = device_options.profile(device, host, serial, port, user, identity)
     paths = _for_engines(_files(targets, out), engine, chosen)
-    report = _measure(chosen, paths, _config(numbers, runs, processes, _cores(pin, chosen)))
+    config = _config(numbers, runs, processes, _cores(pin, chosen))
+    report = _measure(chosen, paths, config, profile)
     from edgeconv.report import jsondoc
 
     if json_file is not None:
@@ -160,8 +164,12 @@ def _config(
     return BenchConfig(threads=tuple(threads), processes=processes, timing=timing, cores=cores)
 
 
-def _measure(chosen: Profile, paths: dict[str, Path], config: BenchConfig) -> BenchReport:
-    from edgeconv.devices.bench import Listener
+def _measure(
+    chosen: Profile, paths: dict[str, Path], config: BenchConfig, profiled: bool
+) -> BenchReport:
+    from dataclasses import replace
+
+    from edgeconv.devices.bench import Listener, profile
     from edgeconv.devices.bench import bench as run
     from edgeconv.report.progress import progress
 
@@ -180,7 +188,8 @@ def _measure(chosen: Profile, paths: dict[str, Path], config: BenchConfig) -> Be
             advance(done - seen)
             seen = done
 
-        return run(machine, paths, config, Listener(on_progress, on_warning))
+        report = run(machine, paths, config, Listener(on_progress, on_warning))
+        return replace(report, profiles=profile(machine, paths, config)) if profiled else report
 
 
 def _write(path: Path, text: str) -> None:

@@ -20,7 +20,8 @@ from edgeconv.devices.report import Artifact, BenchConfig, BenchReport, BenchRes
 from edgeconv.errors import DeviceFailed, UsageError
 from edgeconv.runtime.host import HostFacts
 from edgeconv.runtime.open import engine_of
-from edgeconv.runtime.requests import FactsRequest, TimeRequest
+from edgeconv.runtime.profile import Profile, read_profile
+from edgeconv.runtime.requests import FactsRequest, ProfileRequest, TimeRequest
 from edgeconv.runtime.results import TimedResult, read_timed
 from edgeconv.runtime.stats import summarize
 from edgeconv.runtime.timing import TimingConfig
@@ -95,8 +96,32 @@ def bench(
         for (artifact, threads), processes in measured.items()
     )
     return BenchReport(
-        machine.name, machine.emulated, secrets.token_hex(8), facts, config, tuple(warnings), results
+        machine.name,
+        machine.emulated,
+        secrets.token_hex(8),
+        facts,
+        config,
+        tuple(warnings),
+        results,
     )
+
+
+def profile(machine: Machine, paths: Mapping[str, Path], config: BenchConfig) -> dict[str, Profile]:
+    """What each operator of each file takes, on the first number of threads.
+
+    Raises:
+        UsageError: the device is emulated, where time means nothing; or as `bench`.
+        Otherwise as `bench`; UnavailableError where the device's agent cannot profile.
+    """
+    _check(paths, config)
+    if machine.emulated:
+        raise UsageError(f"{machine.name} is emulated: what an operator takes there means nothing")
+    found = {}
+    for name, path in paths.items():
+        request = ProfileRequest(machine.place(path), config.threads[0])
+        messages = machine.ask(request, deadline_s=config.deadline_s)
+        found[name] = understood(read_profile, messages[-1])
+    return found
 
 
 def _result(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from edgeconv.runtime.profile import Profile
 from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.session import Kernels
 from edgeconv.runtime.stats import LatencyStats
@@ -174,6 +175,7 @@ class BenchReport:
         config: how it was measured.
         warnings: what may have spoiled it.
         results: one row for each file and number of threads.
+        profiles: what each operator takes, by file; empty where nobody asked.
     """
 
     device: str
@@ -183,6 +185,7 @@ class BenchReport:
     config: BenchConfig
     warnings: tuple[str, ...]
     results: tuple[BenchResult, ...]
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -204,6 +207,7 @@ class BenchReport:
             "config": asdict(self.config),
             "warnings": list(self.warnings),
             "results": [result.to_json() for result in self.results],
+            "profiles": {name: found.to_json() for name, found in self.profiles.items()},
         }
 
 

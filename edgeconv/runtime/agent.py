@@ -12,21 +12,19 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edgeconv.errors import EdgeconvError, UsageError
 from edgeconv.runtime import records
+from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.host import conditions, host_facts
 from edgeconv.runtime.instructions import instructions_of
 from edgeconv.runtime.memory import peak_rss_bytes, rss_bytes
 from edgeconv.runtime.messages import encode
 from edgeconv.runtime.open import import_engine, open_session
-from edgeconv.runtime.requests import RunRequest, TimeRequest, read_request
+from edgeconv.runtime.profile import profile
+from edgeconv.runtime.requests import ProfileRequest, RunRequest, TimeRequest, read_request
 from edgeconv.runtime.results import TimedResult
-from edgeconv.runtime.session import BindableSession, SessionOptions, TensorSpec
+from edgeconv.runtime.session import SessionOptions
 from edgeconv.runtime.timing import measure
 
 _HOST_IS_GONE = 3
@@ -43,6 +41,9 @@ def main() -> int:
             _write(answers, encode("timed", time_file(request).to_json()))
         elif isinstance(request, RunRequest):
             _write(answers, encode("ran", {"count": run_file(request)}))
+        elif isinstance(request, ProfileRequest):
+            found = profile(Path(request.path), request.threads, request.runs)
+            _write(answers, encode("profiled", found.to_json()))
     except EdgeconvError as error:
         _write(answers, encode("error", {"error": type(error).__name__, "message": str(error)}))
         return error.exit_code
@@ -109,21 +110,6 @@ def _pin(cores: tuple[int, ...]) -> None:
             f"cores {', '.join(map(str, cores))} cannot be had: this device has "
             f"{', '.join(map(str, sorted(os.sched_getaffinity(0))))}"
         ) from error
-
-
-def random_inputs(session: BindableSession, seed: int) -> list[NDArray[Any]]:
-    """Inputs as declared: normal deviates, or integers over the type's whole range."""
-    random = np.random.default_rng(seed)
-    return [_random(spec, random) for spec in session.inputs]
-
-
-def _random(spec: TensorSpec, random: np.random.Generator) -> NDArray[Any]:
-    if np.issubdtype(spec.dtype, np.integer) and spec.dtype.itemsize < 4:
-        limits = np.iinfo(spec.dtype)
-        return random.integers(limits.min, limits.max + 1, spec.shape, dtype=spec.dtype)
-    if np.issubdtype(spec.dtype, np.floating):
-        return random.standard_normal(spec.shape).astype(spec.dtype)
-    return np.zeros(spec.shape, spec.dtype)  # indices and flags: zero is always allowed
 
 
 def _claim_stdout() -> int:

@@ -1,7 +1,7 @@
 """The lines that the host and the agent on a device exchange: JSON objects, one a line.
 
-    host  -> agent   one request: "facts", "time" or "run" (`requests`)
-    agent -> host    "facts", then "timed", "ran" or "error" (`results`)
+    host  -> agent   one request: "facts", "time", "run" or "profile" (`requests`)
+    agent -> host    "facts", then "timed", "ran", "profiled" or "error" (`results`)
 
 Every line carries the protocol's version under the key `edgeconv_agent`, so that whatever else
 gets into the stream (a login banner, a library's chatter) is told from an answer. The agent ends
@@ -19,9 +19,9 @@ from edgeconv.errors import UsageError
 PROTOCOL = 1
 MARK = "edgeconv_agent"
 #: A conversation ends with a message of one of these types; one about facts with "facts".
-FINAL = frozenset({"timed", "ran", "error"})
+FINAL = frozenset({"timed", "ran", "profiled", "error"})
 
-Kind = Literal["time", "run", "facts", "timed", "ran", "error"]
+Kind = Literal["time", "run", "profile", "facts", "timed", "ran", "profiled", "error"]
 
 
 def encode(kind: Kind, body: Mapping[str, Any]) -> bytes:

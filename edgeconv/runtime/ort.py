@@ -43,8 +43,15 @@ class OrtSession:
 
     engine: EngineName = "onnxruntime"
 
-    def __init__(self, source: Path | bytes, options: SessionOptions) -> None:
+    def __init__(
+        self, source: Path | bytes, options: SessionOptions, *, profile: Path | None = None
+    ) -> None:
         """Opens a file, or a model held in memory.
+
+        Args:
+            source: the model.
+            options: how to run it.
+            profile: where the engine's profiler writes, a prefix; None leaves it off.
 
         Raises:
             ArtifactRefused: no ONNX model, damaged, or an operator has no kernel.
@@ -63,7 +70,7 @@ class OrtSession:
         try:
             self._session = ort.InferenceSession(
                 model,
-                _session_options(ort, options),
+                _session_options(ort, options, profile),
                 providers=["CPUExecutionProvider"],
                 enable_fallback=0,  # it would print to standard output and try the same again
             )
@@ -100,6 +107,10 @@ class OrtSession:
 
         return invoke
 
+    def end_profiling(self) -> Path:
+        """Ends the engine's profiler; gives the file it wrote, JSON."""
+        return Path(self._session.end_profiling())
+
     def _refusal(self, error: Exception) -> ArtifactRefused:
         return ArtifactRefused(f"{self._label}: onnxruntime cannot run it: {_one_line(error)}")
 
@@ -131,8 +142,11 @@ def import_engine(label: str) -> Any:
     return onnxruntime
 
 
-def _session_options(ort: Any, options: SessionOptions) -> Any:
+def _session_options(ort: Any, options: SessionOptions, profile: Path | None) -> Any:
     chosen = ort.SessionOptions()
+    if profile is not None:
+        chosen.enable_profiling = True
+        chosen.profile_file_prefix = str(profile)
     chosen.intra_op_num_threads = options.threads
     chosen.inter_op_num_threads = 1
     chosen.log_severity_level = _ERRORS_ONLY

@@ -1,4 +1,4 @@
-"""What a host asks an agent for: facts, timed runs of a file, or a file's outputs."""
+"""What a host asks an agent for: facts, timed runs, outputs, a profile."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from edgeconv.errors import UsageError
 from edgeconv.runtime.messages import Kind, decode, encode
 from edgeconv.runtime.session import Kernels
 from edgeconv.runtime.timing import TimingConfig
+
+#: The engines' profilers keep every event of every run.
+MOST_PROFILED_RUNS = 1000
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,28 @@ class RunRequest:
     kernels: Kernels = "default"
 
 
-Request = FactsRequest | TimeRequest | RunRequest
+@dataclass(frozen=True)
+class ProfileRequest:
+    """Tell what each operator of a file takes.
+
+    Attributes:
+        path: the model file, on the device.
+        threads: intra-operator threads.
+        runs: profiled runs to take the mean of.
+    """
+
+    kind: ClassVar[Kind] = "profile"
+
+    path: str
+    threads: int = 1
+    runs: int = 50
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.runs <= MOST_PROFILED_RUNS:
+            raise UsageError(f"profiled runs must be 1 to {MOST_PROFILED_RUNS}, not {self.runs}")
+
+
+Request = FactsRequest | TimeRequest | RunRequest | ProfileRequest
 
 
 def to_line(request: Request) -> bytes:
@@ -83,7 +107,7 @@ def read_request(line: bytes) -> Request:
     """
     message = decode(line)
     kinds: dict[Any, type[Request]] = {
-        kind.kind: kind for kind in (FactsRequest, TimeRequest, RunRequest)
+        kind.kind: kind for kind in (FactsRequest, TimeRequest, RunRequest, ProfileRequest)
     }
     found = kinds.get(message.get("type")) if message is not None else None
     if message is None or found is None:

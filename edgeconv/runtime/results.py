@@ -60,9 +60,9 @@ def read_timed(message: Mapping[str, Any]) -> TimedResult:
             samples,
         )
         result = TimedResult(
-            engine=_engine(message["engine"]),
-            import_ms=_finite(message["import_ms"], "duration", low=0),
-            load_ms=_finite(message["load_ms"], "duration", low=0),
+            engine=engine_name(message["engine"]),
+            import_ms=finite(message["import_ms"], "duration", low=0),
+            load_ms=finite(message["load_ms"], "duration", low=0),
             timing=timing,
             rss_engine_bytes=_optional_natural(message["rss_engine_bytes"]),
             rss_peak_bytes=_optional_natural(message["rss_peak_bytes"]),
@@ -94,19 +94,21 @@ def _conditions(told: Mapping[str, Any]) -> Conditions:
     if len(zones) > _MOST_ZONES or len(told["frequencies_mhz"]) > _MOST_ZONES:
         raise ValueError(f"more than {_MOST_ZONES} thermal zones or frequencies")
     return Conditions(
-        {str(zone)[:80]: _finite(celsius, "temperature", low=-273.15) for zone, celsius in zones},
+        {str(zone)[:80]: finite(celsius, "temperature", low=-273.15) for zone, celsius in zones},
         tuple(natural(mhz) for mhz in told["frequencies_mhz"]),
     )
 
 
-def _engine(value: Any) -> EngineName:
+def engine_name(value: Any) -> EngineName:
+    """One of the engines; raises ValueError for anything else."""
     for known in ENGINES:
         if value == known:
             return known
     raise ValueError(f"{str(value)[:40]} is no engine")
 
 
-def _finite(value: Any, what: str, *, low: float) -> float:
+def finite(value: Any, what: str, *, low: float) -> float:
+    """A number from `low` on; raises ValueError for anything else, calling it no `what`."""
     if not isinstance(value, int | float) or not low <= value < math.inf:
         raise ValueError(f"{str(value)[:40]} is no {what}")
     return float(value)

@@ -17,7 +17,7 @@ from edgeconv.devices.report import BenchConfig
 from edgeconv.devices.session import DeviceSession, opener
 from edgeconv.errors import ArtifactRefused, ConnectionLost, DeviceFailed, UsageError
 from edgeconv.runtime.adapt import Images, run_logits
-from edgeconv.runtime.agent import random_inputs
+from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
 from edgeconv.runtime.timing import TimingConfig

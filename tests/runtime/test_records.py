@@ -7,7 +7,8 @@ import pytest
 
 from edgeconv.errors import UsageError
 from edgeconv.runtime import records
-from edgeconv.runtime.agent import random_inputs, run_file
+from edgeconv.runtime.agent import run_file
+from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.requests import RunRequest
 from edgeconv.runtime.session import TensorSpec

@@ -1,0 +1,99 @@
+"""What each operator of a file takes, as its engine's own profiler tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeconv.runtime.open import engine_of
+from edgeconv.runtime.results import engine_name, finite
+from edgeconv.runtime.session import EngineName
+
+#: Runs that are thrown away before those that are profiled.
+WARMUP_RUNS = 5
+_MOST_OPERATORS = 100_000
+
+
+@dataclass(frozen=True)
+class OperatorTime:
+    """One operator.
+
+    Attributes:
+        name: what the engine calls it; empty where it has no name for it.
+        kind: the operator in the engine's words; LiteRT tells of XNNPACK's microkernels.
+        ms: mean time of one run.
+    """
+
+    name: str
+    kind: str
+    ms: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Every operator of a file.
+
+    Attributes:
+        engine: what ran it.
+        operators: in the order they ran; an engine may have joined or added some.
+    """
+
+    engine: EngineName
+    operators: tuple[OperatorTime, ...]
+
+    @property
+    def total_ms(self) -> float:
+        """Of all operators."""
+        return sum(operator.ms for operator in self.operators)
+
+    def by_kind(self) -> dict[str, tuple[int, float]]:
+        """Kind -> number of operators and their ms, the most time first."""
+        found: dict[str, tuple[int, float]] = {}
+        for operator in self.operators:
+            number, ms = found.get(operator.kind, (0, 0.0))
+            found[operator.kind] = number + 1, ms + operator.ms
+        return dict(sorted(found.items(), key=lambda pair: -pair[1][1]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"engine": self.engine, "operators": [asdict(o) for o in self.operators]}
+
+
+def profile(path: Path, threads: int, runs: int) -> Profile:
+    """Profiles a file on random inputs; profiling itself makes each run somewhat slower.
+
+    Raises:
+        ArtifactRefused: the engine cannot load or run it.
+        UnavailableError: the engine is not installed, or cannot profile.
+    """
+    if engine_of(path) == "litert":
+        from edgeconv.runtime import profile_litert
+
+        return Profile("litert", tuple(profile_litert.operators(path, threads, runs)))
+    from edgeconv.runtime import profile_ort
+
+    return Profile("onnxruntime", tuple(profile_ort.operators(path, threads, runs)))
+
+
+def read_profile(message: Mapping[str, Any]) -> Profile:
+    """The profile in a "profiled" message; raises ValueError where it holds none."""
+    try:
+        told = message["operators"]
+        if not 0 < len(told) <= _MOST_OPERATORS:
+            raise ValueError(f"{len(told)} operators")
+        operators = tuple(
+            OperatorTime(
+                _text(one["name"]), _text(one["kind"]), finite(one["ms"], "duration", low=0)
+            )
+            for one in told
+        )
+        engine = engine_name(message["engine"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{type(error).__name__} {error}") from error
+    return Profile(engine, operators)
+
+
+def _text(value: Any) -> str:
+    return "".join(c for c in str(value)[:200] if c.isprintable())

@@ -1,0 +1,78 @@
+"""A profile names every operator that runs, and reads back only as one."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgeconv.devices.bench import profile as profile_on
+from edgeconv.devices.local import LocalMachine
+from edgeconv.devices.report import BenchConfig
+from edgeconv.errors import ArtifactRefused, UsageError
+from edgeconv.runtime.profile import profile, read_profile
+from tests.helpers.tiny_models import TinyNet
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return TinyNet().write_all(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.mark.parametrize(
+    ("artifact", "kinds"),
+    [
+        ("onnx", {"Conv", "Flatten"}),
+        ("tflite", {"Convolution (NHWC, F32) IGEMM"}),
+        ("int8.tflite", {"Convolution (NHWC, QC8) IGEMM"}),
+    ],
+)
+def test_the_operators_of_the_net_are_there(files, artifact, kinds):
+    found = profile(files[artifact], threads=1, runs=3)
+    assert kinds <= set(found.by_kind())
+    assert found.total_ms == pytest.approx(sum(ms for _, ms in found.by_kind().values()))
+    assert all(operator.ms >= 0 for operator in found.operators)
+
+
+def test_onnxruntime_names_its_nodes(files):
+    assert all(operator.name for operator in profile(files["onnx"], 1, 2).operators)
+
+
+def test_an_agent_profiles_in_a_process_of_its_own(files):
+    found = profile_on(LocalMachine(), {"tiny": files["tflite"]}, BenchConfig())
+    assert found["tiny"].engine == "litert"
+    assert found["tiny"].operators
+
+
+def test_a_broken_file_is_refused(tmp_path):
+    (tmp_path / "broken.tflite").write_bytes(b"nonsense")
+    with pytest.raises(ArtifactRefused):
+        profile(tmp_path / "broken.tflite", 1, 1)
+
+
+def test_an_emulated_device_has_no_profile(files):
+    machine = LocalMachine()
+    machine.emulated = True
+    with pytest.raises(UsageError, match="emulated"):
+        profile_on(machine, {"tiny": files["tflite"]}, BenchConfig())
+
+
+GOOD = {"engine": "litert", "operators": [{"name": "", "kind": "Conv", "ms": 1.5}]}
+
+
+def test_a_profile_survives_the_way_back():
+    assert read_profile(read_profile(GOOD).to_json()) == read_profile(GOOD)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"operators": []},
+        {"operators": None},
+        {"operators": [{"kind": "Conv"}]},
+        {"operators": [{"name": "", "kind": "Conv", "ms": -1}]},
+        {"operators": [{"name": "", "kind": "Conv", "ms": "fast"}]},
+        {"engine": []},
+    ],
+)
+def test_impossible_profiles_are_refused(change):
+    with pytest.raises(ValueError, match=r"."):
+        read_profile({**GOOD, **change})
