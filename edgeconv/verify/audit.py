@@ -41,7 +41,17 @@ def audit(path: Path) -> Audit:
 
 def _common(operations: ModelOperations) -> Iterator[AuditFinding]:
     """What both formats share."""
-    if operations.int8_share == 0:
+    wide = [o.name for o in operations.operations if o.multiply_adds and _is_16_bit(o)]
+    if wide:
+        yield AuditFinding(
+            "warning",
+            "16-bit activations",
+            f"{len(wide)} convolutions and matrix products read and write 16-bit integers; "
+            "XNNPACK and onnxruntime have no kernels for those",
+            tuple(wide),
+            "int8 throughout is faster wherever it is accurate enough",
+        )
+    elif operations.int8_share == 0:
         yield AuditFinding(
             "warning",
             "float file",
@@ -49,6 +59,7 @@ def _common(operations: ModelOperations) -> Iterator[AuditFinding]:
             (),
             "quantize weights and activations: edgeconv export NET --int8",
         )
+    if operations.int8_share == 0:
         return
     for group in float_islands(operations):
         yield _island(group, operations.multiply_adds)
@@ -71,6 +82,10 @@ def _common(operations: ModelOperations) -> Iterator[AuditFinding]:
             tuple(ends),
             "feed integers (edgeconv export --io int8 or uint8) where the device has no float unit",
         )
+
+
+def _is_16_bit(operation: Operation) -> bool:
+    return bool(operation.activation_dtypes) and operation.activation_dtypes <= {"int16", "uint16"}
 
 
 def _island(group: tuple[Operation, ...], total: int) -> AuditFinding:

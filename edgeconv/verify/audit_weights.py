@@ -78,7 +78,26 @@ def _qoperator(node: ir.Node) -> Weight | None:
     )
     if weight is None:
         return None
+    if scale is None:
+        scale = _scale_behind(node)
     return _weight(node, weight, np.ones(1) if scale is None else scale, zero)
+
+
+def _scale_behind(node: ir.Node) -> NDArray[Any] | None:
+    """The weight's scale of a ConvInteger or MatMulInteger: its product is cast, and multiplied by
+    both scales, of which that of the activations is computed."""
+    value, product = node.outputs[0], None
+    for kind in ("Cast", "Mul"):
+        uses = tuple(value.uses())
+        if len(uses) != 1 or uses[0].node.op_type != kind:
+            return None
+        product, value = uses[0].node, uses[0].node.outputs[0]
+    for factor in product.inputs if product is not None else ():
+        scales = None if factor is None else factor.producer()
+        if scales is not None and scales.op_type == "Mul":
+            found = [constant_of(value) for value in scales.inputs]
+            return next((array.reshape(-1) for array in found if array is not None), None)
+    return None
 
 
 def _weight(

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from onnx import inliner, shape_inference
 
 from edgeconv.errors import ArtifactRefused
+from edgeconv.verify.onnx_contrib import complete
 from edgeconv.verify.onnx_memory import Memory, dtype_of, is_absorbed, shape_of
 from edgeconv.verify.operations import (
     Convolution,
@@ -78,6 +79,7 @@ def read_onnx(path: Path) -> ModelOperations:
 
 
 def _read(graph: ir.Graph, size: int) -> ModelOperations:
+    complete(graph)
     memory = Memory(graph)
     fed = [value for value in graph.inputs if not value.is_initializer()]
     return ModelOperations(
