@@ -24,7 +24,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _COMMON = {
     "unshare": "util-linux",
-    "mount": "util-linux",
+    "mount": "mount",
     "qemu-aarch64-static": "qemu-user-static",
     "qemu-aarch64": "qemu-user",
     "mmdebstrap": "mmdebstrap",
