@@ -94,8 +94,9 @@ def onnx2tf_files(subject: Subject, models: Path | None = None) -> Path:
 
     def build(out: Path) -> Cost:
         prepared = run(_script("onnx2tf_inputs.py", subject, out), out / "inputs.txt")
-        convert = [environment.python("onnx2tf"), CHAINS / "run_onnx2tf.py", source / "model.onnx"]
-        converted = run([*convert, out], out / "log.txt")
+        model = shutil.copyfile(source / "model.onnx", out / "model.onnx")  # it writes to its input
+        convert = [environment.python("onnx2tf"), CHAINS / "run_onnx2tf.py", model, out]
+        converted = run(convert, out / "log.txt")
         (out / "calibration.npy").unlink()
         return together(prepared, converted)
 

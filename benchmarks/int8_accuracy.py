@@ -53,6 +53,7 @@ from _tools import (
     export,
     onnx2tf_files,
     onnxruntime_files,
+    photo_count,
     tensorflow_files,
 )
 
@@ -147,10 +148,14 @@ class Settings:
 
 def other_tools(subject: Subject, settings: Settings) -> dict[str, Callable[[], Path]]:
     """How each other tool's file is made, by the tool's name."""
-    models, photos = settings.models, settings.histogram_photos
+    models = settings.models
 
     def histogram(method: str) -> Callable[[], Path]:
-        return lambda: onnxruntime_files(subject, method, photos, models) / "model.int8.onnx"
+        def make() -> Path:
+            photos = min(settings.histogram_photos, photo_count(subject))
+            return onnxruntime_files(subject, method, photos, models) / "model.int8.onnx"
+
+        return make
 
     onnx2tf = "model_full_integer_quant.tflite"
     return {
@@ -251,7 +256,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--histogram-photos",
         type=int,
-        default=128,
+        default=256,
         help="most photos for onnxruntime's entropy and percentile, which take 70 MB for each",
     )
     parser.add_argument("--cache", type=Path, help="where other tools' files and logits are kept")
