@@ -79,16 +79,27 @@ def test_an_interval_holds_its_median_and_narrows_with_more_values(module: Any) 
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ([1.00, 1.01, 0.99] * 5, "no slower"),
-        ([1.10, 1.11, 1.09] * 5, "SLOWER"),
+        ([1.00, 1.01, 0.99] * 5, "kept"),
+        ([1.10, 1.11, 1.09] * 5, "MISSED"),
         ([0.90, 1.04, 1.05] * 3, "undecided"),
+        ([0.98, 1.00, 1.04] * 3, "undecided"),
     ],
 )
-def test_a_file_is_called_slower_only_where_the_whole_interval_is(
+def test_a_limit_is_kept_or_missed_only_where_the_whole_interval_says_so(
     module: Any, values: list[float], says: str
 ) -> None:
     interval = module("_intervals").median_interval(values)
     assert module("latency").verdict(interval, 1.02) == says
+
+
+def test_ratios_pair_the_turns_of_a_round_and_then_take_the_rounds(module: Any) -> None:
+    rounds = [
+        {"edgeconv": [1.0, 9.0, 1.0], "other": [2.0, 18.0, 1.0]},  # half, in a slow turn too
+        {"edgeconv": [8.0, 8.0, 8.0], "other": [16.0, 16.0, 16.0]},
+    ]
+    found = module("latency").ratios(rounds)
+    assert set(found) == {"other"}
+    assert (found["other"].low, found["other"].median, found["other"].high) == (0.5, 0.5, 0.5)
 
 
 def test_every_pinned_environment_file_pins_every_package(module: Any) -> None:
