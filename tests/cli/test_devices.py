@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+
+
+needs_ssh = pytest.mark.skipif(
+    shutil.which("ssh") is None, reason="ssh is not installed (Debian: openssh-client)"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +54,7 @@ def test_check_of_this_machine(run: Run):
     assert document["facts"]["cores"] >= 1
 
 
+@needs_ssh
 def test_check_of_an_unreachable_board_exits_with_3_and_says_why(run: Run):
     words = ("devices", "check", "rpi4", "--host", "no-such-board.invalid")
     checked = run(*words)
