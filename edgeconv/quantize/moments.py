@@ -40,6 +40,10 @@ HANDFUL = 8
 MOST_WORKERS = 4
 
 
+#: Of sums of float32 products, relative to the moments.
+ROUNDING_LOSS = 1e-6
+
+
 @dataclass(frozen=True, eq=False)
 class Moments:
     """Moments of a layer's columns.
@@ -55,12 +59,19 @@ class Moments:
     samples: int
 
     def covariances(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Where each block lies among the columns, and its covariance, float64 (groups, w, w)."""
+        """Where each block lies among the columns, and its covariance, float64 (groups, w, w).
+
+        Its diagonal holds what the sums may have lost to rounding too, so that it stays positive
+        definite where the columns hardly vary.
+        """
         start = 0
-        for second in self.second:
+        for summed in self.second:
+            second = summed.astype(np.float64)
             block = slice(start, start + second.shape[-1])
             mean = self.mean[:, block]
-            yield block, second.astype(np.float64) - mean[:, :, None] * mean[:, None, :]
+            lost = ROUNDING_LOSS * np.trace(second, axis1=1, axis2=2) / second.shape[-1]
+            covariance = second - mean[:, :, None] * mean[:, None, :]
+            yield block, covariance + lost[:, None, None] * np.eye(second.shape[-1])
             start = block.stop
 
 

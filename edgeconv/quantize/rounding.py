@@ -171,7 +171,9 @@ def _compensate(wanted: Array, second: Array) -> Array:
     )
     free = np.take_along_axis(wanted, order[:, None, :], axis=2)
     # Upper factor of the inverse: row j says how the columns after j answer an error in column j.
-    factor = np.linalg.cholesky(np.linalg.inv(sorted_second)).swapaxes(1, 2)
+    # From H = U U' with U upper: the inverse itself may not be positive definite in floating point.
+    upper = np.linalg.cholesky(sorted_second[:, ::-1, ::-1])[:, ::-1, ::-1]
+    factor = np.linalg.inv(upper)
     factor = factor / np.diagonal(factor, axis1=1, axis2=2)[:, :, None]
     width = wanted.shape[2]
     found = np.empty_like(wanted)

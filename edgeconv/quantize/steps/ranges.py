@@ -53,6 +53,8 @@ class _Unit:
 
 def _apply(draft: Draft) -> Draft:
     units = _units(draft)
+    if not units:
+        return draft
     best = {unit: (float("inf"), 1.0) for unit in units}
     errors_of = ReaderErrors(
         draft.model, [name for unit in units for name in unit.names], spread(draft.inputs(), PHOTOS)
