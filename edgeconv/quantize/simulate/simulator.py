@@ -117,7 +117,9 @@ class Simulator:
         """
         if node_name not in self._by_name:
             raise UsageError(f"{node_name} is no node that computes")
-        return self._compute(self._by_name[node_name], inputs)
+        operation = self._by_name[node_name]
+        made = zip(operation.writes, self._compute(operation, inputs), strict=True)
+        return [array for name, array in made if not name.endswith(_EXACT)]
 
     def reals(self, name: str, array: NDArray[Any]) -> NDArray[np.float32]:
         """The reals a tensor's integers stand for; a float tensor as it is."""
