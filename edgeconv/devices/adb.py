@@ -26,7 +26,7 @@ from edgeconv.devices.transport import MOST_OUTPUT_BYTES, Completed
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable, EdgeconvError
 
 #: Until the device must be there; a bench without its phone ends well within ten seconds.
-CONNECT_DEADLINE_S = 8.0
+CONNECT_DEADLINE_S = 6.0
 #: How long a device that is just coming, or coming back, is waited for.
 PATIENCE_S = 3.0
 _POLL_S = 0.25

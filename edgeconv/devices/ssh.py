@@ -25,7 +25,7 @@ from edgeconv.devices.shell_transport import ShellTransport
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable, EdgeconvError
 
 #: Until a connection must stand; a bench without its board ends well within ten seconds.
-CONNECT_DEADLINE_S = 8.0
+CONNECT_DEADLINE_S = 6.0
 _TCP_TIMEOUT_S = 5
 #: A silent connection is given up after the product of both.
 _ALIVE_INTERVAL_S, _ALIVE_COUNT = 5, 4

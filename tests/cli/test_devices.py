@@ -10,7 +10,6 @@ import pytest
 
 from tests.cli.conftest import Run
 
-
 needs_ssh = pytest.mark.skipif(
     shutil.which("ssh") is None, reason="ssh is not installed (Debian: openssh-client)"
 )

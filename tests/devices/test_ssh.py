@@ -116,7 +116,7 @@ def test_a_host_that_never_answers_is_given_up(board):
 
 
 def test_connecting_takes_less_than_ten_seconds():
-    assert ssh.CONNECT_DEADLINE_S < 9
+    assert ssh.CONNECT_DEADLINE_S < 7
 
 
 def test_a_server_that_talks_something_else_is_given_up(board):
