@@ -15,9 +15,6 @@ from edgeconv.devices.transport import Transport
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
 from edgeconv.runtime.requests import Request, RunRequest, TimeRequest
 
-#: How long a device may take to say that it is still there.
-_ALIVE_DEADLINE_S = 10.0
-
 
 class RemoteMachine:
     """A device with an agent on it."""
@@ -49,7 +46,7 @@ class RemoteMachine:
         try:
             return converse(command, request, deadline_s=deadline_s)
         except DeviceFailed as error:
-            if not self._is_there():
+            if not self._transport.is_intact():
                 raise ConnectionLost(f"{self._transport.address}: {error}") from error
             raise
 
@@ -71,9 +68,3 @@ class RemoteMachine:
             self._transport.run(["rm", "-f", *paths])
         except (DeviceFailed, DeviceUnreachable):
             return
-
-    def _is_there(self) -> bool:
-        try:
-            return self._transport.run(["true"], deadline_s=_ALIVE_DEADLINE_S).code == 0
-        except (DeviceFailed, DeviceUnreachable):
-            return False
