@@ -46,7 +46,7 @@ ROUNDING_LOSS = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Moments of a layer's columns.
+    """Moments of a layer's columns, about a point near their mean: sums of float32 stay exact.
 
     Attributes:
         second: mean of x x' of one block of columns after another, float32 (groups, w, w) each.
@@ -143,11 +143,15 @@ class _Sums:
             np.zeros((groups, block.stop - block.start, block.stop - block.start), np.float32)
             for block in self._blocks
         ]
+        self._about: NDArray[np.float32] | None = None
         self._mean = np.zeros((groups, width))
         self._samples = 0
 
     def add(self, found: NDArray[np.float32]) -> None:
         """Takes columns, (groups, width, samples)."""
+        if self._about is None:
+            self._about = found.mean(axis=2, keepdims=True)
+        found = found - self._about
         for block, second in zip(self._blocks, self._second, strict=True):
             part = found[:, block]
             second += part @ part.swapaxes(1, 2)

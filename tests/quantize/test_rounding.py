@@ -259,6 +259,17 @@ def test_depthwise_layers_choose_luckier_scales(monkeypatch: pytest.MonkeyPatch)
     assert searched < 0.7 * error()
 
 
+def test_covariances_of_columns_far_from_zero_are_exact() -> None:
+    module = nn.Conv2d(16, 12, 3)
+    inputs = [x + 3000.0 for x in smooth(40, 16, seed=1)]
+    (found,) = second_moments(hub(module, inputs[0].shape), inputs).values()
+    ((_, covariance),) = found.covariances()
+    near = [x - 3000.0 for x in inputs]
+    (same,) = second_moments(hub(module, inputs[0].shape), near).values()
+    ((_, wanted),) = same.covariances()
+    assert np.abs(covariance - wanted).max() < 1e-3 * np.abs(wanted).max()
+
+
 def test_no_photo_at_all_is_refused() -> None:
     with pytest.raises(UsageError, match="at least one photo"):
         second_moments(hub(Mobile()), [])
