@@ -1,11 +1,14 @@
 """Every net through `edgeconv export --int8`, each in a fresh process, as one table.
 
     python benchmarks/zoo.py [--net NAME,NAME] [--input-size N] [--calib-samples 8]
+                             [--recipe fast] [--rows FILE]
 
 Weights are seeded and random, so int8 is judged operator by operator. Columns: the worst error of
 the float files relative to the largest logit, the int8 TFLite file's logit SQNR, the largest
 difference of an int8 operator in steps, multiply-adds in int8, layout changes, operators of the
 int8 TFLite file, seconds and peak memory. Exits 1 where a net fails.
+
+With --rows every finished row is kept in FILE, and a run that was cut off goes on where it was.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,21 +98,41 @@ def main() -> None:
     parser.add_argument("--net", default=",".join(NETS))
     parser.add_argument("--input-size", help="for every net; each net's own by default")
     parser.add_argument("--calib-samples", default="8")
+    parser.add_argument("--recipe", default="fast")
+    parser.add_argument("--rows", type=Path, help="keep finished rows there, a line of JSON each")
     arguments = parser.parse_args()
-    options = ["--calib-samples", arguments.calib_samples]
+    options = ["--calib-samples", arguments.calib_samples, "--recipe", arguments.recipe]
     if arguments.input_size:
         options += ["--input-size", arguments.input_size]
     names = arguments.net.split(",")
-    rows = []
+    rows = kept(arguments.rows)
     with (
         tempfile.TemporaryDirectory() as directory,
         progress("export", len(names), unit="nets") as advance,
     ):
         for name in names:
-            rows.append(export(name, options, Path(directory)))
+            if name not in rows:
+                rows[name] = export(name, options, Path(directory))
+                keep(arguments.rows, rows[name])
             advance(1)
-    show(Table(COLUMNS, [row.cells for row in rows]))
-    sys.exit(0 if all(row.passed for row in rows) else 1)
+    shown = [rows[name] for name in names]
+    show(Table(COLUMNS, [row.cells for row in shown]))
+    sys.exit(0 if all(row.passed for row in shown) else 1)
+
+
+def kept(path: Path | None) -> dict[str, Row]:
+    """The rows of an earlier run, by net."""
+    if path is None or not path.is_file():
+        return {}
+    told = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {row["cells"][0]: Row(row["passed"], tuple(row["cells"])) for row in told}
+
+
+def keep(path: Path | None, row: Row) -> None:
+    """Adds a row to those that are kept."""
+    if path is not None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(row)) + "\n")
 
 
 if __name__ == "__main__":
