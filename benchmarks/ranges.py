@@ -1,7 +1,7 @@
 """Which way of choosing int8 parameters measures best?
 
     python benchmarks/ranges.py [--net mobilenet_v2,mobilenet_v1,squeezenet1_1] [--data DIR]
-                                [--folds 4] [--json FILE]
+                                [--folds 4] [--way WAYS] [--json FILE]
 
 Cross-validates on the calibration photos alone (DIR/photos/calibration, weights in DIR/weights): a
 plan is made from all photos but one fold and judged on that fold, against the float net. Prints for
@@ -62,8 +62,8 @@ WAYS: dict[str, tuple[PlanConfig, Recipe]] = {
     "mse + mse weights": (PlanConfig(ranges="mse", weights="mse"), BARE),
     "mse + bias": (PlanConfig(ranges="mse", bias_correction=True), BARE),
     "mse + equalization": (PlanConfig(), Recipe("equalized", (EQUALIZE,), 32, measured=False)),
-    "percentile, bias, equalization": (PlanConfig(ranges="percentile"), REPAIRED),
-    "mse, bias, equalization": (PlanConfig(), REPAIRED),
+    "percentile + bias + equalization": (PlanConfig(ranges="percentile"), REPAIRED),
+    "mse + bias + equalization": (PlanConfig(), REPAIRED),
     **{f"--recipe {name}": (PlanConfig(), recipe) for name, recipe in RECIPES.items()},
 }
 
@@ -85,12 +85,13 @@ def main() -> int:
     parser.add_argument("--net", default=",".join(WEIGHTS_FILE))
     parser.add_argument("--data", type=Path, default=root())
     parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--way", default=",".join(WAYS), help="which of the ways, comma-separated")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = []
     print(f"{'net':14} {'way':31} {'SQNR':>6} {'median':>7} {'agree':>6} {'plan':>6}")
     for net in options.net.split(","):
-        for row in measure(net, options.data, options.folds):
+        for row in measure(net, options.data, options.folds, options.way.split(",")):
             rows.append(row)
             print(
                 f"{row.net:14} {row.way:31} {row.sqnr_db:6.2f} {row.median_db:7.2f} "
@@ -102,15 +103,16 @@ def main() -> int:
     return 0
 
 
-def measure(name: str, data: Path, folds: int) -> Iterator[Row]:
-    """Every way on one net."""
+def measure(name: str, data: Path, folds: int, ways: list[str]) -> Iterator[Row]:
+    """Some ways on one net."""
     net = load_net(name, weights=str(data / "weights" / WEIGHTS_FILE[name]))
     height, width = net.preprocessing.input_size
     model = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
     paths = list_images(data / "photos" / "calibration")
     photos = [normalize(p, net.preprocessing)[None] for p in stream(paths, net.preprocessing)]
     reference = run(lambda path: write_float(model, path, {}), photos)
-    for way, (config, recipe) in WAYS.items():
+    for way in ways:
+        config, recipe = WAYS[way]
         planned_s = 0.0
         logits = np.empty_like(reference)
         for fold in range(folds):

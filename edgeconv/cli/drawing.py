@@ -13,17 +13,29 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
+from edgeconv.report.progress import Lines
 from edgeconv.report.tables import Column, Table, show
 
 if TYPE_CHECKING:
     from edgeconv.quantize.steps import StepReport
+
+
+class RateColumn(ProgressColumn):
+    """Items a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate, nothing before the first item."""
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
 class Drawn:
@@ -36,11 +48,14 @@ class Drawn:
         self._title: str | None = None
         self._started = 0.0
         self._task: TaskID | None = None
+        self._lines: Lines | None = None
+        self._done = 0
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
+            RateColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,
@@ -67,11 +82,16 @@ class Drawn:
         self._title, self._started = title, time.monotonic()
         if self._live:
             self._task = self._progress.add_task(title, total=total)
+        elif total is not None and not self._quiet:
+            self._lines, self._done = Lines(title, total, "done", sys.stderr), 0
 
     def advance(self, done: int) -> None:
         """So many items of the current step are done."""
         if self._task is not None:
             self._progress.update(self._task, completed=done)
+        if self._lines is not None:
+            self._lines.advance(done - self._done)
+            self._done = done
 
     def warn(self, message: str) -> None:
         """Prints a warning at once, whether quiet or not."""
@@ -114,7 +134,7 @@ class Drawn:
             self._console.print(f"{mark}  {self._title}")
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._title = self._task = None
+        self._title = self._task = self._lines = None
         sys.stderr.flush()
 
 

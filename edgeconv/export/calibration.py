@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +17,8 @@ from edgeconv.data.preprocessing import Preprocessing, normalize
 
 #: Crops of the built-in photographs; more would only show the same ones again.
 _BUILTIN_PHOTOS = 64
+
+_GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
 
 _BUILTIN_NOTE = (
     "calibrated on edgeconv's built-in photographs; photos like those your app will see give "
@@ -61,6 +64,9 @@ def calibration_photos(
 ) -> Calibration:
     """The calibration photos of an export.
 
+    They come in an order in which any first part of them is a fair sample of all: a folder often
+    holds one class after another. Only their paths are held, never the photos.
+
     Args:
         folder: where the user's photos lie; None takes the built-in ones.
         preprocessing: geometry of the crops.
@@ -78,7 +84,7 @@ def calibration_photos(
             note=_BUILTIN_NOTE,
             _photos=lambda: builtin.photos(preprocessing, count, "calibration"),
         )
-    paths = _spread(folders.list_images(folder), samples)
+    paths = _scattered(_spread(folders.list_images(folder), samples))
     return Calibration(
         source="folder",
         count=len(paths),
@@ -93,3 +99,12 @@ def _spread(paths: list[Path], samples: int) -> list[Path]:
     if len(paths) <= samples:
         return paths
     return [paths[i * len(paths) // samples] for i in range(samples)]
+
+
+def _scattered(paths: list[Path]) -> list[Path]:
+    """The paths in steps of the golden section around the list: neighbours end up far apart."""
+    count = len(paths)
+    step = max(1, round(count * _GOLDEN_SECTION))
+    while math.gcd(step, count) != 1:
+        step += 1
+    return [paths[i * step % count] for i in range(count)]

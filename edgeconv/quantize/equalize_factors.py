@@ -12,7 +12,9 @@ over the layers that read the group, each relative to what it computes:
     weights       sum over o of step[o]^2 / 12 * sum over c var[c] k[c]^2
 
 with the tensors' and the rows' steps as the factors make them. The mean of what a weight's error
-multiplies counts for nothing, since bias correction takes it out again. A tensor's range is taken
+multiplies counts for nothing, since bias correction takes it out again. Errors of activations
+differ from place to place and average out further on, a weight's error is the same everywhere: so
+the former count AVERAGING times. A tensor's range is taken
 to end at CLIP times a channel's root mean square where its largest value lies beyond: rarer values
 get clipped.
 
@@ -44,6 +46,8 @@ QUIET = 1e-3
 SPREAD = 64.0
 #: How far below a clamp a channel's largest value seen is kept: unseen photos may exceed it.
 HEADROOM = 1.5
+#: How much a squared error of an activation counts against one of a weight.
+AVERAGING = 0.3
 #: Values further out than this many times a channel's root mean square do not set a range.
 CLIP = 7.0
 
@@ -52,11 +56,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Tensor:
-    """A tensor: the group's channels it holds, and how far each of them reaches down and up."""
+    """A tensor: the group's channels it holds, how far each of them reaches down and up, and the
+    share of its values that are not exactly zero: zero is on every grid and has no error."""
 
     index: NDArray[np.int64]
     down: Array
     up: Array
+    filled: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +118,8 @@ def _tensors(group: ChannelGroup, observations: Observations) -> Iterator[_Tenso
             most = CLIP * np.sqrt(seen.channel_square)
             down = np.clip(-seen.channel_minimum.astype(np.float64), 0.0, most)
             up = np.clip(seen.channel_maximum.astype(np.float64), 0.0, most)
-            yield _Tensor(index, down, up)
+            counted = seen.histogram
+            yield _Tensor(index, down, up, 1.0 - counted.zeros / max(counted.total, 1.0))
 
 
 def _reader(group: ChannelGroup, layer: Layer, observations: Observations) -> _Reader:
@@ -147,7 +154,7 @@ def _noise(tensors: list[_Tensor], readers: list[_Reader], factors: Array) -> fl
     for tensor in tensors:
         scaled = factors[tensor.index]
         width = float((tensor.down * scaled).max() + (tensor.up * scaled).max())
-        rounding[tensor.index] += (width / STEPS) ** 2 / 12
+        rounding[tensor.index] += AVERAGING * tensor.filled * (width / STEPS) ** 2 / 12
     rounding /= factors**2
     total = 0.0
     for reader in readers:

@@ -28,6 +28,7 @@ from edgeconv.quantize.steps.absorption import ABSORB_BIASES
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
 from edgeconv.quantize.steps.centering import CENTER_CHANNELS
 from edgeconv.quantize.steps.equalization import EQUALIZE
+from edgeconv.quantize.steps.measured_bias import MEASURE_BIASES
 from edgeconv.quantize.steps.output_range import NARROW_OUTPUT
 from edgeconv.quantize.steps.ranges import CHOOSE_RANGES
 from edgeconv.quantize.steps.rounding import ROUND_WEIGHTS, ROUND_WEIGHTS_THOROUGHLY
@@ -63,7 +64,10 @@ class Recipe:
 _FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=False, observed=96)
 _DEFAULT = Recipe(
     "default",
-    (CORRECT_BIASES, EQUALIZE, CENTER_CHANNELS, CHOOSE_RANGES, ROUND_WEIGHTS, NARROW_OUTPUT),
+    (
+        *(CORRECT_BIASES, EQUALIZE, CENTER_CHANNELS, CHOOSE_RANGES),
+        *(ROUND_WEIGHTS, MEASURE_BIASES, NARROW_OUTPUT),
+    ),
     photos=80,
     measured=True,
 )
@@ -71,7 +75,7 @@ _THOROUGH = Recipe(
     "thorough",
     (
         *(CORRECT_BIASES, EQUALIZE, ABSORB_BIASES, CENTER_CHANNELS, CHOOSE_RANGES),
-        *(ROUND_WEIGHTS_THOROUGHLY, NARROW_OUTPUT),
+        *(ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES, NARROW_OUTPUT),
     ),
     photos=256,
     measured=True,

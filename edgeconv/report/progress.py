@@ -51,7 +51,7 @@ def progress(
             task = bar.add_task(printable(title), total=total)
             yield lambda count: bar.advance(task, count)
     else:
-        yield _Lines(printable(title), total, unit, stream, clock).advance
+        yield Lines(title, total, unit, stream, clock).advance
 
 
 def _live(stream: IO[str], unit: str) -> Progress:
@@ -85,8 +85,8 @@ def _live(stream: IO[str], unit: str) -> Progress:
     )
 
 
-class _Lines:
-    """Plain lines, one every `LINE_EVERY_SECONDS`."""
+class Lines:
+    """Plain lines, one every `LINE_EVERY_SECONDS`; arguments as `progress`."""
 
     def __init__(
         self,
@@ -94,9 +94,9 @@ class _Lines:
         total: int | None,
         unit: str,
         stream: IO[str],
-        clock: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._title, self._total, self._unit = title, total, unit
+        self._title, self._total, self._unit = printable(title), total, unit
         self._stream, self._clock = stream, clock
         self._started = self._last = clock()
         self._done = 0

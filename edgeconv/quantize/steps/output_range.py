@@ -50,7 +50,7 @@ ENDS = np.linspace(1.0, 0.3, 15)
 
 
 @dataclass(frozen=True, eq=False)
-class _Logits:
+class Logits:
     """Of the photos looked at, (photos, classes): the float net's, and the plan's unrounded."""
 
     real: NDArray[np.float32]
@@ -66,7 +66,7 @@ def _apply(draft: Draft) -> Draft:
     unrounded = Plan(exact, draft.plan.constants, draft.plan.requantize)
     (real,) = run(draft.model, photos, optimized=True)
     (planned,) = run(fake_quantized(draft.model, unrounded), photos, optimized=False)
-    chosen = activation_params(best_range(_Logits(real, planned)))
+    chosen = activation_params(best_range(Logits(real, planned)))
     activations = {**draft.plan.activations, **dict.fromkeys(chain, chosen)}
     return draft.with_plan(replace(draft.plan, activations=activations))
 
@@ -98,7 +98,7 @@ def _handed_on(value: ir.Value) -> Iterator[str]:
             yield from _handed_on(source)
 
 
-def best_range(logits: _Logits) -> Range:
+def best_range(logits: Logits) -> Range:
     """The range with the least risk among those that cost little of the signal."""
     low, high = min(float(logits.planned.min()), 0.0), max(float(logits.planned.max()), 0.0)
     tried = {(a * low, b * high) for a in ENDS for b in ENDS}
@@ -107,7 +107,7 @@ def best_range(logits: _Logits) -> Range:
     return min((each for each in tried if found[each] >= enough), key=lambda r: _rank(logits, r))
 
 
-def _rank(logits: _Logits, interval: Range) -> tuple[float, float]:
+def _rank(logits: Logits, interval: Range) -> tuple[float, float]:
     """Least risk first; of equal ones the widest."""
     low, high = interval
     return risk(logits.real, interval), low - high
@@ -123,9 +123,9 @@ def risk(real: NDArray[np.float32], interval: Range) -> float:
     return float(tied.mean() / 2)
 
 
-def _sqnr_db(logits: _Logits, interval: Range) -> float:
+def _sqnr_db(logits: Logits, interval: Range) -> float:
     chosen = activation_params(interval)
     return sqnr_db(logits.real, dequantize(quantize(logits.planned, chosen), chosen))
 
 
-NARROW_OUTPUT = Step(OUTPUT_STEP, "finish", _apply, least_gain_db=-2 * MOST_LOSS_DB)
+NARROW_OUTPUT = Step(OUTPUT_STEP, "finish", _apply, least_gain_db=-1.2 * MOST_LOSS_DB)
