@@ -52,14 +52,16 @@ class Case:
 
     Attributes:
         net: its name in the registry.
-        steps: of Adam, one batch each.
-        rate: highest learning rate of the one-cycle schedule.
+        steps: of Adam in a cycle, one batch each.
+        cycles: of the learning rate, each with a fresh optimizer.
+        rate: highest learning rate of a cycle.
         spread: standard deviation of the logarithm of the factors on channels.
         options: of the definition.
     """
 
     net: str
     steps: int
+    cycles: int
     rate: float
     spread: float = 0.0
     options: Mapping[str, OptionValue] = field(default_factory=dict)
@@ -79,9 +81,9 @@ class Link:
 
 
 CASES = (
-    Case("mobilenet_v3_small", 800, 3e-3, options={"width": 0.5}),
-    Case("shufflenet_v2_x0_5", 800, 3e-3),
-    Case("efficientnet_b0", 600, 3e-3, options={"width": 0.25}),
+    Case("mobilenet_v3_small", 800, 1, 3e-3, spread=0.7, options={"width": 0.5}),
+    Case("shufflenet_v2_x0_5", 800, 2, 3e-3, spread=0.85),
+    Case("efficientnet_b0", 600, 2, 3e-3, spread=0.7, options={"width": 0.25}),
 )
 
 
@@ -92,17 +94,18 @@ def main() -> int:
     parser.add_argument("--net", choices=[case.net for case in CASES], help="only this one")
     parser.add_argument("--out", type=Path, default=_hard.FOLDER)
     parser.add_argument("--keep", type=Path, help="keep each net as trained, before the spread")
-    parser.add_argument("--trained", type=Path, help="spread the nets that --keep kept")
+    parser.add_argument("--trained", type=Path, help="go on with the nets that --keep kept")
+    parser.add_argument("--cycles", type=int, default=99, help="that those nets have had (all)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     for case in CASES:
         if options.net not in (None, case.net):
             continue
-        module = build(case)
+        module, done = build(case), 0
         if options.trained:
             module.load_state_dict(load_file(options.trained / f"{case.net}.safetensors"))
-        else:
-            train(module, case)
+            done = options.cycles
+        train(module, case, done)
         if options.keep:
             save_file(module.state_dict(), options.keep / f"{case.net}.safetensors")
         spread(module.eval(), case.spread)
@@ -117,16 +120,25 @@ def build(case: Case) -> nn.Module:
     return spec.build(len(_hard.tiles()), spec.resolve_options(case.options))
 
 
-def train(module: nn.Module, case: Case) -> None:
-    """Adam without weight decay, one cycle of the learning rate."""
-    images, labels = pool(_hard.TRAINING_SEED, POOL)
+def train(module: nn.Module, case: Case, done: int = 0) -> None:
+    """Trains a net that has had `done` cycles: Adam without weight decay."""
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for cycle in range(done, case.cycles):
+        if cycle:
+            torch.manual_seed(cycle)
+        _cycle(module.train(), case, cycle)
+    module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+
+def _cycle(module: nn.Module, case: Case, cycle: int) -> None:
+    """The learning rate goes up for a fifth of the steps, then down to nothing."""
+    images, labels = pool(_hard.TRAINING_SEED, POOL)
     optimizer = torch.optim.Adam(module.parameters(), lr=case.rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, case.rate, total_steps=case.steps, pct_start=0.2
     )
     running = 0.0
-    for step, chosen in zip(range(1, case.steps + 1), batches(len(images)), strict=False):
+    for step, chosen in zip(range(1, case.steps + 1), batches(len(images), cycle), strict=False):
         loss = functional.cross_entropy(module(batch(images[chosen])), labels[chosen])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -134,9 +146,8 @@ def train(module: nn.Module, case: Case) -> None:
         schedule.step()
         running += loss.item() / 100
         if step % 100 == 0:
-            print(f"{case.net}: step {step}, loss {running:.3f}", flush=True)
+            print(f"{case.net}: cycle {cycle}, step {step}, loss {running:.3f}", flush=True)
             running = 0.0
-    module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
 @lru_cache(maxsize=2)
@@ -146,9 +157,9 @@ def pool(seed: int, count: int) -> tuple[NDArray[np.uint8], Tensor]:
     return np.stack(pixels), torch.tensor(labels)
 
 
-def batches(count: int) -> Iterator[NDArray[np.int64]]:
+def batches(count: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """Indices of one batch after the other, every image once before any comes again."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     while True:
         order = rng.permutation(count)
         yield from (order[start : start + BATCH] for start in range(0, count - BATCH + 1, BATCH))
