@@ -64,6 +64,9 @@ def start(name: str, on_progress: Callable[[str], None] = _ignore) -> Running:
         root, held = root_for(rootfs.key(board.kind), lambda to: _build(board, to, on_progress))
         try:
             return _boot(board, root, directory, on_progress)
+        except BaseException:
+            _tidy(directory)
+            raise
         finally:
             os.close(held)  # the device's own processes hold it on
 

@@ -6,6 +6,7 @@ Nothing is installed or mounted here: what is missing is said, all at once, with
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,9 @@ def missing(board: Board) -> Iterator[Missing]:
     """What this machine lacks to run `board`."""
     if sys.platform != "linux":
         yield Missing(f"Linux (this is {sys.platform})")
+        return
+    if platform.machine() != "x86_64":
+        yield Missing(f"an x86-64 processor (this is {platform.machine()})")
         return
     for name, package in (_COMMON | _OF_KIND[board.kind]).items():
         if _which(name) is None:

@@ -148,8 +148,14 @@ def compile_python(directory: Path, root: Path) -> bool:
 
 
 def _unpack(kind: Kind, root: Path) -> None:
-    """Unpacks Debian's arm64 packages of a kind, and what they depend on, without their scripts."""
+    """Unpacks Debian's arm64 packages of a kind, and what they depend on, without their scripts.
+
+    In namespaces of its own: what mmdebstrap mounts below `root` is gone, and so is every process
+    of it, however it ends. So nothing of this machine is below `root` when that is removed.
+    """
     _output(
+        *(program("unshare"), "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"),
+        *("--propagation", "private", "--"),
         program("mmdebstrap"),
         "--quiet",
         "--architectures=arm64",
@@ -173,9 +179,9 @@ def _output(*command: str) -> str:
     if done.returncode != 0:
         said = "\n".join(done.stderr.strip().splitlines()[-3:])
         raise UnavailableError(
-            f"{Path(command[0]).name} ended with exit code {done.returncode} while building the "
-            f"emulated device (it wrote: {said}); it takes packages from Debian's archive: check "
-            "the network and the free space"
+            f"the emulated device cannot be built: {' '.join(command)[:300]} ended with exit code "
+            f"{done.returncode} (it wrote: {said}); packages come from Debian's archive: check the "
+            "network and the free space"
         )
     return done.stdout
 

@@ -28,6 +28,7 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(requirements, "_may_unshare", lambda: True)
     monkeypatch.setattr(requirements.os, "geteuid", lambda: 0)
     monkeypatch.setattr(requirements.sys, "platform", "linux")
+    monkeypatch.setattr(requirements.platform, "machine", lambda: "x86_64")
     (tmp_path / "register").write_text("")
     (tmp_path / "qemu-aarch64").write_text(READY)
     return programs, tmp_path
@@ -89,6 +90,13 @@ def test_another_system_than_linux_is_named_alone(machine, monkeypatch):
     monkeypatch.setattr(requirements.sys, "platform", "darwin")
     told = advice(BOARD)
     assert "darwin" in told
+    assert "apt-get" not in told
+
+
+def test_another_processor_is_named_alone(machine, monkeypatch):
+    monkeypatch.setattr(requirements.platform, "machine", lambda: "aarch64")
+    told = advice(BOARD)
+    assert "x86-64 processor (this is aarch64)" in told
     assert "apt-get" not in told
 
 
