@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from edgeconv.cli import arguments, device_options
+from edgeconv.cli.bench_targets import Wanted, engines, files
 from edgeconv.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from edgeconv.devices.profile import Profile
     from edgeconv.devices.report import BenchConfig, BenchReport
+    from edgeconv.runtime.timing import TimingConfig
 
 _MOST_THREADS = 64
 _MOST_RUNS = 1_000_000
 _MOST_PROCESSES = 100
 _MOST_CORES = 1023
+_MOST_BATCH = 4096
+_LEAST_SECONDS, _MOST_SECONDS = 0.01, 600.0
 
 
 def bench(
@@ -27,7 +29,8 @@ def bench(
         list[str],
         typer.Argument(
             metavar="NET|BUNDLE|FILE ...",
-            help="Bundles, names of nets exported here, or .onnx and .tflite files.",
+            help="Bundles, names of nets exported here, or .onnx and .tflite files; for torch "
+            "alone also path/to/net.py:factory.",
             show_default=False,
         ),
     ],
@@ -35,7 +38,11 @@ def bench(
     threads: Annotated[str, typer.Option(help="Numbers of threads, such as 1,4.")] = "1",
     runs: Annotated[
         Optional[int],  # noqa: UP045 - typer reads the annotation at run time
-        typer.Option(help="Timed runs in each process.", show_default="a time budget"),
+        typer.Option(help="Timed runs in each process.", show_default="those of --seconds"),
+    ] = None,
+    seconds: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Time for the timed runs of each process.", show_default="0.5"),
     ] = None,
     processes: Annotated[
         int, typer.Option(help="Fresh processes for each file and number of threads.")
@@ -46,8 +53,18 @@ def bench(
     ] = None,
     engine: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Only files of this engine: litert or onnxruntime.", show_default="all"),
+        typer.Option(help="Only this engine: litert, onnxruntime or torch.", show_default="all"),
     ] = None,
+    batch: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="Photos in one inference, such as 1,8,32: .onnx files and torch.",
+            show_default="as the file has it",
+        ),
+    ] = None,
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="torch's values in memory as NHWC.")
+    ] = False,
     profile: Annotated[
         bool, typer.Option("--profile", help="Also what each operator takes, by its engine.")
     ] = False,
@@ -76,12 +93,12 @@ def bench(
     numbers = arguments.integers("--threads", threads, low=1, high=_MOST_THREADS)
     if not 1 <= processes <= _MOST_PROCESSES:
         raise UsageError(f"--processes {processes}: 1 to {_MOST_PROCESSES} are allowed")
-    if runs is not None and not 1 <= runs <= _MOST_RUNS:
-        raise UsageError(f"--runs {runs}: 1 to {_MOST_RUNS} are allowed")
-    chosen = device_options.profile(device, host, serial, port, user, identity)
-    paths = _for_engines(_files(targets, out), engine, chosen)
-    config = _config(numbers, runs, processes, _cores(pin, chosen))
-    report = _measure(chosen, paths, config, profile)
+    chosen = device_options.profile(device, host, serial, port, user, identity, gpu=True)
+    sizes = arguments.integers("--batch", batch, low=1, high=_MOST_BATCH) if batch else []
+    wanted = Wanted(targets, out, engines(chosen, engine), engine, sizes, channels_last)
+    config = _config(numbers, _timing(runs, seconds), processes, _cores(pin, chosen))
+    with files(wanted) as paths:
+        report = _measure(chosen, paths, config, profile)
     from edgeconv.report import jsondoc
 
     if json_file is not None:
@@ -92,48 +109,6 @@ def bench(
         from edgeconv.cli.shown import show_bench
 
         show_bench(report)
-
-
-def _files(targets: list[str], out: Path | None) -> dict[str, Path]:
-    """Every model file the targets stand for, by the name it is shown under."""
-    from edgeconv.cli.models import model_files
-
-    if out is not None and len(targets) != 1:
-        raise UsageError("--out goes with one NET")
-    paths: dict[str, Path] = {}
-    for target in targets:
-        for name, path in model_files(target, out).items():
-            paths[_shown(target, name, alone=len(targets) == 1)] = path
-    return paths
-
-
-def _shown(target: str, name: str, *, alone: bool) -> str:
-    """What a target's file is called: a file by itself as the user named it."""
-    if alone:
-        return name
-    return target if Path(target).name == name else f"{target}: {name}"
-
-
-def _for_engines(paths: dict[str, Path], engine: str | None, chosen: Profile) -> dict[str, Path]:
-    """The files that run on the device, of the engine asked for."""
-    from edgeconv.runtime.open import engine_of
-
-    if engine is not None and engine not in chosen.engines:
-        raise UnknownName(
-            f"engine of {chosen.name}", engine, chosen.engines, f"It has {_listed(chosen.engines)}"
-        )
-    kept = {
-        name: path
-        for name, path in paths.items()
-        if engine_of(path) in ((engine,) if engine else chosen.engines)
-    }
-    if not kept:
-        raise UsageError(f"no file given is for {engine or _listed(chosen.engines)}")
-    return kept
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
 
 
 def _cores(pin: str | None, chosen: Profile) -> tuple[int, ...]:
@@ -149,19 +124,40 @@ def _cores(pin: str | None, chosen: Profile) -> tuple[int, ...]:
             f"cluster of {chosen.name}",
             pin,
             known,
-            f"It has {_listed(known) or 'none by name'}; numbers such as 4,5 are allowed too",
+            f"It has {', '.join(known) or 'none by name'}; numbers such as 4,5 are allowed too",
         )
     return tuple(arguments.integers("--pin", pin, low=0, high=_MOST_CORES))
 
 
-def _config(
-    threads: list[int], runs: int | None, processes: int, cores: tuple[int, ...]
-) -> BenchConfig:
-    from edgeconv.devices.report import BenchConfig
+def _timing(runs: int | None, seconds: float | None) -> TimingConfig:
+    """A number of timed runs, or a time for them; neither is a short time."""
     from edgeconv.runtime.timing import TimingConfig
 
-    timing = TimingConfig() if runs is None else TimingConfig(runs=runs)
-    return BenchConfig(threads=tuple(threads), processes=processes, timing=timing, cores=cores)
+    if runs is not None and seconds is not None:
+        raise UsageError("--runs and --seconds both say how long to measure; give one")
+    if runs is not None and not 1 <= runs <= _MOST_RUNS:
+        raise UsageError(f"--runs {runs}: 1 to {_MOST_RUNS} are allowed")
+    if seconds is not None and not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
+        raise UsageError(
+            f"--seconds {seconds:g}: {_LEAST_SECONDS:g} to {_MOST_SECONDS:g} are allowed"
+        )
+    if seconds is not None:
+        return TimingConfig(seconds=seconds, most_runs=_MOST_RUNS)
+    return TimingConfig(runs=runs)
+
+
+def _config(
+    threads: list[int], timing: TimingConfig, processes: int, cores: tuple[int, ...]
+) -> BenchConfig:
+    from edgeconv.devices.report import BenchConfig
+
+    return BenchConfig(
+        threads=tuple(threads),
+        processes=processes,
+        timing=timing,
+        cores=cores,
+        deadline_s=BenchConfig.deadline_s + timing.seconds,
+    )
 
 
 def _measure(

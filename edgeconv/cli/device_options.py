@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from edgeconv.errors import UsageError
+
 if TYPE_CHECKING:
     from edgeconv.devices.machine import Machine
     from edgeconv.devices.profile import Profile
@@ -49,14 +51,26 @@ def profile(
     port: int | None,
     user: str | None,
     identity: Path | None,
+    *,
+    gpu: bool = False,
 ) -> Profile:
-    """The profile of `--device` with what else the command line says of it."""
+    """The profile of `--device` with what else the command line says of it.
+
+    Raises:
+        UsageError: it runs on a GPU, and the verb does not (`gpu`).
+    """
     from edgeconv.devices import profiles
 
     overrides = profiles.Overrides(
         host=host, serial=serial, port=port, user=user, identity=identity
     )
-    return profiles.load(device, overrides)
+    found = profiles.load(device, overrides)
+    if found.provider != "cpu" and not gpu:
+        raise UsageError(
+            f"{found.name} runs on {found.provider}, and only bench does that; for this machine's "
+            "CPU leave --device out"
+        )
+    return found
 
 
 @contextmanager

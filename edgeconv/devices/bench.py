@@ -14,9 +14,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from edgeconv.devices import preflight
+from edgeconv.devices import preflight, surroundings
 from edgeconv.devices.machine import Machine, understood
 from edgeconv.devices.report import Artifact, BenchConfig, BenchReport, BenchResult
+from edgeconv.devices.surroundings import Surroundings
 from edgeconv.errors import DeviceFailed, UsageError
 from edgeconv.runtime.host import HostFacts
 from edgeconv.runtime.open import engine_of
@@ -76,9 +77,18 @@ def bench(
     if machine.emulated:
         config = _counting(config)
     facts = _facts(machine, config)
-    warnings = [] if machine.emulated else list(preflight.warnings(facts, config.threads))
-    for warning in warnings:
+    before = Surroundings() if machine.emulated else machine.surroundings()
+    warnings: list[str] = []
+
+    def warn(warning: str) -> None:
+        warnings.append(warning)
         listener.warning(warning)
+
+    if not machine.emulated:
+        for warning in preflight.warnings(facts, config.threads):
+            warn(warning)
+        for warning in surroundings.warnings(before):
+            warn(warning)
     placed = {name: machine.place(path) for name, path in paths.items()}
     artifacts = [_artifact(name, path) for name, path in paths.items()]
     turns = [(artifact, threads) for artifact in artifacts for threads in config.threads]
@@ -89,8 +99,10 @@ def bench(
         result = _time(machine, artifact.name, placed[artifact.name], threads, config)
         measured[artifact, threads].append(result)
         if done + 1 < total and not _cool(machine, result, config):
-            warnings.append(f"{artifact.name}: the device stayed hot for {config.cool_down_s:g} s")
-            listener.warning(warnings[-1])
+            warn(f"{artifact.name}: the device stayed hot for {config.cool_down_s:g} s")
+    after = before if machine.emulated else machine.surroundings()
+    for warning in surroundings.warnings(before, after):
+        warn(warning)
     results = tuple(
         _result(artifact, threads, processes, None if machine.emulated else config.seed)
         for (artifact, threads), processes in measured.items()
@@ -98,11 +110,13 @@ def bench(
     return BenchReport(
         machine.name,
         machine.emulated,
+        machine.provider,
         secrets.token_hex(8),
         facts,
         config,
         tuple(warnings),
         results,
+        surroundings=(before, after),
     )
 
 
@@ -116,6 +130,11 @@ def profile(machine: Machine, paths: Mapping[str, Path], config: BenchConfig) ->
     _check(paths, config)
     if machine.emulated:
         raise UsageError(f"{machine.name} is emulated: what an operator takes there means nothing")
+    if machine.provider != "cpu":
+        raise UsageError(
+            f"{machine.name} runs on a GPU, where onnxruntime's profiler sees how long an operator "
+            "takes to start, not to end; NVIDIA's Nsight Systems (nsys) sees the rest"
+        )
     found = {}
     for name, path in paths.items():
         request = ProfileRequest(machine.place(path), config.threads[0])
@@ -152,10 +171,21 @@ def _facts(machine: Machine, config: BenchConfig) -> dict[str, Any]:
 
 
 def _time(machine: Machine, name: str, path: str, threads: int, config: BenchConfig) -> TimedResult:
-    request = TimeRequest(path, threads, config.kernels, config.cores, config.seed, config.timing)
+    request = TimeRequest(
+        path,
+        threads,
+        config.kernels,
+        config.cores,
+        config.seed,
+        machine.provider,
+        config.timing,
+    )
     try:
         messages = machine.ask(request, deadline_s=config.deadline_s)
-        return understood(read_timed, messages[-1])
+        result = understood(read_timed, messages[-1])
+        if result.provider != machine.provider:
+            raise DeviceFailed(f"it ran on {result.provider}, not on {machine.provider}")
+        return result
     except DeviceFailed as error:
         raise type(error)(f"{name} on {threads} thread(s): {error}") from error
 

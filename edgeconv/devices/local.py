@@ -10,20 +10,39 @@ from typing import Any
 
 import edgeconv.runtime
 from edgeconv.devices.conversation import converse
+from edgeconv.devices.gpu import gpus_here
+from edgeconv.devices.surroundings import Surroundings
+from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.requests import Request, RunRequest
+from edgeconv.runtime.session import Provider
 
 NAME = "local"
+_AGENT = "edgeconv.runtime.agent"
+_TORCH_AGENT = "edgeconv.devices.torch_agent"
 
 
 class LocalMachine:
     """This machine: agents are processes of this Python, files stay where they are."""
 
-    name = NAME
     emulated = False
 
-    def __init__(self, command: Sequence[str] | None = None) -> None:
-        """Takes the agent's command line; the default is this Python with edgeconv's agent."""
-        self._command = list(command or agent_command())
+    def __init__(
+        self,
+        command: Sequence[str] | None = None,
+        *,
+        name: str = NAME,
+        provider: Provider = "cpu",
+    ) -> None:
+        """This machine's CPU, or its GPU.
+
+        Args:
+            command: the agent's command line; None is this Python with edgeconv's agents.
+            name: what the user calls it.
+            provider: what computes.
+        """
+        self.name = name
+        self.provider: Provider = provider
+        self._command = command
 
     def place(self, path: Path) -> str:
         """The file's own path."""
@@ -31,7 +50,12 @@ class LocalMachine:
 
     def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
         """As `Machine.ask`."""
-        return converse(self._command, request, deadline_s=deadline_s, env=_environment())
+        command = self._command or agent_command(_agent_for(request))
+        return converse(command, request, deadline_s=deadline_s, env=_environment())
+
+    def surroundings(self) -> Surroundings:
+        """As `Machine.surroundings`: its GPUs, where they are what computes."""
+        return Surroundings(gpus=() if self.provider == "cpu" else gpus_here())
 
     def run(self, request: RunRequest, *, output_bytes: int, deadline_s: float) -> None:
         """As `Machine.run`."""
@@ -39,9 +63,15 @@ class LocalMachine:
         self.ask(request, deadline_s=deadline_s)
 
 
-def agent_command() -> list[str]:
-    """Runs the agent with this interpreter; `-P` keeps the working directory off its path."""
-    return [sys.executable, "-P", "-m", "edgeconv.runtime.agent"]
+def agent_command(module: str = _AGENT) -> list[str]:
+    """Runs an agent with this interpreter; `-P` keeps the working directory off its path."""
+    return [sys.executable, "-P", "-m", module]
+
+
+def _agent_for(request: Request) -> str:
+    """The module of the agent that knows the requested file's engine."""
+    path = getattr(request, "path", None)
+    return _TORCH_AGENT if path is not None and engine_of(Path(path)) == "torch" else _AGENT
 
 
 def _environment() -> dict[str, str]:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from edgeconv.devices.surroundings import Surroundings
 from edgeconv.errors import DeviceFailed
 from edgeconv.runtime.requests import Request, RunRequest
+from edgeconv.runtime.session import Provider
 
 _T = TypeVar("_T")
 
@@ -18,10 +20,12 @@ class Machine(Protocol):
     Attributes:
         name: what the user calls the device.
         emulated: whether its clock means nothing and instructions are counted instead.
+        provider: what computes there.
     """
 
     name: str
     emulated: bool
+    provider: Provider
 
     def place(self, path: Path) -> str:
         """Makes a file available to agents; gives its path there."""
@@ -34,6 +38,10 @@ class Machine(Protocol):
             DeviceFailed: it died, passed the deadline, or did not answer.
             ArtifactRefused, UnavailableError, UsageError: what it says of file and request.
         """
+        ...
+
+    def surroundings(self) -> Surroundings:
+        """Power and cooling at this moment, as far as the device tells."""
         ...
 
     def run(self, request: RunRequest, *, output_bytes: int, deadline_s: float) -> None:

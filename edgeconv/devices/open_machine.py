@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from edgeconv.devices import surroundings
 from edgeconv.devices.local import LocalMachine
 from edgeconv.devices.machine import Machine
 from edgeconv.devices.native.provision import prepare_native_agent
@@ -28,11 +29,17 @@ def open_machine(profile: Profile, on_step: Callable[[str], None]) -> Iterator[M
         DeviceFailed, ConnectionLost: the device failed, or the connection to it.
     """
     if profile.transport == "local":
-        yield LocalMachine()
+        yield LocalMachine(name=profile.name, provider=profile.provider)
         return
     with open_device(profile) as transport:
         if profile.agent == "native":
             agent = prepare_native_agent(transport, on_step)
         else:
             agent = prepare_python_agent(transport, profile, on_step)
-        yield RemoteMachine(profile.name, transport, agent, emulated=profile.emulated)
+        yield RemoteMachine(
+            profile.name,
+            transport,
+            agent,
+            emulated=profile.emulated,
+            surroundings=lambda: surroundings.ask(transport, profile),
+        )

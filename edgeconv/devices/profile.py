@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from edgeconv.runtime.session import EngineName
+from edgeconv.runtime.session import EngineName, Provider
 
 TransportName = Literal["local", "ssh", "adb"]
 AgentKind = Literal["python", "native"]
@@ -35,6 +35,7 @@ class Profile:
         transport: how it is reached.
         architecture: as `uname -m` says; None where any will do.
         engines: those that run there.
+        provider: what computes; but for "cpu", this machine's NVIDIA GPU.
         agent: "python" where the device has Python, else "native".
         host: host name or address, or an alias of the user's ssh configuration (ssh).
         user: None leaves it to the ssh configuration.
@@ -54,6 +55,7 @@ class Profile:
     transport: TransportName
     architecture: str | None = None
     engines: tuple[EngineName, ...] = ("litert", "onnxruntime")
+    provider: Provider = "cpu"
     agent: AgentKind = "python"
     host: str | None = None
     user: str | None = None

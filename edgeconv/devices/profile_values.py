@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from edgeconv.devices.profile import AgentKind, Cluster, TransportName
+from edgeconv.devices.profile import AgentKind, Cluster, Profile, TransportName
 from edgeconv.errors import UsageError
-from edgeconv.runtime.session import ENGINES
+from edgeconv.runtime.session import ENGINES, PROVIDERS, EngineName
 
 _MOST_CORES = 1024
+#: Provider -> the engines that can compute with it.
+_ENGINES_ON: Mapping[str, Sequence[EngineName]] = {
+    "cpu": ENGINES,
+    "cuda": ("onnxruntime", "torch"),
+    "tensorrt": ("onnxruntime",),
+}
 _LONGEST = 400
 
 
@@ -56,7 +62,23 @@ def checked(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     for key in read:
         if transport not in _ONLY_FOR.get(key, (transport,)):
             raise UsageError(f"{where}: {key} means nothing where transport is {transport!r}")
+    _check_engines(read, where)
     return read
+
+
+def _check_engines(read: Mapping[str, Any], where: str) -> None:
+    """Raises UsageError where an engine does not run where the profile says."""
+    provider = read.get("provider", Profile.provider)
+    allowed = [
+        engine
+        for engine in _ENGINES_ON[provider]
+        if engine != "torch" or read["transport"] == "local"
+    ]
+    for engine in read.get("engines", Profile.engines):
+        if engine not in allowed:
+            raise UsageError(
+                f"{where}: {engine} does not run there; engines may be {', '.join(allowed)}"
+            )
 
 
 def _text(value: Any) -> str:
@@ -140,6 +162,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "transport": _choice(*get_args(TransportName)),
     "architecture": _word(r"[a-z0-9_]{1,30}", "as `uname -m` says, such as aarch64"),
     "engines": _engines,
+    "provider": _choice(*PROVIDERS),
     "agent": _choice(*get_args(AgentKind)),
     "host": _word(
         r"[A-Za-z0-9_:][A-Za-z0-9._:%-]{0,252}",
@@ -159,4 +182,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 _ONLY_FOR = {
     **dict.fromkeys(("host", "user", "port", "identity", "known_hosts"), ("ssh",)),
     **dict.fromkeys(("serial", "adb_port"), ("adb",)),
+    "provider": ("local",),
 }

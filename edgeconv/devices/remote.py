@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgeconv.devices.conversation import converse
 from edgeconv.devices.emulated.counter import PREFIX
+from edgeconv.devices.surroundings import Surroundings
 from edgeconv.devices.transport import Transport
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
 from edgeconv.runtime.requests import Request, RunRequest, TimeRequest
+from edgeconv.runtime.session import Provider
 
 
 class RemoteMachine:
     """A device with an agent on it."""
 
+    provider: Provider = "cpu"
+
     def __init__(
-        self, name: str, transport: Transport, agent: Sequence[str], *, emulated: bool = False
+        self,
+        name: str,
+        transport: Transport,
+        agent: Sequence[str],
+        *,
+        emulated: bool = False,
+        surroundings: Callable[[], Surroundings] = Surroundings,
     ) -> None:
-        """Takes a transport and the agent's command line on the device.
+        """Takes a transport, the agent's command line on the device, and what tells of its power.
 
         On an emulated device what is timed on others runs where instructions are counted.
         """
@@ -30,6 +40,7 @@ class RemoteMachine:
         self.emulated = emulated
         self._transport = transport
         self._agent = list(agent)
+        self.surroundings = surroundings
 
     def place(self, path: Path) -> str:
         """Pushes a file where its bytes are not there yet."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from edgeconv.devices.surroundings import Surroundings
 from edgeconv.runtime.profile import Profile
 from edgeconv.runtime.results import TimedResult
-from edgeconv.runtime.session import Kernels
+from edgeconv.runtime.session import Kernels, Provider
 from edgeconv.runtime.stats import LatencyStats
 from edgeconv.runtime.timing import TimingConfig
 
@@ -27,6 +28,7 @@ _TIMED = (
     "peak MiB",
     "verdict",
 )
+_THROUGHPUT = "images/s"
 _COUNTED = (*_FILE, "instructions M", "peak MiB")
 
 
@@ -94,6 +96,18 @@ class BenchResult:
         return self.processes[0].engine
 
     @property
+    def batch(self) -> int:
+        """Images in one inference."""
+        return self.processes[0].batch
+
+    @property
+    def images_per_s(self) -> float | None:
+        """Images in a second at the median latency; None where there is none."""
+        if self.latency is None or not self.latency.p50_ms:
+            return None
+        return 1e3 * self.batch / self.latency.p50_ms
+
+    @property
     def first_ms(self) -> float:
         """Median over the processes of the first inference after loading."""
         return _median([p.timing.first_ns / 1e6 for p in self.processes])
@@ -145,6 +159,8 @@ class BenchResult:
             "artifact": asdict(self.artifact),
             "engine": self.engine,
             "threads": self.threads,
+            "batch": self.batch,
+            "images_per_s": self.images_per_s,
             "verdict": self.verdict,
             "instructions": self.instructions,
             "peak_rss_mib": self.peak_rss_mib,
@@ -170,31 +186,48 @@ class BenchReport:
     Attributes:
         device: the device's name.
         emulated: whether times mean nothing there, and instructions are the cost.
+        provider: what computed, every process of it.
         run: a name of this run's own: files measured in one run took turns.
         host: facts about it, as its agent told them before the first process.
         config: how it was measured.
         warnings: what may have spoiled it.
         results: one row for each file and number of threads.
         profiles: what each operator takes, by file; empty where nobody asked.
+        surroundings: power and cooling before the first process and after the last.
     """
 
     device: str
     emulated: bool
+    provider: Provider
     run: str
     host: dict[str, Any]
     config: BenchConfig
     warnings: tuple[str, ...]
     results: tuple[BenchResult, ...]
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    surroundings: tuple[Surroundings, Surroundings] = (Surroundings(), Surroundings())
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Headers of `rows`."""
-        return _COUNTED if self.emulated else _TIMED
+        if self.emulated:
+            return _COUNTED
+        return (*_TIMED, _THROUGHPUT) if self._has_batches else _TIMED
 
     def rows(self) -> list[tuple[str, ...]]:
         """One row of text for each result, under `columns`."""
-        return [_row(result) for result in self.results]
+        rows = [_row(result) for result in self.results]
+        if self.emulated or not self._has_batches:
+            return rows
+        speeds = [result.images_per_s for result in self.results]
+        return [
+            (*row, "-" if speed is None else significant(speed))
+            for row, speed in zip(rows, speeds, strict=True)
+        ]
+
+    @property
+    def _has_batches(self) -> bool:
+        return any(result.batch > 1 for result in self.results)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -202,11 +235,13 @@ class BenchReport:
             "schema": SCHEMA,
             "device": self.device,
             "emulated": self.emulated,
+            "provider": self.provider,
             "run": self.run,
             "host": self.host,
             "config": asdict(self.config),
             "warnings": list(self.warnings),
             "results": [result.to_json() for result in self.results],
+            "surroundings": [at.to_json() for at in self.surroundings],
             "profiles": {name: found.to_json() for name, found in self.profiles.items()},
         }
 
@@ -219,19 +254,19 @@ def _row(result: BenchResult) -> tuple[str, ...]:
         return (*file, "-" if count is None else f"{count / 1e6:.2f}", memory)
     return (
         *file,
-        milliseconds(stats.p50_ms),
-        f"{milliseconds(stats.low_ms)} to {milliseconds(stats.high_ms)}",
-        milliseconds(stats.p90_ms),
-        milliseconds(stats.p99_ms),
-        milliseconds(stats.min_ms),
-        milliseconds(result.first_ms),
-        milliseconds(result.load_ms),
+        significant(stats.p50_ms),
+        f"{significant(stats.low_ms)} to {significant(stats.high_ms)}",
+        significant(stats.p90_ms),
+        significant(stats.p99_ms),
+        significant(stats.min_ms),
+        significant(result.first_ms),
+        significant(result.load_ms),
         memory,
         result.verdict,
     )
 
 
-def milliseconds(value: float) -> str:
+def significant(value: float) -> str:
     """Three significant digits, and never an exponent."""
     if value >= 100:
         return f"{value:.0f}"

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from edgeconv.errors import EdgeconvError, UsageError
@@ -24,21 +25,26 @@ from edgeconv.runtime.open import import_engine, open_session
 from edgeconv.runtime.profile import profile
 from edgeconv.runtime.requests import ProfileRequest, RunRequest, TimeRequest, read_request
 from edgeconv.runtime.results import TimedResult
-from edgeconv.runtime.session import SessionOptions
+from edgeconv.runtime.session import Session, SessionOptions
 from edgeconv.runtime.timing import measure
 
 _HOST_IS_GONE = 3
 
 
-def main() -> int:
-    """Serves the one request on standard input; gives the exit code."""
+def main(time_request: Callable[[TimeRequest], TimedResult] | None = None) -> int:
+    """Serves the one request on standard input; gives the exit code.
+
+    Args:
+        time_request: times a file, for an engine that this package does not know; None is
+            `time_file`.
+    """
     answers = _claim_stdout()
     try:
         request = read_request(sys.stdin.buffer.readline())
         threading.Thread(target=_end_with_the_host, daemon=True).start()
         _write(answers, encode("facts", host_facts().to_json()))
         if isinstance(request, TimeRequest):
-            _write(answers, encode("timed", time_file(request).to_json()))
+            _write(answers, encode("timed", (time_request or time_file)(request).to_json()))
         elif isinstance(request, RunRequest):
             _write(answers, encode("ran", {"count": run_file(request)}))
         elif isinstance(request, ProfileRequest):
@@ -57,14 +63,16 @@ def time_file(request: TimeRequest) -> TimedResult:
         ArtifactRefused, UnavailableError: as `open_session`.
         UsageError: as `open_session`, or cores that are not there.
     """
-    _pin(request.cores)
+    pin(request.cores)
     path = Path(request.path)
     start = time.perf_counter()
     import_engine(path)
     imported = time.perf_counter()
     baseline = rss_bytes()
     before = conditions()
-    options = SessionOptions(threads=request.threads, kernels=request.kernels)
+    options = SessionOptions(
+        threads=request.threads, kernels=request.kernels, provider=request.provider
+    )
     loading = time.perf_counter()
     session = open_session(path, options)
     loaded = time.perf_counter()
@@ -80,7 +88,15 @@ def time_file(request: TimeRequest) -> TimedResult:
         before=before,
         after=conditions(),
         instructions=instructions_of(invoke) if request.threads == 1 else None,
+        provider=session.provider,
+        batch=batch_of(session),
     )
+
+
+def batch_of(session: Session) -> int:
+    """Images in one inference: the first dimension of the first input; 1 where it has none."""
+    shape = session.inputs[0].shape if session.inputs else ()
+    return shape[0] if shape else 1
 
 
 def run_file(request: RunRequest) -> int:
@@ -97,7 +113,7 @@ def run_file(request: RunRequest) -> int:
     return request.count
 
 
-def _pin(cores: tuple[int, ...]) -> None:
+def pin(cores: tuple[int, ...]) -> None:
     """Keeps this process, and the threads it will start, on some cores."""
     if not cores:
         return

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
 from edgeconv.runtime.chatter import routine_silenced
 from edgeconv.runtime.feeds import check_feeds
-from edgeconv.runtime.session import EngineName, SessionOptions, TensorSpec
+from edgeconv.runtime.session import EngineName, Provider, SessionOptions, TensorSpec
 
 #: The flatbuffer file identifier of the TFLite schema, at byte 4.
 IDENTIFIER = b"TFL3"
@@ -34,6 +34,7 @@ class LiteRtSession:
     """
 
     engine: EngineName = "litert"
+    provider: Provider = "cpu"
 
     def __init__(self, path: Path, options: SessionOptions) -> None:
         """Opens `path`; `open_session` checks that it is a readable file.

@@ -6,13 +6,17 @@ from pathlib import Path
 
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime import litert, ort
-from edgeconv.runtime.session import BindableSession, EngineName, SessionOptions
+from edgeconv.runtime.session import PROVIDERS, BindableSession, EngineName, SessionOptions
 
 ENGINE_OF_SUFFIX: dict[str, EngineName] = {".tflite": "litert", ".onnx": "onnxruntime"}
+#: A description of a net, which torch's own agent builds and runs.
+TORCH_SUFFIX = ".torchnet"
 
 
 def engine_of(path: Path) -> EngineName:
     """The engine that opens a file; raises UsageError where no engine does."""
+    if path.suffix == TORCH_SUFFIX:
+        return "torch"
     engine = ENGINE_OF_SUFFIX.get(path.suffix.lower())
     if engine is None:
         raise UsageError(f"{path} is no model file; known endings: {', '.join(ENGINE_OF_SUFFIX)}")
@@ -32,8 +36,16 @@ def open_session(path: Path | str, options: SessionOptions | None = None) -> Bin
     engine = engine_of(path)
     if options.threads < 1:
         raise UsageError(f"threads must be at least 1, not {options.threads}")
+    if options.provider not in PROVIDERS:
+        raise UsageError(f"{options.provider} is no provider; known: {', '.join(PROVIDERS)}")
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
+    if engine == "torch":
+        raise UsageError(f"{path} is no model file but a net for torch, which only bench runs")
+    if engine == "litert" and options.provider != "cpu":
+        raise UsageError(
+            f"{path}: LiteRT runs on the CPU here, not on {options.provider}; give .onnx files"
+        )
     try:
         if engine == "litert":
             return litert.LiteRtSession(path, options)
@@ -49,7 +61,8 @@ def import_engine(path: Path) -> None:
         UnavailableError: it is not installed.
         UsageError: no engine opens such a file.
     """
-    if engine_of(path) == "litert":
+    engine = engine_of(path)
+    if engine == "litert":
         litert.import_engine(str(path))
-    else:
+    elif engine == "onnxruntime":
         ort.import_engine(str(path))

@@ -1,4 +1,4 @@
-"""onnxruntime sessions on the CPU."""
+"""onnxruntime sessions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
 from edgeconv.runtime.feeds import check_feeds
-from edgeconv.runtime.session import EngineName, SessionOptions, TensorSpec
+from edgeconv.runtime.ort_provider import one_line, open_on
+from edgeconv.runtime.session import EngineName, Provider, SessionOptions, TensorSpec
 
 #: A protobuf message holds less than 2 GiB; edgeconv writes no external data.
 MAX_FILE_BYTES = 2**31 - 1
 
 _ERRORS_ONLY = 3
+#: What onnxruntime calls the memory of a GPU.
+_GPU_MEMORY = ("cuda", 0)
 
 _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
@@ -33,10 +36,11 @@ _DTYPES: dict[str, type[np.generic]] = {
 
 
 class OrtSession:
-    """An .onnx file opened by onnxruntime's CPU provider.
+    """An .onnx file opened by onnxruntime, on the provider asked for and no other.
 
     Attributes:
         engine: "onnxruntime".
+        provider: what computes.
         inputs: what the file takes; a symbolic batch size counts as 1.
         outputs: what the file gives.
     """
@@ -55,7 +59,7 @@ class OrtSession:
 
         Raises:
             ArtifactRefused: no ONNX model, damaged, or an operator has no kernel.
-            UnavailableError: onnxruntime is not installed.
+            UnavailableError: onnxruntime is not installed, or has not the provider.
             UsageError: `keep_tensors`, which this engine cannot do.
         """
         self._label = str(source) if isinstance(source, Path) else "the model in memory"
@@ -66,18 +70,15 @@ class OrtSession:
         ort = import_engine(self._label)
         self._ort = ort
         self._failures = _failures(ort)
-        model = str(source) if isinstance(source, Path) else source
-        try:
-            self._session = ort.InferenceSession(
-                model,
-                _session_options(ort, options, profile),
-                providers=["CPUExecutionProvider"],
-                enable_fallback=0,  # it would print to standard output and try the same again
-            )
-        except self._failures as error:
-            raise ArtifactRefused(
-                f"{self._label}: onnxruntime cannot load it: {_one_line(error)}"
-            ) from error
+        self.provider: Provider = options.provider
+        self._session = open_on(
+            ort,
+            source,
+            lambda: _session_options(ort, options, profile),
+            options.provider,
+            self._failures,
+            self._label,
+        )
         self.inputs: tuple[TensorSpec, ...] = tuple(map(self._spec, self._session.get_inputs()))
         self.outputs: tuple[TensorSpec, ...] = tuple(map(self._spec, self._session.get_outputs()))
 
@@ -91,17 +92,28 @@ class OrtSession:
             raise self._refusal(error) from error
 
     def bind(self, feeds: Sequence[NDArray[Any]]) -> Callable[[], None]:
-        """Binds inputs and outputs once; the function it gives runs the net and nothing else."""
+        """Binds inputs and outputs once; the function it gives runs the net and nothing else.
+
+        On a GPU both stay in its memory, and the function waits until it has finished.
+        """
         check_feeds(self.inputs, feeds)
         binding = self._session.io_binding()
+        on_gpu = self.provider != "cpu"
         for spec, feed in zip(self.inputs, feeds, strict=True):
-            binding.bind_cpu_input(spec.name, np.ascontiguousarray(feed))
+            array = np.ascontiguousarray(feed)
+            if on_gpu:
+                there = self._ort.OrtValue.ortvalue_from_numpy(array, *_GPU_MEMORY)
+                binding.bind_ortvalue_input(spec.name, there)
+            else:
+                binding.bind_cpu_input(spec.name, array)
         for spec in self.outputs:
-            binding.bind_output(spec.name)
+            binding.bind_output(spec.name, *(_GPU_MEMORY if on_gpu else ()))
 
         def invoke() -> None:
             try:
                 self._session.run_with_iobinding(binding)
+                if on_gpu:
+                    binding.synchronize_outputs()
             except self._failures as error:
                 raise self._refusal(error) from error
 
@@ -112,7 +124,7 @@ class OrtSession:
         return Path(self._session.end_profiling())
 
     def _refusal(self, error: Exception) -> ArtifactRefused:
-        return ArtifactRefused(f"{self._label}: onnxruntime cannot run it: {_one_line(error)}")
+        return ArtifactRefused(f"{self._label}: onnxruntime cannot run it: {one_line(error)}")
 
     def _spec(self, argument: Any) -> TensorSpec:
         if argument.type not in _DTYPES:
@@ -164,7 +176,3 @@ def _failures(ort: Any) -> tuple[type[Exception], ...]:
         if isinstance(value, type) and issubclass(value, Exception)
     )
     return (*own, RuntimeError, ValueError)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from edgeconv.errors import UsageError
 from edgeconv.runtime.messages import Kind, decode, encode
-from edgeconv.runtime.session import Kernels
+from edgeconv.runtime.session import Kernels, Provider
 from edgeconv.runtime.timing import TimingConfig
 
 #: The engines' profilers keep every event of every run.
@@ -31,6 +31,7 @@ class TimeRequest:
         kernels: as in SessionOptions.
         cores: the cores to run on; empty for all.
         seed: of the random inputs.
+        provider: as in SessionOptions.
         timing: how long to measure.
     """
 
@@ -41,6 +42,7 @@ class TimeRequest:
     kernels: Kernels = "default"
     cores: tuple[int, ...] = ()
     seed: int = 0
+    provider: Provider = "cpu"
     timing: TimingConfig = field(default_factory=TimingConfig)
 
 

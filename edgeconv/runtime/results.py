@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgeconv.runtime.host import Conditions
-from edgeconv.runtime.session import ENGINES, EngineName
+from edgeconv.runtime.session import ENGINES, PROVIDERS, EngineName, Provider
 from edgeconv.runtime.timing import Timing
 
 _MOST_ZONES = 64
@@ -27,6 +27,8 @@ class TimedResult:
         rss_peak_bytes: the most memory ever held.
         before, after: the device before the file was opened and after the last run.
         instructions: executed for one inference; None but on emulated devices, which count them.
+        provider: what computed, as the engine itself says.
+        batch: images in one inference, the first dimension of the first input.
     """
 
     engine: EngineName
@@ -38,6 +40,8 @@ class TimedResult:
     before: Conditions
     after: Conditions
     instructions: int | None = None
+    provider: Provider = "cpu"
+    batch: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -69,6 +73,8 @@ def read_timed(message: Mapping[str, Any]) -> TimedResult:
             before=_conditions(message["before"]),
             after=_conditions(message["after"]),
             instructions=_optional_natural(message.get("instructions")),
+            provider=_provider(message.get("provider", "cpu")),
+            batch=natural(message.get("batch", 1)),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{type(error).__name__} {error}") from error
@@ -105,6 +111,13 @@ def engine_name(value: Any) -> EngineName:
         if value == known:
             return known
     raise ValueError(f"{str(value)[:40]} is no engine")
+
+
+def _provider(value: Any) -> Provider:
+    for known in PROVIDERS:
+        if value == known:
+            return known
+    raise ValueError(f"{str(value)[:40]} is no provider")
 
 
 def finite(value: Any, what: str, *, low: float) -> float:

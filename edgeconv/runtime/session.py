@@ -14,8 +14,10 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-EngineName = Literal["onnxruntime", "litert"]
-ENGINES: tuple[EngineName, ...] = ("onnxruntime", "litert")
+EngineName = Literal["onnxruntime", "litert", "torch"]
+ENGINES: tuple[EngineName, ...] = ("onnxruntime", "litert", "torch")
+Provider = Literal["cpu", "cuda", "tensorrt"]
+PROVIDERS: tuple[Provider, ...] = ("cpu", "cuda", "tensorrt")
 Kernels = Literal["default", "reference"]
 
 
@@ -31,11 +33,14 @@ class SessionOptions:
             quantize and dequantize nodes and no CPU's kernel can saturate.
         keep_tensors: whether intermediate tensors can be read after a run (LiteRT only, costs
             memory, and XNNPACK is off).
+        provider: what computes. "cuda" is an NVIDIA GPU, "tensorrt" the same through TensorRT,
+            with CUDA for what it does not take; nothing is ever left to the CPU instead.
     """
 
     threads: int = 1
     kernels: Kernels = "default"
     keep_tensors: bool = False
+    provider: Provider = "cpu"
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,13 @@ class Session(Protocol):
 
 
 class BindableSession(Session, Protocol):
-    """A session that can also run on inputs set beforehand, which is what timing measures."""
+    """A session that can also run on inputs set beforehand, which is what timing measures.
+
+    Attributes:
+        provider: what computes, as the engine says after it was opened.
+    """
+
+    provider: Provider
 
     def bind(self, feeds: Sequence[NDArray[Any]]) -> Callable[[], None]:
         """Sets the inputs once; the function it gives runs the net and nothing else."""

@@ -11,7 +11,7 @@ import pytest
 from edgeconv.devices import preflight
 from edgeconv.devices.bench import Listener, bench
 from edgeconv.devices.local import LocalMachine
-from edgeconv.devices.report import BenchConfig, milliseconds
+from edgeconv.devices.report import BenchConfig, significant
 from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.tiny_models import TinyNet
@@ -146,6 +146,6 @@ def test_nothing_to_bench_is_wrong_usage(tmp_path):
         bench(LocalMachine(), {"gone": tmp_path / "gone.onnx"})
 
 
-def test_milliseconds_are_written_without_exponents():
-    written = [milliseconds(v) for v in (1234.5, 12.345, 1.2345, 0.01234)]
+def test_figures_are_written_without_exponents():
+    written = [significant(v) for v in (1234.5, 12.345, 1.2345, 0.01234)]
     assert written == ["1234", "12.3", "1.23", "0.012"]

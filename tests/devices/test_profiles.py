@@ -21,6 +21,7 @@ BUILT_IN = {
     "rpi4-emulated",
     "rpi5",
     "rpi5-emulated",
+    "tensorrt",
 }
 
 
@@ -41,7 +42,7 @@ def test_every_built_in_profile_can_be_loaded():
         assert profile.name == name
         assert profile.title
         assert profile.emulated == name.endswith("-emulated")
-        assert profile.architecture == (None if name in ("local", "cuda") else "aarch64")
+        assert profile.architecture == (None if profile.transport == "local" else "aarch64")
 
 
 def test_emulated_devices_are_the_ones_that_can_be_started():

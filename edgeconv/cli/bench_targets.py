@@ -1,0 +1,163 @@
+"""Which files a bench's targets stand for, at the batch sizes asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from edgeconv.cli import arguments
+from edgeconv.errors import UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from edgeconv.devices.profile import Profile
+    from edgeconv.devices.torch_net import TorchNet
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to bench.
+
+    Attributes:
+        targets: NET, BUNDLE or FILE each.
+        out: where a NET's bundle lies; None is ./NET.
+        engines: files of these alone.
+        only: the one engine that was asked for by name; None for all of the device's.
+        batches: photos in one inference; empty leaves files as they are.
+        channels_last: torch's layout in memory.
+    """
+
+    targets: Sequence[str]
+    out: Path | None
+    engines: Sequence[str]
+    only: str | None
+    batches: Sequence[int] = ()
+    channels_last: bool = False
+
+
+def engines(chosen: Profile, engine: str | None) -> Sequence[str]:
+    """The device's engines, or the one asked for; raises UnknownName where it has it not."""
+    if engine is not None and engine not in chosen.engines:
+        known = ", ".join(chosen.engines)
+        raise UnknownName(f"engine of {chosen.name}", engine, chosen.engines, f"It has {known}")
+    return (engine,) if engine else chosen.engines
+
+
+@contextmanager
+def files(wanted: Wanted) -> Iterator[dict[str, Path]]:
+    """Every file to measure, by the name it is shown under.
+
+    Descriptions for torch and copies at other batch sizes are there while the context is open.
+
+    Raises:
+        UsageError: nothing to measure, or a file that has no other batch size.
+        RefusedError: a bundle or a file cannot be used.
+    """
+    if wanted.out is not None and len(wanted.targets) != 1:
+        raise UsageError("--out goes with one NET")
+    with tempfile.TemporaryDirectory() as held:
+        paths: dict[str, Path] = {}
+        for number, target in enumerate(wanted.targets):
+            directory = Path(held) / str(number)
+            directory.mkdir()
+            for name, path in _of(target, wanted, directory).items():
+                paths[_shown(target, name, alone=len(wanted.targets) == 1)] = path
+        if not paths:
+            raise UsageError(f"no file given is for {', '.join(wanted.engines)}")
+        yield paths
+
+
+def _of(target: str, wanted: Wanted, directory: Path) -> dict[str, Path]:
+    """One target's files, new ones in `directory`."""
+    from edgeconv.cli.models import model_files
+    from edgeconv.runtime.open import engine_of
+
+    found: dict[str, Path] = {}
+    if wanted.only != "torch":
+        found = {
+            name: path
+            for name, path in model_files(target, wanted.out).items()
+            if engine_of(path) in wanted.engines
+        }
+    if wanted.batches:
+        found = _at_batches(found, wanted.batches, directory)
+    net = _torch_net(target, wanted) if "torch" in wanted.engines else None
+    if net is None:
+        return found
+    if not wanted.batches:
+        return {**found, "torch": net.write(directory / "net")}
+    for batch in wanted.batches:
+        path = replace(net, batch=batch).write(directory / f"net-{batch}")
+        found[f"torch, batch {batch}"] = path
+    return found
+
+
+def _shown(target: str, name: str, *, alone: bool) -> str:
+    """What a target's file is called: a file by itself as the user named it."""
+    if alone:
+        return name
+    return target if Path(target).name == name else f"{target}: {name}"
+
+
+def _at_batches(paths: dict[str, Path], batches: Sequence[int], directory: Path) -> dict[str, Path]:
+    from edgeconv.devices.rebatch import rebatched
+    from edgeconv.runtime.open import engine_of
+
+    found = {}
+    for name, path in paths.items():
+        if engine_of(path) != "onnxruntime":
+            raise UsageError(
+                f"{path}: --batch makes copies of .onnx files, not of .tflite ones; leave those "
+                "out with --engine onnxruntime"
+            )
+        for batch in batches:
+            copy = directory / f"{path.stem}-{batch}{path.suffix}"
+            found[f"{name}, batch {batch}"] = rebatched(path, batch, copy)
+    return found
+
+
+def _torch_net(target: str, wanted: Wanted) -> TorchNet | None:
+    """The net that torch is to build; None where the target is a file, or says none."""
+    from edgeconv.devices.torch_net import TorchNet
+    from edgeconv.nets.registry import NETS
+    from edgeconv.runtime.open import ENGINE_OF_SUFFIX
+
+    if Path(target).suffix in ENGINE_OF_SUFFIX and not Path(target).is_dir():
+        return None
+    is_net = ":" in target or target in NETS
+    if wanted.only == "torch" and is_net and not Path(target).is_dir() and wanted.out is None:
+        return TorchNet(target, channels_last=wanted.channels_last)
+    return _of_bundle(arguments.bundle_directory(target, wanted.out), wanted)
+
+
+def _of_bundle(directory: Path, wanted: Wanted) -> TorchNet | None:
+    """The net a bundle was exported from, where it is one of the registry's."""
+    from edgeconv.devices.torch_net import TorchNet
+    from edgeconv.export.bundle import Bundle
+    from edgeconv.nets.registry import NETS
+
+    opened = Bundle.load(directory)
+    net = opened.manifest["net"]
+    # A name from a file is looked up and never imported: it may come from anywhere.
+    if net["name"] not in NETS or net.get("features"):
+        problem = f"torch cannot build {net['name']} from its bundle alone"
+        way = "give path/to/net.py:factory with --engine torch"
+        if wanted.only == "torch":
+            raise UsageError(f"{directory}: {problem}; {way}")
+        typer.echo(f"warning: {problem} and is left out; {way}", err=True)
+        return None
+    height, width = opened.preprocessing.input_size
+    logits = next(iter(opened.manifest["graph"]["outputs"].values()))
+    return TorchNet(
+        net["name"],
+        net["options"],
+        logits[-1] if len(logits) == 2 else None,
+        height,
+        width,
+        channels_last=wanted.channels_last,
+    )

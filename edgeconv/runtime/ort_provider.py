@@ -1,0 +1,157 @@
+"""Opens a model with the onnxruntime provider that was asked for, or not at all.
+
+onnxruntime itself goes on with the CPU where a GPU's libraries are missing, and puts operators the
+GPU does not take on the CPU. Both are ruled out here: its own fall-back is switched off, and the
+session is asked afterwards what it has.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgeconv.errors import ArtifactRefused, UnavailableError
+from edgeconv.runtime.session import Provider
+
+#: Provider -> onnxruntime's names, in the order they may take operators.
+NAMES: dict[Provider, tuple[str, ...]] = {
+    "cpu": ("CPUExecutionProvider",),
+    "cuda": ("CUDAExecutionProvider",),
+    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
+}
+#: With it, onnxruntime fails where an operator would run on the CPU.
+NO_CPU = "session.disable_cpu_ep_fallback"
+_INSTALL: dict[Provider, str] = {
+    "cpu": "pip install onnxruntime",
+    "cuda": "pip uninstall onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]'",
+    "tensorrt": "pip uninstall onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]' tensorrt",
+}
+_COMPLAINT = re.compile(r"Failed to (?:create|load)[^\n]*|[Rr]equires? [^\n]*(?:CUDA|cuDNN)[^\n]*")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_MOST_STDERR = 64 * 2**10
+
+
+def open_on(
+    ort: Any,
+    model: Path | bytes,
+    make_options: Callable[[], Any],
+    provider: Provider,
+    failures: tuple[type[Exception], ...],
+    label: str,
+) -> Any:
+    """An InferenceSession all of whose operators run on `provider`.
+
+    Args:
+        ort: the onnxruntime package.
+        model: a file, or its bytes.
+        make_options: gives fresh session options.
+        provider: what computes.
+        failures: what onnxruntime may raise.
+        label: the model's name, for messages.
+
+    Raises:
+        ArtifactRefused: onnxruntime cannot load it, or the provider does not take all of it.
+        UnavailableError: the provider is not there, or cannot be started.
+    """
+    if provider == "cpu":
+        try:
+            return _opened(ort, model, make_options(), provider)
+        except failures as error:
+            raise ArtifactRefused(
+                f"{label}: onnxruntime cannot load it: {one_line(error)}"
+            ) from error
+    _require(ort, provider)
+    options = make_options()
+    options.add_session_config_entry(NO_CPU, "1")
+    try:
+        session = _opened(ort, model, options, provider)
+    except failures as error:
+        raise _why(ort, model, make_options(), provider, failures, label, error) from error
+    if not _is_on(session, provider):
+        raise _not_started(provider, session.get_providers(), "")
+    return session
+
+
+def _opened(ort: Any, model: Path | bytes, options: Any, provider: Provider) -> Any:
+    return ort.InferenceSession(
+        model if isinstance(model, bytes) else str(model),
+        options,
+        providers=list(NAMES[provider]),
+        enable_fallback=0,  # it would print to standard output and try the same again
+    )
+
+
+def _is_on(session: Any, provider: Provider) -> bool:
+    """Whether the providers asked for come first; onnxruntime adds the CPU's at the end."""
+    wanted = NAMES[provider]
+    return tuple(session.get_providers()[: len(wanted)]) == wanted
+
+
+def _require(ort: Any, provider: Provider) -> None:
+    """Loads CUDA's libraries where pip installed them; the provider must have been built in."""
+    there = ort.get_available_providers()
+    missing = [name for name in NAMES[provider] if name not in there]
+    if missing:
+        raise UnavailableError(
+            f"this onnxruntime ({ort.__version__}) has no {' and no '.join(missing)}; "
+            f"{_INSTALL[provider]}; it has {', '.join(there)}"
+        )
+    if hasattr(ort, "preload_dlls"):  # since onnxruntime 1.21
+        ort.preload_dlls()
+
+
+def _why(
+    ort: Any,
+    model: Path | bytes,
+    options: Any,
+    provider: Provider,
+    failures: tuple[type[Exception], ...],
+    label: str,
+    error: Exception,
+) -> ArtifactRefused | UnavailableError:
+    """What a refusal means: it is opened once more with the CPU allowed, and thrown away."""
+    told = ""
+    try:
+        with tempfile.TemporaryFile() as held:
+            found = _with_stderr(held, lambda: _opened(ort, model, options, provider))
+            held.seek(0)
+            told = held.read(_MOST_STDERR).decode(errors="replace")
+    except failures:  # not even then: the model itself is wrong
+        return ArtifactRefused(f"{label}: onnxruntime cannot load it: {one_line(error)}")
+    if not _is_on(found, provider):
+        return _not_started(provider, found.get_providers(), told)
+    return ArtifactRefused(
+        f"{label}: {provider} does not take all of its operators, and onnxruntime would run the "
+        f"others on the CPU ({one_line(error)}); give files without them, such as the float one"
+    )
+
+
+def _not_started(provider: Provider, got: list[str], told: str) -> UnavailableError:
+    complaints = [_COLOURS.sub("", found[0]) for found in _COMPLAINT.finditer(told)]
+    said = f": {one_line(complaints[-1])}" if complaints else ""
+    return UnavailableError(
+        f"onnxruntime cannot start {NAMES[provider][0]}{said}; it would have used "
+        f"{', '.join(got)}. {_INSTALL[provider]}; `nvidia-smi` tells whether the driver works"
+    )
+
+
+def _with_stderr(held: Any, act: Callable[[], Any]) -> Any:
+    """What `act` gives, with the process's standard error in a file meanwhile."""
+    sys.stderr.flush()
+    real = os.dup(2)
+    os.dup2(held.fileno(), 2)
+    try:
+        return act()
+    finally:
+        os.dup2(real, 2)
+        os.close(real)
+
+
+def one_line(words: object) -> str:
+    """An error's words on one line, its beginning."""
+    return " ".join(str(words).split())[:300]
