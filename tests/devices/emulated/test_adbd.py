@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import resource
 import secrets
+import signal
 import socket
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from edgeconv.devices.emulated.adbd import shell
 from edgeconv.devices.emulated.adbd.messages import MOST_DATA, VERSION, Command, Message
+from tests.helpers import processes
 from tests.helpers.adb_phone import AdbServer
 from tests.helpers.processes import gone, started
 
@@ -113,6 +117,17 @@ def test_what_a_client_left_running_is_ended(phones, phone):
     client.kill()
     client.wait()
     assert gone(f"sleep\0{seconds}")
+
+
+def test_what_a_command_left_in_the_background_goes_on_as_on_a_phone(phones, phone):
+    """Or a transport that cleans up after itself could not be told from one that does not."""
+    seconds = f"{700 + secrets.randbelow(200)}.{secrets.randbelow(10**9):09d}"
+    left = f"nohup sleep {seconds} </dev/null >/dev/null 2>&1 &"
+    assert ask(phones, phone, "shell", left)[0] == 0
+    (process,) = processes.running(f"sleep\0{seconds}")
+    time.sleep(2 * shell._GRACE_SECONDS)
+    assert processes.running(f"sleep\0{seconds}") == [process]
+    os.kill(process, signal.SIGKILL)
 
 
 def test_a_terminal_is_there_for_people(phones, phone):

@@ -55,7 +55,10 @@ class Request:
 async def serve(
     channel: Channel, request: Request, shell: str, environment: Mapping[str, str]
 ) -> None:
-    """Runs the command; nothing of it is left when the client goes or it ends."""
+    """Runs the command, and ends it when the client goes.
+
+    What it left in the background when it ended by itself goes on, as on a phone.
+    """
     arguments = [shell, "-c", request.command] if request.command else [shell]
     if request.terminal:
         await _on_terminal(channel, request, arguments, environment)
@@ -149,7 +152,7 @@ async def _feed(channel: Channel, request: Request, stdin: asyncio.StreamWriter,
 
 
 async def _type(channel: Channel, request: Request, terminal: int, pid: int) -> None:
-    with suppress(EOFError, OSError):
+    with suppress(EOFError, OSError, ValueError):
         while not channel.closed:
             kind, data = await _next(channel, request)
             if kind == _STDIN:
@@ -175,7 +178,9 @@ async def _next(channel: Channel, request: Request) -> tuple[int, bytes]:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kills what is left of the command's process group."""
+    """Kills a command's process group where the command has not ended by itself."""
+    if process.returncode is not None:
+        return
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
     _signal_group(process.pid, signal.SIGKILL)
