@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,7 @@ def measure(name: str, data: Path, folds: int, ways: list[str]) -> Iterator[Row]
         for fold in range(folds):
             kept = [photo for i, photo in enumerate(photos) if i % folds != fold]
             start = time.process_time()
-            done = quantize(model, lambda kept=kept: kept, config, recipe=recipe)
+            done = quantize(model, partial(iter, kept), config, recipe=recipe)
             planned_s += time.process_time() - start
 
             def write(path: Path, done=done) -> None:  # type: ignore[no-untyped-def]

@@ -139,6 +139,8 @@ def quantize(
     """
     chosen = recipe if isinstance(recipe, Recipe) else named(recipe)
     sample = divide(inputs, chosen.photos, hold_back=chosen.measured)
+    if chosen.measured and not sample.held_back:
+        chosen = replace(chosen, steps=tuple(s for s in chosen.steps if s in _FAST.steps))
     start = Draft(model, lambda: sample.seen, config or PlanConfig())
     if sample.held_back:
         on_step(f"try the steps of recipe {chosen.name}", len(chosen.steps))
@@ -165,6 +167,6 @@ def named(name: str) -> Recipe:
 
 def _search(draft: Draft, steps: tuple[Step, ...], sample: Sample, on_progress: Progress) -> Found:
     if not sample.held_back:
-        return apply_all(draft, [step for step in steps if step.kind != "finish"])
+        return apply_all(draft, steps)
     judge = Judge(draft.model, sample.held_back)
     return apply_what_helps(draft, steps, judge, on_progress)

@@ -25,11 +25,12 @@ class Found:
 
 
 def apply_all(draft: Draft, steps: Sequence[Step]) -> Found:
-    """Every step in turn, none of them judged."""
+    """Every step in turn, none of them judged; those that finish a plan are left to the caller."""
     reports = []
     for step in steps:
         start = time.perf_counter()
-        draft = step.apply(draft)
+        if step.kind != "finish":
+            draft = step.apply(draft)
         reports.append(_report(step.name, time.perf_counter() - start))
     return Found(draft, tuple(steps), tuple(reports))
 

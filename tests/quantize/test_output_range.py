@@ -54,7 +54,7 @@ def test_the_risk_is_the_share_of_decisions_that_rounding_turns() -> None:
 
 
 def test_a_runner_up_that_would_be_clipped_counts_as_lost() -> None:
-    real = np.tile(np.float32([0.0, 30.0, 40.0]), (10, 1))
+    real = np.tile(np.array([0.0, 30.0, 40.0], np.float32), (10, 1))
     assert risk(real, (0.0, 40.0)) == 0.0
     assert risk(real, (0.0, 25.0)) == 0.5
 

@@ -114,6 +114,7 @@ def test_too_few_photos_to_hold_any_back_are_not_divided() -> None:
     done = quantize(MODEL, lambda: photos(3), recipe="default")
     assert done.observations.inputs == 3
     assert all(step.sqnr_db is None for step in done.steps)
+    assert [step.name for step in done.steps] == [step.name for step in named("fast").steps]
 
 
 def test_the_callers_graph_and_config_are_left_alone() -> None:
