@@ -2,7 +2,7 @@
 
     measure: what each rounding alone does to the logits              (`sensitivity`, once)
     rank:    operators that rid the net of most noise for least work  (no run)
-    choose:  as few of the ranked as keep the predicted drop within bounds, by bisection, each
+    choose:  as few of the ranked as keep the predicted drop within bounds, each
              candidate judged on photos that plan and ranking have not seen (`predicted_drop`)
 
 A tensor is free of rounding once every operator that writes or reads it is in float, so what is
@@ -32,6 +32,8 @@ from edgeconv.quantize.switches import SwitchedNet
 
 #: Past this share of the multiply-adds in float a net is no int8 net.
 MOST_IN_FLOAT = 0.5
+#: Samples of errors kept to judge by.
+SAMPLES = 4
 #: What converting one value at the edge of an island costs, in multiply-adds.
 CONVERSION = 4.0
 
@@ -172,17 +174,27 @@ class _Judge:
         self._exact = net.logits(images, (), ends=False)
         self._int8 = net.logits(images, range(len(net.switches)), ends=True)
         self.before = predict_drop(self._exact, self._int8)
+        self._samples = [self._int8]
 
     def __call__(self, kept: frozenset[str]) -> PredictedDrop:
-        """Judged by the errors with these nodes in float, and by those of int8 made as small.
+        """Judged by the errors with these nodes in float, and by those judged before, as small.
 
-        Either sample of errors alone turns over a photo or two by chance.
+        One sample of errors alone turns over a photo or two by chance.
         """
         on = [i for i, s in enumerate(self._net.switches) if not s.nodes <= kept]
         mixed = self._net.logits(self._images, on, ends=True)
-        before = np.maximum(noise_by_photo(self._exact, self._int8), 1e-30)
-        shrunk = math.sqrt(float(np.median(noise_by_photo(self._exact, mixed) / before)))
-        return predict_drop(self._exact, mixed, self._exact + shrunk * (self._int8 - self._exact))
+        others = [self._as_small_as(mixed, sample) for sample in self._samples]
+        self._samples = [self._int8, mixed, *self._samples[1:SAMPLES]]
+        return predict_drop(self._exact, mixed, *others)
+
+    def _as_small_as(
+        self, mixed: NDArray[np.float32], sample: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Logits with the errors of a sample, as small as those of another on ordinary photos."""
+        before = np.maximum(noise_by_photo(self._exact, sample), 1e-30)
+        ratio = float(np.median(noise_by_photo(self._exact, mixed) / before))
+        shrunk: NDArray[np.float32] = self._exact + math.sqrt(ratio) * (sample - self._exact)
+        return shrunk
 
 
 def with_islands(model: ir.Model, plan: Plan, kept: frozenset[str]) -> Plan:
@@ -291,17 +303,26 @@ def _ranked(graph: _Graph, sensitivities: Sequence[Sensitivity]) -> list[frozens
 def _fewest(
     sets: Sequence[frozenset[str]], judge: _Judge, bound: float
 ) -> tuple[frozenset[str], PredictedDrop]:
-    """The smallest set within the bound, the largest where none is; with its prediction."""
+    """The smallest set within the bound, the largest where none is; with its prediction.
+
+    Sets are tried from the small end in growing strides, then between the last that missed and the
+    first that held: what is wanted is mostly small, and small sets are told apart best.
+    """
     if not sets:
         return frozenset(), judge.before
-    low, high, best = -1, len(sets) - 1, judge(sets[-1])
-    if best.at_most_points > bound:
-        return sets[-1], best
-    while high - low > 1:
-        middle = (low + high) // 2
-        found = judge(sets[middle])
-        if found.at_most_points <= bound:
-            high, best = middle, found
+    missed, number, stride = -1, 0, 1
+    found = judge(sets[number])
+    while found.at_most_points > bound and number < len(sets) - 1:
+        missed, number = number, min(number + stride, len(sets) - 1)
+        stride += 1
+        found = judge(sets[number])
+    if found.at_most_points > bound:
+        return sets[number], found
+    while number - missed > 1:
+        middle = (missed + number) // 2
+        between = judge(sets[middle])
+        if between.at_most_points <= bound:
+            number, found = middle, between
         else:
-            low = middle
-    return sets[high], best
+            missed = middle
+    return sets[number], found
