@@ -245,6 +245,17 @@ def _as_fed(session, x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if session.engine == "litert" else x
 
 
+@pytest.mark.parametrize("precision", [*STORED, "int16x8"])
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
+def test_ends_are_float32_under_the_hubs_names(
+    graph, precision: str, suffix: str, tmp_path: Path
+) -> None:
+    write(graph, precision, tmp_path / f"net{suffix}")
+    session = open_session(tmp_path / f"net{suffix}")
+    ends = [(spec.name, spec.dtype) for spec in (*session.inputs, *session.outputs)]
+    assert ends == [("input", np.float32), ("logits", np.float32)]
+
+
 def test_the_hub_graph_stays_as_it_is(graph, tmp_path: Path) -> None:
     before = ir.to_proto(graph[0]).SerializeToString(deterministic=True)
     for precision in (*STORED, "int16x8"):

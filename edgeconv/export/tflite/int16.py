@@ -55,11 +55,9 @@ def with_int16_activations(program: Program, plan: Plan) -> Program:
         program: float, of the graph the plan is of, on the reals its integer weights stand for.
         plan: of `quantize.int16.int16_plan`; tensors are found by name.
     """
-    writer = _Writer(plan)
+    writer = _Writer(plan, frozenset(tensor for _, tensor in program.outputs))
     for operator in program.operators:
         writer.take(operator)
-    for _, tensor in program.outputs:
-        writer.in_float(tensor)
     outputs = tuple((name, writer.in_float(tensor)) for name, tensor in program.outputs)
     return replace(program, operators=tuple(writer.operators), outputs=outputs)
 
@@ -67,8 +65,9 @@ def with_int16_activations(program: Program, plan: Plan) -> Program:
 class _Writer:
     """The program so far; knows of each float tensor what holds it now."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, outputs: frozenset[Tensor]) -> None:
         self.operators: list[Operator] = []
+        self._outputs = outputs  # float32 under their own names
         self._plan = plan
         self._integers: dict[Tensor, Tensor] = {}
         self._floats: dict[Tensor, Tensor] = {}
@@ -83,7 +82,8 @@ class _Writer:
             return
         outputs = []
         for tensor, scale in zip(operator.outputs, scales, strict=True):
-            made = computed(tensor.name, tensor.shape, np.int16, scale)
+            name = f"{tensor.name}/int16" if tensor in self._outputs else tensor.name
+            made = computed(name, tensor.shape, np.int16, scale)
             self._integers[tensor] = made
             outputs.append(made)
         if operator.code in _LAYERS:
@@ -103,7 +103,8 @@ class _Writer:
             return self._floats.get(tensor, tensor)
         if tensor not in self._floats:
             source = self._integers[tensor]
-            result = computed(f"{tensor.name}/float", tensor.shape, np.float32)
+            name = tensor.name if tensor in self._outputs else f"{tensor.name}/float"
+            result = computed(name, tensor.shape, np.float32)
             options = schema.DequantizeOptionsT()
             self.operators.append(Operator("DEQUANTIZE", (source,), (result,), options))
             self._floats[tensor] = result
