@@ -9,7 +9,7 @@ from edgeconv.quantize.draft import Draft
 from edgeconv.quantize.steps.step import Step
 
 #: Photos whose errors are averaged.
-PHOTOS = 64
+PHOTOS = 32
 
 
 def _apply(draft: Draft) -> Draft:

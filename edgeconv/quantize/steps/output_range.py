@@ -40,7 +40,7 @@ from edgeconv.quantize.steps.step import OUTPUT_STEP, Step
 from edgeconv.quantize.targets import targets
 
 #: Photos whose logits are looked at.
-PHOTOS = 64
+PHOTOS = 48
 #: What the signal-to-noise ratio may lose, in dB.
 MOST_LOSS_DB = 0.3
 #: A runner-up of an unseen photo may exceed those seen by this factor.

@@ -24,11 +24,11 @@ from edgeconv.quantize.targets import targets
 T = TypeVar("T")
 
 #: Multiples of a range that are tried, the present one first.
-MULTIPLES = (1.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.2, 1.5)
+MULTIPLES = (1.0, 0.4, 0.5, 0.65, 0.8, 0.9, 1.2, 1.5)
 #: Another multiple is taken where it errs at most this much of what the present one does.
 WORTH_IT = 0.97
 #: Photos they are tried on.
-PHOTOS = 12
+PHOTOS = 10
 
 
 @dataclass(frozen=True)
