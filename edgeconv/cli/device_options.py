@@ -67,8 +67,8 @@ def profile(
     found = profiles.load(device, overrides)
     if found.provider != "cpu" and not gpu:
         raise UsageError(
-            f"{found.name} runs on {found.provider}, and only bench does that; for this machine's "
-            "CPU leave --device out"
+            f"{found.name} computes on a GPU, and only bench does that; for this machine's CPU "
+            "leave --device out"
         )
     return found
 

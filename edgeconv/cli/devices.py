@@ -55,7 +55,7 @@ def check_device(
     from edgeconv.devices.check import check
     from edgeconv.errors import UnavailableError
 
-    chosen = device_options.profile(name, host, serial, port, user, identity)
+    chosen = device_options.profile(name, host, serial, port, user, identity, gpu=True)
     try:
         checked = check(chosen)
     except UnavailableError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from edgeconv.devices import gpu_findings, wheels
 from edgeconv.devices.open_device import connect
 from edgeconv.devices.preflight import BUSY_SHARE, HOT_C
 from edgeconv.devices.probe import DeviceFacts, probe
@@ -99,7 +100,10 @@ def findings(profile: Profile, facts: DeviceFacts) -> Iterator[Finding]:
     yield _space(facts)
     if profile.agent == "python":
         yield _python(profile, facts)
-    yield _engines(profile, facts)
+    if profile.provider == "cpu":
+        yield _engines(profile, facts)
+    else:
+        yield from _on_gpu(profile)
 
 
 def _cores(profile: Profile, facts: DeviceFacts) -> Finding:
@@ -183,9 +187,20 @@ def _python(profile: Profile, facts: DeviceFacts) -> Finding:
     return Finding("Python", facts.python)
 
 
+def _on_gpu(profile: Profile) -> Iterator[Finding]:
+    """The engines where a GPU computes: here it is not enough that a package is installed."""
+    for what, value, advice in gpu_findings.rows(profile.provider):
+        yield Finding(what, value, "missing" if advice else "ok", advice)
+    if "torch" in profile.engines:
+        verdict: Verdict
+        advice = gpu_findings.torch_advice()
+        value, verdict = ("no", "warning") if advice else ("yes", "ok")
+        yield Finding("torch's CUDA", value, verdict, advice)
+
+
 def _engines(profile: Profile, facts: DeviceFacts) -> Finding:
     there = {**facts.installed, **facts.brought}
-    packages = {"litert": "ai-edge-litert", "onnxruntime": "onnxruntime"}
+    packages = {**wheels.PACKAGES, "torch": "torch"}
     shown = []
     for engine in profile.engines:
         version = there.get(packages[engine])

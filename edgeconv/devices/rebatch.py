@@ -92,9 +92,13 @@ def _reshape(graph: onnx.GraphProto, batch: int) -> None:
 
 def _compare(content: bytes, doubled: bytes, source: Path) -> None:
     """Raises ArtifactRefused unless both give the same values for the same photos."""
-    single, several = (OrtSession(model, SessionOptions()) for model in (content, doubled))
-    photos = random_inputs(several, seed=0)
-    together = several.run(photos)
+    single = OrtSession(content, SessionOptions())
+    try:
+        several = OrtSession(doubled, SessionOptions())
+        photos = random_inputs(several, seed=0)
+        together = several.run(photos)
+    except ArtifactRefused as error:
+        raise _refused(source, f"{error}") from error
     for number in range(_COMPARED):
         alone = single.run([photo[number : number + 1] for photo in photos])
         for one, all_of_them in zip(alone, together, strict=True):

@@ -18,6 +18,7 @@ from edgeconv.runtime.open import TORCH_SUFFIX
 _MOST_BYTES = 64 * 2**10
 _MOST_BATCH = 4096
 _MOST_SIDE = 8192
+_MOST_CLASSES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,25 @@ def read(path: Path) -> TorchNet:
         told = json.loads(content) if len(content) <= _MOST_BYTES else None
     except (OSError, ValueError, RecursionError) as error:
         raise RefusedError(f"{path} cannot be read: {error}") from error
-    if not isinstance(told, dict) or set(told) - {f.name for f in fields(TorchNet)}:
+    if (
+        not isinstance(told, dict)
+        or "target" not in told
+        or set(told) - {f.name for f in fields(TorchNet)}
+    ):
         raise RefusedError(f"{path} describes no net for torch")
-    limits = {"height": _MOST_SIDE, "width": _MOST_SIDE, "batch": _MOST_BATCH}
+    limits = {
+        "height": _MOST_SIDE,
+        "width": _MOST_SIDE,
+        "classes": _MOST_CLASSES,
+        "batch": _MOST_BATCH,
+    }
     for key, most in limits.items():
         value = told.get(key, 1)
         if value is None and key != "batch":
             continue
         if type(value) is not int or not 1 <= value <= most:
             raise RefusedError(f"{path}: {key} must be 1 to {most}, not {str(value)[:40]}")
-    if not isinstance(told.get("target"), str) or not isinstance(told.get("options", {}), dict):
+    types = {"target": str, "options": dict, "channels_last": bool}
+    if not all(isinstance(told.get(key, kind()), kind) for key, kind in types.items()):
         raise RefusedError(f"{path} describes no net for torch")
     return TorchNet(**told)

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 _POLICIES = Path("/sys/devices/system/cpu/cpufreq")
-_ENGINE_PACKAGES = ("onnxruntime", "ai-edge-litert", "numpy")
+_ENGINE_PACKAGES = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "tensorrt",
+    "torch",
+    "ai-edge-litert",
+    "numpy",
+)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ NAMES: dict[Provider, tuple[str, ...]] = {
 }
 #: With it, onnxruntime fails where an operator would run on the CPU.
 NO_CPU = "session.disable_cpu_ep_fallback"
-_INSTALL: dict[Provider, str] = {
+#: What to install where a provider is missing.
+INSTALL: dict[Provider, str] = {
     "cpu": "pip install onnxruntime",
     "cuda": "pip uninstall onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]'",
     "tensorrt": "pip uninstall onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]' tensorrt",
@@ -99,7 +100,7 @@ def _require(ort: Any, provider: Provider) -> None:
     if missing:
         raise UnavailableError(
             f"this onnxruntime ({ort.__version__}) has no {' and no '.join(missing)}; "
-            f"{_INSTALL[provider]}; it has {', '.join(there)}"
+            f"{INSTALL[provider]}; it has {', '.join(there)}"
         )
     if hasattr(ort, "preload_dlls"):  # since onnxruntime 1.21
         ort.preload_dlls()
@@ -136,7 +137,7 @@ def _not_started(provider: Provider, got: list[str], told: str) -> UnavailableEr
     said = f": {one_line(complaints[-1])}" if complaints else ""
     return UnavailableError(
         f"onnxruntime cannot start {NAMES[provider][0]}{said}; it would have used "
-        f"{', '.join(got)}. {_INSTALL[provider]}; `nvidia-smi` tells whether the driver works"
+        f"{', '.join(got)}. {INSTALL[provider]}; `nvidia-smi` tells whether the driver works"
     )
 
 

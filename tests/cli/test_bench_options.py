@@ -1,0 +1,156 @@
+"""`edgeconv bench` with its options, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from pathlib import Path
+
+import onnxruntime
+import pytest
+import torch
+
+from edgeconv.runtime.open import open_session
+from tests.cli.conftest import Run
+from tests.helpers.tiny_models import TinyNet
+
+QUICK = ("--processes", 1, "--runs", 2)
+NET = "from torch import nn\n\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 4, 3))\n"
+
+without_cuda = pytest.mark.skipif(
+    torch.cuda.is_available() or "CUDAExecutionProvider" in onnxruntime.get_available_providers(),
+    reason="this machine has CUDA",
+)
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's directory of profiles, with one that has torch on the CPU."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    directory = tmp_path / "config" / "edgeconv" / "devices"
+    directory.mkdir(parents=True)
+    (directory / "eager.toml").write_text('like = "local"\nengines = ["onnxruntime", "torch"]\n')
+    return directory
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    return TinyNet().write_all(tmp_path)
+
+
+@without_cuda
+@pytest.mark.parametrize(
+    ("device", "words"), [("cuda", "CUDAExecutionProvider"), ("tensorrt", "Tensorrt")]
+)
+def test_without_a_gpu_nothing_is_measured_and_exit_is_3(run: Run, files, device, words):
+    result = run("bench", "model.onnx", "--device", device, *QUICK)
+    assert (result.code, result.out) == (3, "")
+    assert words in result.err
+    assert "onnxruntime-gpu" in result.err
+
+
+@without_cuda
+def test_torch_without_a_gpu_exits_with_3(run: Run):
+    result = run("bench", "squeezenet1_1", "--device", "cuda", "--engine", "torch", *QUICK)
+    assert (result.code, result.out) == (3, "")
+    assert "with CUDA" in result.err
+
+
+@pytest.mark.parametrize("words", [("parity", "x"), ("eval", "x", "--data", ".")])
+def test_what_is_not_done_on_a_gpu_is_not_done_on_the_cpu_instead(run: Run, words, tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "manifest.json").write_text("{}")
+    result = run(*words, "--device", "cuda")
+    assert result.code == 2
+    assert "only bench" in result.err
+
+
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_litert_is_no_engine_of_a_gpu(run: Run, files, device):
+    result = run("bench", "model.tflite", "--device", device)
+    assert result.code == 2
+    assert "onnxruntime" in result.err
+
+
+def test_a_profile_with_an_engine_that_cannot_run_there_is_wrong_usage(run: Run, own):
+    (own / "mine.toml").write_text('like = "cuda"\nengines = ["litert"]\n')
+    (own / "board.toml").write_text('like = "rpi4"\nengines = ["torch"]\n')
+    (own / "far.toml").write_text('like = "rpi4"\nprovider = "cuda"\n')
+    for name, says in (("mine", "onnxruntime, torch"), ("board", "torch"), ("far", "provider")):
+        result = run("bench", "model.onnx", "--device", name)
+        assert result.code == 2
+        assert says in result.err
+
+
+def test_each_batch_size_is_measured_with_its_throughput(run: Run, files):
+    result = run("bench", "model.onnx", "--batch", "1,3", *QUICK, "--json")
+    assert result.code == 0, result.err
+    single, several = json.loads(result.out)["results"]
+    assert (single["batch"], several["batch"]) == (1, 3)
+    assert several["artifact"]["name"] == "model.onnx, batch 3"
+    expected = 3000 / several["latency"]["p50_ms"]
+    assert several["images_per_s"] == pytest.approx(expected)
+    assert open_session(files["onnx"]).inputs[0].shape[0] == 1, "the file itself stays"
+
+
+def test_ones_own_net_is_measured_by_torch_without_a_bundle(run: Run, tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    words = ("--device", "eager", "--engine", "torch", "--batch", "2", "--channels-last")
+    result = run("bench", "net.py:build", *words, *QUICK)
+    assert result.code == 0, result.err
+    assert "torch, batch 2" in result.out
+    assert "images/s" in result.out
+
+
+def test_a_bundles_name_of_its_net_is_never_imported(run: Run, tmp_path):
+    """A manifest may come from anywhere; a name such as module:function would be code."""
+    (tmp_path / "net.py").write_text("raise SystemExit('imported')")
+    (tmp_path / "evil").mkdir()
+    manifest = {"format": 1, "files": {}, "net": {"name": "net.py:build", "options": {}}}
+    (tmp_path / "evil" / "manifest.json").write_text(json.dumps(manifest))
+    result = run("bench", "evil", "--device", "eager", "--engine", "torch", *QUICK)
+    assert result.code == 2
+    assert "torch cannot build net.py:build from its bundle" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("model.tflite", "--batch", "2"), "--engine onnxruntime"),
+        (("model.onnx", "--batch", "0"), "1 to 4096"),
+        (("model.onnx", "--batch", "many"), "list of integers"),
+        (("model.onnx", "--runs", "2", "--seconds", "1"), "give one"),
+        (("model.onnx", "--seconds", "0"), "0.01 to 600"),
+        (("model.onnx", "--seconds", "nan"), "0.01 to 600"),
+        (("model.onnx", "--engine", "torch"), "It has litert, onnxruntime"),
+    ],
+)
+def test_options_that_cannot_be_are_wrong_usage(run: Run, files, words, says):
+    result = run("bench", *words)
+    assert (result.code, result.out) == (2, "")
+    assert says in result.err
+
+
+def test_seconds_say_how_long_each_process_measures(run: Run, files):
+    result = run("bench", "model.onnx", "--seconds", "0.05", "--processes", 1, "--json")
+    assert result.code == 0, result.err
+    document = json.loads(result.out)
+    assert document["config"]["timing"]["seconds"] == 0.05
+    (process,) = document["results"][0]["processes"]
+    taken_s = sum(process["timing"]["samples_ns"]) / 1e9
+    last_s = process["timing"]["samples_ns"][-1] / 1e9
+    assert taken_s - last_s <= 0.05, "no run begins after the time is up"
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="ssh is not installed")
+def test_a_board_that_does_not_answer_is_given_up_with_the_ways_on(run: Run, files):
+    """Something listens and never speaks: the slowest way not to reach a board."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        words = ("--device", "rpi4", "--host", "127.0.0.1", "--port", port)
+        result = run("bench", "model.onnx", *words)
+    assert (result.code, result.out) == (3, "")
+    for way in (f"127.0.0.1:{port}", "--host", "edgeconv devices check rpi4", "rpi4-emulated"):
+        assert way in result.err
