@@ -73,6 +73,7 @@ def show_bundle(bundle: Bundle) -> None:
             (Column("file"), Column("size", "size"), Column("sha256")),
             rows,
             title=str(bundle.directory),
+            notes=_what_is_computed(bundle),
         )
     )
     mixed = bundle.manifest.get("quantization", {}).get("mixed_precision")
@@ -81,6 +82,15 @@ def show_bundle(bundle: Bundle) -> None:
         show_mixed(mixed)
     typer.echo()
     show_stages(bundle.manifest["parity"]["stages"])
+
+
+def _what_is_computed(bundle: Bundle) -> list[str]:
+    """A line for each file whose name does not tell what its engine computes."""
+    return [
+        f"{facts['file']}: {facts['computes']}"
+        for facts in bundle.manifest["artifacts"].values()
+        if facts["precision"] not in ("float32", "int8")
+    ]
 
 
 def show_parity(report: ParityReport) -> None:

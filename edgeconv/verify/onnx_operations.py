@@ -50,6 +50,8 @@ _PARAMETERS: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), (1, 2)),
     **dict.fromkeys(("MatMul", "Add", "Sub", "Mul", "Div", "PRelu"), (0, 1)),
 }
+_FLOAT_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+_FLOATS = frozenset({"float16", "float32", "float64"})
 #: Where the weights of a convolution stand.
 _WEIGHTS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
 
@@ -111,12 +113,19 @@ def _operation(node: ir.Node, memory: Memory) -> Operation:
         parameters=_parameters(node, memory),
         output_elements=sum(elements(shape_of(value)) for value in written),
         activation_dtypes=frozenset(
-            tensor.dtype for tensor in (*stored_in, *stored_out) if not tensor.is_constant
+            tensor.dtype
+            for index, tensor in enumerate((*stored_in, *stored_out))
+            if not tensor.is_constant or _is_float_weight(node, index, tensor)
         ),
         reads=stored_in if computes else (),
         writes=_distinct(stored_out) if computes else (),
         convolution=_convolution(node),
     )
+
+
+def _is_float_weight(node: ir.Node, index: int, tensor: Tensor) -> bool:
+    """Whether a tensor is a layer's weight in float: then no engine multiplies integers there."""
+    return node.op_type in _FLOAT_LAYERS and index == 1 and tensor.dtype in _FLOATS
 
 
 def _distinct(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -74,7 +74,8 @@ class Operation:
         multiply_adds: of convolutions and matrix products, 0 for everything else.
         parameters: constants it reads, counted in values.
         output_elements: values it writes.
-        activation_dtypes: in which the tensors it reads and writes are stored, constants aside.
+        activation_dtypes: in which the tensors it reads and writes are stored, constants aside; a
+            layer's float weights count, for what they multiply is float then, too.
         reads, writes: the memory it goes through; nothing where it is a view, or absorbed.
         convolution: its sizes, None for everything else.
     """

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import edgeconv
 from edgeconv.cli.main import app
+from edgeconv.cli.shown import show_bundle
 from edgeconv.errors import UnknownName, UsageError
 from edgeconv.nets.load import load_net
 from edgeconv.runtime.adapt import Images
@@ -65,6 +66,14 @@ class TestPrecisions:
         assert said["tflite"]["computes"] == "float32"
         assert said["int16x8.tflite"]["precision"] == "int16x8"
         assert said["int16x8.onnx"]["computes"].startswith("float32: onnxruntime has no int16")
+
+    def test_the_summary_says_so_too(
+        self, every: edgeconv.Bundle, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        show_bundle(every)
+        printed = " ".join(capsys.readouterr().out.split())
+        assert "model.int16x8.onnx: float32: onnxruntime has no int16 kernels" in printed
+        assert "model.int8.onnx:" not in printed
 
     def test_each_predicts(self, every: edgeconv.Bundle) -> None:
         photo = every.golden.pixels[0]

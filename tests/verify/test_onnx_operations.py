@@ -174,20 +174,37 @@ def test_integers_behind_a_view_are_the_integers_before_it(tmp_path):
         tmp_path / "m.onnx",
         [
             *edge("x"),
-            node("Conv", ["x_dq", "w"], ["c"]),
+            node("DequantizeLinear", ["w", "s", "z"], ["w_dq"]),
+            node("DequantizeLinear", ["v", "s", "z"], ["v_dq"]),
+            node("Conv", ["x_dq", "w_dq"], ["c"]),
             *edge("c"),
             node("Flatten", ["c_dq"], ["f"]),
             *edge("f"),
-            node("Gemm", ["f_dq", "v"], ["g"], transB=1),
+            node("Gemm", ["f_dq", "v_dq"], ["g"], transB=1),
             node("QuantizeLinear", ["g", "s", "z"], ["g_q"]),
             node("DequantizeLinear", ["g_q", "s", "z"], ["y"]),
         ],
-        {"w": weights(8, 8), "v": np.zeros((5, 128), np.float32), **scale},
+        {"w": weights(8, 8).astype(np.int8), "v": np.zeros((5, 128), np.int8), **scale},
     )
     read = read_onnx(path)
     assert read.int8_share == 1.0
     assert activation_memory(read).sum_bytes == 128 + 128 + 5
-    assert [o.memory_access for o in read.operations] == [128 + 4 * 64 + 128, 0, 128 + 4 * 640 + 5]
+    assert [o.memory_access for o in read.operations] == [128 + 64 + 128, 0, 128 + 640 + 5]
+
+
+def test_float_weights_between_integers_are_multiplied_in_float(tmp_path):
+    path = write_onnx(
+        tmp_path / "m.onnx",
+        [
+            node("QuantizeLinear", ["x", "s", "z"], ["x_q"]),
+            node("DequantizeLinear", ["x_q", "s", "z"], ["x_dq"]),
+            node("Conv", ["x_dq", "w"], ["c"]),
+            node("QuantizeLinear", ["c", "s", "z"], ["c_q"]),
+            node("DequantizeLinear", ["c_q", "s", "z"], ["y"]),
+        ],
+        {"w": weights(8, 8), "s": np.float32(0.1), "z": np.int8(0)},
+    )
+    assert read_onnx(path).int8_share == 0.0
 
 
 def test_a_float_file_has_no_islands(tmp_path):
