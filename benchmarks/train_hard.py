@@ -83,7 +83,7 @@ class Link:
 CASES = (
     Case("mobilenet_v3_small", 800, 1, 3e-3, spread=0.7, options={"width": 0.5}),
     Case("shufflenet_v2_x0_5", 800, 2, 3e-3, spread=0.85),
-    Case("efficientnet_b0", 600, 2, 3e-3, spread=0.7, options={"width": 0.25}),
+    Case("efficientnet_b0", 600, 2, 3e-3, spread=0.3, options={"width": 0.25}),
 )
 
 
