@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from edgeconv.devices import preflight, surroundings
 from edgeconv.devices.machine import Machine, understood
 from edgeconv.devices.report import Artifact, BenchConfig, BenchReport, BenchResult
 from edgeconv.devices.surroundings import Surroundings
-from edgeconv.errors import DeviceFailed, UsageError
+from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
 from edgeconv.runtime.host import HostFacts
 from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.profile import Profile, read_profile
@@ -31,6 +31,8 @@ _FACTS = tuple(f.name for f in fields(HostFacts))
 _LARGEST_COUNT = 1024
 #: How many times longer than real ones emulated devices may take.
 SLOWER_EMULATED = 5
+#: TensorRT tries out kernels for minutes before the first run.
+SLOWER_TENSORRT = 5
 #: How often a hot device is asked whether it has cooled down.
 _COOLING_POLL_S = 5.0
 
@@ -74,35 +76,16 @@ def bench(
     """
     config, listener = config or BenchConfig(), listener or Listener()
     _check(paths, config)
-    if machine.emulated:
-        config = _counting(config)
+    config = _fitting(machine, config)
     facts = _facts(machine, config)
     before = Surroundings() if machine.emulated else machine.surroundings()
-    warnings: list[str] = []
-
-    def warn(warning: str) -> None:
-        warnings.append(warning)
-        listener.warning(warning)
-
+    log = _Log(listener)
     if not machine.emulated:
-        for warning in preflight.warnings(facts, config.threads):
-            warn(warning)
-        for warning in surroundings.warnings(before):
-            warn(warning)
-    placed = {name: machine.place(path) for name, path in paths.items()}
-    artifacts = [_artifact(name, path) for name, path in paths.items()]
-    turns = [(artifact, threads) for artifact in artifacts for threads in config.threads]
-    measured: dict[tuple[Artifact, int], list[TimedResult]] = {turn: [] for turn in turns}
-    total = config.processes * len(turns)
-    for done, (artifact, threads) in enumerate(turns * config.processes):
-        listener.progress(done, total, f"{artifact.name}, {threads} thread(s)")
-        result = _time(machine, artifact.name, placed[artifact.name], threads, config)
-        measured[artifact, threads].append(result)
-        if done + 1 < total and not _cool(machine, result, config):
-            warn(f"{artifact.name}: the device stayed hot for {config.cool_down_s:g} s")
+        log.warn_all(preflight.warnings(facts, config.threads))
+        log.warn_all(surroundings.warnings(before))
+    measured = _in_turns(machine, paths, config, log)
     after = before if machine.emulated else machine.surroundings()
-    for warning in surroundings.warnings(before, after):
-        warn(warning)
+    log.warn_all(surroundings.warnings(before, after))
     results = tuple(
         _result(artifact, threads, processes, None if machine.emulated else config.seed)
         for (artifact, threads), processes in measured.items()
@@ -114,10 +97,58 @@ def bench(
         secrets.token_hex(8),
         facts,
         config,
-        tuple(warnings),
+        tuple(log.warnings),
         results,
         surroundings=(before, after),
     )
+
+
+@dataclass(frozen=True)
+class _Log:
+    """Warnings, told when they come up and kept for the report."""
+
+    listener: Listener
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, warning: str) -> None:
+        self.warnings.append(warning)
+        self.listener.warning(warning)
+
+    def warn_all(self, warnings: Iterable[str]) -> None:
+        for warning in warnings:
+            self.warn(warning)
+
+
+def _in_turns(
+    machine: Machine, paths: Mapping[str, Path], config: BenchConfig, log: _Log
+) -> dict[tuple[Artifact, int], list[TimedResult]]:
+    """Every process of every file and number of threads.
+
+    A file that a GPU does not take is left out and told of, for it is seldom the only one of a
+    bundle: int8 kernels are a CPU's. Raises ArtifactRefused where none is left.
+    """
+    placed = {name: machine.place(path) for name, path in paths.items()}
+    artifacts = [_artifact(name, path) for name, path in paths.items()]
+    turns = [(artifact, threads) for artifact in artifacts for threads in config.threads]
+    measured: dict[tuple[Artifact, int], list[TimedResult]] = {turn: [] for turn in turns}
+    refused: set[str] = set()
+    total = config.processes * len(turns)
+    for done, (artifact, threads) in enumerate(turns * config.processes):
+        if artifact.name in refused:
+            continue
+        log.listener.progress(done, total, f"{artifact.name}, {threads} thread(s)")
+        try:
+            result = _time(machine, artifact.name, placed[artifact.name], threads, config)
+        except ArtifactRefused as error:
+            refused.add(artifact.name)
+            if machine.provider == "cpu" or len(refused) == len(artifacts):
+                raise
+            log.warn(f"{artifact.name} is left out: {error}")
+            continue
+        measured[artifact, threads].append(result)
+        if done + 1 < total and not _cool(machine, result, config):
+            log.warn(f"{artifact.name}: the device stayed hot for {config.cool_down_s:g} s")
+    return {turn: processes for turn, processes in measured.items() if turn[0].name not in refused}
 
 
 def profile(machine: Machine, paths: Mapping[str, Path], config: BenchConfig) -> dict[str, Profile]:
@@ -150,6 +181,15 @@ def _result(
     samples = [p.timing.samples_ns for p in processes]
     latency = None if seed is None else summarize(samples, seed=seed)
     return BenchResult(artifact, threads, latency, tuple(processes))
+
+
+def _fitting(machine: Machine, config: BenchConfig) -> BenchConfig:
+    """The configuration as it suits the machine."""
+    if machine.emulated:
+        return _counting(config)
+    if machine.provider == "tensorrt":
+        return replace(config, deadline_s=config.deadline_s * SLOWER_TENSORRT)
+    return config
 
 
 def _counting(config: BenchConfig) -> BenchConfig:

@@ -108,6 +108,8 @@ class OrtSession:
                 binding.bind_cpu_input(spec.name, array)
         for spec in self.outputs:
             binding.bind_output(spec.name, *(_GPU_MEMORY if on_gpu else ()))
+        if on_gpu:
+            binding.synchronize_inputs()
 
         def invoke() -> None:
             try:

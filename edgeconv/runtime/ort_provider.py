@@ -30,10 +30,12 @@ NO_CPU = "session.disable_cpu_ep_fallback"
 INSTALL: dict[Provider, str] = {
     "cpu": "pip install onnxruntime",
     "cuda": "pip uninstall onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]'",
-    "tensorrt": "pip uninstall onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]' tensorrt",
+    "tensorrt": "pip uninstall onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]' tensorrt, "
+    "with TensorRT's libraries on LD_LIBRARY_PATH",
 }
-_COMPLAINT = re.compile(r"Failed to (?:create|load)[^\n]*|[Rr]equires? [^\n]*(?:CUDA|cuDNN)[^\n]*")
+_COMPLAINT = re.compile(r"Failed to (?:create|load)[^\n]*")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_MOST_COMPLAINTS = 3
 _MOST_STDERR = 64 * 2**10
 
 
@@ -133,8 +135,9 @@ def _why(
 
 
 def _not_started(provider: Provider, got: list[str], told: str) -> UnavailableError:
-    complaints = [_COLOURS.sub("", found[0]) for found in _COMPLAINT.finditer(told)]
-    said = f": {one_line(complaints[-1])}" if complaints else ""
+    plain = _COLOURS.sub("", told)
+    complaints = dict.fromkeys(one_line(found[0]) for found in _COMPLAINT.finditer(plain))
+    said = f": {'; '.join(list(complaints)[:_MOST_COMPLAINTS])}" if complaints else ""
     return UnavailableError(
         f"onnxruntime cannot start {NAMES[provider][0]}{said}; it would have used "
         f"{', '.join(got)}. {INSTALL[provider]}; `nvidia-smi` tells whether the driver works"

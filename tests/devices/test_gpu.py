@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from edgeconv.devices.local_transport import LocalTransport
 from edgeconv.devices.probe import read_facts
 from edgeconv.devices.profiles import load
 from edgeconv.devices.report import BenchConfig
-from edgeconv.errors import DeviceFailed, UsageError
+from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.tiny_models import TinyNet
 
@@ -43,6 +43,30 @@ def test_an_agent_that_measured_on_the_cpu_is_found_out(model):
     assert bench(LocalMachine(careless), {"tiny": model}, QUICK).provider == "cpu"
     with pytest.raises(DeviceFailed, match="ran on cpu, not on cuda"):
         bench(LocalMachine(careless, provider="cuda"), {"tiny": model}, QUICK)
+
+
+#: The agent with a GPU that takes no file called int8, and says that it measured there.
+PICKY = (
+    "import sys\n"
+    "from dataclasses import replace\n"
+    "from edgeconv.errors import ArtifactRefused\n"
+    "from edgeconv.runtime import agent\n"
+    "def timed(request):\n"
+    "    if 'int8' in request.path: raise ArtifactRefused('cuda does not take all of it')\n"
+    "    return replace(agent.time_file(replace(request, provider='cpu')), provider='cuda')\n"
+    "sys.exit(agent.main(timed))\n"
+)
+
+
+def test_a_file_that_the_gpu_does_not_take_is_left_out_and_told_of(model, tmp_path):
+    int8 = TinyNet().int8_onnx(tmp_path / "int8.onnx")
+    machine = LocalMachine([sys.executable, "-c", PICKY], name="cuda", provider="cuda")
+    report = bench(machine, {"int8": int8, "float": model}, replace(QUICK, processes=2))
+    (result,) = report.results
+    assert (result.artifact.name, len(result.processes)) == ("float", 2)
+    assert "int8 is left out: cuda does not take all of it" in report.warnings
+    with pytest.raises(ArtifactRefused, match="does not take"):
+        bench(machine, {"int8": int8}, QUICK)
 
 
 def test_operators_are_not_profiled_on_a_gpu(model):

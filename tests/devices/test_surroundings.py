@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeconv.devices import open_machine
 from edgeconv.devices.bench import Listener, bench
 from edgeconv.devices.gpu import Gpu
 from edgeconv.devices.local import LocalMachine
@@ -64,6 +65,23 @@ def test_a_phones_battery_is_read():
     assert read_battery(PHONE.replace("USB powered: true", "USB powered: false")) == Battery(
         17, 41.2, plugged=False
     )
+
+
+def test_a_phone_is_asked_for_its_battery_and_a_board_is_not(tmp_path, monkeypatch):
+    (tmp_path / "dumpsys").write_text(f"#!/bin/sh\n[ $1 = battery ] && cat {tmp_path}/answer\n")
+    (tmp_path / "dumpsys").chmod(0o755)
+    (tmp_path / "answer").write_text(PHONE)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert asked(replace(BOARD, transport="adb")).battery == Battery(17, 41.2, plugged=True)
+    assert asked(BOARD).battery is None
+
+
+def test_a_device_that_is_opened_is_asked_as_its_profile_says(monkeypatch):
+    monkeypatch.setattr(open_machine, "open_device", lambda profile: LocalTransport())
+    monkeypatch.setattr(open_machine, "prepare_python_agent", lambda *_: ["false"])
+    profile = replace(BOARD, transport="ssh", throttled=("echo", "throttled=0x1"))
+    with open_machine.open_machine(profile, print) as machine:
+        assert machine.surroundings().throttling == ("under-voltage now",)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ surface is faked over the real CPU session.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from typing import Any
@@ -47,6 +48,7 @@ class Binding:
     def __init__(self, real: Any) -> None:
         self.real = real
         self.places: list[tuple[Any, ...]] = []
+        self.copied = False
         self.waits = 0
 
     def bind_ortvalue_input(self, name: str, value: Any) -> None:
@@ -56,6 +58,9 @@ class Binding:
     def bind_output(self, name: str, *place: Any) -> None:
         self.places.append(place)
         self.real.bind_output(name)
+
+    def synchronize_inputs(self) -> None:
+        self.copied = True
 
     def synchronize_outputs(self) -> None:
         self.waits += 1
@@ -182,13 +187,17 @@ def test_tensorrt_that_cannot_be_started_is_not_replaced_by_cuda(model, gpu):
         open_session(model, SessionOptions(provider="tensorrt"))
 
 
-def test_libraries_that_are_missing_are_told_in_onnxruntimes_words(model, gpu, capfd):
+def test_libraries_that_are_missing_are_told_in_onnxruntimes_words(model, gpu):
     gpu.left_to_cpu, gpu.starts = True, (CPU,)
     gpu.complaint = (
+        b"\x1b[1;31m[E:onnx] x.cc:1480 Failed to load library with error: libcublasLt.so.12\x1b[m\n"
         b"\x1b[0;93m[W:onnx] Failed to create CUDA. Require cuDNN 9.* and CUDA 12.*\x1b[m\n"
     )
-    with pytest.raises(UnavailableError, match=r"Require cuDNN 9\.\* and CUDA 12\.\*; it would"):
+    with pytest.raises(UnavailableError) as caught:
         open_session(model, ON_CUDA)
+    for words in ("libcublasLt.so.12; Failed", "cuDNN 9.* and CUDA 12.*; it would have used CPU"):
+        assert words in str(caught.value)
+    assert "\x1b" not in str(caught.value)
 
 
 def test_a_file_with_operators_for_the_cpu_is_refused(model, gpu):
@@ -205,13 +214,33 @@ def test_a_broken_file_is_refused_as_such(model, gpu):
 
 def test_bound_values_stay_on_the_gpu_and_every_run_is_waited_for(model, gpu):
     invoke = open_session(model, ON_CUDA).bind([photos(1)])
-    invoke()
-    invoke()
     (binding,) = gpu.bindings
+    assert binding.copied
+    invoke()
+    invoke()
     assert binding.places == [("cuda", 0), ("cuda", 0)]
     assert binding.waits == 2
     (logits,) = binding.real.copy_outputs_to_cpu()
     np.testing.assert_allclose(logits, NET.logits(photos(1)), atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "given"),
+    [
+        (onnxruntime.IOBinding.bind_output, (None, "y", "cuda", 0)),
+        (onnxruntime.IOBinding.bind_ortvalue_input, (None, "x", None)),
+        (onnxruntime.IOBinding.synchronize_inputs, (None,)),
+        (onnxruntime.IOBinding.synchronize_outputs, (None,)),
+        (onnxruntime.OrtValue.ortvalue_from_numpy, (None, "cuda", 0)),
+    ],
+)
+def test_what_is_faked_is_called_as_onnxruntime_takes_it(call, given):
+    signature = inspect.signature(call)
+    taken = signature.bind(*given).arguments
+    assert {name for name in taken if name.startswith("device")} in (
+        set(),
+        {"device_type", "device_id"},
+    )
 
 
 def test_litert_runs_on_the_cpu_only(tmp_path):
