@@ -21,7 +21,7 @@ _HERE = Path(__file__).resolve().parent
 _SOURCES = (_HERE / "runner.c", _HERE / "wire.h")
 #: Phones from Android 15 on may have memory pages of 16 KB, which a program must be aligned to.
 _PAGE_BYTES = 16384
-_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", f"-Wl,-z,max-page-size={_PAGE_BYTES}")
+_FLAGS = ("-std=gnu11", "-O2", f"-Wl,-z,max-page-size={_PAGE_BYTES}")
 _LIBRARIES = ("-pthread", "-ldl", "-lm")
 #: The oldest glibc that PyPI's compiler, which knows them all, builds for.
 _OLD_GLIBC = "2.28"
