@@ -24,9 +24,7 @@ from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.sample import Sample, divide
 from edgeconv.quantize.search import Found, apply_all, apply_what_helps
 from edgeconv.quantize.steps import Step, StepReport
-from edgeconv.quantize.steps.absorption import ABSORB_BIASES
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
-from edgeconv.quantize.steps.centering import CENTER_CHANNELS
 from edgeconv.quantize.steps.equalization import EQUALIZE
 from edgeconv.quantize.steps.measured_bias import MEASURE_BIASES
 from edgeconv.quantize.steps.output_range import NARROW_OUTPUT
@@ -65,7 +63,7 @@ _FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=False, ob
 _DEFAULT = Recipe(
     "default",
     (
-        *(CORRECT_BIASES, EQUALIZE, CENTER_CHANNELS, CHOOSE_RANGES),
+        *(CORRECT_BIASES, EQUALIZE, CHOOSE_RANGES),
         *(ROUND_WEIGHTS, MEASURE_BIASES, NARROW_OUTPUT),
     ),
     photos=80,
@@ -74,7 +72,7 @@ _DEFAULT = Recipe(
 _THOROUGH = Recipe(
     "thorough",
     (
-        *(CORRECT_BIASES, EQUALIZE, ABSORB_BIASES, CENTER_CHANNELS, CHOOSE_RANGES),
+        *(CORRECT_BIASES, EQUALIZE, CHOOSE_RANGES),
         *(ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES, NARROW_OUTPUT),
     ),
     photos=256,
