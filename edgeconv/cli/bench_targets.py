@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgeconv.cli import arguments
-from edgeconv.errors import UnknownName, UsageError
+from edgeconv.errors import ArtifactRefused, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from edgeconv.devices.profile import Profile
@@ -105,6 +105,7 @@ def _shown(target: str, name: str, *, alone: bool) -> str:
 
 
 def _at_batches(paths: dict[str, Path], batches: Sequence[int], directory: Path) -> dict[str, Path]:
+    """Copies at each batch size; of several files, one that has no other size is left out."""
     from edgeconv.devices.rebatch import rebatched
     from edgeconv.runtime.open import engine_of
 
@@ -115,9 +116,14 @@ def _at_batches(paths: dict[str, Path], batches: Sequence[int], directory: Path)
                 f"{path}: --batch makes copies of .onnx files, not of .tflite ones; leave those "
                 "out with --engine onnxruntime"
             )
-        for batch in batches:
-            copy = directory / f"{path.stem}-{batch}{path.suffix}"
-            found[f"{name}, batch {batch}"] = rebatched(path, batch, copy)
+        try:
+            for batch in batches:
+                copy = directory / f"{path.stem}-{batch}{path.suffix}"
+                found[f"{name}, batch {batch}"] = rebatched(path, batch, copy)
+        except ArtifactRefused as error:
+            if len(paths) == 1:
+                raise
+            typer.echo(f"warning: left out: {error}", err=True)
     return found
 
 

@@ -111,6 +111,6 @@ def _compare(content: bytes, doubled: bytes, source: Path) -> None:
 
 def _refused(source: Path, why: str) -> ArtifactRefused:
     return ArtifactRefused(
-        f"{source} cannot be given another batch size ({' '.join(why.split())[:200]}); export it "
-        "at that size, and bench the file without --batch"
+        f"{source} cannot be given another batch size ({' '.join(why.split())[:200]}); bench it "
+        "without --batch"
     )

@@ -7,9 +7,12 @@ import shutil
 import socket
 from pathlib import Path
 
+import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx import helper, numpy_helper
 
 from edgeconv.runtime.open import open_session
 from tests.cli.conftest import Run
@@ -93,6 +96,33 @@ def test_each_batch_size_is_measured_with_its_throughput(run: Run, files):
     expected = 3000 / several["latency"]["p50_ms"]
     assert several["images_per_s"] == pytest.approx(expected)
     assert open_session(files["onnx"]).inputs[0].shape[0] == 1, "the file itself stays"
+
+
+def test_a_file_that_has_no_other_batch_size_is_left_out_of_a_bundle_only(
+    run: Run, files, tmp_path
+):
+    """Its sum over photos makes a file of a bundle one that cannot be copied."""
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "manifest.json").write_text(json.dumps({"format": 1, "files": {}}))
+    TinyNet().float_onnx(bundle / "model.onnx")
+    mixing = helper.make_node("ReduceSum", ["conv", "axes"], ["logits"], keepdims=1)
+    model = onnx.load(bundle / "model.onnx")
+    del model.graph.node[1:]
+    model.graph.node.append(mixing)
+    model.graph.initializer.append(numpy_helper.from_array(np.asarray([0]), "axes"))
+    for dimension in (1, 1):
+        model.graph.output[0].type.tensor_type.shape.dim.add().dim_value = dimension
+    onnx.save(model, bundle / "model.int8.onnx")
+    words = ("--engine", "onnxruntime", "--batch", "2", *QUICK)
+    result = run("bench", "bundle", *words, "--json")
+    assert result.code == 0, result.err
+    (measured,) = json.loads(result.out)["results"]
+    assert measured["artifact"]["name"] == "onnx, batch 2"
+    assert "left out: bundle/model.int8.onnx" in result.err
+    alone = run("bench", "bundle/model.int8.onnx", *words)
+    assert alone.code == 4
+    assert "another batch size" in alone.err
 
 
 def test_ones_own_net_is_measured_by_torch_without_a_bundle(run: Run, tmp_path):
