@@ -217,8 +217,8 @@ def _time(machine: Machine, name: str, path: str, threads: int, config: BenchCon
         config.kernels,
         config.cores,
         config.seed,
-        machine.provider,
         config.timing,
+        machine.provider,
     )
     try:
         messages = machine.ask(request, deadline_s=config.deadline_s)

@@ -31,8 +31,8 @@ class TimeRequest:
         kernels: as in SessionOptions.
         cores: the cores to run on; empty for all.
         seed: of the random inputs.
-        provider: as in SessionOptions.
         timing: how long to measure.
+        provider: as in SessionOptions.
     """
 
     kind: ClassVar[Kind] = "time"
@@ -42,8 +42,8 @@ class TimeRequest:
     kernels: Kernels = "default"
     cores: tuple[int, ...] = ()
     seed: int = 0
-    provider: Provider = "cpu"
     timing: TimingConfig = field(default_factory=TimingConfig)
+    provider: Provider = "cpu"
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ GOOD = {
     [
         FactsRequest(),
         TimeRequest("m.tflite", 2, "reference", (0, 3), 7, TimingConfig(runs=3)),
+        TimeRequest("m.onnx", provider="cuda"),
         RunRequest("m.onnx", "in", "out", 32, 4),
     ],
 )
