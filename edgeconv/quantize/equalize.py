@@ -26,18 +26,26 @@ from edgeconv.quantize.weights import Layer
 Weights = dict[str, NDArray[np.float64]]
 
 
-def equalize(model: ir.Model, observations: Observations) -> ir.Model:
+#: Best of 0.25, 0.4 and 0.6 on held-back photos.
+STRENGTH = 0.4
+
+
+def equalize(
+    model: ir.Model, observations: Observations, strength: float | None = None
+) -> ir.Model:
     """A copy of the hub graph with equalized channels, the same function up to rounding.
 
     Args:
         model: a hub graph.
         observations: of this graph; a few dozen photos are enough, only channels' extremes and
             moments are read.
+        strength: how far channels are evened out, 0 to 1; None weighs for each group what the
+            activations gain against what the weights lose.
     """
     copy = model.clone()
     weights: Weights = {}
     for group in channel_groups(copy):
-        factors = factors_of(group, observations)
+        factors = factors_of(group, observations, strength)
         for layer in group.writers:
             _scale_rows(layer, factors[group.written_by(layer)], weights)
         for layer in group.readers:

@@ -12,10 +12,10 @@ over the layers that read the group, each relative to what it computes:
     weights       sum over o of step[o]^2 / 12 * sum over c var[c] k[c]^2
 
 with the tensors' and the rows' steps as the factors make them. The mean of what a weight's error
-multiplies counts for nothing, since bias correction takes it out again. Errors of activations
-differ from place to place and average out further on, a weight's error is the same everywhere: so
-the former count AVERAGING times. A tensor's range is taken
-to end at CLIP times a channel's root mean square where its largest value lies beyond: rarer values
+multiplies counts for nothing, since bias correction takes it out again. Errors of
+activations count AVERAGING times: they differ from place to place, so one would expect them to
+average out further on, where a weight's error is the same everywhere. A tensor's range is taken to
+end at CLIP times a channel's root mean square where its largest value lies beyond: rarer values
 get clipped.
 
 A channel that ReLU6 clipped on a calibration photo keeps its scale; another may grow until its
@@ -24,7 +24,7 @@ largest value seen is 6 / HEADROOM.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -86,9 +86,18 @@ class _Reader:
     power: float
 
 
-def factors_of(group: ChannelGroup, observations: Observations) -> Array:
-    """k of every channel, (channels,)."""
-    tensors = list(_tensors(group, observations))
+def factors_of(
+    group: ChannelGroup, observations: Observations, strength: float | None = None
+) -> Array:
+    """k of every channel, (channels,).
+
+    Args:
+        group: the channels.
+        observations: of the graph they are of.
+        strength: the exponent a, with b = 0; a group that depthwise layers alone read gets a = 1,
+            for each row reads a single channel there. None searches both.
+    """
+    tensors = list(_tensors(group, observations, CLIP if strength is None else np.inf))
     readers = [_reader(group, layer, observations) for layer in group.readers]
     activation, highest = np.full(group.channels, QUIET), np.zeros(group.channels)
     for name, index in group.tensors.items():
@@ -99,7 +108,7 @@ def factors_of(group: ChannelGroup, observations: Observations) -> Array:
         np.maximum.at(activation, tensor.index, reach / max(float(reach.max()), 1e-30))
     column = _columns(group, readers)
     best, least = np.ones(group.channels), np.inf
-    for a, b in product(OF_ACTIVATION, OF_COLUMN):
+    for a, b in _exponents(group, strength):
         factors = activation**-a * column**b
         factors /= (factors * activation).max()
         factors = np.minimum(factors, factors.min() * SPREAD)
@@ -111,11 +120,22 @@ def factors_of(group: ChannelGroup, observations: Observations) -> Array:
     return best
 
 
-def _tensors(group: ChannelGroup, observations: Observations) -> Iterator[_Tensor]:
+def _exponents(group: ChannelGroup, strength: float | None) -> Iterable[tuple[float, float]]:
+    if strength is None:
+        return product(OF_ACTIVATION, OF_COLUMN)
+    return [(1.0 if all(_is_depthwise(layer) for layer in group.readers) else strength, 0.0)]
+
+
+def _is_depthwise(layer: Layer) -> bool:
+    """Whether every output channel reads a single input channel."""
+    return layer.node.op_type == "Conv" and layer.weight.shape[1] == 1  # type: ignore[index]
+
+
+def _tensors(group: ChannelGroup, observations: Observations, clip: float) -> Iterator[_Tensor]:
     for name, index in group.tensors.items():
         if name in observations.tensors:
             seen = observations.tensors[name]
-            most = CLIP * np.sqrt(seen.channel_square)
+            most = clip * np.sqrt(np.maximum(seen.channel_square, 1e-30))
             down = np.clip(-seen.channel_minimum.astype(np.float64), 0.0, most)
             up = np.clip(seen.channel_maximum.astype(np.float64), 0.0, most)
             counted = seen.histogram

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 import onnx_ir as ir
 
 from edgeconv.errors import UnknownName
+from edgeconv.graph.metrics import multiply_adds
 from edgeconv.quantize.draft import Draft, Inputs
 from edgeconv.quantize.judge import Judge
 from edgeconv.quantize.observe import Observations, Progress
@@ -25,11 +26,14 @@ from edgeconv.quantize.sample import Sample, divide
 from edgeconv.quantize.search import Found, apply_all, apply_what_helps
 from edgeconv.quantize.steps import Step, StepReport
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
-from edgeconv.quantize.steps.equalization import EQUALIZE
+from edgeconv.quantize.steps.equalization import EQUALIZE, EQUALIZE_BY_NOISE
 from edgeconv.quantize.steps.measured_bias import MEASURE_BIASES
 from edgeconv.quantize.steps.output_range import NARROW_OUTPUT
 from edgeconv.quantize.steps.ranges import CHOOSE_RANGES
 from edgeconv.quantize.steps.rounding import ROUND_WEIGHTS, ROUND_WEIGHTS_THOROUGHLY
+
+#: Multiply-adds of a net below which more photos are looked at in proportion, and how many at most.
+LIGHT, MOST_PHOTOS = 300_000_000, 512
 
 RecipeName = Literal["fast", "default", "thorough"]
 RECIPE_NAMES: tuple[RecipeName, ...] = get_args(RecipeName)
@@ -43,7 +47,7 @@ class Recipe:
     Attributes:
         name: as the user asks for it.
         steps: in order; those that finish a plan last.
-        photos: most photos that the steps and their judge look at.
+        photos: photos that the steps and their judge look at; more where the net is light.
         measured: whether some of those are held back and each step is judged on them.
         observed: most photos the final plan is made of; None for all.
     """
@@ -63,7 +67,7 @@ _FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=False, ob
 _DEFAULT = Recipe(
     "default",
     (
-        *(CORRECT_BIASES, EQUALIZE, CHOOSE_RANGES),
+        *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, CHOOSE_RANGES),
         *(ROUND_WEIGHTS, MEASURE_BIASES, NARROW_OUTPUT),
     ),
     photos=80,
@@ -72,7 +76,7 @@ _DEFAULT = Recipe(
 _THOROUGH = Recipe(
     "thorough",
     (
-        *(CORRECT_BIASES, EQUALIZE, CHOOSE_RANGES),
+        *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, CHOOSE_RANGES),
         *(ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES, NARROW_OUTPUT),
     ),
     photos=256,
@@ -136,7 +140,7 @@ def quantize(
         RefusedError: a weight or an activation is NaN or infinite; names the tensor.
     """
     chosen = recipe if isinstance(recipe, Recipe) else named(recipe)
-    sample = divide(inputs, chosen.photos, hold_back=chosen.measured)
+    sample = divide(inputs, _photos(chosen, model), hold_back=chosen.measured)
     if chosen.measured and not sample.held_back:
         chosen = replace(chosen, steps=tuple(s for s in chosen.steps if s in _FAST.steps))
     start = Draft(model, lambda: sample.seen, config or PlanConfig())
@@ -149,6 +153,14 @@ def quantize(
         if step.kind == "finish":
             final = step.apply(final)
     return Quantized(final.model, final.observations, final.plan, chosen.name, found.reports)
+
+
+def _photos(recipe: Recipe, model: ir.Model) -> int:
+    """How many photos a recipe looks at: of a light net more, for little more time."""
+    if not recipe.measured:
+        return recipe.photos
+    affordable = recipe.photos * LIGHT // max(multiply_adds(model), 1)
+    return max(recipe.photos, min(affordable, MOST_PHOTOS))
 
 
 def _least(*counts: int | None) -> int | None:
