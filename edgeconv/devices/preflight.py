@@ -59,6 +59,13 @@ def _warnings(facts: Mapping[str, Any], threads: Sequence[int]) -> Iterator[str]
     if _is_number(cores) and max(threads, default=1) > cores:
         yield (f"{max(threads)} threads on {cores} usable cores: threads will wait for each other")
 
+    versions = facts.get("versions")
+    if isinstance(versions, Mapping) and "glibc" in versions:
+        yield (
+            f"figures from glibc {_clean(versions['glibc'])}, which the native agent brings along: "
+            "on Android, apps run on another C library"
+        )
+
 
 def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -29,7 +29,7 @@ _TIMED = (
     "verdict",
 )
 _THROUGHPUT = "images/s"
-_COUNTED = (*_FILE, "instructions M", "peak MiB")
+_COUNTED = (*_FILE, "instructions M")
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,20 @@ class BenchResult:
 
     @property
     def peak_rss_mib(self) -> float | None:
-        """The largest peak memory of any process, Python and the engine included."""
+        """The largest peak memory of any process, the agent and the engine included.
+
+        None where nobody tells, as on emulated devices, whose processes hold the emulator too.
+        """
+        if self.latency is None:
+            return None
         peaks = [p.rss_peak_bytes for p in self.processes if p.rss_peak_bytes is not None]
         return max(peaks) / 2**20 if peaks else None
 
     @property
     def model_rss_mib(self) -> float | None:
         """The largest growth over the memory held with the engine imported and no file open."""
+        if self.latency is None:
+            return None
         grown = [
             p.rss_peak_bytes - p.rss_engine_bytes
             for p in self.processes
@@ -251,7 +258,7 @@ def _row(result: BenchResult) -> tuple[str, ...]:
     file = (result.artifact.name, result.engine, str(result.threads))
     memory = "-" if peak is None else f"{peak:.0f}"
     if stats is None:
-        return (*file, "-" if count is None else f"{count / 1e6:.2f}", memory)
+        return (*file, "-" if count is None else f"{count / 1e6:.2f}")
     return (
         *file,
         significant(stats.p50_ms),

@@ -37,6 +37,7 @@ def test_a_quiet_machine_gets_no_warning():
         ({"governors": ("ondemand", "performance")}, "governor is ondemand"),
         ({"temperatures_c": {"cpu": 50.0, "gpu": 81.0}}, "gpu is at 81"),
         ({"usable_cores": 2}, "4 threads on 2 usable cores"),
+        ({"versions": {"glibc": "2.36"}}, "figures from glibc 2.36"),
     ],
 )
 def test_each_disturbance_is_named(change, says):
