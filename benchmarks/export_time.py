@@ -9,8 +9,10 @@ The chain gives the same four files (float and int8, ONNX and TFLite) in two pro
     litert       litert-torch, ai-edge-quantizer static_wi8_ai8
 
 on the same net, weights and photos, in an environment of its own (benchmarks/environment.py).
-edgeconv also verifies what it wrote; the chain does not. Every run is a fresh process; one round
-of all is discarded, then they take turns. Wall seconds, and peak memory of the process tree.
+edgeconv takes its fast recipe unless --export-options say otherwise: the chain takes min-max ranges
+and repairs nothing. edgeconv also verifies what it wrote; the chain does not. Every run is a fresh
+process; one round of all is discarded, then they take turns. Wall seconds, and peak memory of the
+process tree.
 
 Prints each tool's medians, the chain's stages, and ratios with 95 % intervals: edgeconv's time over
 the chain's (both processes together), wall and processor, and edgeconv's memory over the chain's
@@ -111,13 +113,14 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     options = parse()
+    recipe = options.export_options or ["--recipe", "fast"]
     missed, document = False, {}
     for subject in subjects(options):
         rounds, discarded = Rounds(), Rounds()
         for _ in range(options.warmup):
-            run_round(subject, options.export_options, discarded, backwards=False)
+            run_round(subject, recipe, discarded, backwards=False)
         for index in range(options.repeats):
-            run_round(subject, options.export_options, rounds, backwards=index % 2 == 1)
+            run_round(subject, recipe, rounds, backwards=index % 2 == 1)
         print(f"{subject.net}, {photo_count(subject)} calibration photos")
         show(rounds)
         time, cpu, memory = rounds.time_ratio(), rounds.cpu_ratio(), rounds.memory_ratio()

@@ -158,15 +158,17 @@ def _islands(
     activations: Mapping[str, QuantParams],
     is_float: Callable[[str], bool],
 ) -> frozenset[str]:
-    """Nodes the file computes in float."""
+    """Nodes the file computes in float: by their weights, what they write, or what they read."""
     found = set()
+    without = {target.name for target in targets(model)} - set(activations)
     for target in targets(model):
         node = target.producer
         if node is None:
             continue
         layer = layer_of(node)
         in_float = layer is not None and name_of(layer.weight) not in constants
-        if in_float or target.name not in activations or is_float(target.name):
+        reads = {name_of(value) for _, value in activation_inputs(node)}
+        if in_float or target.name in without or reads & without or is_float(target.name):
             found.add(node.name or "")
     return frozenset(found)
 

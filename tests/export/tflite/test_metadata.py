@@ -114,7 +114,7 @@ def test_a_document_that_is_no_json_is_refused() -> None:
 
 def test_the_oldest_runtime_that_will_do_is_stated() -> None:
     plain = tflite.float_bytes(conv((1, 4, 6, 6), (4, 4, 1, 1)).make())
-    grouped = tflite.float_bytes(conv((1, 4, 6, 6), (4, 2, 1, 1), group=2).make())
+    grouped = tflite.float_bytes(conv((1, 4, 6, 6), (4, 2, 3, 3), group=2).make())
     assert blob(plain, "min_runtime_version") == b"2.3.0".ljust(16, b"\0")
     assert blob(grouped, "min_runtime_version") == b"2.9.0".ljust(16, b"\0")
 
