@@ -68,7 +68,7 @@ _DEFAULT = Recipe(
     "default",
     (
         *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, CHOOSE_RANGES),
-        *(ROUND_WEIGHTS, MEASURE_BIASES, NARROW_OUTPUT),
+        *(ROUND_WEIGHTS, MEASURE_BIASES),
     ),
     photos=80,
     measured=True,
