@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from edgeconv.devices.exchange import start
 from edgeconv.errors import (
     ArtifactRefused,
     DeviceFailed,
@@ -80,10 +81,11 @@ def converse(
         env: its environment; None inherits this one's.
 
     Raises:
-        DeviceFailed: it cannot be started, died, passed the deadline, or did not answer.
+        DeviceUnreachable: it cannot be started.
+        DeviceFailed: it died, passed the deadline, or did not answer.
         ArtifactRefused, UnavailableError, UsageError: what the agent says of file and request.
     """
-    process = _start(command, env)
+    process = start(command, env)
     facts_only = isinstance(request, FactsRequest)
     heard = _Heard(FINAL | {"facts"} if facts_only else FINAL)
     grace_s = 0.0
@@ -99,21 +101,6 @@ def converse(
     if last["type"] == "error":
         raise _told_error(last)
     return heard.messages
-
-
-def _start(command: Sequence[str], env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=None if env is None else dict(env),
-            bufsize=0,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise DeviceFailed(f"{command[0]} cannot be started: {error.strerror}") from error
 
 
 def _send(process: subprocess.Popen[bytes], request: bytes) -> None:

@@ -11,7 +11,13 @@ import pytest
 
 from edgeconv.devices import conversation
 from edgeconv.devices.conversation import converse
-from edgeconv.errors import ArtifactRefused, DeviceFailed, UnavailableError, UsageError
+from edgeconv.errors import (
+    ArtifactRefused,
+    DeviceFailed,
+    DeviceUnreachable,
+    UnavailableError,
+    UsageError,
+)
 from edgeconv.runtime.requests import TimeRequest
 
 REQUEST = TimeRequest("m.onnx")
@@ -117,7 +123,7 @@ def test_a_process_that_does_not_read_is_no_trouble():
 
 
 def test_a_program_that_is_not_there_is_named():
-    with pytest.raises(DeviceFailed, match="/no/such/python"):
+    with pytest.raises(DeviceUnreachable, match="/no/such/python"):
         converse(["/no/such/python"], REQUEST, deadline_s=1)
 
 
