@@ -6,17 +6,17 @@ it ends: an answer, a deadline, a flood of output, an exception or Ctrl-C here.
 
 from __future__ import annotations
 
+import io
 import os
-import selectors
 import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
-from edgeconv.devices.exchange import start
+from edgeconv.devices.exchange import DeadlinePassed, Feeds, pump, start
 from edgeconv.errors import (
     ArtifactRefused,
     DeviceFailed,
@@ -31,7 +31,6 @@ from edgeconv.runtime.requests import FactsRequest, Request, to_line
 MAX_OUTPUT_BYTES = 32 * 2**20
 #: How much of standard error is kept to explain a failure: its end.
 _KEPT_STDERR_BYTES = 4096
-_CHUNK = 65536
 #: How long a process that closed its output without an answer may take to tell its exit status.
 _GRACE_S = 2.0
 
@@ -53,7 +52,22 @@ class _Heard:
     scanned: int = 0
     messages: list[dict[str, Any]] = field(default_factory=list)
 
-    def read_messages(self) -> bool:
+    def take(self, data: bytes) -> bool:
+        """Takes standard output; True once the last message is there."""
+        self.stdout += data
+        if len(self.stdout) > MAX_OUTPUT_BYTES:
+            raise DeviceFailed(
+                f"the measuring process wrote more than {MAX_OUTPUT_BYTES >> 20} MiB and was killed"
+            )
+        return self._read_messages()
+
+    def take_stderr(self, data: bytes) -> bool:
+        """Takes standard error, and keeps its end."""
+        self.stderr += data
+        del self.stderr[:-_KEPT_STDERR_BYTES]
+        return False
+
+    def _read_messages(self) -> bool:
         """Takes in every whole line not seen yet; True once the last message is there."""
         while (end := self.stdout.find(b"\n", self.scanned)) >= 0:
             message = decode(bytes(self.stdout[self.scanned : end]))
@@ -90,8 +104,7 @@ def converse(
     heard = _Heard(FINAL | {"facts"} if facts_only else FINAL)
     grace_s = 0.0
     try:
-        _send(process, to_line(request))
-        answered = _listen(process, heard, deadline_s)
+        answered = _listen(process, to_line(request), heard, deadline_s)
         grace_s = 0.0 if answered else _GRACE_S
     finally:
         _end(process, grace_s)
@@ -103,50 +116,21 @@ def converse(
     return heard.messages
 
 
-def _send(process: subprocess.Popen[bytes], request: bytes) -> None:
-    """Writes the request; standard input stays open, its end tells the agent to stop."""
-    assert process.stdin is not None
+def _listen(
+    process: subprocess.Popen[bytes], request: bytes, heard: _Heard, allowed_s: float
+) -> bool:
+    """Until the last message (True), or until the process closes its output (False).
+
+    Standard input stays open after the request: its end tells the agent to stop.
+    """
+    feeds = Feeds(heard.take, heard.take_stderr)
     try:
-        process.stdin.write(request)
-    except BrokenPipeError:
-        return  # it has died already; what it left on standard error says why
-
-
-def _listen(process: subprocess.Popen[bytes], heard: _Heard, allowed_s: float) -> bool:
-    """Reads until the last message (True) or until the process closes its output (False)."""
-    deadline = time.monotonic() + allowed_s
-    assert process.stdout is not None
-    assert process.stderr is not None
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        selector.register(process.stderr, selectors.EVENT_READ)
-        while selector.get_map():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise DeviceFailed(
-                    f"the measuring process gave no result within {allowed_s:g} s and was killed"
-                    f"{_explanation(heard)}; give it more time, or fewer runs"
-                )
-            for key, _ in selector.select(left):
-                pipe: IO[bytes] = key.fileobj  # type: ignore[assignment]  # what was registered
-                data = os.read(key.fd, _CHUNK)
-                if not data:
-                    selector.unregister(pipe)
-                elif pipe is process.stderr:
-                    heard.stderr += data
-                    del heard.stderr[:-_KEPT_STDERR_BYTES]
-                elif _take(heard, data):
-                    return True
-    return False
-
-
-def _take(heard: _Heard, data: bytes) -> bool:
-    heard.stdout += data
-    if len(heard.stdout) > MAX_OUTPUT_BYTES:
+        return not pump(process, io.BytesIO(request), feeds, deadline=time.monotonic() + allowed_s)
+    except DeadlinePassed:
         raise DeviceFailed(
-            f"the measuring process wrote more than {MAX_OUTPUT_BYTES >> 20} MiB and was killed"
-        )
-    return heard.read_messages()
+            f"the measuring process gave no result within {allowed_s:g} s and was killed"
+            f"{_explanation(heard)}; give it more time, or fewer runs"
+        ) from None
 
 
 def _end(process: subprocess.Popen[bytes], grace_s: float) -> None:

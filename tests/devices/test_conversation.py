@@ -156,7 +156,7 @@ def test_an_interrupt_leaves_no_process(tmp_path, monkeypatch):
     def interrupted(heard: object, data: bytes) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(conversation, "_take", interrupted)
+    monkeypatch.setattr(conversation._Heard, "take", interrupted)
     with pytest.raises(KeyboardInterrupt):
         converse(fake(f"{script}; time.sleep(600)"), REQUEST, deadline_s=20)
     assert gone(int(pid_file.read_text()))
