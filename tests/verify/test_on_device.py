@@ -99,6 +99,30 @@ def test_only_the_devices_engines_are_asked(bundle: Bundle) -> None:
     assert {operator.engine for operator in found.operators} == {"litert"}
 
 
+def test_without_a_tflite_file_there_is_no_floor_and_int8_only_informs(bundle: Bundle) -> None:
+    from edgeconv.runtime.adapt import Images
+    from edgeconv.verify import on_device
+    from edgeconv.verify.parity import Thresholds
+
+    golden = bundle.golden
+    found = on_device.check(
+        {name: bundle.artifacts[name] for name in ("onnx", "int8.onnx")},
+        Images(golden.normalized, golden.pixels),
+        golden.reference,
+        open_session,
+        device="board",
+        engines=ENGINES,
+        trained=True,
+        thresholds=Thresholds(),
+    )
+    stages = {stage.name: stage for stage in found.report.stages}
+    assert stages["onnx: board against here"].passed
+    informing = stages["int8.onnx: board against here"]
+    assert informing.passed is None
+    assert "no floor" in informing.note
+    assert informing.figures[0].sqnr_db == float("inf")
+
+
 def test_a_bundle_without_a_file_for_the_device_is_wrong_usage(
     bundle: Bundle, tmp_path: Path
 ) -> None:
