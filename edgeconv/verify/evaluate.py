@@ -77,18 +77,17 @@ def evaluate(
     """
     if not photos:
         raise UsageError("there is no photo to evaluate on")
-    expected_of, _ = _open(artifacts[reference], threads)
-    judged = [
-        _Judged.of(name, path, threads, None if name == reference else elsewhere)
+    judged = {
+        name: _Judged.of(name, path, threads, None if name == reference else elsewhere)
         for name, path in artifacts.items()
-    ]
+    }
     for images, labels in _chunks(photos, preprocessing, _CHUNK if elsewhere is None else _FAR):
-        expected = run_logits(expected_of, images)
-        for file in judged:
-            file.add(images, labels, expected, is_reference=file.name == reference)
+        expected = run_logits(judged[reference].session, images)
+        for name, file in judged.items():
+            file.add(images, labels, expected, is_reference=name == reference)
         if on_progress is not None:
             on_progress(len(labels))
-    return [file.result() for file in judged]
+    return [file.result() for file in judged.values()]
 
 
 @dataclass(frozen=True, eq=False)
