@@ -17,6 +17,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_EVERY_S = 0.05
+SAMPLING_SHARE = 0.05
+"""Of the time may go into sampling: the kernel walks gigabytes of pages for one figure."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,13 @@ class TreeSampler:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._done.wait(SAMPLE_EVERY_S):
+        wait_s = SAMPLE_EVERY_S
+        while not self._done.wait(wait_s):
+            start = time.perf_counter()
             tree = list(descendants(self._pid))
             if len(tree) > 1:  # a process alone is what ru_maxrss measures exactly
                 self.peak_mib = max(self.peak_mib, sum(map(proportional_mib, tree)))
+            wait_s = max(SAMPLE_EVERY_S, (time.perf_counter() - start) / SAMPLING_SHARE)
 
 
 def descendants(pid: int) -> list[int]:

@@ -6,7 +6,8 @@
 Weights are seeded and random, so int8 is judged operator by operator. Columns: the worst error of
 the float files relative to the largest logit, the int8 TFLite file's logit SQNR, the largest
 difference of an int8 operator in steps, multiply-adds in int8, layout changes, operators of the
-int8 TFLite file, seconds and peak memory. Exits 1 where a net fails.
+int8 TFLite file, seconds of processor time (a busy machine stretches the wall's) and peak memory.
+Exits 1 where a net fails.
 
 With --rows every finished row is kept in FILE, and a run that was cut off goes on where it was.
 """
@@ -20,7 +21,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ COLUMNS = (
     Column("in int8", "percent", 1),
     Column("layout changes", "integer"),
     Column("operators", "integer"),
-    Column("seconds", "number", 1),
+    Column("CPU s", "number", 1),
     Column("peak MiB", "integer"),
 )
 
@@ -58,13 +58,11 @@ def export(net: str, options: Sequence[str], directory: Path) -> Row:
     out = directory / net
     words = ["export", net, "--int8", "--weights", "random", "--out", str(out), *options]
     log = directory / f"{net}.log"
-    started = time.monotonic()
     with log.open("wb") as output:
         command = [sys.executable, "-m", "edgeconv", *words]
         process = subprocess.Popen(command, stdout=output, stderr=output)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - started
     if not (out / "manifest.json").is_file():
         last = log.read_text(errors="replace").strip().splitlines()[-1]
         return Row(False, (net, last, *(None,) * 8))
@@ -86,7 +84,7 @@ def export(net: str, options: Sequence[str], directory: Path) -> Row:
         file.int8_share,
         file.layout_changes,
         len(file.operations),
-        seconds,
+        usage.ru_utime + usage.ru_stime,
         usage.ru_maxrss // 1024,
     )
     shutil.rmtree(out)
