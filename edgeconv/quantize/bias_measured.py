@@ -34,6 +34,7 @@ from edgeconv.quantize.columns import multiplying_layers
 from edgeconv.quantize.fake import fake_quantized
 from edgeconv.quantize.judge import MOST_WORKERS
 from edgeconv.quantize.plan import Plan, QuantizedConstant
+from edgeconv.quantize.session import open_graph
 from edgeconv.quantize.statistics import by_channel
 from edgeconv.quantize.weights import Layer
 
@@ -94,8 +95,8 @@ def _missing(
 ) -> NDArray[np.float64]:
     """What the layer's bias lacks, (channels,)."""
     output, source = name_of(written_output(layer.node)), name_of(model.graph.inputs[0])
-    real = _open(model, output, optimized=True)
-    rounded = _open(fake_quantized(model, plan), output, optimized=False)
+    real = _open(model, output)
+    rounded = _open(fake_quantized(model, plan), output)
     fused = fused_activation(layer.node)
     low, high = fused.bounds if fused is not None else (-math.inf, math.inf)
 
@@ -120,17 +121,6 @@ def reliable_mean(samples: NDArray[Any]) -> NDArray[np.float64]:
     return mean
 
 
-def _open(model: ir.Model, output: str, *, optimized: bool) -> onnxruntime.InferenceSession:
-    """The graph up to the tensor of that name, its only output."""
-    copy = model.clone()
-    (value,) = (v for node in copy.graph for v in node.outputs if v.name == output)
-    del copy.graph.outputs[:]
-    copy.graph.outputs.append(value)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    if not optimized:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(
-        ir.to_proto(copy).SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+def _open(model: ir.Model, output: str) -> onnxruntime.InferenceSession:
+    """The graph with the tensor of that name as its only output."""
+    return open_graph(model, [v for node in model.graph for v in node.outputs if v.name == output])

@@ -59,6 +59,7 @@ class ChannelFlow:
         for node in model.graph:
             self._follow(node)
         self._pins += [self.channels[name_of(value)] for value in model.graph.outputs]
+        self._roots = np.array([self._find(i) for i in range(len(self._parent))], np.int64)
         self.pinned = np.zeros(len(self._parent), bool)
         self.ceilings = np.full(len(self._parent), math.inf)
         for pinned in self._pins:
@@ -69,7 +70,7 @@ class ChannelFlow:
 
     def found(self, channels: Index) -> Index:
         """The numbers that stand for these after all joining."""
-        return np.array([self._find(int(number)) for number in channels], np.int64)
+        return self._roots[channels]
 
     def group_of(self, name: str) -> int:
         """The lowest number in a tensor's group."""

@@ -83,5 +83,7 @@ def _tap(
         size = values.shape[2 + axis]
         inside &= (at >= 0) & (at < size)
         index.append(np.clip(at, 0, size - 1))
-    read = np.where(inside, values[tuple(index)], 0)
+    read: NDArray[Any] = values[tuple(index)]
+    if not inside.all():
+        read = np.where(inside, read, 0)
     return np.moveaxis(read, 0, 1).reshape(values.shape[1], -1)

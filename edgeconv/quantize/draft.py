@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain, islice
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.quantize.moments import second_moments
 from edgeconv.quantize.observe import Observations, Progress, observe
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.quantize.rounding import WeightRounder
 
 Inputs = Callable[[], Iterable[NDArray[np.float32]]]
 
@@ -25,18 +28,17 @@ class Draft:
         model: the hub graph, repaired or not.
         inputs: gives the photos a step may look at, float32 (N, 3, H, W), afresh at every call.
         config: how the plan is made.
-        on_progress: called with the number of photos observed, after each.
     """
 
     model: ir.Model
     inputs: Inputs
     config: PlanConfig
-    on_progress: Progress | None = None
+    _rounders: dict[int, WeightRounder] = field(default_factory=dict, repr=False)
 
     @cached_property
     def observations(self) -> Observations:
         """Statistics of the graph on the photos; raises as `observe`."""
-        return observe(self.model, self.inputs(), on_progress=self.on_progress)
+        return observe(self.model, self.inputs())
 
     @cached_property
     def plan(self) -> Plan:
@@ -45,11 +47,22 @@ class Draft:
 
     def with_model(self, model: ir.Model) -> Draft:
         """The draft of a repaired graph, to be observed anew."""
-        return replace(self, model=model)
+        return replace(self, model=model, _rounders={})
 
-    def with_inputs(self, inputs: Inputs, on_progress: Progress | None = None) -> Draft:
-        """The same graph, planned in the same way from other photos."""
-        return replace(self, inputs=inputs, on_progress=on_progress)
+    def with_more(self, photos: Iterable[NDArray[np.float32]], on_progress: Progress) -> Draft:
+        """The same graph, planned in the same way from these photos too; steps still see the few.
+
+        Args:
+            photos: others than `inputs` gives.
+            on_progress: called with the number of photos observed.
+        """
+        seen = self.__dict__.get("observations")
+        photos = photos if seen is not None else chain(self.inputs(), photos)
+        draft = replace(self)
+        draft.__dict__["observations"] = observe(
+            self.model, photos, after=seen, on_progress=on_progress
+        )
+        return draft
 
     def with_config(self, config: PlanConfig) -> Draft:
         """The same graph, planned in another way from the same statistics."""
@@ -57,6 +70,14 @@ class Draft:
         if "observations" in self.__dict__:
             draft.__dict__["observations"] = self.observations
         return draft
+
+    def rounder(self, photos: int) -> WeightRounder:
+        """Rounds the graph's weights from so many of the photos; drafts of one graph share it."""
+        if photos not in self._rounders:
+            self._rounders[photos] = WeightRounder(
+                self.model, lambda: second_moments(self.model, islice(self.inputs(), photos))
+            )
+        return self._rounders[photos]
 
     def with_plan(self, plan: Plan) -> Draft:
         """The same graph with a plan that was worked on."""

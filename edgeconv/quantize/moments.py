@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from edgeconv.errors import UsageError
 from edgeconv.graph.view import name_of, require_constant
 from edgeconv.quantize.columns import as_rows, columns, multiplying_layers
-from edgeconv.quantize.observe import Progress, open_with_outputs
+from edgeconv.quantize.observe import Progress
+from edgeconv.quantize.session import open_graph
 from edgeconv.quantize.weights import Layer
 
 #: Widest block: a pointwise layer of 1,280 channels is whole, a 3x3 kernel over 512 is in four.
@@ -117,7 +118,7 @@ class _Look:
         self._names = [name for name in read if name != self._input]
         self._session = None
         if self._names:
-            self._session = open_with_outputs(model, [read[name] for name in self._names])
+            self._session = open_graph(model, [read[name] for name in self._names])
 
     def __call__(self, values: NDArray[np.float32], turn: int) -> list[NDArray[np.float32]]:
         read = {self._input: values}

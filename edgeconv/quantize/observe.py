@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.graph.view import name_of, shape_of
+from edgeconv.quantize.session import open_graph
 from edgeconv.quantize.statistics import Gathering, TensorStatistics, combine
 from edgeconv.quantize.targets import Target, targets
 
@@ -53,6 +54,7 @@ def observe(
     model: ir.Model,
     batches: Iterable[NDArray[np.float32]],
     *,
+    after: Observations | None = None,
     on_progress: Progress | None = None,
 ) -> Observations:
     """Runs the hub graph over calibration inputs, several at once, and gathers in their order.
@@ -60,16 +62,17 @@ def observe(
     Args:
         model: a hub graph with one input.
         batches: float32 arrays of the graph input's shape, (N, 3, H, W).
-        on_progress: called with the number of inputs done, after each.
+        after: what was seen of the same graph before, on other inputs; it is added to.
+        on_progress: called with the number of inputs done, after each handful.
 
     Raises:
         UsageError: no input at all, or one of another shape.
         RefusedError: a tensor holds NaN or infinity; names it.
     """
     wanted = targets(model)
-    running: Measured = []
-    done = 0
-    for seen in _measured(model, wanted, batches):
+    running: Measured = [] if after is None else [after.tensors[t.name] for t in wanted]
+    done = 0 if after is None else after.inputs
+    for seen in _measured(model, wanted, batches, done):
         pairs = zip(running, seen, strict=True)
         running = [combine(one, other) for one, other in pairs] if running else seen
         done = running[0].inputs
@@ -81,12 +84,15 @@ def observe(
 
 
 def _measured(
-    model: ir.Model, wanted: list[Target], batches: Iterable[NDArray[np.float32]]
+    model: ir.Model, wanted: list[Target], batches: Iterable[NDArray[np.float32]], turn: int
 ) -> Iterator[Measured]:
-    """Statistics of one handful of inputs after another, in the order of the inputs."""
+    """Statistics of one handful of inputs after another, in the order of the inputs.
+
+    `turn` is the number of the first.
+    """
     (source,) = model.graph.inputs
     shape, name = shape_of(source), name_of(source)
-    session = open_with_outputs(model, [t.value for t in wanted if t.producer is not None])
+    session = open_graph(model, [t.value for t in wanted if t.producer is not None])
     local = threading.local()
 
     def work(handful: list[NDArray[np.float32]], turn: int) -> Measured:
@@ -103,7 +109,7 @@ def _measured(
     pending: deque[Future[Measured]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
-            source_batches, turn = iter(batches), 0
+            source_batches = iter(batches)
             while handful := list(islice(source_batches, HANDFUL)):
                 for batch in handful:
                     _check_shape(batch, shape)
@@ -138,19 +144,6 @@ class _Run:
         self._binding.bind_cpu_input(self._input_name, np.ascontiguousarray(batch))
         self._session.run_with_iobinding(self._binding)
         return self._outputs
-
-
-def open_with_outputs(model: ir.Model, values: list[ir.Value]) -> onnxruntime.InferenceSession:
-    """Opens the graph in onnxruntime on one thread, giving exactly `values` as outputs."""
-    proto = ir.to_proto(model)
-    del proto.graph.output[:]
-    proto.graph.output.extend(ir.to_proto(value) for value in values)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
 
 
 def _check_shape(batch: NDArray[np.float32], shape: tuple[int, ...]) -> None:

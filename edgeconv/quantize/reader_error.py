@@ -28,6 +28,7 @@ from onnx import helper
 from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.view import name_of
 from edgeconv.quantize.plan import QuantParams
+from edgeconv.quantize.session import open_proto
 from edgeconv.quantize.weights import layer_of
 
 #: Layers behind a tensor that are looked at, at most: in a residual stage everything reads it.
@@ -175,10 +176,4 @@ def _open(model: ir.Model, built: _Built) -> onnxruntime.InferenceSession:
     proto.graph.output.extend(
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, []) for name in built.outputs
     )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
-    return onnxruntime.InferenceSession(
-        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    return open_proto(proto)

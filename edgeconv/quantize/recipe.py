@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -125,8 +125,8 @@ def quantize(
 
     Args:
         model: a hub graph; it is not changed.
-        inputs: gives the calibration inputs, float32 (N, 3, H, W), afresh at every call; any first
-            part of them should be a fair sample of all.
+        inputs: gives the calibration inputs, float32 (N, 3, H, W); any first part of them should be
+            a fair sample of all.
         config: how ranges and integers are chosen before any step changes that.
         recipe: which steps are tried.
         count: how many inputs there are, where that is known; only told to `on_step`.
@@ -140,7 +140,8 @@ def quantize(
         RefusedError: a weight or an activation is NaN or infinite; names the tensor.
     """
     chosen = recipe if isinstance(recipe, Recipe) else named(recipe)
-    sample = divide(inputs, _photos(chosen, model), hold_back=chosen.measured)
+    photos = iter(inputs())
+    sample = divide(photos, _photos(chosen, model), hold_back=chosen.measured)
     if chosen.measured and not sample.held_back:
         chosen = replace(chosen, steps=tuple(s for s in chosen.steps if s in _FAST.steps))
     start = Draft(model, lambda: sample.seen, config or PlanConfig())
@@ -148,7 +149,8 @@ def quantize(
         on_step(f"try the steps of recipe {chosen.name}", len(chosen.steps))
     found = _search(start, chosen.steps, sample, on_progress)
     on_step("calibrate and plan the quantization", _least(count, chosen.observed))
-    final = found.draft.with_inputs(lambda: islice(inputs(), chosen.observed), on_progress)
+    further = None if chosen.observed is None else max(0, chosen.observed - sample.count)
+    final = found.draft.with_more(chain(sample.held_back, islice(photos, further)), on_progress)
     for step in found.kept:
         if step.kind == "finish":
             final = step.apply(final)

@@ -15,7 +15,7 @@ and of rounding to nearest, so a row is never worse than rounded to nearest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -46,32 +46,47 @@ STRETCHES = np.linspace(1.0, 1.05, 16, dtype=np.float32)
 Array = NDArray[np.float64]
 
 
-def round_weights(
-    model: ir.Model,
-    constants: Mapping[str, QuantizedConstant],
-    moments: Mapping[str, Moments],
-    activations: Mapping[str, QuantParams],
-) -> dict[str, QuantizedConstant]:
-    """The constants with the integers of every Conv and Gemm chosen for the least output error.
+class WeightRounder:
+    """Chooses the integers of every Conv and Gemm of a graph for the least output error.
 
     Errors are judged by their variance: their mean is for `bias.correct` to take out, which must be
-    called (again) on what this returns, since scales may change and biases then start afresh.
-
-    Args:
-        model: the hub graph the plan is of.
-        constants: a plan's.
-        moments: of the same graph; a layer without any keeps its integers.
-        activations: the same plan's.
+    called (again) on what this gives, since scales may change and biases then start afresh.
     """
-    rounded = dict(constants)
-    for layer in multiplying_layers(model):
-        name = name_of(layer.weight)
-        if name in moments and name in constants:
-            weight = _rounded(layer, constants[name], moments[name])
-            rounded[name] = weight
+
+    def __init__(self, model: ir.Model, moments: Callable[[], Mapping[str, Moments]]) -> None:
+        """Rounds a hub graph's weights; `moments` gives those of the same graph when needed."""
+        self._layers = {name_of(layer.weight): layer for layer in multiplying_layers(model)}
+        self._moments = moments
+        self._done: dict[str, tuple[NDArray[np.float32], QuantizedConstant]] = {}
+
+    def __call__(
+        self, constants: Mapping[str, QuantizedConstant], activations: Mapping[str, QuantParams]
+    ) -> dict[str, QuantizedConstant]:
+        """A plan's constants with rounded weights.
+
+        What was rounded at the same scales before is not worked out again: the grids of activations
+        touch biases alone.
+
+        Args:
+            constants: a plan's; a weight without moments keeps its integers.
+            activations: the same plan's.
+        """
+        layers = {name: layer for name, layer in self._layers.items() if name in constants}
+        if not all(self._is_done(name, constants[name]) for name in layers):
+            moments = self._moments()
+            for name, layer in layers.items():
+                before = constants[name]
+                after = _rounded(layer, before, moments[name]) if name in moments else before
+                self._done[name] = (before.params.scale, after)
+        rounded = dict(constants)
+        for name, layer in layers.items():
+            rounded[name] = weight = self._done[name][1]
             if layer.bias is not None:
                 rounded[name_of(layer.bias)] = _bias(layer, weight, activations)
-    return rounded
+        return rounded
+
+    def _is_done(self, name: str, weight: QuantizedConstant) -> bool:
+        return name in self._done and np.array_equal(self._done[name][0], weight.params.scale)
 
 
 def _rounded(layer: Layer, weight: QuantizedConstant, moments: Moments) -> QuantizedConstant:
@@ -80,7 +95,7 @@ def _rounded(layer: Layer, weight: QuantizedConstant, moments: Moments) -> Quant
     groups, count, width = rows.shape
     scales = weight.params.scale.reshape(groups, count).copy()
     found = np.empty(rows.shape, np.int8)
-    step = max(1, CHUNK // (groups * width))
+    step = max(1, CHUNK // (groups * width * len(_stretches(width))))
     for start in range(0, count, step):
         part = slice(start, start + step)
         found[:, part], scales[:, part] = _choose(rows[:, part], scales[:, part], moments)
@@ -91,23 +106,31 @@ def _rounded(layer: Layer, weight: QuantizedConstant, moments: Moments) -> Quant
 def _choose(
     rows: NDArray[Any], scales: NDArray[np.float32], moments: Moments
 ) -> tuple[Array, NDArray[np.float32]]:
-    """Integers, (groups, rows, width), and scales, (groups, rows), of the least error."""
-    wanted = rows.astype(np.float64)
-    least, best = np.full(scales.shape, np.inf), scales
-    found = np.empty_like(wanted)
-    for stretch in STRETCHES if rows.shape[2] <= NARROW else STRETCHES[:1]:
-        tried = scales * stretch
-        real = tried.astype(np.float64)
-        integers, error = np.empty_like(wanted), np.zeros(scales.shape)
-        for block, covariance in moments.covariances():
-            second = damped(covariance)
-            integers[:, :, block] = solve(wanted[:, :, block], real, second)
-            off = integers[:, :, block] * real[:, :, None] - wanted[:, :, block]
-            error += form(off, second)
-        better = error < least
-        least, best = np.where(better, error, least), np.where(better, tried, best)
-        found[better] = integers[better]
-    return found, best
+    """Integers, (groups, rows, width), and scales, (groups, rows), of the least error.
+
+    Every scale tried makes a row of its own, so that the moments are factored once for all.
+    """
+    groups, count, width = rows.shape
+    stretches = _stretches(width)
+    tried = (scales[:, None] * stretches[:, None]).reshape(groups, -1)
+    wanted = np.tile(rows.astype(np.float64), (1, len(stretches), 1))
+    real = tried.astype(np.float64)
+    found, error = np.empty_like(wanted), np.zeros(tried.shape)
+    for block, covariance in moments.covariances():
+        second = damped(covariance)
+        found[:, :, block] = solve(wanted[:, :, block], real, second)
+        off = found[:, :, block] * real[:, :, None] - wanted[:, :, block]
+        error += form(off, second)
+    least = error.reshape(groups, len(stretches), count).argmin(axis=1) * count + np.arange(count)
+    return (
+        np.take_along_axis(found, least[:, :, None], axis=1),
+        np.take_along_axis(tried, least, axis=1),
+    )
+
+
+def _stretches(width: int) -> NDArray[np.float32]:
+    """By how much the scales of rows so wide are stretched in turn."""
+    return STRETCHES if width <= NARROW else STRETCHES[:1]
 
 
 def _bias(

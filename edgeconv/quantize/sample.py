@@ -6,7 +6,7 @@ so that nothing has to be read to the end before the work begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -30,16 +30,19 @@ class Sample:
     seen: Photos
     held_back: Photos
 
+    @property
+    def count(self) -> int:
+        """How many photos there are."""
+        return len(self.seen) + len(self.held_back)
 
-def divide(
-    inputs: Callable[[], Iterable[NDArray[np.float32]]], most: int, *, hold_back: bool
-) -> Sample:
-    """The first photos, at most `most`, every fourth of them held back."""
+
+def divide(photos_to_come: Iterator[NDArray[np.float32]], most: int, *, hold_back: bool) -> Sample:
+    """Takes the next photos, at most `most`, every fourth of them held back."""
     photos: Photos = []
-    for photo in islice(inputs(), most):
+    for photo in islice(photos_to_come, most):
+        photos.append(photo)
         if len(photos) >= FEWEST and (len(photos) + 1) * photo.nbytes > MOST_BYTES:
             break
-        photos.append(photo)
     if not hold_back or len(photos) < FEWEST:
         return Sample(photos, [])
     held_back = photos[EVERY - 1 :: EVERY]

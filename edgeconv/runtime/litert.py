@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +89,16 @@ class LiteRtSession:
         """
         if not self._options.keep_tensors:
             raise UsageError("tensors are kept only with SessionOptions(keep_tensors=True)")
-        for detail in self._interpreter.get_tensor_details():
-            if detail["name"] == name:
-                array: NDArray[Any] = self._interpreter.get_tensor(int(detail["index"]))
-                return array
-        raise UsageError(f"{self._path} holds no tensor named {name}")
+        if name not in self._indices:
+            raise UsageError(f"{self._path} holds no tensor named {name}")
+        array: NDArray[Any] = self._interpreter.get_tensor(self._indices[name])
+        return array
+
+    @cached_property
+    def _indices(self) -> Mapping[str, int]:
+        """Tensor name -> index; of tensors of one name the first."""
+        details = self._interpreter.get_tensor_details()
+        return {d["name"]: int(d["index"]) for d in reversed(details)}
 
     def _invoke(self) -> None:
         try:

@@ -14,8 +14,8 @@ from edgeconv.quantize.observe import (
     MOST_WORKERS,
     Observations,
     observe,
-    open_with_outputs,
 )
+from edgeconv.quantize.session import open_graph
 from edgeconv.quantize.statistics import by_channel
 from edgeconv.quantize.targets import targets
 from tests.quantize.nets import Mobile, hub, photos
@@ -24,10 +24,25 @@ from tests.quantize.nets import Mobile, hub, photos
 def all_activations(count: int) -> dict[str, NDArray[np.float32]]:
     model = hub(Mobile())
     wanted = [t for t in targets(model) if t.producer is not None]
-    session = open_with_outputs(model, [t.value for t in wanted])
+    session = open_graph(model, [t.value for t in wanted])
     runs = [session.run(None, {"input": one}) for one in photos(count)]
     held = {t.name: np.concatenate(r) for t, r in zip(wanted, zip(*runs, strict=True), strict=True)}
     return {"input": np.concatenate(photos(count)), **held}
+
+
+def test_observing_goes_on_from_what_was_seen_before() -> None:
+    model, every = hub(Mobile()), photos(21)
+    heard: list[int] = []
+    first = observe(model, every[:13])
+    both = observe(model, every[13:], after=first, on_progress=heard.append)
+    whole = observe(model, every)
+    assert both.inputs == heard[-1] == whole.inputs == 21
+    for name, seen in both.tensors.items():
+        other = whole.tensors[name]
+        assert seen.inputs == 21
+        np.testing.assert_array_equal(seen.channel_maximum, other.channel_maximum)
+        np.testing.assert_allclose(seen.channel_mean, other.channel_mean, rtol=1e-5, atol=1e-7)
+        assert seen.histogram.total == other.histogram.total
 
 
 def test_extremes_and_means_are_those_of_all_values() -> None:

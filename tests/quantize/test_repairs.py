@@ -9,9 +9,10 @@ from torch import nn
 
 from edgeconv.quantize.channels import channel_groups
 from edgeconv.quantize.equalize import equalize
-from edgeconv.quantize.observe import observe, open_with_outputs
+from edgeconv.quantize.observe import observe
 from edgeconv.quantize.planner import PlanConfig, build_plan
 from edgeconv.quantize.recipe import Recipe, quantize
+from edgeconv.quantize.session import open_graph
 from edgeconv.quantize.steps import Step
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
 from edgeconv.quantize.steps.equalization import EQUALIZE
@@ -144,4 +145,4 @@ def test_the_recipe_leaves_the_callers_graph_alone() -> None:
     done = quantize(model, lambda: photos(5))
     assert ir.to_proto(model).SerializeToString(deterministic=True) == before
     assert done.model is not model
-    assert open_with_outputs(done.model, list(done.model.graph.outputs)) is not None
+    assert open_graph(done.model, list(done.model.graph.outputs)) is not None

@@ -19,11 +19,11 @@ from edgeconv.quantize import moments as moments_module
 from edgeconv.quantize import rounding as rounding_module
 from edgeconv.quantize.affine import dequantize
 from edgeconv.quantize.columns import as_rows, as_weight, columns, multiplying_layers
-from edgeconv.quantize.moments import second_moments
+from edgeconv.quantize.moments import Moments, second_moments
 from edgeconv.quantize.observe import observe
-from edgeconv.quantize.plan import QuantizedConstant
+from edgeconv.quantize.plan import Plan, QuantizedConstant
 from edgeconv.quantize.planner import build_plan
-from edgeconv.quantize.rounding import form, round_weights, solve
+from edgeconv.quantize.rounding import WeightRounder, form, solve
 from edgeconv.quantize.rules import check_plan
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned
 
@@ -114,6 +114,14 @@ LAYERS = {
 }
 
 
+def round_weights(
+    model: ir.Model, plan: Plan, inputs: list[NDArray[np.float32]]
+) -> dict[str, QuantizedConstant]:
+    """The plan's constants with weights rounded from the inputs' moments."""
+    rounder = WeightRounder(model, lambda: second_moments(model, inputs))
+    return rounder(plan.constants, plan.activations)
+
+
 def rounded(
     module: nn.Module, inputs: list[NDArray[np.float32]]
 ) -> tuple[QuantizedConstant, QuantizedConstant]:
@@ -121,7 +129,7 @@ def rounded(
     model = hub(module, inputs[0].shape)
     plan = build_plan(model, observe(model, inputs))
     (layer,) = multiplying_layers(model)
-    after = round_weights(model, plan.constants, second_moments(model, inputs), plan.activations)
+    after = round_weights(model, plan, inputs)
     name = layer.weight.name or ""
     return plan.constants[name], after[name]
 
@@ -202,7 +210,7 @@ def test_a_net_of_all_kinds_of_layers_errs_less() -> None:
     model = hub(Mobile())
     inputs, unseen = smooth(60, 3, seed=1, sources=2), smooth(30, 3, seed=2, sources=2)
     plan = build_plan(model, observe(model, inputs))
-    after = round_weights(model, plan.constants, second_moments(model, inputs), plan.activations)
+    after = round_weights(model, plan, inputs)
     reference = run_float(model, unseen)
 
     def error(constants: Mapping[str, QuantizedConstant]) -> float:
@@ -218,21 +226,41 @@ def test_the_same_inputs_give_the_same_integers() -> None:
     plan = build_plan(model, observe(model, photos(20)))
 
     def integers() -> list[bytes]:
-        found = round_weights(
-            model, plan.constants, second_moments(model, photos(20)), plan.activations
-        )
+        found = round_weights(model, plan, photos(20))
         return [constant.values.tobytes() for constant in found.values()]
 
     assert integers() == integers()
+
+
+def test_weights_are_worked_out_again_only_where_their_scales_changed() -> None:
+    model, asked = hub(Mobile()), 0
+
+    def moments() -> dict[str, Moments]:
+        nonlocal asked
+        asked += 1
+        return second_moments(model, photos(20))
+
+    few, many = (build_plan(model, observe(model, photos(n, seed=n))) for n in (3, 30))
+    rounder = WeightRounder(model, moments)
+    rounder(few.constants, few.activations)
+    again = rounder(many.constants, many.activations)
+    fresh = WeightRounder(model, moments)(many.constants, many.activations)
+    assert asked == 2
+    for name, constant in fresh.items():
+        np.testing.assert_array_equal(constant.values, again[name].values)
+        np.testing.assert_array_equal(constant.params.scale, again[name].params.scale)
+    name, weight = next((n, c) for n, c in many.constants.items() if c.params.axis is not None)
+    params = replace(weight.params, scale=weight.params.scale * np.float32(1.1))
+    coarser = {**many.constants, name: QuantizedConstant(params, weight.values)}
+    rounder(coarser, many.activations)
+    assert asked == 3
 
 
 def test_the_plan_stays_one_that_both_runtimes_execute() -> None:
     model = hub(Mobile())
     before = ir.to_proto(model).SerializeToString(deterministic=True)
     plan = build_plan(model, observe(model, photos(20)))
-    after = round_weights(
-        model, plan.constants, second_moments(model, photos(20)), plan.activations
-    )
+    after = round_weights(model, plan, photos(20))
     check_plan(model, replace(plan, constants=after))
     assert ir.to_proto(model).SerializeToString(deterministic=True) == before
     for layer in multiplying_layers(model):

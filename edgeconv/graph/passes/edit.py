@@ -17,7 +17,7 @@ def add_constant(model: ir.Model, name: str, array: NDArray[Any]) -> ir.Value:
     while free in model.graph.initializers:
         number += 1
         free = f"{name}::{number}"
-    tensor = ir.tensor(np.asarray(array, order="C"), name=free)
+    tensor = ir.Tensor(np.asarray(array, order="C"), name=free)
     value = ir.Value(
         name=free, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
     )

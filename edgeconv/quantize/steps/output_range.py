@@ -64,8 +64,8 @@ def _apply(draft: Draft) -> Draft:
     photos = list(islice(draft.inputs(), PHOTOS))
     exact = {k: v for k, v in draft.plan.activations.items() if k not in chain}
     unrounded = Plan(exact, draft.plan.constants, draft.plan.requantize)
-    (real,) = run(draft.model, photos, optimized=True)
-    (planned,) = run(fake_quantized(draft.model, unrounded), photos, optimized=False)
+    (real,) = run(draft.model, photos)
+    (planned,) = run(fake_quantized(draft.model, unrounded), photos)
     chosen = activation_params(best_range(Logits(real, planned)))
     activations = {**draft.plan.activations, **dict.fromkeys(chain, chosen)}
     return draft.with_plan(replace(draft.plan, activations=activations))

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 
 from edgeconv.quantize.bias import correct
 from edgeconv.quantize.draft import Draft
-from edgeconv.quantize.moments import second_moments
-from edgeconv.quantize.rounding import round_weights
 from edgeconv.quantize.steps.step import Step
 
 
 def _rounding(photos: int) -> Step:
     def apply(draft: Draft) -> Draft:
-        moments = second_moments(draft.model, islice(draft.inputs(), photos))
         plan = draft.plan
-        constants = round_weights(draft.model, plan.constants, moments, plan.activations)
+        constants = draft.rounder(photos)(plan.constants, plan.activations)
         if draft.config.bias_correction:
             constants = correct(draft.model, constants, draft.observations)
         return draft.with_plan(replace(plan, constants=constants))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.graph.view import name_of, shape_of
-from edgeconv.quantize.observe import open_with_outputs
 from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.session import open_graph
 from edgeconv.quantize.targets import Target, targets
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.litert import LiteRtSession
@@ -47,7 +47,7 @@ class FloatGraph:
         self._input = model.graph.inputs[0]
         self.targets: list[Target] = targets(model)
         self._computed = [t for t in self.targets if t.producer is not None]
-        self._session = open_with_outputs(model, [t.value for t in self._computed])
+        self._session = open_graph(model, [t.value for t in self._computed])
 
     def run(self, images: Images) -> Values:
         """Every tensor of one batch."""
