@@ -173,8 +173,6 @@ def export(
         raise ThresholdMissed(f"parity missed its threshold: {'; '.join(missed)}")
     mixed = bundle.manifest.get("quantization", {}).get("mixed_precision")
     if mixed is not None and not mixed["met"]:
-        raise ThresholdMissed(
-            f"the predicted drop may be {mixed['predicted_drop']['at_most_points']:.2f} points "
-            f"with {mixed['multiply_adds_share']:.0%} of the multiply-adds in float, past "
-            f"--max-drop {mixed['max_drop_points']:g}; --precision float16 keeps the accuracy"
-        )
+        from edgeconv.cli.shown_mixed import why_missed
+
+        raise ThresholdMissed(why_missed(mixed))

@@ -36,6 +36,24 @@ def show_mixed(mixed: dict[str, Any]) -> None:
     show(Table(columns, rows, notes=notes))
 
 
+def why_missed(mixed: dict[str, Any]) -> str:
+    """What stands in the way of a bound that was not reached, and the ways out."""
+    bound, ends = mixed["max_drop_points"], mixed["predicted_drop_of_the_ends"]
+    reached = mixed["predicted_drop"]["at_most_points"]
+    if ends["at_most_points"] > bound:
+        reason = (
+            f"the int8 input and output alone may cost {ends['at_most_points']:.2g}, told from "
+            f"{ends['photos']} photos"
+        )
+    else:
+        reason = "more than that would be no int8 net"
+    return (
+        f"--max-drop {bound:g} is out of reach: the predicted drop may be {reached:.2f} points "
+        f"with {mixed['multiply_adds_share']:.0%} of the multiply-adds in float, and {reason}; "
+        f"allow more, give more calibration photos, or take --precision float16"
+    )
+
+
 def _drop(drop: dict[str, Any]) -> str:
     return (
         f"predicted drop {drop['points']:.2f} points, at most {drop['at_most_points']:.2f} "

@@ -70,6 +70,8 @@ class Mixed:
         after: predicted drop of this plan.
         islands: what stays in float, in the graph's order.
         multiply_adds_share: share of the multiply-adds in float, 0 to 1.
+        ends: where the bound is missed, the predicted drop with nothing but the graph's input and
+            output in int8: about the least that any choice can leave.
     """
 
     plan: Plan
@@ -78,6 +80,7 @@ class Mixed:
     after: PredictedDrop
     islands: tuple[Island, ...]
     multiply_adds_share: float
+    ends: PredictedDrop | None = None
 
     @property
     def met(self) -> bool:
@@ -91,6 +94,7 @@ class Mixed:
             "met": self.met,
             "predicted_drop_in_int8": self.before.to_json(),
             "predicted_drop": self.after.to_json(),
+            "predicted_drop_of_the_ends": self.ends and self.ends.to_json(),
             "multiply_adds_share": round(self.multiply_adds_share, 6),
             "islands": [
                 {**vars(island), "noise_share": round(island.noise_share, 6)}
@@ -159,6 +163,7 @@ def keep_in_float(
         after,
         graph.islands(kept, sensitivities),
         graph.multiply_adds_share(kept),
+        judge.of_ends() if after.at_most_points > max_drop else None,
     )
 
 
@@ -186,6 +191,10 @@ class _Judge:
         others = [self._as_small_as(mixed, sample) for sample in self._samples]
         self._samples = [self._int8, mixed, *self._samples[1:SAMPLES]]
         return predict_drop(self._exact, mixed, *others)
+
+    def of_ends(self) -> PredictedDrop:
+        """Judged with everything in float but the graph's input and output."""
+        return predict_drop(self._exact, self._net.logits(self._images, (), ends=True))
 
     def _as_small_as(
         self, mixed: NDArray[np.float32], sample: NDArray[np.float32]

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import edgeconv
 from edgeconv.cli.main import app
 from edgeconv.cli.shown import show_bundle
-from edgeconv.errors import UnknownName, UsageError
+from edgeconv.errors import ThresholdMissed, UnknownName, UsageError
 from edgeconv.nets.load import load_net
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.audit import audit
@@ -130,7 +130,9 @@ class TestMaxDrop:
         result = CliRunner().invoke(app, [*arguments, "--max-drop", str(OUT_OF_REACH)])
         assert "in float" in result.stdout
         assert "MISSED" in result.stdout
-        assert result.exit_code == 1 or "past --max-drop" in str(result.exception)
+        assert isinstance(result.exception, ThresholdMissed)
+        assert "out of reach" in str(result.exception)
+        assert "calibration photos" in str(result.exception)
 
     def test_a_bound_within_reach_keeps_all_in_int8(self, weights: Path, tmp_path: Path) -> None:
         bundle = make(weights, tmp_path / "b", int8=True, max_drop=50.0, formats=("tflite",))

@@ -139,6 +139,25 @@ def test_a_bound_out_of_reach_is_said_so(narrow) -> None:
     assert found.islands
     assert found.multiply_adds_share <= 0.5
     assert found.to_json()["met"] is False
+    assert found.ends is not None
+    assert found.ends.at_most_points > 0.0
+
+
+def test_what_the_ends_cost_is_told_where_they_forbid_the_bound(narrow) -> None:
+    """A coarse output in an otherwise ideal net: nothing kept in float can mend it."""
+    name = narrow.model.graph.outputs[0].name
+    coarse = dataclasses.replace(
+        narrow.plan.activations[name],
+        scale=40 * narrow.plan.activations[name].scale,
+        zero_point=np.zeros_like(narrow.plan.activations[name].zero_point),
+    )
+    plan = dataclasses.replace(narrow.plan, activations={**narrow.plan.activations, name: coarse})
+    found = keep_in_float(narrow.model, plan, split(FEWEST_PHOTOS), max_drop=0.5)
+    assert not found.met
+    assert found.ends is not None
+    assert found.ends.at_most_points > 0.5
+    reached = keep_in_float(narrow.model, narrow.plan, split(56), max_drop=1.0)
+    assert reached.ends is None
 
 
 def test_too_few_photos_and_nets_that_classify_nothing_are_refused(planned) -> None:
