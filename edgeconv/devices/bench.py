@@ -151,14 +151,8 @@ def _in_turns(
     return {turn: processes for turn, processes in measured.items() if turn[0].name not in refused}
 
 
-def profile(machine: Machine, paths: Mapping[str, Path], config: BenchConfig) -> dict[str, Profile]:
-    """What each operator of each file takes, on the first number of threads.
-
-    Raises:
-        UsageError: the device is emulated, where time means nothing; or as `bench`.
-        Otherwise as `bench`; UnavailableError where the device's agent cannot profile.
-    """
-    _check(paths, config)
+def check_profiled(machine: Machine) -> None:
+    """Raises UsageError where operators' times mean nothing: on an emulated device, on a GPU."""
     if machine.emulated:
         raise UsageError(f"{machine.name} is emulated: what an operator takes there means nothing")
     if machine.provider != "cpu":
@@ -166,6 +160,17 @@ def profile(machine: Machine, paths: Mapping[str, Path], config: BenchConfig) ->
             f"{machine.name} runs on a GPU, where onnxruntime's profiler sees how long an operator "
             "takes to start, not to end; NVIDIA's Nsight Systems (nsys) sees the rest"
         )
+
+
+def profile(machine: Machine, paths: Mapping[str, Path], config: BenchConfig) -> dict[str, Profile]:
+    """What each operator of each file takes, on the first number of threads.
+
+    Raises:
+        UsageError: as `check_profiled`, and as `bench`.
+        Otherwise as `bench`; UnavailableError where the device's agent cannot profile.
+    """
+    _check(paths, config)
+    check_profiled(machine)
     found = {}
     for name, path in paths.items():
         request = ProfileRequest(machine.place(path), config.threads[0])

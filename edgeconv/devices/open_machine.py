@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from edgeconv.devices import surroundings
 from edgeconv.devices.local import LocalMachine
 from edgeconv.devices.machine import Machine
+from edgeconv.devices.native.facts import shell_facts
 from edgeconv.devices.native.provision import prepare_native_agent
 from edgeconv.devices.open_device import open_device
 from edgeconv.devices.profile import Profile
@@ -32,8 +35,10 @@ def open_machine(profile: Profile, on_step: Callable[[str], None]) -> Iterator[M
         yield LocalMachine(name=profile.name, provider=profile.provider)
         return
     with open_device(profile) as transport:
+        facts: Callable[[], Mapping[str, Any]] = dict
         if profile.agent == "native":
             agent = prepare_native_agent(transport, on_step)
+            facts = partial(shell_facts, transport)
         else:
             agent = prepare_python_agent(transport, profile, on_step)
         yield RemoteMachine(
@@ -42,4 +47,5 @@ def open_machine(profile: Profile, on_step: Callable[[str], None]) -> Iterator[M
             agent,
             emulated=profile.emulated,
             surroundings=lambda: surroundings.ask(transport, profile),
+            facts=facts,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,17 @@ from edgeconv.devices.emulated.counter import PREFIX
 from edgeconv.devices.surroundings import Surroundings
 from edgeconv.devices.transport import Transport
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
-from edgeconv.runtime.requests import Request, RunRequest, TimeRequest
+from edgeconv.runtime.requests import FactsRequest, Request, RunRequest, TimeRequest
 from edgeconv.runtime.session import Provider
+
+
+def place(transport: Transport, path: Path) -> str:
+    """Pushes a file where its bytes are not there yet; gives its path on the device."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    remote = f"{transport.root}/files/{digest}{path.suffix.lower()}"
+    transport.push(path, remote)
+    return remote
 
 
 class RemoteMachine:
@@ -31,35 +40,37 @@ class RemoteMachine:
         *,
         emulated: bool = False,
         surroundings: Callable[[], Surroundings] = Surroundings,
+        facts: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         """Takes a transport, the agent's command line on the device, and what tells of its power.
 
-        On an emulated device what is timed on others runs where instructions are counted.
+        On an emulated device what is timed on others runs where instructions are counted. `facts`
+        gives those that the agent itself does not tell.
         """
         self.name = name
         self.emulated = emulated
         self._transport = transport
         self._agent = list(agent)
         self.surroundings = surroundings
+        self._facts = facts
 
     def place(self, path: Path) -> str:
         """Pushes a file where its bytes are not there yet."""
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        remote = f"{self._transport.root}/files/{digest}{path.suffix.lower()}"
-        self._transport.push(path, remote)
-        return remote
+        return place(self._transport, path)
 
     def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
         """As `Machine.ask`; ConnectionLost where the way to the device broke meanwhile."""
         counted = self.emulated and isinstance(request, TimeRequest)
         command = self._transport.command([*(PREFIX if counted else ()), *self._agent])
         try:
-            return converse(command, request, deadline_s=deadline_s)
+            messages = converse(command, request, deadline_s=deadline_s)
         except DeviceFailed as error:
             if not self._transport.is_intact():
                 raise ConnectionLost(f"{self._transport.address}: {error}") from error
             raise
+        if isinstance(request, FactsRequest):
+            messages[-1] = {**self._facts(), **messages[-1]}
+        return messages
 
     def run(self, request: RunRequest, *, output_bytes: int, deadline_s: float) -> None:
         """As `Machine.run`."""

@@ -1,42 +1,31 @@
 /* The agent for devices without Python: runner LIBRARY VERSION
 
    Reads one request, a line of JSON, on standard input, and answers with lines of JSON on standard
-   output as edgeconv/runtime/messages.py says: "facts", then "timed", "ran" or "error". It runs
-   .tflite files on LiteRT's C interface (version 2.3), found in LIBRARY; the few declarations it
-   needs of it are below. VERSION is ai-edge-litert's, told on among the facts. The program ends as
-   soon as its standard input does, so that nothing is left running when the host goes. */
+   output as edgeconv/runtime/messages.py says: "facts", then "timed", "ran", "profiled" or "error".
+   It runs .tflite files on LiteRT's C interface (version 2.3), found in LIBRARY. Of facts it tells
+   versions alone, VERSION is ai-edge-litert's; the host asks the device's shell for the others. It
+   ends as soon as its standard input does, so that nothing is left running when the host goes. */
 #define _GNU_SOURCE
-#include <ctype.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gnu/libc-version.h>
-#include <math.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
-#include <sys/utsname.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "wire.h"
 
-enum { MOST_TENSORS = 4096, MOST_RANK = 8, MOST_WINDOW = 4096, MOST_RUNS = 1000000 };
-enum { MOST_ZONES = 64, ASK_FOR_COUNT = 7777, COUNTED_RUNS = 3 };
+enum { MOST_TENSORS = 4096, MOST_RANK = 8, MOST_ZONES = 64, MOST_WINDOW = 4096 };
+enum { MOST_RUNS = 1000000, MOST_EVENTS = 65536, UNPROFILED_RUNS = 5, ASK_FOR_COUNT = 7777 };
 #define MOST_BYTES ((size_t)1 << 30)
-#define POLICY "/sys/devices/system/cpu/cpufreq/policy%d/"
-#define ZONE "/sys/class/thermal/thermal_zone%d/"
 
-/* ---- facts ---- */
+/* ---- the device at this moment: edgeconv/runtime/host.py in C ---- */
 
-/* The first line of a small file that begins with `key`, from behind its colon if there is a key;
-   an empty one where there is none. `path` may hold a %d for `number`. */
+/* The first line of a small file that begins with `key`, from behind that; an empty one where there
+   is none. `path` may hold a %d for `number`. */
 static const char *read_line(const char *path, int number, const char *key) {
     static char line[160];
     bool found = false;
@@ -45,67 +34,30 @@ static const char *read_line(const char *path, int number, const char *key) {
     while (file && !found && fgets(line, sizeof line, file))
         found = !strncmp(line, key, strlen(key));
     if (file) fclose(file);
-    line[found ? strcspn(line, "\r\n") : 0] = 0;
-    const char *colon = *key ? strchr(line, ':') : NULL, *start = colon ? colon + 1 : line;
-    return start + strspn(start, " \t");
+    line[found ? strcspn(line, "\n") : 0] = 0;
+    return found ? line + strlen(key) : line;
 }
 
-static void put_conditions(void) {
-    char name[200], millidegrees[160];
+static void put_moment(const char *bytes, const char *key, const char *moment) {
     const char *comma = "";
-    fputs("\"temperatures_c\": {", answer);
+    put(", \"%s\": %lld", bytes, strtoll(read_line("/proc/self/status", 0, key), NULL, 10) * 1024);
+    put(", \"%s\": {\"temperatures_c\": {", moment);
     for (int zone = 0; zone < MOST_ZONES; zone++) {
-        strcpy(millidegrees, read_line(ZONE "temp", zone, ""));
-        if (!isdigit((unsigned char)millidegrees[*millidegrees == '-'])) continue;
-        const char *type = read_line(ZONE "type", zone, "");
-        snprintf(name, sizeof name, "thermal_zone%d%s%s", zone, *type ? " " : "", type);
-        put_text(comma, name);
-        fprintf(answer, ": %.3f", strtod(millidegrees, NULL) / 1000);
+        const char *told = read_line("/sys/class/thermal/thermal_zone%d/temp", zone, "");
+        if (!*told) continue;
+        put("%s\"thermal_zone%d\": %.3f", comma, zone, (double)strtol(told, NULL, 10) / 1000);
         comma = ", ";
     }
-    fputs("}, \"frequencies_mhz\": [", answer);
+    put("}, \"frequencies_mhz\": [");
     comma = "";
     for (int policy = 0; policy < MOST_ZONES; policy++) {
-        long khz = strtol(read_line(POLICY "scaling_cur_freq", policy, ""), NULL, 10);
-        if (khz > 0) fprintf(answer, "%s%ld", comma, khz / 1000);
-        if (khz > 0) comma = ", ";
+        const char *path = "/sys/devices/system/cpu/cpufreq/policy%d/scaling_cur_freq";
+        long khz = strtol(read_line(path, policy, ""), NULL, 10);
+        if (khz <= 0) continue;
+        put("%s%ld", comma, khz / 1000);
+        comma = ", ";
     }
-    fputs("]", answer);
-}
-
-static void put_facts(const char *version) {
-    char name[400], governor[160] = "";
-    struct utsname system;
-    struct sysinfo memory;
-    cpu_set_t usable;
-    if (uname(&system) || sysinfo(&memory) || sched_getaffinity(0, sizeof usable, &usable))
-        fail(UNAVAILABLE, "the system tells nothing of itself: %s", strerror(errno));
-    begin("facts");
-    strcpy(name, read_line("/sys/firmware/devicetree/base/model", 0, ""));
-    const char *chip = read_line("/proc/cpuinfo", 0, "model name");
-    if (!*chip) chip = read_line("/proc/cpuinfo", 0, "Hardware");
-    if (*name && *chip) strcat(name, ", ");
-    strcat(name, chip);
-    put_text(", \"cpu\": ", *name ? name : "unknown");
-    put_text(", \"architecture\": ", system.machine);
-    snprintf(name, sizeof name, "%s %s", system.sysname, system.release);
-    put_text(", \"system\": ", name);
-    fputs(", \"governors\": [", answer);
-    for (int policy = 0; policy < MOST_ZONES; policy++) {
-        const char *found = read_line(POLICY "scaling_governor", policy, "");
-        if (!*found || !strcmp(governor, found)) continue; /* told: clusters rarely differ */
-        put_text(*governor ? ", " : "", found);
-        strcpy(governor, found);
-    }
-    fprintf(answer, "], \"cores\": %ld, \"usable_cores\": %d, \"memory_mib\": %llu, "
-                    "\"load_1min\": %.2f, \"versions\": {\"glibc\": \"%s\"",
-            sysconf(_SC_NPROCESSORS_CONF), CPU_COUNT(&usable),
-            (unsigned long long)memory.totalram * memory.mem_unit >> 20,
-            (double)memory.loads[0] / (1 << SI_LOAD_SHIFT), gnu_get_libc_version());
-    put_text(", \"ai-edge-litert\": ", version);
-    fputs("}, ", answer);
-    put_conditions();
-    end();
+    put("]}");
 }
 
 /* ---- LiteRT ---- */
@@ -117,109 +69,93 @@ typedef struct { /* what LiteRtGetRankedTensorType fills */
     uint32_t strides[MOST_RANK];
 } TensorType;
 
+typedef struct { /* what LiteRtGetProfilerEvents fills */
+    const char *kind;
+    int32_t type;
+    uint64_t start_us, elapsed_us, others[8];
+    int32_t source;
+} Event;
+
 typedef struct {
     size_t count, bytes[MOST_TENSORS];
     int32_t element[MOST_TENSORS];
-    void *buffer[MOST_TENSORS];
+    void *data[MOST_TENSORS], *buffer[MOST_TENSORS];
 } Tensors;
 
-enum { CPU_ONLY = 1, TO_READ = 0, TO_WRITE = 1, FLOAT32 = 1, BYTE = 3, SHORT = 7, SIGNED_BYTE = 9 };
+enum { CPU_ONLY = 1, FLOAT32 = 1, BYTE = 3, SHORT = 7, SIGNED_BYTE = 9 };
+enum { OPERATOR = 2, DELEGATED_OPERATOR = 8 };
 
-typedef int Count(void *, size_t *), Get(void *, size_t, void **);
-typedef int Needs(void *, size_t, size_t, void **);
-#define LITERT(F)                                                                                  \
-    F(CreateEnvironment, int, const void *, void **) F(CreateOptions, void **)                     \
-    F(CreateModelFromFile, void *, const char *, void **) F(AddOpaqueOptions, void *, void *)      \
-    F(CreateOpaqueOptions, const char *, void *, void (*)(void *), void **)                        \
-    F(SetOptionsHardwareAccelerators, void *, int)                                                 \
-    F(CreateCompiledModel, void *, void *, void *, void **)                                        \
-    F(GetModelSubgraph, void *, size_t, void **) F(GetRankedTensorType, void *, TensorType *)      \
-    F(GetNumSubgraphInputs, void *, size_t *) F(GetSubgraphInput, void *, size_t, void **)         \
-    F(GetNumSubgraphOutputs, void *, size_t *) F(GetSubgraphOutput, void *, size_t, void **)       \
-    F(GetCompiledModelInputBufferRequirements, void *, size_t, size_t, void **)                    \
-    F(GetCompiledModelOutputBufferRequirements, void *, size_t, size_t, void **)                   \
-    F(CreateManagedTensorBufferFromRequirements, void *, const TensorType *, void *, void **)      \
-    F(GetTensorBufferPackedSize, void *, size_t *) F(UnlockTensorBuffer, void *)                   \
-    F(LockTensorBuffer, void *, void **, int)                                                      \
-    F(RunCompiledModel, void *, size_t, size_t, void **, size_t, void **)
-#define POINTER(name, ...) static int (*name)(__VA_ARGS__);
-LITERT(POINTER)
-
-static void *environment, *compiled;
-static Tensors inputs, outputs;
+static void *library, *compiled;
 static const char *model;
+static Tensors inputs, outputs;
 
-static void load_engine(const char *library) {
-    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    if (!handle) fail(UNAVAILABLE, "LiteRT cannot be loaded: %s", dlerror());
-#define FIND(name, ...)                                                                            \
-    if (!(*(void **)&name = dlsym(handle, "LiteRt" #name)))                                        \
-        fail(UNAVAILABLE, "%s has no LiteRt%s; LiteRT 2.3 is needed", library, #name);
-    LITERT(FIND)
-}
+/* Calls a function of LiteRT's; the compiler knows none of their types, so sizes are size_t. */
+#define CALL(name, ...)                                                                            \
+    do {                                                                                           \
+        static int (*function)();                                                                  \
+        if (!function) *(void **)&function = dlsym(library, "LiteRt" name);                        \
+        if (!function) fail(UNAVAILABLE, "this LiteRT has no LiteRt%s; 2.3 has", name);            \
+        int status = function(__VA_ARGS__);                                                        \
+        if (status) fail(REFUSED, "%s: LiteRT cannot run it (%s: %d)", model, name, status);       \
+    } while (0)
 
-static void must(int status, const char *what) {
-    if (status) fail(REFUSED, "%s: LiteRT cannot %s (status %d)", model, what, status);
-}
-
-static void check_file(void) {
-    char head[8];
-    struct stat held;
-    FILE *file = fopen(model, "rb");
-    if (!file || fstat(fileno(file), &held) || !S_ISREG(held.st_mode))
-        fail(USAGE, "%s: no such file", model);
-    if (held.st_size > INT32_MAX || fread(head, 1, 8, file) != 8 || memcmp(head + 4, "TFL3", 4))
-        fail(REFUSED, "%s is no TFLite file: too large, or bytes 4 to 8 are not TFL3", model);
-    fclose(file);
-}
-
-/* Buffers for all inputs or outputs; each is judged by what it claims before it is allocated. */
-static void make_tensors(Tensors *made, void *graph, Count *count, Get *get, Needs *needs) {
-    must(count(graph, &made->count), "count its tensors");
+/* Memory for all inputs or outputs; each is judged by what it claims before it is allocated. */
+static void make_tensors(Tensors *made, void *graph, bool in) {
+    if (in) CALL("GetNumSubgraphInputs", graph, &made->count);
+    else CALL("GetNumSubgraphOutputs", graph, &made->count);
     if (made->count > MOST_TENSORS) fail(REFUSED, "%s: over %d tensors", model, MOST_TENSORS);
     for (size_t i = 0; i < made->count; i++) {
-        size_t room = MOST_BYTES / 8; /* elements of at most eight bytes */
+        size_t room = 8; /* bytes, of one element at most */
         TensorType type = {0};
-        void *tensor, *wishes;
-        must(get(graph, i, &tensor), "show a tensor");
-        must(GetRankedTensorType(tensor, &type), "tell a tensor's shape");
+        void *tensor;
+        if (in) CALL("GetSubgraphInput", graph, i, &tensor);
+        else CALL("GetSubgraphOutput", graph, i, &tensor);
+        CALL("GetRankedTensorType", tensor, &type);
         if (type.rank > MOST_RANK) fail(REFUSED, "%s: a tensor of rank %u", model, type.rank);
-        for (unsigned axis = 0; axis < type.rank; room /= (size_t)type.shape[axis++])
-            if (type.shape[axis] < 1 || (size_t)type.shape[axis] > room)
+        for (unsigned axis = 0; axis < type.rank; room *= (size_t)type.shape[axis++])
+            if (type.shape[axis] < 1 || (size_t)type.shape[axis] > MOST_BYTES / room)
                 fail(REFUSED, "%s: a tensor has no fixed shape, or over 1 GiB", model);
-        must(needs(compiled, 0, i, &wishes), "tell what a tensor needs");
-        must(CreateManagedTensorBufferFromRequirements(environment, &type, wishes,
-                                                       &made->buffer[i]), "make a tensor");
-        must(GetTensorBufferPackedSize(made->buffer[i], &made->bytes[i]), "tell a tensor's size");
+        room = (room + 2 * 64 - 1) / 64 * 64; /* aligned, and kernels may read past the end */
+        made->data[i] = aligned_alloc(64, room);
+        void **buffer = &made->buffer[i];
+        CALL("CreateTensorBufferFromHostMemory", &type, made->data[i], room, NULL, buffer);
+        CALL("GetTensorBufferPackedSize", *buffer, &made->bytes[i]);
+        if (made->bytes[i] > room) fail(REFUSED, "%s: elements of over 8 bytes", model);
         made->element[i] = type.element;
     }
 }
 
-static void load_model(void) {
-    int threads = (int)number("threads", 1, 1, 1024);
-    void *file, *graph, *options, *cpu;
-    char *settings; /* TOML, LiteRT's to free */
-    if (find("kernels", TEXT) && strcmp(wanted("kernels"), "default")) /* its "reference" is not */
+/* Settings are TOML. */
+static void add_options(void *options, const char *of, const char *settings) {
+    void *added;
+    CALL("CreateOpaqueOptions", of, strdup(settings), free, &added);
+    CALL("AddOpaqueOptions", options, added);
+}
+
+static void load_model(bool profiled) {
+    struct stat held;
+    void *environment, *file, *graph, *options;
+    char threads[40];
+    model = wanted("path");
+    if (find("kernels", true) && strcmp(wanted("kernels"), "default")) /* its "reference" is not */
         fail(UNAVAILABLE, "LiteRT's C library has default kernels, no %s ones", wanted("kernels"));
-    if (asprintf(&settings, "num_threads = %d\n", threads) < 0) abort();
-    check_file();
-    must(CreateEnvironment(0, NULL, &environment), "start");
-    must(CreateModelFromFile(environment, model, &file), "load it");
-    must(CreateOptions(&options), "make options");
-    must(SetOptionsHardwareAccelerators(options, CPU_ONLY), "choose the CPU");
-    must(CreateOpaqueOptions("xnnpack", settings, free, &cpu), "make options of the CPU");
-    must(AddOpaqueOptions(options, cpu), "take options of the CPU");
-    must(CreateCompiledModel(environment, file, options, &compiled), "prepare it");
-    must(GetModelSubgraph(file, 0, &graph), "show its graph");
-    make_tensors(&inputs, graph, GetNumSubgraphInputs, GetSubgraphInput,
-                 GetCompiledModelInputBufferRequirements);
-    make_tensors(&outputs, graph, GetNumSubgraphOutputs, GetSubgraphOutput,
-                 GetCompiledModelOutputBufferRequirements);
+    if (stat(model, &held) || !S_ISREG(held.st_mode)) fail(USAGE, "%s: no such file", model);
+    snprintf(threads, sizeof threads, "num_threads = %.0f\n", number("threads", 1, 1, 1024));
+    CALL("CreateEnvironment", 0, NULL, &environment);
+    CALL("CreateModelFromFile", environment, model, &file);
+    CALL("CreateOptions", &options);
+    CALL("SetOptionsHardwareAccelerators", options, CPU_ONLY);
+    add_options(options, "xnnpack", threads);
+    if (profiled) add_options(options, "runtime_options_string", "enable_profiling = true\n");
+    CALL("CreateCompiledModel", environment, file, options, &compiled);
+    CALL("GetModelSubgraph", file, (size_t)0, &graph);
+    make_tensors(&inputs, graph, true);
+    make_tensors(&outputs, graph, false);
 }
 
 static void invoke(void) {
-    must(RunCompiledModel(compiled, 0, inputs.count, inputs.buffer, outputs.count, outputs.buffer),
-         "run it");
+    CALL("RunCompiledModel", compiled, (size_t)0, inputs.count, inputs.buffer, outputs.count,
+         outputs.buffer);
 }
 
 /* ---- timing: edgeconv/runtime/timing.py in C ---- */
@@ -241,43 +177,31 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Of sorted values, between the two nearest ones. */
-static double percentile(const int64_t *sorted, int count, double share) {
-    int low = (int)(share * (count - 1)), high = low + 1 < count ? low + 1 : low;
-    return (double)sorted[low] + (share * (count - 1) - low) * (double)(sorted[high] - sorted[low]);
-}
-
-static bool is_steady(const int64_t *last, int window, double spread, double drift) {
-    static int64_t before[MOST_WINDOW], now[MOST_WINDOW];
-    size_t bytes = sizeof *last * (size_t)window;
-    qsort(memcpy(before, last, bytes), (size_t)window, sizeof *last, ascending);
-    qsort(memcpy(now, last + window, bytes), (size_t)window, sizeof *last, ascending);
-    double middle = percentile(now, window, 0.5);
-    double width = percentile(now, window, 0.9) - percentile(now, window, 0.1);
-    double moved = fabs(middle - percentile(before, window, 0.5));
-    return width <= spread * middle && moved <= drift * middle;
-}
-
+/* Runs until a window of them is tight, and lies where the window before it lay. */
 static long warm_up(bool *steady) {
-    static int64_t last[2 * MOST_WINDOW];
-    int window = (int)number("timing.window", 8, 2, MOST_WINDOW), both = 2 * window;
-    double spread = number("timing.window_spread", 0.05, 0, INFINITY);
-    double drift = number("timing.window_drift", 0.02, 0, INFINITY);
-    int64_t deadline = now_ns() + (int64_t)(number("timing.warmup_seconds", 2, 0, 3600) * 1e9);
+    static int64_t last[MOST_WINDOW];
+    int window = (int)number("window", 8, 2, MOST_WINDOW);
+    double spread = number("window_spread", 0.05, 0, INFINITY), middle = INFINITY, before;
+    double drift = number("window_drift", 0.02, 0, INFINITY);
+    int64_t deadline = now_ns() + (int64_t)(number("warmup_seconds", 2, 0, 3600) * 1e9);
     long runs = 0;
-    for (*steady = false; now_ns() < deadline && !*steady; runs++) {
-        memmove(last, last + 1, sizeof *last * (size_t)(both - 1));
-        last[both - 1] = timed();
-        *steady = runs + 1 >= both && is_steady(last, window, spread, drift);
+    for (*steady = false; !*steady && now_ns() < deadline;) {
+        last[runs++ % window] = timed();
+        if (runs % window) continue;
+        qsort(last, (size_t)window, sizeof *last, ascending);
+        before = middle;
+        middle = (double)last[window / 2];
+        double width = (double)(last[(window - 1) * 9 / 10] - last[window / 10]); /* p90 - p10 */
+        *steady = width <= spread * middle && fabs(middle - before) <= drift * middle;
     }
     return runs;
 }
 
 static long sample(int64_t *samples) {
-    long runs = find("timing.runs", NUMBER) ? (long)number("timing.runs", 0, 1, MOST_RUNS) : 0;
-    long least = (long)number("timing.least_runs", 10, 1, MOST_RUNS), taken = 0;
-    long most = (long)number("timing.most_runs", 10000, (double)least, MOST_RUNS);
-    int64_t deadline = now_ns() + (int64_t)(number("timing.seconds", 0.5, 0, 3600) * 1e9);
+    long runs = (long)number("runs", 0, 1, MOST_RUNS), taken = 0; /* 0 where none are asked for */
+    long least = (long)number("least_runs", 10, 1, MOST_RUNS);
+    long most = (long)number("most_runs", 10000, (double)least, MOST_RUNS);
+    int64_t deadline = now_ns() + (int64_t)(number("seconds", 0.5, 0, 3600) * 1e9);
     while (runs ? taken < runs : taken < most && (taken < least || now_ns() < deadline))
         samples[taken++] = timed();
     return taken;
@@ -294,48 +218,26 @@ static int64_t executed(const int ends[2]) {
 
 static void put_instructions(void) {
     const char *asked = getenv("EDGECONV_COUNTER");
-    int64_t counts[COUNTED_RUNS];
     int ends[2];
-    fputs(", \"instructions\": ", answer);
-    if (!asked || !*asked || number("threads", 1, 1, 1024) > 1 || pipe2(ends, O_NONBLOCK)) {
-        fputs("null", answer);
-        return;
-    }
-    for (int i = 0; i < COUNTED_RUNS; i++) {
-        counts[i] = -executed(ends);
-        invoke();
-        counts[i] += executed(ends);
-    }
-    qsort(counts, COUNTED_RUNS, sizeof *counts, ascending);
-    int64_t before = executed(ends), asking = executed(ends) - before;
-    fprintf(answer, "%lld", (long long)(counts[COUNTED_RUNS / 2] - asking));
+    if (!asked || !*asked || number("threads", 1, 1, 1024) > 1 || pipe2(ends, O_NONBLOCK)) return;
+    int64_t start = executed(ends);
+    invoke();
+    int64_t done = executed(ends), asking = executed(ends) - done;
+    put(", \"instructions\": %lld", (long long)(done - start - asking));
 }
 
 /* ---- requests ---- */
 
-static double random_even(uint64_t *state) { /* xorshift64* */
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return (double)(*state * 0x2545f4914f6cdd1du >> 11) * 0x1p-53;
-}
-
-static void fill_at_random(const Tensors *tensors) {
-    uint64_t state = (uint64_t)number("seed", 0, 0, 0x1p53) + 0x9e3779b97f4a7c15u;
-    for (size_t i = 0; i < tensors->count; i++) {
-        void *data;
-        int32_t element = tensors->element[i];
-        must(LockTensorBuffer(tensors->buffer[i], &data, TO_WRITE), "lend an input");
-        memset(data, 0, tensors->bytes[i]); /* for indices and flags zero is always allowed */
-        for (size_t j = 0; element == FLOAT32 && j < tensors->bytes[i] / sizeof(float); j++) {
-            double normal = -6; /* nearly: the sum of twelve even ones */
-            for (int k = 0; k < 12; k++) normal += random_even(&state);
-            ((float *)data)[j] = (float)normal;
-        }
-        if (element == BYTE || element == SIGNED_BYTE || element == SHORT)
-            for (size_t j = 0; j < tensors->bytes[i]; j++)
-                ((uint8_t *)data)[j] = (uint8_t)(random_even(&state) * 256);
-        must(UnlockTensorBuffer(tensors->buffer[i]), "take an input");
+/* Pixels and floats; zero for all else, which indices and flags allow. */
+static void fill_at_random(void) {
+    srand48((long)number("seed", 0, 0, 0x1p53));
+    for (size_t i = 0; i < inputs.count; i++) {
+        int32_t element = inputs.element[i];
+        bool pixels = element == BYTE || element == SIGNED_BYTE || element == SHORT;
+        for (size_t j = 0; j < inputs.bytes[i]; j++)
+            ((uint8_t *)inputs.data[i])[j] = pixels ? (uint8_t)(mrand48() >> 8) : 0;
+        for (size_t j = 0; element == FLOAT32 && j < inputs.bytes[i] / sizeof(float); j++)
+            ((float *)inputs.data[i])[j] = (float)(4 * drand48() - 2);
     }
 }
 
@@ -344,7 +246,7 @@ static void pin(void) {
     CPU_ZERO(&chosen);
     for (const Field *field = fields; field < fields_end; field++) {
         if (strcmp(field->name, "cores")) continue;
-        if (field->kind != NUMBER || !(field->number >= 0 && field->number < CPU_SETSIZE))
+        if (field->text || !(field->number >= 0 && field->number < CPU_SETSIZE))
             fail(USAGE, "the request's cores are no numbers of cores");
         CPU_SET((unsigned)field->number, &chosen);
     }
@@ -352,74 +254,94 @@ static void pin(void) {
         fail(USAGE, "the cores asked for cannot be had on this device");
 }
 
-static void put_moment(const char *bytes, const char *key, const char *moment) {
-    long long kilobytes = strtoll(read_line("/proc/self/status", 0, key), NULL, 10);
-    if (kilobytes > 0) fprintf(answer, ", \"%s\": %lld", bytes, kilobytes * 1024);
-    else fprintf(answer, ", \"%s\": null", bytes);
-    fprintf(answer, ", \"%s\": {", moment);
-    put_conditions();
-    fputs("}", answer);
-}
-
-static void time_file(const char *library) {
+static void time_file(double import_ms) {
     static int64_t samples[MOST_RUNS];
     bool steady;
-    pin();
     begin("timed");
+    put(", \"engine\": \"litert\", \"import_ms\": %.4f", import_ms);
+    put_moment("rss_engine_bytes", "VmRSS:", "before");
     int64_t start = now_ns();
-    load_engine(library);
-    double import_ms = (double)(now_ns() - start) / 1e6;
-    fprintf(answer, ", \"engine\": \"litert\", \"import_ms\": %.4f", import_ms);
-    put_moment("rss_engine_bytes", "VmRSS", "before");
-    start = now_ns();
-    load_model();
-    fprintf(answer, ", \"load_ms\": %.4f", (double)(now_ns() - start) / 1e6);
-    fill_at_random(&inputs);
+    load_model(false);
+    put(", \"load_ms\": %.4f", (double)(now_ns() - start) / 1e6);
+    fill_at_random();
     long long first = timed();
     long warmup = warm_up(&steady), taken = sample(samples);
-    fprintf(answer, ", \"timing\": {\"first_ns\": %lld, \"warmup_runs\": %ld, \"steady\": %s, "
-                    "\"samples_ns\": [", first, warmup, steady ? "true" : "false");
-    for (long i = 0; i < taken; i++)
-        fprintf(answer, "%s%lld", i ? ", " : "", (long long)samples[i]);
-    fputs("]}", answer);
-    put_moment("rss_peak_bytes", "VmHWM", "after");
+    put_moment("rss_peak_bytes", "VmHWM:", "after");
     put_instructions();
+    put(", \"timing\": {\"first_ns\": %lld, \"warmup_runs\": %ld, \"steady\": %s, ", first, warmup,
+        steady ? "true" : "false");
+    put("\"samples_ns\": [");
+    for (long i = 0; i < taken; i++) put("%s%lld", i ? ", " : "", (long long)samples[i]);
+    put("]}");
     end();
 }
 
-/* Reads or writes one record: every tensor's bytes, nothing between them. */
-static void transfer(FILE *file, const Tensors *tensors, bool reading) {
-    for (size_t i = 0, done; i < tensors->count; i++) {
-        void *data;
-        must(LockTensorBuffer(tensors->buffer[i], &data, reading ? TO_WRITE : TO_READ), "lend it");
-        if (reading) done = fread(data, 1, tensors->bytes[i], file);
-        else done = fwrite(data, 1, tensors->bytes[i], file);
-        must(UnlockTensorBuffer(tensors->buffer[i]), "take it back");
-        if (done != tensors->bytes[i])
-            fail(UNAVAILABLE, "a record cannot be transferred: %s", strerror(errno));
+/* What each operator takes: edgeconv/runtime/profile_litert.py in C. */
+static void profile_file(void) {
+    static Event events[MOST_EVENTS];
+    static uint64_t us[MOST_EVENTS];
+    static char *kinds[MOST_EVENTS];
+    const char *comma = "";
+    int runs = (int)number("runs", 50, 1, MOST_RUNS), count = 0, told;
+    void *profiler = NULL;
+    load_model(true);
+    fill_at_random();
+    CALL("CompiledModelGetProfiler", compiled, &profiler);
+    if (!profiler) fail(UNAVAILABLE, "this LiteRT gives no profiler; 2.3 does");
+    for (int run = 0; run < UNPROFILED_RUNS; run++) invoke();
+    for (int run = 0, found = 0; run < runs; run++, found = 0) {
+        bool same = true;
+        CALL("StartProfiler", profiler);
+        invoke();
+        CALL("StopProfiler", profiler);
+        CALL("GetNumProfilerEvents", profiler, &told);
+        if (told < 0 || told > MOST_EVENTS) fail(REFUSED, "%s: %d events in a run", model, told);
+        CALL("GetProfilerEvents", profiler, told, events);
+        for (const Event *event = events; event < events + told; event++) {
+            if (event->type != OPERATOR && event->type != DELEGATED_OPERATOR) continue;
+            if (!run) kinds[found] = strdup(event->kind);
+            same = same && kinds[found] && !strcmp(kinds[found], event->kind);
+            us[found++] += event->elapsed_us;
+        }
+        CALL("ResetProfiler", profiler);
+        if (!found || !same || (run && found != count))
+            fail(REFUSED, "%s: LiteRT tells of other operators in every run, or of none", model);
+        count = found;
     }
+    begin("profiled");
+    put(", \"engine\": \"litert\", \"operators\": [");
+    for (int i = 0; i < count; i++) {
+        put("%s{\"name\": \"\", \"ms\": %.6f", comma, (double)us[i] / 1e3 / runs);
+        put_text(", \"kind\": ", kinds[i]);
+        comma = "}, ";
+    }
+    put("}]");
+    end();
 }
 
-static void run_file(const char *library) {
+/* A record is every tensor's bytes, nothing between them. */
+static void run_file(void) {
     const char *from = wanted("inputs"), *to = wanted("outputs");
     long long count = (long long)number("count", -1, 0, 1e9), bytes = 0;
     struct stat held;
-    load_engine(library);
-    load_model();
+    bool whole = true;
+    load_model(false);
     for (size_t i = 0; i < inputs.count; i++) bytes += count * (long long)inputs.bytes[i];
     FILE *in = fopen(from, "rb"), *out;
     if (!in || fstat(fileno(in), &held)) fail(USAGE, "%s cannot be read", from);
     if (held.st_size != bytes)
         fail(USAGE, "%s is not of the %lld bytes that %lld records take", from, bytes, count);
     if (!(out = fopen(to, "wb"))) fail(UNAVAILABLE, "%s: %s", to, strerror(errno));
-    for (long long i = 0; i < count; i++) {
-        transfer(in, &inputs, true);
+    for (long long record = 0; record < count && whole; record++) {
+        for (size_t i = 0; i < inputs.count; i++)
+            whole = whole && fread(inputs.data[i], inputs.bytes[i], 1, in) == 1;
         invoke();
-        transfer(out, &outputs, false);
+        for (size_t i = 0; i < outputs.count; i++)
+            whole = whole && fwrite(outputs.data[i], outputs.bytes[i], 1, out) == 1;
     }
-    if (fclose(out)) fail(UNAVAILABLE, "%s: %s", to, strerror(errno));
+    if (!whole || fclose(out)) fail(UNAVAILABLE, "%s: %s", to, strerror(errno));
     begin("ran");
-    fprintf(answer, ", \"count\": %lld", count);
+    put(", \"count\": %lld", count);
     end();
 }
 
@@ -439,11 +361,21 @@ int main(int count, char **arguments) {
     read_request();
     const char *type = wanted("type");
     bool times = !strcmp(type, "time"), runs = !strcmp(type, "run");
-    if (!times && !runs && strcmp(type, "facts")) NO_REQUEST();
+    bool profiles = !strcmp(type, "profile");
+    if (!times && !runs && !profiles && strcmp(type, "facts")) NO_REQUEST();
     if (pthread_create(&watch, NULL, end_with_the_host, NULL)) return 1;
-    put_facts(arguments[2]);
-    if (times || runs) model = wanted("path");
-    if (times) time_file(arguments[1]);
-    if (runs) run_file(arguments[1]);
+    begin("facts");
+    put(", \"versions\": {\"glibc\": \"%s\"", gnu_get_libc_version());
+    put_text(", \"ai-edge-litert\": ", arguments[2]);
+    put("}");
+    end();
+    if (!times && !runs && !profiles) _exit(0);
+    pin();
+    int64_t start = now_ns();
+    library = dlopen(arguments[1], RTLD_NOW | RTLD_LOCAL);
+    if (!library) fail(UNAVAILABLE, "LiteRT cannot be loaded: %s", dlerror());
+    if (times) time_file((double)(now_ns() - start) / 1e6);
+    if (runs) run_file();
+    if (profiles) profile_file();
     _exit(0); /* taking the engine apart would only take time */
 }

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.helpers.small_bundle import MULTIPLY_ADDS, document, noise_photos
+from edgeconv.devices import profiles
+from edgeconv.devices.open_machine import open_machine
+from edgeconv.runtime.profile import Profile, read_profile
+from edgeconv.runtime.requests import ProfileRequest
+from tests.helpers.small_bundle import MULTIPLY_ADDS, document, edgeconv, noise_photos
 
 #: Repeatability that the count of instructions is held to.
 SPREAD = 0.005
@@ -23,6 +27,16 @@ def check_bench(name: str, bundle: Path, engines: set[str]) -> dict[str, int]:
         # At most sixteen multiply-adds an instruction (dot product), and hardly under a tenth.
         assert MULTIPLY_ADDS / 16 < first < 10 * MULTIPLY_ADDS
     return {result["artifact"]["name"]: result["instructions"] for result in told["results"]}
+
+
+def check_profile(name: str, path: Path) -> Profile:
+    """The agent there profiles a file; the command line refuses to call that a time."""
+    done = edgeconv("bench", path, "--device", name, "--profile")
+    assert done.returncode == 2
+    assert "what an operator takes there means nothing" in done.stderr
+    with open_machine(profiles.load(name), lambda _: None) as machine:
+        request = ProfileRequest(machine.place(path), runs=2)
+        return read_profile(machine.ask(request, deadline_s=300)[-1])
 
 
 def check_parity(name: str, bundle: Path) -> None:

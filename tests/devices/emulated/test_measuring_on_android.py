@@ -27,6 +27,14 @@ def test_bench_counts_the_same_instructions_every_time(bundle):
     assert counts["int8.tflite"] < counts["tflite"]
 
 
+def test_the_native_agent_profiles_every_convolution(bundle):
+    """MobileNetV2 has 35 convolutions, 17 of them depthwise apart, and a classifier."""
+    found = measuring.check_profile(NAME, bundle / "model.tflite")
+    kinds = " ".join(operator.kind for operator in found.operators)
+    assert found.total_ms > 0
+    assert kinds.count("Convolution") + kinds.count("Fully Connected") >= 53
+
+
 def test_parity_holds_there(bundle):
     measuring.check_parity(NAME, bundle)
 

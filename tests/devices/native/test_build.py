@@ -69,3 +69,7 @@ def test_a_compiler_that_fails_leaves_nothing_half_built(monkeypatch, tmp_path):
 def test_another_architecture_is_refused():
     with pytest.raises(UsageError, match="aarch64, x86_64"):
         build("riscv64")
+
+
+def test_the_agent_is_small():
+    assert sum(len(source.read_text().splitlines()) for source in building._SOURCES) < 500

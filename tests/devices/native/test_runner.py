@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,13 +14,23 @@ import numpy as np
 import pytest
 
 from edgeconv.devices.conversation import converse
+from edgeconv.devices.local_transport import LocalTransport
 from edgeconv.devices.native.build import ARCHITECTURES, build
+from edgeconv.devices.native.facts import shell_facts
+from edgeconv.devices.remote import RemoteMachine
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
-from edgeconv.runtime import records
+from edgeconv.runtime import profile_litert, records
 from edgeconv.runtime.agent import random_inputs
-from edgeconv.runtime.host import HostFacts, host_facts
+from edgeconv.runtime.host import host_facts
 from edgeconv.runtime.open import open_session
-from edgeconv.runtime.requests import FactsRequest, RunRequest, TimeRequest, to_line
+from edgeconv.runtime.profile import read_profile
+from edgeconv.runtime.requests import (
+    FactsRequest,
+    ProfileRequest,
+    RunRequest,
+    TimeRequest,
+    to_line,
+)
 from edgeconv.runtime.results import read_ran, read_timed
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.tiny_models import TinyNet
@@ -113,14 +124,18 @@ def test_a_timed_file_is_understood_as_the_python_agents(runner, models):
     assert facts["versions"]["ai-edge-litert"] == VERSION
 
 
-def test_facts_are_those_python_finds(runner):
-    (told,) = converse(runner, FactsRequest(), deadline_s=60)
-    mine = host_facts()
-    assert set(mine.to_json()) <= set(told)
-    same = ("cpu", "architecture", "system", "cores", "usable_cores", "memory_mib", "governors")
-    here = json.loads(json.dumps(mine.to_json()))
-    assert {key: told[key] for key in same} == {key: here[key] for key in same}
-    assert isinstance(HostFacts(**{key: told[key] for key in mine.to_json()}), HostFacts)
+def test_facts_are_those_python_finds_and_the_versions_in_use(runner):
+    """The agent tells versions, the device's shell the others."""
+    with LocalTransport() as transport:
+        machine = RemoteMachine("here", transport, runner, facts=partial(shell_facts, transport))
+        (told,) = machine.ask(FactsRequest(), deadline_s=60)
+    mine = json.loads(json.dumps(host_facts().to_json()))
+    assert set(mine) <= set(told)
+    same = ("architecture", "cores", "usable_cores", "memory_mib")
+    assert {key: told[key] for key in same} == {key: mine[key] for key in same}
+    assert list(told["governors"]) == mine["governors"]
+    assert told["system"].endswith(mine["system"])
+    assert told["versions"] == {"glibc": platform.libc_ver()[1], "ai-edge-litert": VERSION}
 
 
 def test_time_bounds_the_runs_where_no_number_is_asked_for(runner, models):
@@ -134,6 +149,16 @@ def test_a_lenient_warm_up_ends_by_itself(runner, models):
     timing = TimingConfig(runs=1, window=2, window_spread=1e9, window_drift=1e9, warmup_seconds=60)
     _, timed = converse(runner, TimeRequest(str(models["tflite"]), timing=timing), deadline_s=60)
     assert (timed["timing"]["warmup_runs"], timed["timing"]["steady"]) == (4, True)
+
+
+@pytest.mark.parametrize("name", ["tflite", "int8.tflite"])
+def test_a_profile_is_that_of_the_python_agent(runner, models, name):
+    """The same kernels in the same order, from the same library."""
+    wanted = [one.kind for one in profile_litert.operators(models[name], 1, 2)]
+    _, told = converse(runner, ProfileRequest(str(models[name]), runs=20), deadline_s=60)
+    found = read_profile(told)
+    assert found.engine == "litert"
+    assert [one.kind for one in found.operators] == wanted
 
 
 def test_files_that_are_none_are_refused(runner, models, tmp_path):
@@ -192,7 +217,7 @@ VALID = json.loads(to_line(TimeRequest("x.tflite")))
         b'{"edgeconv_agent": 1, "type": "facts"} more\n',
         b'{"edgeconv_agent": 1, "type": "fa\0cts"}\n',
         b'{"edgeconv_agent": 1, "type": "facts", "x": "' + b"y" * 70000 + b'"}\n',
-        b'{"edgeconv_agent": 1, "type": "facts", "' + b"y" * 100 + b'": 1}\n',
+        b'{"edgeconv_agent": 1, "type": "facts", "y\\n": 1}\n',
         b'{"edgeconv_agent": 1, "type": "facts", "x": "\\q"}\n',
         b'{"edgeconv_agent": 1, "type": "facts", "x": "open\n',
         b'{"edgeconv_agent": 1, "type": "facts", "x": [' + b"1," * 500 + b"1]}\n",
