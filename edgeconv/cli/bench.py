@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -68,6 +69,14 @@ def bench(
     profile: Annotated[
         bool, typer.Option("--profile", help="Also what each operator takes, by its engine.")
     ] = False,
+    benchmark_model: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--benchmark-model",
+            help="Google's benchmark_model for the device: its own figures of .tflite files, too.",
+            show_default="as the device's profile says",
+        ),
+    ] = None,
     host: device_options.Host = None,
     serial: device_options.Serial = None,
     port: device_options.Port = None,
@@ -94,6 +103,8 @@ def bench(
     if not 1 <= processes <= _MOST_PROCESSES:
         raise UsageError(f"--processes {processes}: 1 to {_MOST_PROCESSES} are allowed")
     chosen = device_options.profile(device, host, serial, port, user, identity, gpu=True)
+    if benchmark_model is not None:
+        chosen = replace(chosen, benchmark_model=benchmark_model)
     sizes = arguments.integers("--batch", batch, low=1, high=_MOST_BATCH) if batch else []
     wanted = Wanted(targets, out, engines(chosen, engine), engine, sizes, channels_last)
     config = _config(numbers, _timing(runs, seconds), processes, _cores(pin, chosen))
@@ -163,9 +174,25 @@ def _config(
 def _measure(
     chosen: Profile, paths: dict[str, Path], config: BenchConfig, profiled: bool
 ) -> BenchReport:
-    from dataclasses import replace
+    from edgeconv.devices import benchmark_model
+    from edgeconv.devices.open_device import open_device
 
-    from edgeconv.devices.bench import Listener, profile
+    if chosen.benchmark_model is None:
+        return _by_agent(chosen, paths, config, profiled)
+    benchmark_model.check_possible(chosen, paths)
+    report = _by_agent(chosen, paths, config, profiled)
+    typer.echo(f"{chosen.name}: run benchmark_model", err=True)
+    with open_device(chosen) as transport:
+        found = benchmark_model.benchmark(
+            transport, chosen.benchmark_model, paths, config, profiled=profiled
+        )
+    return replace(report, benchmark_model=found)
+
+
+def _by_agent(
+    chosen: Profile, paths: dict[str, Path], config: BenchConfig, profiled: bool
+) -> BenchReport:
+    from edgeconv.devices.bench import Listener, check_profiled, profile
     from edgeconv.devices.bench import bench as run
     from edgeconv.report.progress import progress
 
@@ -177,6 +204,8 @@ def _measure(
         device_options.machine(chosen) as machine,
         progress("bench", total, unit="processes") as advance,
     ):
+        if profiled:
+            check_profiled(machine)
         seen = 0
 
         def on_progress(done: int, _total: int, _what: str) -> None:

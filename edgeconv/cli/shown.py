@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edgeconv.cli.shown_mixed import show_mixed
+from edgeconv.cli.shown_profile import show_benchmark_model, show_profile
 from edgeconv.report.tables import Column, Table, show
 
 if TYPE_CHECKING:
     from edgeconv.devices.report import BenchReport
     from edgeconv.export.bundle import Bundle
     from edgeconv.nets.spec import NetSpec
-    from edgeconv.runtime.profile import Profile
     from edgeconv.verify.device_operators import OperatorIdentity
     from edgeconv.verify.evaluate import Evaluation
     from edgeconv.verify.on_device import DeviceParity
@@ -260,20 +260,7 @@ def show_bench(report: BenchReport) -> None:
     show(Table(columns, report.rows(), notes=(note,)))
     for name, profile in report.profiles.items():
         typer.echo()
-        _show_profile(name, profile)
-
-
-def _show_profile(name: str, profile: Profile) -> None:
-    """What each kind of operator takes together, the most first."""
-    rows = [
-        (kind, number, ms, ms / profile.total_ms if profile.total_ms else 0.0)
-        for kind, (number, ms) in profile.by_kind().items()
-    ]
-    columns = (
-        Column(f"operators of {name}"),
-        Column("number", "number", 0),
-        Column("ms", "number", 3),
-        Column("share", "percent", 1),
-    )
-    note = f"as {profile.engine}'s profiler tells; every single one stands in --json"
-    show(Table(columns, rows, notes=(note,)))
+        show_profile(name, profile, f"as {profile.engine}'s profiler tells")
+    if report.benchmark_model:
+        typer.echo()
+        show_benchmark_model(report.benchmark_model)

@@ -47,6 +47,8 @@ class Profile:
         clusters: cores by kind, empty where there is one kind or it is unknown.
         throttled: path, or command's program and arguments, that tells of throttling; empty for
             none.
+        benchmark_model: Google's benchmark_model for the device, a file on this machine; None where
+            the user has none.
         emulated: whether times there mean nothing and instructions are counted instead.
     """
 
@@ -66,4 +68,5 @@ class Profile:
     adb_port: int | None = None
     clusters: tuple[Cluster, ...] = ()
     throttled: tuple[str, ...] = ()
+    benchmark_model: Path | None = None
     emulated: bool = False

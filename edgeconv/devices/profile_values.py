@@ -177,6 +177,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "adb_port": _port,
     "clusters": _clusters,
     "throttled": _words,
+    "benchmark_model": _path,
     "emulated": _boolean,
 }
 _ONLY_FOR = {

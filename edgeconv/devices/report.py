@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from edgeconv.devices.benchmark_output import Benchmarked
 from edgeconv.devices.surroundings import Surroundings
 from edgeconv.runtime.profile import Profile
 from edgeconv.runtime.results import TimedResult
@@ -201,6 +202,7 @@ class BenchReport:
         results: one row for each file and number of threads.
         profiles: what each operator takes, by file; empty where nobody asked.
         surroundings: power and cooling before the first process and after the last.
+        benchmark_model: figures of Google's benchmark_model, its own; empty where nobody asked.
     """
 
     device: str
@@ -213,6 +215,7 @@ class BenchReport:
     results: tuple[BenchResult, ...]
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     surroundings: tuple[Surroundings, Surroundings] = (Surroundings(), Surroundings())
+    benchmark_model: tuple[Benchmarked, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -250,6 +253,7 @@ class BenchReport:
             "results": [result.to_json() for result in self.results],
             "surroundings": [at.to_json() for at in self.surroundings],
             "profiles": {name: found.to_json() for name, found in self.profiles.items()},
+            "benchmark_model": [found.to_json() for found in self.benchmark_model],
         }
 
 
