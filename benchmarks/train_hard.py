@@ -1,4 +1,4 @@
-"""Trains the nets of `hard/`, on which int8 is hard: seeded, on one core, a few minutes each.
+"""Trains the nets of `hard/`, on which int8 is hard: seeded, on one core, some minutes each.
 
     python benchmarks/train_hard.py [--net NAME] [--out DIR] [--trained DIR]
 
@@ -42,7 +42,6 @@ from edgeconv.nets.shufflenet_v2 import ShuffleNetV2
 from edgeconv.nets.spec import OptionValue
 
 BATCH = 64
-POOL = 12_000
 PREPROCESSING = Preprocessing(input_size=(_hard.SIDE, _hard.SIDE), resize=_hard.SIDE)
 
 
@@ -57,6 +56,7 @@ class Case:
         rate: highest learning rate of a cycle.
         spread: standard deviation of the logarithm of the factors on channels.
         options: of the definition.
+        images: that the net sees, over and over.
     """
 
     net: str
@@ -65,6 +65,7 @@ class Case:
     rate: float
     spread: float = 0.0
     options: Mapping[str, OptionValue] = field(default_factory=dict)
+    images: int = 12_000
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Link:
 CASES = (
     Case("mobilenet_v3_small", 800, 1, 3e-3, spread=0.7, options={"width": 0.5}),
     Case("shufflenet_v2_x0_5", 800, 2, 3e-3, spread=0.85),
-    Case("efficientnet_b0", 600, 2, 3e-3, spread=0.3, options={"width": 0.25}),
+    Case("efficientnet_b0", 1500, 2, 3e-3, spread=1.0, options={"width": 0.35}, images=36_000),
 )
 
 
@@ -93,7 +94,9 @@ def main() -> int:
     )
     parser.add_argument("--net", choices=[case.net for case in CASES], help="only this one")
     parser.add_argument("--out", type=Path, default=_hard.FOLDER)
-    parser.add_argument("--keep", type=Path, help="keep each net as trained, before the spread")
+    parser.add_argument(
+        "--keep", type=Path, help="keep each net after each cycle, before the spread"
+    )
     parser.add_argument("--trained", type=Path, help="go on with the nets that --keep kept")
     parser.add_argument("--cycles", type=int, default=99, help="that those nets have had (all)")
     options = parser.parse_args()
@@ -105,9 +108,10 @@ def main() -> int:
         if options.trained:
             module.load_state_dict(load_file(options.trained / f"{case.net}.safetensors"))
             done = options.cycles
-        train(module, case, done)
-        if options.keep:
-            save_file(module.state_dict(), options.keep / f"{case.net}.safetensors")
+        for cycle in range(done, case.cycles):
+            train(module, case, cycle)
+            if options.keep:
+                save_file(module.state_dict(), options.keep / f"{case.net}.safetensors")
         spread(module.eval(), case.spread)
         save(module, case, options.out)
     return 0
@@ -120,19 +124,18 @@ def build(case: Case) -> nn.Module:
     return spec.build(len(_hard.tiles()), spec.resolve_options(case.options))
 
 
-def train(module: nn.Module, case: Case, done: int = 0) -> None:
-    """Trains a net that has had `done` cycles: Adam without weight decay."""
+def train(module: nn.Module, case: Case, cycle: int) -> None:
+    """Trains a net for one cycle: Adam without weight decay."""
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for cycle in range(done, case.cycles):
-        if cycle:
-            torch.manual_seed(cycle)
-        _cycle(module.train(), case, cycle)
+    if cycle:
+        torch.manual_seed(cycle)
+    _cycle(module.train(), case, cycle)
     module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
 def _cycle(module: nn.Module, case: Case, cycle: int) -> None:
     """The learning rate goes up for a fifth of the steps, then down to nothing."""
-    images, labels = pool(_hard.TRAINING_SEED, POOL)
+    images, labels = pool(_hard.TRAINING_SEED, case.images)
     optimizer = torch.optim.Adam(module.parameters(), lr=case.rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, case.rate, total_steps=case.steps, pct_start=0.2
@@ -172,8 +175,8 @@ def batch(pixels: NDArray[np.uint8]) -> Tensor:
 
 
 def accuracy(module: nn.Module) -> float:
-    """Share of the test images that the net gets right."""
-    images, labels = pool(_hard.TEST_SEED, _hard.TEST_COUNT)
+    """Share of the tuning images that the net gets right."""
+    images, labels = pool(_hard.TUNING_SEED, _hard.TEST_COUNT)
     with torch.inference_mode():
         found = torch.cat([module(batch(part)).argmax(1) for part in np.array_split(images, 10)])
     return float((found == labels).float().mean())
@@ -256,7 +259,7 @@ def save(module: nn.Module, case: Case, out: Path) -> None:
     module.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
     share = accuracy(module.eval())
     print(
-        f"{path}: top-1 {share:.1%} of {_hard.TEST_COUNT} test images of {len(_hard.tiles())} "
+        f"{path}: top-1 {share:.1%} of {_hard.TEST_COUNT} tuning images of {len(_hard.tiles())} "
         f"classes, {path.stat().st_size / 1e6:.2f} MB"
     )
 
