@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import time
 import warnings
 from types import FrameType
 from typing import NoReturn
@@ -25,9 +26,12 @@ from edgeconv.cli import (
     list_,
     parity,
 )
+from edgeconv.cli.supervised import supervised
 from edgeconv.errors import EdgeconvError
 
 INTERRUPTED = 130
+#: A signal so soon after another is the same one.
+AGAIN_S = 1.0
 
 app = typer.Typer(
     name="edgeconv",
@@ -66,7 +70,12 @@ def _root(
 
 
 def command() -> NoReturn:
-    """The program: `main`, then an exit that does not wait.
+    """The program, watched over."""
+    supervised(_command)
+
+
+def _command() -> NoReturn:
+    """`main`, then an exit that does not wait.
 
     Taking PyTorch and the engines apart again would add almost a second to every command, and
     nothing is left to do: what was written is flushed and renamed before `main` ends.
@@ -85,7 +94,7 @@ def command() -> NoReturn:
 
 def main() -> NoReturn:
     """Runs the command line and exits with the documented code; never shows a traceback."""
-    signal.signal(signal.SIGTERM, _terminate)
+    _clean_up_when_told_to_end()
     # Read when torch is imported. Its OpenMP threads otherwise spin while they wait for each other,
     # which on a busy machine costs an export several times the processor time of the net itself.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -114,6 +123,21 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """A termination cleans up the way Ctrl-C does."""
-    raise KeyboardInterrupt
+def _clean_up_when_told_to_end() -> None:
+    """Makes a termination clean up the way Ctrl-C does, each of them once.
+
+    A signal to the process group comes twice, by way of the parent as well; the second one must not
+    break into the cleaning up that the first began.
+    """
+    last = -AGAIN_S
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        first, last = now - last >= AGAIN_S, now
+        if first:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)
