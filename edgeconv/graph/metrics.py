@@ -1,4 +1,4 @@
-"""What a graph costs: parameters, multiply-adds, depth, activations.
+"""What a graph costs: parameters, multiply-adds, depth.
 
 Multiply-adds are counted as the papers count them: one multiplication and one addition are one,
 convolutions and matrix products alone count; biases, activations and BatchNorm do not.
@@ -10,7 +10,6 @@ import math
 
 import onnx_ir as ir
 
-from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.graph.view import integer, shape_of
 
 #: Operators whose constant inputs a training run has learnt.
@@ -74,43 +73,3 @@ def _is_layer(node: ir.Node) -> bool:
     assert weight is not None
     out, inner, *kernel = shape_of(weight)
     return not (out == integer(node, "group", 1) and inner == math.prod(kernel) == 1)
-
-
-def activation_elements(model: ir.Model) -> int:
-    """Numbers written in one run, the input included.
-
-    Times the bytes of the type they are stored in: the traffic of activations in one direction.
-    What an operator hands to the activation it absorbs is never written.
-    """
-    fed = sum(math.prod(shape_of(value)) for value in model.graph.inputs)
-    return fed + sum(
-        math.prod(shape_of(value))
-        for node in model.graph
-        if not is_absorbed(node)
-        for value in _written(node)
-    )
-
-
-def peak_elements(model: ir.Model) -> int:
-    """Most numbers alive at once when operators run in the graph's order.
-
-    The least a runtime's arena must hold: a tensor lives from its operator to its last reader.
-    """
-    steps = [node for node in model.graph if not is_absorbed(node)]
-    last_read: dict[ir.Value, int] = {}
-    for step, node in enumerate(steps):
-        last_read.update((v, step) for v in node.inputs if v is not None and v.const_value is None)
-    last_read.update((value, len(steps)) for value in model.graph.outputs)
-    alive = {value: math.prod(shape_of(value)) for value in model.graph.inputs}
-    peak = sum(alive.values())
-    for step, node in enumerate(steps):
-        alive.update((value, math.prod(shape_of(value))) for value in _written(node))
-        peak = max(peak, sum(alive.values()))
-        alive = {value: size for value, size in alive.items() if last_read.get(value, -1) > step}
-    return peak
-
-
-def _written(node: ir.Node) -> list[ir.Value]:
-    if len(node.outputs) == 1:
-        return [written_output(node)]
-    return [value for value in node.outputs if value.name]
