@@ -9,6 +9,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.graph.view import shape_of
+
 
 def add_constant(model: ir.Model, name: str, array: NDArray[Any]) -> ir.Value:
     """Registers an array as an initializer under a name that is still free."""
@@ -53,6 +55,28 @@ def substitute(model: ir.Model, old: ir.Value, new: ir.Value) -> None:
             if output is old:
                 graph.outputs[index] = new
     old.replace_all_uses_with(new)
+
+
+def replace_chain(
+    model: ir.Model, nodes: Sequence[ir.Node], op_type: str, source: ir.Value, **attributes: Any
+) -> None:
+    """Puts one operator that reads `source` in the place of a chain of nodes.
+
+    It has the name of the last node's place in the net, and the shape of its output.
+    """
+    first, last = nodes[0], nodes[-1]
+    stem = (last.name or "").rpartition("/")[0]
+    node = make_node(
+        op_type,
+        [source],
+        name=f"{stem}/{op_type}",
+        shape=shape_of(last.outputs[0]),
+        attributes=attributes,
+    )
+    model.graph.insert_before(first, node)
+    substitute(model, last.outputs[0], node.outputs[0])
+    for gone in reversed(nodes):
+        model.graph.remove(gone, safe=True)
 
 
 def remove(model: ir.Model, node: ir.Node) -> None:

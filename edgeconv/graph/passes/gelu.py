@@ -19,8 +19,8 @@ from typing import Literal
 import numpy as np
 import onnx_ir as ir
 
-from edgeconv.graph.passes.edit import add_constant, make_node, substitute
-from edgeconv.graph.view import constant_of, ints, shape_of, sole_consumer
+from edgeconv.graph.passes.edit import add_constant, replace_chain
+from edgeconv.graph.view import constant_of, ints, sole_consumer
 
 _OPSET, _IR_VERSION = 20, 9
 _REDUCTIONS = frozenset({"ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL2"})
@@ -31,7 +31,8 @@ def recognise_gelu(model: ir.Model) -> None:
     found = False
     for node in tuple(model.graph):
         if node.op_type == "Mul" and (match := _gelu_at(node)) is not None:
-            _replace(model, node, *match)
+            x, approximate = match
+            replace_chain(model, [node], "Gelu", x, approximate=approximate)
             found = True
     if found:
         _raise_opset(model)
@@ -114,22 +115,6 @@ def _is_cubic(value: ir.Value | None, x: ir.Value) -> bool:
         and len(factors) == 1
         and any(y is x and _is_multiple(cube, 0.044715, x, 3) for y, cube in _summands(factors[0]))
     )
-
-
-def _replace(
-    model: ir.Model, node: ir.Node, x: ir.Value, approximate: Literal["none", "tanh"]
-) -> None:
-    stem = (node.name or "").rpartition("/")[0]
-    gelu = make_node(
-        "Gelu",
-        [x],
-        name=f"{stem}/Gelu",
-        shape=shape_of(node.outputs[0]),
-        attributes={"approximate": approximate},
-    )
-    model.graph.insert_before(node, gelu)
-    substitute(model, node.outputs[0], gelu.outputs[0])
-    model.graph.remove(node, safe=True)
 
 
 def _raise_opset(model: ir.Model) -> None:

@@ -16,7 +16,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.passes.channel_orders import ChannelOrders, reorder
-from edgeconv.graph.passes.edit import make_node, substitute
+from edgeconv.graph.passes.edit import replace_chain
 from edgeconv.graph.view import integer, ints, shape_of, sole_consumer, string
 
 
@@ -50,18 +50,7 @@ def _to_space_to_depth(model: ir.Model, first: ir.Node) -> None:
     if not order.free:
         return
     reorder(model, order, _pixel_major(shape_of(source)[1], block))
-    stem = (last.name or "").rpartition("/")[0]
-    depth = make_node(
-        "SpaceToDepth",
-        [source],
-        name=f"{stem}/SpaceToDepth",
-        shape=shape_of(last.outputs[0]),
-        attributes={"blocksize": block},
-    )
-    model.graph.insert_before(first, depth)
-    substitute(model, last.outputs[0], depth.outputs[0])
-    for node in (last, swap, first):
-        model.graph.remove(node, safe=True)
+    replace_chain(model, [first, swap, last], "SpaceToDepth", source, blocksize=block)
 
 
 def _block(first: ir.Node, swap: ir.Node | None, last: ir.Node | None) -> int | None:
