@@ -177,7 +177,7 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Runs until a window of them is tight, and lies where the window before it lay. */
+/* Runs until a window is tight and lies where the one before it lay; windows do not overlap. */
 static long warm_up(bool *steady) {
     static int64_t last[MOST_WINDOW];
     int window = (int)number("window", 8, 2, MOST_WINDOW);

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from edgeconv.devices import profiles
+from edgeconv.devices.benchmark_model import benchmark
+from edgeconv.devices.open_device import open_device
+from edgeconv.devices.report import BenchConfig
 from tests.devices.emulated import measuring
+from tests.helpers.benchmark_program import MEAN, OPERATORS, profile, statistics
 from tests.helpers.emulated import started
 from tests.helpers.small_bundle import export_small
 
@@ -41,3 +46,16 @@ def test_parity_holds_there(bundle):
 
 def test_eval_there_is_eval_here(bundle, tmp_path):
     measuring.check_eval(NAME, bundle, tmp_path)
+
+
+def test_benchmark_model_is_run_as_any_program_there(bundle, tmp_path):
+    """A stand-in, for the real one's times would mean nothing; the transport is the real adb."""
+    says = tmp_path / "benchmark_model"
+    says.write_text(f"#!/system/bin/sh\ncat >&2 <<'END'\n{statistics()}{profile()}END\n")
+    config = BenchConfig(processes=2)
+    with open_device(profiles.load(NAME)) as transport:
+        (found,) = benchmark(
+            transport, says, {"tflite": bundle / "model.tflite"}, config, profiled=True
+        )
+    assert [process.mean_ms for process in found.processes] == [MEAN, MEAN]
+    assert len(found.operators) == len(OPERATORS) - 1
