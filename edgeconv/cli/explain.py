@@ -112,6 +112,9 @@ def _load(
 ) -> LoadedNet:
     """The float net, at the bundle's options and input size where there is one."""
     from edgeconv.errors import UsageError
+    from edgeconv.nets.registry import spec_of
+
+    spec_of(target)  # a wrong name is told before PyTorch is started
     from edgeconv.nets.load import load_net
 
     size = None

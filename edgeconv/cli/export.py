@@ -133,7 +133,9 @@ def export(
         options_of_net["fully_convolutional"] = True
     from edgeconv.cli.drawing import Drawn
     from edgeconv.errors import ThresholdMissed
+    from edgeconv.nets.registry import spec_of
 
+    spec_of(net)  # a wrong name is told before PyTorch is started
     with Drawn() as progress:
         progress.step("start PyTorch")
         from edgeconv.export.options import ExportOptions

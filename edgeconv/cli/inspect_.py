@@ -87,6 +87,9 @@ def _of_file(path: Path) -> ModelOperations:
 
 def _load(target: str, net_options: dict[str, object], size: tuple[int, int] | None) -> LoadedNet:
     """The net with random values: what it costs does not depend on them."""
+    from edgeconv.nets.registry import spec_of
+
+    spec_of(target)  # a wrong name is told before PyTorch is started
     from edgeconv.nets.load import load_net
 
     return load_net(target, weights="random", net_options=net_options, input_size=size)

@@ -24,7 +24,7 @@ from edgeconv.nets.calibrate_bn import has_initial_batchnorm
 from edgeconv.nets.download import Progress
 from edgeconv.nets.file_metadata import FileMetadata, parse_metadata
 from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
-from edgeconv.nets.registry import find
+from edgeconv.nets.registry import spec_of
 from edgeconv.nets.spec import NetSpec, OptionValue, PublishedPreprocessing
 from edgeconv.nets.state_files import StateFile, read_state_file
 from edgeconv.nets.user import UserNet, load_user_net
@@ -102,11 +102,8 @@ def load_net(
     if classes is not None and classes < 1:
         raise UsageError(f"classes={classes} cannot be; a net has at least 1")
     request = _Request(weights, net_options, classes, input_size, seed, on_progress)
-    if ":" in target:
-        return _load_user(target, request)
-    if target.endswith(".py"):
-        raise UsageError(f"{target} does not say what to build; give {target}:FACTORY")
-    return _load_known(find(target), request)
+    spec = spec_of(target)
+    return _load_user(target, request) if spec is None else _load_known(spec, request)
 
 
 def _load_known(spec: NetSpec, request: _Request) -> LoadedNet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from edgeconv.errors import UnknownName
+from edgeconv.errors import UnknownName, UsageError
 from edgeconv.nets.catalog import (
     alexnet,
     densenet,
@@ -43,6 +43,20 @@ NETS: Mapping[str, NetSpec] = MappingProxyType(
     {spec.name: spec for family in _FAMILIES for spec in family}
 )
 """Name -> net, families in the order they are listed."""
+
+
+def spec_of(target: str) -> NetSpec | None:
+    """The net that a command's NET names; None where it is code of the user's own.
+
+    Raises:
+        UnknownName: it is no name, and no FILE:FACTORY either.
+        UsageError: a file of the user's without what to build.
+    """
+    if ":" in target:
+        return None
+    if target.endswith(".py"):
+        raise UsageError(f"{target} does not say what to build; give {target}:FACTORY")
+    return find(target)
 
 
 def find(name: str) -> NetSpec:

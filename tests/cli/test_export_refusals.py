@@ -29,6 +29,19 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.parametrize("verb", ["export", "inspect"])
+def test_an_unknown_net_is_refused_before_pytorch_is_started(verb: str) -> None:
+    code = (
+        "import sys; from edgeconv.cli.main import app\n"
+        f"sys.argv = ['edgeconv', '{verb}', 'mobilnet_v2']\n"
+        "from edgeconv.errors import UnknownName\n"
+        "try: app(standalone_mode=False)\n"
+        "except UnknownName: print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["False"], done.stderr
+
+
 def test_an_unknown_net_suggests_near_ones(run: Run, tmp_path: Path) -> None:
     result = run("export", "mobilenet_v9")
     assert result.code == 2
