@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,6 +33,18 @@ class AuditFinding:
     def to_json(self) -> dict[str, Any]:
         """The fields by name."""
         return {**vars(self), "nodes": list(self.nodes)}
+
+
+def weights_per_tensor(names: Sequence[str], convolutions: int, remedy: str) -> AuditFinding:
+    """That layers have one scale for all their output channels, so many of them convolutions."""
+    return AuditFinding(
+        "warning" if convolutions else "note",
+        "weights per tensor",
+        f"one weight scale for all output channels in {len(names)} layers, {convolutions} of them "
+        "convolutions: channels with small weights lose their steps",
+        tuple(names),
+        remedy,
+    )
 
 
 @dataclass(frozen=True)

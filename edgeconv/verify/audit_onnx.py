@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
 from edgeconv.runtime.saturation import int8_convolution_saturates
-from edgeconv.verify.audit_findings import AuditFinding
+from edgeconv.verify.audit_findings import AuditFinding, weights_per_tensor
 from edgeconv.verify.audit_qdq import pair_findings
 from edgeconv.verify.audit_weights import Weight, weights_of
 
@@ -54,14 +54,10 @@ def _dynamic(graph: ir.Graph) -> Iterator[AuditFinding]:
 
 def _per_tensor(weights: Sequence[Weight]) -> Iterator[AuditFinding]:
     bad = [w for w in weights if w.scale.size == 1 and w.channels > 1]
-    convolutions = [w for w in bad if "Conv" in w.node.op_type]
     if bad:
-        yield AuditFinding(
-            "warning" if convolutions else "note",
-            "weights per tensor",
-            f"one weight scale for all output channels in {len(bad)} layers, {len(convolutions)} "
-            "of them convolutions: channels with small weights lose their steps",
+        yield weights_per_tensor(
             _names(w.node for w in bad),
+            sum("Conv" in w.node.op_type for w in bad),
             "quantize weights per output channel (quantize_static(per_channel=True))",
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeconv.verify.audit_findings import AuditFinding
+from edgeconv.verify.audit_findings import AuditFinding, weights_per_tensor
 from edgeconv.verify.diagnose.tflite_file import FileOperator, FileTensor, read_operators
 
 #: Where the output channels of a weight lie.
@@ -88,14 +88,10 @@ def _per_tensor(layers: Sequence[FileOperator]) -> Iterator[AuditFinding]:
         and len(w.shape) > _CHANNEL_AXIS[o.code]
         and w.shape[_CHANNEL_AXIS[o.code]] > 1
     ]
-    convolutions = [o for o in bad if o.code != "FULLY_CONNECTED"]
     if bad:
-        yield AuditFinding(
-            "warning" if convolutions else "note",
-            "weights per tensor",
-            f"one weight scale for all output channels in {len(bad)} layers, {len(convolutions)} "
-            "of them convolutions: channels with small weights lose their steps",
+        yield weights_per_tensor(
             _names(bad),
+            sum(o.code != "FULLY_CONNECTED" for o in bad),
             "quantize weights per output channel",
         )
 

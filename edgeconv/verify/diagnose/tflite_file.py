@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,21 +74,30 @@ class FileOperator:
 
 def read_operators(path: Path) -> tuple[FileOperator, ...]:
     """Every operator of the file's first subgraph, in the order they run; errors as below."""
+    with _opened(path) as (model, graph):
+        tensors = _tensors(model, graph)
+        return tuple(
+            _operator(model, graph.Operators(i), tensors) for i in range(graph.OperatorsLength())
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """The model and its first subgraph; what stumbles over damage inside the block is refused."""
     check_header(path)
     data = path.read_bytes()
     try:
         model = schema.Model.GetRootAs(data, 0)
-        graph = model.Subgraphs(0)
-        producers = _producers(model, graph)
-        tensors = [
-            _tensor(model, graph.Tensors(i), producers.get(i, ""))
-            for i in range(graph.TensorsLength())
-        ]
-        return tuple(
-            _operator(model, graph.Operators(i), tensors) for i in range(graph.OperatorsLength())
-        )
+        yield model, model.Subgraphs(0)
     except _DAMAGE as error:
         raise ArtifactRefused(f"{path} is damaged: {error}") from error
+
+
+def _tensors(model: Any, graph: Any) -> list[FileTensor]:
+    producers = _producers(model, graph)
+    return [
+        _tensor(model, graph.Tensors(i), producers.get(i, "")) for i in range(graph.TensorsLength())
+    ]
 
 
 def _operator(model: Any, operator: Any, tensors: list[FileTensor]) -> FileOperator:
@@ -109,19 +119,9 @@ def read_tensors(path: Path) -> Mapping[str, FileTensor]:
     Raises:
         ArtifactRefused: it is no TFLite file, or is damaged.
     """
-    check_header(path)
-    data = path.read_bytes()
-    try:
-        model = schema.Model.GetRootAs(data, 0)
-        graph = model.Subgraphs(0)
-        producers = _producers(model, graph)
-        found = {}
-        for index in range(graph.TensorsLength()):
-            tensor = _tensor(model, graph.Tensors(index), producers.get(index, ""))
-            found[tensor.name] = tensor
+    with _opened(path) as opened:
+        found = {tensor.name: tensor for tensor in _tensors(*opened)}
         return found | _put_together(found)
-    except _DAMAGE as error:
-        raise ArtifactRefused(f"{path} is damaged: {error}") from error
 
 
 def _put_together(tensors: Mapping[str, FileTensor]) -> dict[str, FileTensor]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,42 +71,67 @@ def diagnose(
         UsageError: there is no float ONNX file, or no photo.
         ArtifactRefused: a file cannot be loaded or is of another net.
     """
-    if "onnx" not in artifacts:
-        raise UsageError(
-            "diagnose compares every file with the float ONNX file, which this bundle has not; "
-            "export with --format onnx,tflite"
-        )
+    _require_hub(artifacts)
     tell = on_step or (lambda _: None)
     tell("compare the float files")
     loaded = hub.load(artifacts["onnx"])
     chunks = list(batches(images, loaded, photos))
     lite = artifacts.get("tflite")
     stage = float_files.run(loaded, lite, chunks, references)
-    findings = list(float_files.findings(loaded, stage, lite))
     model = float_files.true_graph(loaded, stage, lite)
     files = {
         name: Int8File.open(name, artifacts[name], model, with_pixels)
         for name in _INT8
         if name in artifacts
     }
-    exact = FloatGraph(model)
-    measured: dict[str, Measured] = {}
-    for name, file in files.items():
+    walk = _Int8Walk(files, FloatGraph(model), chunks)
+    findings = list(float_files.findings(loaded, stage, lite))
+    for name in files:
         tell(f"walk through {name}")
-        findings += parameters.check(file.model, file.plan, name, recorded or {})
-        findings += file.weight_findings()
-        like = _like(file, files, measured)
-        measured[name] = measure_file(file, exact, chunks, like=like)
-        findings += range_findings(file, measured[name])
-    findings += _between(files, findings, measured)
+        findings += walk.through(name, recorded or {})
+    findings += _between(files, findings, walk.measured)
     walked = next(iter(files.values())).model if files else model
     return Diagnosis(
         photos=sum(len(chunk) for chunk in chunks),
         truth=stage.truth,
-        tensors=tuple(_tensors(walked, stage, measured)),
+        tensors=tuple(_tensors(walked, stage, walk.measured)),
         findings=tuple(_ordered(walked, findings)),
         notes=tuple(_notes(artifacts)),
     )
+
+
+def _require_hub(artifacts: Mapping[str, Path]) -> None:
+    if "onnx" not in artifacts:
+        raise UsageError(
+            "diagnose compares every file with the float ONNX file, which this bundle has not; "
+            "export with --format onnx,tflite"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Int8Walk:
+    """The int8 files of a bundle and what was measured of them so far.
+
+    Attributes:
+        files: by name.
+        exact: the float graph.
+        chunks: the photos in its batches.
+        measured: by the name of the file.
+    """
+
+    files: Mapping[str, Int8File]
+    exact: FloatGraph
+    chunks: Sequence[Images]
+    measured: dict[str, Measured] = field(default_factory=dict)
+
+    def through(self, name: str, recorded: Mapping[str, Any]) -> Iterator[Finding]:
+        """Measures one file; what is wrong with it, as far as it tells by itself."""
+        file = self.files[name]
+        yield from parameters.check(file.model, file.plan, name, recorded)
+        yield from file.weight_findings()
+        like = _like(file, self.files, self.measured)
+        self.measured[name] = measure_file(file, self.exact, self.chunks, like=like)
+        yield from range_findings(file, self.measured[name])
 
 
 def _like(
