@@ -42,3 +42,13 @@ def real_data() -> RealData:
     if not (root / "weights").is_dir():
         pytest.skip(f"no trained weights and photos at {root} (set EDGECONV_DATA)")
     return RealData(root)
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's directory of device profiles, empty; no emulated device runs."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    directory = tmp_path / "config" / "edgeconv" / "devices"
+    directory.mkdir(parents=True)
+    return directory

@@ -28,14 +28,9 @@ without_cuda = pytest.mark.skipif(
 
 
 @pytest.fixture(autouse=True)
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's directory of profiles, with one that has torch on the CPU."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    directory = tmp_path / "config" / "edgeconv" / "devices"
-    directory.mkdir(parents=True)
-    (directory / "eager.toml").write_text('like = "local"\nengines = ["onnxruntime", "torch"]\n')
-    return directory
+def eager(own: Path) -> None:
+    """A profile of the user's that has torch on the CPU."""
+    (own / "eager.toml").write_text('like = "local"\nengines = ["onnxruntime", "torch"]\n')
 
 
 @pytest.fixture

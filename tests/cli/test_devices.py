@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,7 @@ needs_ssh = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(autouse=True)
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's directory of profiles; no emulated device runs."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    directory = tmp_path / "config" / "edgeconv" / "devices"
-    directory.mkdir(parents=True)
-    return directory
+pytestmark = pytest.mark.usefixtures("own")
 
 
 def test_list_shows_every_device_and_where_ones_own_go(run: Run, own):

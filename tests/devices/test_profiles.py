@@ -25,14 +25,7 @@ BUILT_IN = {
 }
 
 
-@pytest.fixture(autouse=True)
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's directory, empty; no emulated device runs."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    directory = tmp_path / "config" / "edgeconv" / "devices"
-    directory.mkdir(parents=True)
-    return directory
+pytestmark = pytest.mark.usefixtures("own")
 
 
 def test_every_built_in_profile_can_be_loaded():
