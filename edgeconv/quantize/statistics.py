@@ -75,13 +75,13 @@ class Gathering:
             RefusedError: NaN or infinity among the values.
         """
         rows = by_channel(array)
-        lows, highs, sums = (_over(rows, reduce) for reduce in (np.minimum, np.maximum, np.add))
+        lows, highs = (_over(rows, reduce) for reduce in (np.minimum, np.maximum))
         _require_finite(self._target, float(lows.min()), float(highs.max()))
+        sums = np.einsum("nci->nc", rows).sum(axis=0, dtype=np.float64)
         squares = np.einsum("nci,nci->nc", rows, rows).sum(axis=0, dtype=np.float64)
         self._samples.append(_sample(array, turn).copy())
         if self._lows is None or self._highs is None or self._sums is None:
-            self._lows, self._highs, self._sums = lows, highs, sums.astype(np.float64)
-            self._squares = squares
+            self._lows, self._highs, self._sums, self._squares = lows, highs, sums, squares
         else:
             self._lows = np.minimum(self._lows, lows)
             self._highs = np.maximum(self._highs, highs)
@@ -149,7 +149,10 @@ def by_channel(array: NDArray[Any]) -> NDArray[Any]:
 
 def _over(rows: NDArray[np.float32], reduce: np.ufunc) -> NDArray[np.float32]:
     """Reduces (N, channels, values) to (channels,)."""
-    result: NDArray[np.float32] = reduce.reduce(reduce.reduce(rows, axis=2), axis=0)
+    by_input = reduce.reduce(rows, axis=2)
+    result: NDArray[np.float32] = (
+        by_input[0] if len(by_input) == 1 else reduce.reduce(by_input, axis=0)
+    )
     return result
 
 
