@@ -4,7 +4,8 @@
                                 [--folds 4] [--way WAYS] [--json FILE]
 
 Cross-validates on the calibration photos alone (DIR/photos/calibration, weights in DIR/weights): a
-plan is made from all photos but one fold and judged on that fold, against the float net. Prints for
+plan is made from all photos but one fold and judged on that fold, against the float net. The hard
+nets (`_hard.py`) have images drawn for tuning instead, which no test looks at. Prints for
 each way the logits' signal-to-noise ratio over all photos, its median over photos, the share of
 photos whose top-1 stays, and the processor time that a plan takes. Everything runs on onnxruntime
 with graph optimizations off, so that no processor's int8 kernels can saturate.
@@ -29,6 +30,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import _hard
 import numpy as np
 import torch
 from _data import WEIGHTS_FILE, root
@@ -39,7 +41,7 @@ sys.path.insert(0, str(ROOT))
 
 from edgeconv.data.decode import stream
 from edgeconv.data.folders import list_images
-from edgeconv.data.preprocessing import normalize
+from edgeconv.data.preprocessing import Preprocessing, normalize
 from edgeconv.export.capture import capture
 from edgeconv.export.onnx_writer import write_float, write_int8
 from edgeconv.nets.load import load_net
@@ -52,6 +54,8 @@ from edgeconv.runtime.session import SessionOptions
 
 Photos = list[NDArray[np.float32]]
 
+#: Images of a hard net.
+HARD_IMAGES = 512
 #: No step at all, and the two that gain most, unjudged.
 BARE = Recipe("bare", (), 0, measured=False)
 REPAIRED = Recipe("repaired", (CORRECT_BIASES, EQUALIZE), 32, measured=False)
@@ -106,11 +110,13 @@ def main() -> int:
 
 def measure(name: str, data: Path, folds: int, ways: list[str]) -> Iterator[Row]:
     """Some ways on one net."""
-    net = load_net(name, weights=str(data / "weights" / WEIGHTS_FILE[name]))
+    is_hard = name in _hard.NETS
+    weights = _hard.weights(name) if is_hard else data / "weights" / WEIGHTS_FILE[name]
+    net = load_net(name, weights=str(weights))
     height, width = net.preprocessing.input_size
     model = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
-    paths = list_images(data / "photos" / "calibration")
-    photos = [normalize(p, net.preprocessing)[None] for p in stream(paths, net.preprocessing)]
+    pixels = _hard_images() if is_hard else _photographs(data, net.preprocessing)
+    photos = [normalize(p, net.preprocessing)[None] for p in pixels]
     reference = run(lambda path: write_float(model, path, {}), photos)
     for way in ways:
         config, recipe = WAYS[way]
@@ -127,6 +133,14 @@ def measure(name: str, data: Path, folds: int, ways: list[str]) -> Iterator[Row]
 
             logits[fold::folds] = run(write, photos[fold::folds])
         yield judge(name, way, reference, logits, planned_s / folds)
+
+
+def _photographs(data: Path, pre: Preprocessing) -> Iterator[NDArray[np.uint8]]:
+    return stream(list_images(data / "photos" / "calibration"), pre)
+
+
+def _hard_images() -> Iterator[NDArray[np.uint8]]:
+    return (pixels for pixels, _ in _hard.images(_hard.TUNING_SEED, HARD_IMAGES))
 
 
 def run(write: Callable[[Path], None], photos: Photos) -> NDArray[np.float32]:
