@@ -18,9 +18,9 @@
 
 #include "wire.h"
 
-enum { MOST_TENSORS = 4096, MOST_RANK = 8, MOST_ZONES = 64, MOST_WINDOW = 4096 };
-enum { MOST_RUNS = 1000000, MOST_EVENTS = 65536, UNPROFILED_RUNS = 5, ASK_FOR_COUNT = 7777 };
-#define MOST_BYTES ((size_t)1 << 30)
+enum { MOST_TENSORS = 4096, MOST_BYTES = 1 << 30, MOST_RANK = 8, MOST_ZONES = 64 };
+enum { MOST_WINDOW = 4096, MOST_RUNS = 1000000, MOST_EVENTS = 65536 };
+enum { UNPROFILED_RUNS = 5, ASK_FOR_COUNT = 7777 };
 
 /* ---- the device at this moment: edgeconv/runtime/host.py in C ---- */
 
@@ -89,10 +89,10 @@ static void *library, *compiled;
 static const char *model;
 static Tensors inputs, outputs;
 
-/* Calls a function of LiteRT's; the compiler knows none of their types, so sizes are size_t. */
-#define CALL(name, ...)                                                                            \
+/* Calls a function of LiteRT's; `types` are those of its parameters, in brackets. */
+#define CALL(name, types, ...)                                                                     \
     do {                                                                                           \
-        static int (*function)();                                                                  \
+        static int (*function) types;                                                              \
         if (!function) *(void **)&function = dlsym(library, "LiteRt" name);                        \
         if (!function) fail(UNAVAILABLE, "this LiteRT has no LiteRt%s; 2.3 has", name);            \
         int status = function(__VA_ARGS__);                                                        \
@@ -101,25 +101,26 @@ static Tensors inputs, outputs;
 
 /* Memory for all inputs or outputs; each is judged by what it claims before it is allocated. */
 static void make_tensors(Tensors *made, void *graph, bool in) {
-    if (in) CALL("GetNumSubgraphInputs", graph, &made->count);
-    else CALL("GetNumSubgraphOutputs", graph, &made->count);
+    if (in) CALL("GetNumSubgraphInputs", (void *, size_t *), graph, &made->count);
+    else CALL("GetNumSubgraphOutputs", (void *, size_t *), graph, &made->count);
     if (made->count > MOST_TENSORS) fail(REFUSED, "%s: over %d tensors", model, MOST_TENSORS);
     for (size_t i = 0; i < made->count; i++) {
         size_t room = 8; /* bytes, of one element at most */
         TensorType type = {0};
         void *tensor;
-        if (in) CALL("GetSubgraphInput", graph, i, &tensor);
-        else CALL("GetSubgraphOutput", graph, i, &tensor);
-        CALL("GetRankedTensorType", tensor, &type);
+        if (in) CALL("GetSubgraphInput", (void *, size_t, void **), graph, i, &tensor);
+        else CALL("GetSubgraphOutput", (void *, size_t, void **), graph, i, &tensor);
+        CALL("GetRankedTensorType", (void *, TensorType *), tensor, &type);
         if (type.rank > MOST_RANK) fail(REFUSED, "%s: a tensor of rank %u", model, type.rank);
         for (unsigned axis = 0; axis < type.rank; room *= (size_t)type.shape[axis++])
             if (type.shape[axis] < 1 || (size_t)type.shape[axis] > MOST_BYTES / room)
                 fail(REFUSED, "%s: a tensor has no fixed shape, or over 1 GiB", model);
         room = (room + 2 * 64 - 1) / 64 * 64; /* aligned, and kernels may read past the end */
         made->data[i] = aligned_alloc(64, room);
-        void **buffer = &made->buffer[i];
-        CALL("CreateTensorBufferFromHostMemory", &type, made->data[i], room, NULL, buffer);
-        CALL("GetTensorBufferPackedSize", *buffer, &made->bytes[i]);
+        CALL("CreateTensorBufferFromHostMemory",
+             (const TensorType *, void *, size_t, void (*)(void *), void **), &type, made->data[i],
+             room, NULL, &made->buffer[i]);
+        CALL("GetTensorBufferPackedSize", (void *, size_t *), made->buffer[i], &made->bytes[i]);
         if (made->bytes[i] > room) fail(REFUSED, "%s: elements of over 8 bytes", model);
         made->element[i] = type.element;
     }
@@ -128,8 +129,9 @@ static void make_tensors(Tensors *made, void *graph, bool in) {
 /* Settings are TOML. */
 static void add_options(void *options, const char *of, const char *settings) {
     void *added;
-    CALL("CreateOpaqueOptions", of, strdup(settings), free, &added);
-    CALL("AddOpaqueOptions", options, added);
+    CALL("CreateOpaqueOptions", (const char *, void *, void (*)(void *), void **), of,
+         strdup(settings), free, &added);
+    CALL("AddOpaqueOptions", (void *, void *), options, added);
 }
 
 static void load_model(bool profiled) {
@@ -141,21 +143,22 @@ static void load_model(bool profiled) {
         fail(UNAVAILABLE, "LiteRT's C library has default kernels, no %s ones", wanted("kernels"));
     if (stat(model, &held) || !S_ISREG(held.st_mode)) fail(USAGE, "%s: no such file", model);
     snprintf(threads, sizeof threads, "num_threads = %.0f\n", number("threads", 1, 1, 1024));
-    CALL("CreateEnvironment", 0, NULL, &environment);
-    CALL("CreateModelFromFile", environment, model, &file);
-    CALL("CreateOptions", &options);
-    CALL("SetOptionsHardwareAccelerators", options, CPU_ONLY);
+    CALL("CreateEnvironment", (int, const void *, void **), 0, NULL, &environment);
+    CALL("CreateModelFromFile", (void *, const char *, void **), environment, model, &file);
+    CALL("CreateOptions", (void **), &options);
+    CALL("SetOptionsHardwareAccelerators", (void *, int), options, CPU_ONLY);
     add_options(options, "xnnpack", threads);
     if (profiled) add_options(options, "runtime_options_string", "enable_profiling = true\n");
-    CALL("CreateCompiledModel", environment, file, options, &compiled);
-    CALL("GetModelSubgraph", file, (size_t)0, &graph);
+    CALL("CreateCompiledModel", (void *, void *, void *, void **), environment, file, options,
+         &compiled);
+    CALL("GetModelSubgraph", (void *, size_t, void **), file, 0, &graph);
     make_tensors(&inputs, graph, true);
     make_tensors(&outputs, graph, false);
 }
 
 static void invoke(void) {
-    CALL("RunCompiledModel", compiled, (size_t)0, inputs.count, inputs.buffer, outputs.count,
-         outputs.buffer);
+    CALL("RunCompiledModel", (void *, size_t, size_t, void **, size_t, void **), compiled, 0,
+         inputs.count, inputs.buffer, outputs.count, outputs.buffer);
 }
 
 /* ---- timing: edgeconv/runtime/timing.py in C ---- */
@@ -286,24 +289,24 @@ static void profile_file(void) {
     void *profiler = NULL;
     load_model(true);
     fill_at_random();
-    CALL("CompiledModelGetProfiler", compiled, &profiler);
+    CALL("CompiledModelGetProfiler", (void *, void **), compiled, &profiler);
     if (!profiler) fail(UNAVAILABLE, "this LiteRT gives no profiler; 2.3 does");
     for (int run = 0; run < UNPROFILED_RUNS; run++) invoke();
     for (int run = 0, found = 0; run < runs; run++, found = 0) {
         bool same = true;
-        CALL("StartProfiler", profiler);
+        CALL("StartProfiler", (void *), profiler);
         invoke();
-        CALL("StopProfiler", profiler);
-        CALL("GetNumProfilerEvents", profiler, &told);
+        CALL("StopProfiler", (void *), profiler);
+        CALL("GetNumProfilerEvents", (void *, int *), profiler, &told);
         if (told < 0 || told > MOST_EVENTS) fail(REFUSED, "%s: %d events in a run", model, told);
-        CALL("GetProfilerEvents", profiler, told, events);
+        CALL("GetProfilerEvents", (void *, int, Event *), profiler, told, events);
         for (const Event *event = events; event < events + told; event++) {
             if (event->type != OPERATOR && event->type != DELEGATED_OPERATOR) continue;
             if (!run) kinds[found] = strdup(event->kind);
             same = same && kinds[found] && !strcmp(kinds[found], event->kind);
             us[found++] += event->elapsed_us;
         }
-        CALL("ResetProfiler", profiler);
+        CALL("ResetProfiler", (void *), profiler);
         if (!found || !same || (run && found != count))
             fail(REFUSED, "%s: LiteRT tells of other operators in every run, or of none", model);
         count = found;
