@@ -2,8 +2,8 @@
 
     measure: what each rounding alone does to the logits              (`sensitivity`, once)
     rank:    operators that rid the net of most noise for least work  (no run)
-    choose:  as few of the ranked as keep the predicted drop within bounds, each
-             candidate judged on photos that plan and ranking have not seen (`predicted_drop`)
+    choose:  as few of the ranked as keep the predicted drop within bounds, judged
+             on photos that plan and ranking have not seen         (`predicted_drop`)
 
 A tensor is free of rounding once every operator that writes or reads it is in float, so what is
 ranked are such sets of operators: the islands come out contiguous, and one that touches an island
@@ -13,6 +13,7 @@ that is already there costs no further conversions.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -32,8 +33,10 @@ from edgeconv.quantize.switches import SwitchedNet
 
 #: Past this share of the multiply-adds in float a net is no int8 net.
 MOST_IN_FLOAT = 0.5
-#: Samples of errors kept to judge by.
-SAMPLES = 4
+#: Sets that are run to choose among all.
+MOST_RUN = 6
+#: How much more noise than the ranking foretold is chance: medians over some tens of photos.
+CHANCE = 1.5
 #: What converting one value at the edge of an island costs, in multiply-adds.
 CONVERSION = 4.0
 
@@ -155,7 +158,8 @@ def keep_in_float(
     graph = _Graph(model, plan)
     sets = _ranked(graph, sensitivities)
     teller.step("choose what stays in float", None)
-    kept, after = _fewest(sets, judge, max_drop)
+    ends, least = judge.measure_ends()
+    kept, after = _fewest(sets, _levels(sets, sensitivities, least), judge, max_drop)
     return Mixed(
         with_islands(model, plan, kept),
         max_drop,
@@ -163,47 +167,60 @@ def keep_in_float(
         after,
         graph.islands(kept, sensitivities),
         graph.multiply_adds_share(kept),
-        judge.of_ends() if after.at_most_points > max_drop else None,
+        ends if after.at_most_points > max_drop else None,
     )
 
 
 class _Judge:
-    """Predicts the drop with some nodes in float.
+    """Predicts the drop at a level of noise, the int8 net's being 1.
+
+    What roundings did to the logits of the judging photos is a sample of errors. One alone turns
+    over a photo or two by chance, so all samples there are foretell every level, grown or shrunk to
+    it: two sets are told apart by their noise and not by their luck.
 
     Attributes:
-        before: the prediction with none.
+        before: the prediction with everything in int8.
     """
 
     def __init__(self, net: SwitchedNet, images: Sequence[NDArray[np.float32]]) -> None:
         self._net, self._images = net, images
         self._exact = net.logits(images, (), ends=False)
-        self._int8 = net.logits(images, range(len(net.switches)), ends=True)
-        self.before = predict_drop(self._exact, self._int8)
-        self._samples = [self._int8]
+        int8 = net.logits(images, range(len(net.switches)), ends=True)
+        self._noise = np.maximum(noise_by_photo(self._exact, int8), 1e-30)
+        self._samples = [(1.0, int8)]
+        self.before = self.predict(1.0)
 
-    def __call__(self, kept: frozenset[str]) -> PredictedDrop:
-        """Judged by the errors with these nodes in float, and by those judged before, as small.
+    def measure_ends(self) -> tuple[PredictedDrop, float]:
+        """What the graph's input and output cost alone, and their level."""
+        ends = self._net.logits(self._images, (), ends=True)
+        return predict_drop(self._exact, ends), self._level(ends)
 
-        One sample of errors alone turns over a photo or two by chance.
+    def run(self, kept: frozenset[str], foretold: float) -> float:
+        """Takes a sample of errors with these nodes in float; gives its level.
+
+        That is the one foretold, unless it is clearly higher: then noises do not add up here.
         """
         on = [i for i, s in enumerate(self._net.switches) if not s.nodes <= kept]
-        mixed = self._net.logits(self._images, on, ends=True)
-        others = [self._as_small_as(mixed, sample) for sample in self._samples]
-        self._samples = [self._int8, mixed, *self._samples[1:SAMPLES]]
-        return predict_drop(self._exact, mixed, *others)
+        logits = self._net.logits(self._images, on, ends=True)
+        measured = self._level(logits)
+        level = measured if measured > CHANCE * foretold else foretold
+        self._samples.append((level, logits))
+        return level
 
-    def of_ends(self) -> PredictedDrop:
-        """Judged with everything in float but the graph's input and output."""
-        return predict_drop(self._exact, self._net.logits(self._images, (), ends=True))
+    def predict(self, level: float) -> PredictedDrop:
+        """The drop at a level of noise."""
+        return predict_drop(
+            self._exact,
+            *(
+                self._exact + math.sqrt(level / own) * (sample - self._exact)
+                for own, sample in self._samples
+            ),
+        )
 
-    def _as_small_as(
-        self, mixed: NDArray[np.float32], sample: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Logits with the errors of a sample, as small as those of another on ordinary photos."""
-        before = np.maximum(noise_by_photo(self._exact, sample), 1e-30)
-        ratio = float(np.median(noise_by_photo(self._exact, mixed) / before))
-        shrunk: NDArray[np.float32] = self._exact + math.sqrt(ratio) * (sample - self._exact)
-        return shrunk
+    def _level(self, logits: NDArray[np.float32]) -> float:
+        """On ordinary photos: of one that is clipped, rounding says little."""
+        ratios = noise_by_photo(self._exact, logits) / self._noise
+        return max(float(np.median(ratios)), 1e-9)
 
 
 def with_islands(model: ir.Model, plan: Plan, kept: frozenset[str]) -> Plan:
@@ -309,29 +326,37 @@ def _ranked(graph: _Graph, sensitivities: Sequence[Sensitivity]) -> list[frozens
     return found
 
 
+def _levels(
+    sets: Sequence[frozenset[str]], sensitivities: Sequence[Sensitivity], ends: float
+) -> list[float]:
+    """The noise that each set leaves, int8's being 1; `ends` of it no set can take away."""
+    left = (sum(s.share for s in sensitivities if not s.switch.nodes <= kept) for kept in sets)
+    return [ends + (1 - ends) * share for share in left]
+
+
 def _fewest(
-    sets: Sequence[frozenset[str]], judge: _Judge, bound: float
+    sets: Sequence[frozenset[str]], levels: Sequence[float], judge: _Judge, bound: float
 ) -> tuple[frozenset[str], PredictedDrop]:
     """The smallest set within the bound, the largest where none is; with its prediction.
 
-    Sets are tried from the small end in growing strides, then between the last that missed and the
-    first that held: what is wanted is mostly small, and small sets are told apart best.
+    The first whose noise is low enough is run. That is one more sample of errors, by which another
+    may be the smallest: until the one that is has been run.
     """
     if not sets:
         return frozenset(), judge.before
-    missed, number, stride = -1, 0, 1
-    found = judge(sets[number])
-    while found.at_most_points > bound and number < len(sets) - 1:
-        missed, number = number, min(number + stride, len(sets) - 1)
-        stride += 1
-        found = judge(sets[number])
-    if found.at_most_points > bound:
-        return sets[number], found
-    while number - missed > 1:
-        middle = (missed + number) // 2
-        between = judge(sets[middle])
-        if between.at_most_points <= bound:
-            number, found = middle, between
-        else:
-            missed = middle
-    return sets[number], found
+    found = list(levels)
+    run: set[int] = set()
+
+    def within(number: int) -> bool:
+        return judge.predict(found[number]).at_most_points <= bound
+
+    while len(run) < MOST_RUN:
+        number = bisect_left(range(len(sets) - 1), True, key=within)
+        if number in run:
+            break
+        run.add(number)
+        level = judge.run(sets[number], found[number])
+        more = level / found[number]
+        found = [known if i in run - {number} else more * known for i, known in enumerate(found)]
+    number = next(filter(within, sorted(run)), max(run))
+    return sets[number], judge.predict(found[number])
