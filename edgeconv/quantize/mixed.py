@@ -339,8 +339,8 @@ def _fewest(
 ) -> tuple[frozenset[str], PredictedDrop]:
     """The smallest set within the bound, the largest where none is; with its prediction.
 
-    The first whose noise is low enough is run. That is one more sample of errors, by which another
-    may be the smallest: until the one that is has been run.
+    The one that looks right is run, or the nearest to it that has not been. That is one more sample
+    of errors, by which another may look right.
     """
     if not sets:
         return frozenset(), judge.before
@@ -350,10 +350,10 @@ def _fewest(
     def within(number: int) -> bool:
         return judge.predict(found[number]).at_most_points <= bound
 
-    while len(run) < MOST_RUN:
-        number = bisect_left(range(len(sets) - 1), True, key=within)
-        if number in run:
-            break
+    while len(run) < min(MOST_RUN, len(sets)):
+        wanted = bisect_left(range(len(sets) - 1), True, key=within)
+        left = (i for i in range(len(sets)) if i not in run)
+        number = min(left, key=lambda i: abs(i - wanted))
         run.add(number)
         level = judge.run(sets[number], found[number])
         more = level / found[number]
