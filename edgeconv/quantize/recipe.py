@@ -63,7 +63,7 @@ class Recipe:
         return replace(self, steps=tuple(s for s in self.steps if s.name not in names))
 
 
-_FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=False, observed=96)
+_FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=False, observed=64)
 _DEFAULT = Recipe(
     "default",
     (
