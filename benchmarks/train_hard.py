@@ -121,7 +121,11 @@ def build(case: Case) -> nn.Module:
     """The net with seeded values."""
     torch.manual_seed(0)
     spec = find(case.net)
-    return spec.build(len(_hard.tiles()), spec.resolve_options(case.options))
+    module = spec.build(len(_hard.tiles()), spec.resolve_options(case.options))
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):  # untrained ones may damp their branch
+            nn.init.ones_(layer.weight)
+    return module
 
 
 def train(module: nn.Module, case: Case, cycle: int) -> None:

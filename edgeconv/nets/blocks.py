@@ -134,14 +134,14 @@ def channel_shuffle(x: Tensor, groups: int) -> Tensor:
     return x.transpose(1, 2).reshape(batch, channels, height, width)
 
 
-def residual_norm(channels: int) -> nn.BatchNorm2d:
+def residual_norm(channels: int, epsilon: float = 1e-5) -> nn.BatchNorm2d:
     """The BatchNorm that ends a residual branch; it starts by damping the branch.
 
     In an untrained net whose branches weigh as much as its shortcuts, rounding errors grow with
     every block: float32 alone is off by 1e-4 of the largest logit after a hundred layers. Goyal et
     al., https://arxiv.org/abs/1706.02677, section 5.1, start training at zero for a like reason.
     """
-    norm = nn.BatchNorm2d(channels)
+    norm = nn.BatchNorm2d(channels, eps=epsilon)
     nn.init.constant_(norm.weight, _RESIDUAL_FACTOR)
     return norm
 

@@ -22,6 +22,7 @@ from edgeconv.nets.blocks import (
     conv_bn_act,
     global_average,
     initialise,
+    residual_norm,
     round_channels,
 )
 
@@ -89,9 +90,10 @@ class MBConv(nn.Module):
             epsilon=style.epsilon,
         )
         squeeze = SqueezeExcitation(hidden, max(1, channels // 4), activation=nn.SiLU)
-        project = conv_bn_act(hidden, out, 1, activation=None, epsilon=style.epsilon)
-        self.block = nn.Sequential(*layers, depthwise, squeeze, project)
         self.residual = stride == 1 and channels == out
+        norm = residual_norm if self.residual else nn.BatchNorm2d
+        project = conv_bn_act(hidden, out, 1, activation=None, epsilon=style.epsilon, norm=norm)
+        self.block = nn.Sequential(*layers, depthwise, squeeze, project)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, channels, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
