@@ -32,7 +32,7 @@ from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.precision import PRECISION_NAMES
 from edgeconv.quantize.recipe import Quantized, Recipe, named, quantize
-from edgeconv.quantize.steps import OUTPUT_STEP, RANGES_STEP, StepReport
+from edgeconv.quantize.steps import RANGES_STEP, StepReport
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
 from edgeconv.verify import whole
@@ -241,15 +241,9 @@ def _all_of(calibration: Calibration, batch: int, *, raw: bool) -> Iterator[NDAr
 
 
 def _recipe(options: ExportOptions) -> Recipe:
-    """The recipe asked for, less what would undo a choice of the user's.
-
-    A range method that is named is not chosen again; the numbers of a feature extractor are no
-    logits.
-    """
+    """The recipe asked for; a range method that the user names is not chosen again."""
     recipe = named(options.recipe)
-    if options.ranges is not None:
-        recipe = recipe.without(RANGES_STEP)
-    return recipe if options.features is None else recipe.without(OUTPUT_STEP)
+    return recipe if options.ranges is None else recipe.without(RANGES_STEP)
 
 
 def _reference(

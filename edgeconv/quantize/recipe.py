@@ -28,7 +28,6 @@ from edgeconv.quantize.steps import Step, StepReport
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
 from edgeconv.quantize.steps.equalization import EQUALIZE, EQUALIZE_BY_NOISE
 from edgeconv.quantize.steps.measured_bias import MEASURE_BIASES
-from edgeconv.quantize.steps.output_range import NARROW_OUTPUT
 from edgeconv.quantize.steps.ranges import CHOOSE_RANGES
 from edgeconv.quantize.steps.rounding import ROUND_WEIGHTS, ROUND_WEIGHTS_THOROUGHLY
 
@@ -77,7 +76,7 @@ _THOROUGH = Recipe(
     "thorough",
     (
         *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, CHOOSE_RANGES),
-        *(ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES, NARROW_OUTPUT),
+        *(ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES),
     ),
     photos=256,
     measured=True,

@@ -7,6 +7,6 @@ A step is one of three kinds, and they come in this order:
     finish    changes the finished plan's integers; done again once the plan is of all photos
 """
 
-from edgeconv.quantize.steps.step import OUTPUT_STEP, RANGES_STEP, Step, StepReport
+from edgeconv.quantize.steps.step import RANGES_STEP, Step, StepReport
 
-__all__ = ["OUTPUT_STEP", "RANGES_STEP", "Step", "StepReport"]
+__all__ = ["RANGES_STEP", "Step", "StepReport"]

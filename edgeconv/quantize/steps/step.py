@@ -12,8 +12,6 @@ Kind = Literal["repair", "setting", "finish"]
 
 #: Name of the step that chooses how activation ranges come from histograms.
 RANGES_STEP = "choose ranges"
-#: Name of the step that narrows a classifier's output.
-OUTPUT_STEP = "narrow the logits"
 
 
 @dataclass(frozen=True)
@@ -24,14 +22,11 @@ class Step:
         name: short, as it is told to the user.
         kind: what it changes, see the package.
         apply: gives the improved draft; must not change the one it is given.
-        least_gain_db: kept from this gain in the outputs' signal-to-noise ratio on; below zero
-            where the step serves something else.
     """
 
     name: str
     kind: Kind
     apply: Callable[[Draft], Draft]
-    least_gain_db: float = 0.05
 
 
 @dataclass(frozen=True)
