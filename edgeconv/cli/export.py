@@ -91,7 +91,7 @@ def export(
         Optional[float],  # noqa: UP045
         typer.Option(
             help="Keep as little in float as holds the predicted drop of top-1 to this many "
-            "points; every second calibration photo is held back to predict it.",
+            "points, predicted on calibration photos.",
             show_default="everything in int8",
         ),
     ] = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -52,6 +52,15 @@ class Calibration:
         while part := list(islice(photos, batch)):
             part += [part[-1]] * (batch - len(part))
             yield np.stack([self._input(pixels, raw) for pixels in part])
+
+    def every_second(self, first: int) -> Calibration:
+        """Half of the photos: every second one, from the first or from the second on."""
+        photos = self._photos
+        return replace(
+            self,
+            count=len(range(first, self.count, 2)),
+            _photos=lambda: islice(photos(), first, None, 2),
+        )
 
     def _input(self, pixels: NDArray[np.uint8], raw: bool) -> NDArray[np.float32]:
         if raw:

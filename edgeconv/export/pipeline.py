@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -216,28 +215,41 @@ def _quantize(
     calibration = calibration_photos(options.calib, preprocessing, options.calib_samples)
     if calibration.note:
         progress.warn(calibration.note)
-    bounded, batch = options.max_drop is not None, options.batch
-    quantized = quantize(
-        graph,
-        lambda: (max_drop.planned_from if bounded else _all_of)(calibration, batch, raw=raw),
-        PlanConfig() if options.ranges is None else PlanConfig(ranges=options.ranges),
-        recipe=_recipe(options),
-        count=-(-calibration.count // 2) if bounded else calibration.count,
-        on_step=progress.step,
-        on_progress=progress.advance,
-    )
+    bound, mixed = options.max_drop, None
+    if bound is not None:
+        max_drop.require_enough(calibration)
+    quantized = _planned(graph, calibration, options, progress)
     progress.steps(quantized.steps)
-    mixed, plan = None, quantized.plan
-    if options.max_drop is not None:
-        photos = max_drop.photos_of(calibration, batch, raw=raw)
+    if bound is not None:
+        folds = max_drop.folds(
+            calibration,
+            lambda half, photos: _planned(graph, photos, options, progress, f"{half}: "),
+            options.batch,
+            raw=raw,
+        )
         teller = Teller(progress.step, progress.advance)
-        mixed = keep_in_float(quantized.model, plan, photos, options.max_drop, teller)
-        plan = mixed.plan
+        mixed = keep_in_float(quantized.model, quantized.plan, folds, bound, teller)
+    plan = mixed.plan if mixed else quantized.plan
     return _Quantized(quantized.model, plan, calibration, quantized.steps, mixed, quantized)
 
 
-def _all_of(calibration: Calibration, batch: int, *, raw: bool) -> Iterator[NDArray[np.float32]]:
-    return calibration.batches(batch, raw=raw)
+def _planned(
+    graph: ir.Model,
+    photos: Calibration,
+    options: ExportOptions,
+    progress: Progress,
+    which: str = "",
+) -> Quantized:
+    """The graph's plan, everything in int8; `which` goes before the name of every step."""
+    return quantize(
+        graph,
+        lambda: photos.batches(options.batch, raw=options.io == "uint8"),
+        PlanConfig() if options.ranges is None else PlanConfig(ranges=options.ranges),
+        recipe=_recipe(options),
+        count=photos.count,
+        on_step=lambda step, total: progress.step(f"{which}{step}", total),
+        on_progress=progress.advance,
+    )
 
 
 def _recipe(options: ExportOptions) -> Recipe:

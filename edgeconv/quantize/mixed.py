@@ -2,8 +2,11 @@
 
     measure: what each rounding alone does to the logits              (`sensitivity`, once)
     rank:    operators that rid the net of most noise for least work  (no run)
-    choose:  as few of the ranked as keep the predicted drop within bounds, judged
-             on photos that plan and ranking have not seen         (`predicted_drop`)
+    choose:  as few of the ranked as keep the predicted drop in bounds (`predicted_drop`)
+
+All three look at folds of the calibration photos: plans made of some of them, judged on the others,
+so that what is foretold is what photos of an app will show. The choice then holds for the plan that
+is made of all photos.
 
 A tensor is free of rounding once every operator that writes or reads it is in float, so what is
 ranked are such sets of operators: the islands come out contiguous, and one that touches an island
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,7 +32,7 @@ from edgeconv.graph.view import activation_inputs, name_of, shape_of
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.predicted_drop import PredictedDrop, predict_drop
 from edgeconv.quantize.sensitivity import Sensitivity, measure, noise_by_photo
-from edgeconv.quantize.switches import SwitchedNet
+from edgeconv.quantize.switches import Switch, SwitchedNet
 
 #: Past this share of the multiply-adds in float a net is no int8 net.
 MOST_IN_FLOAT = 0.5
@@ -107,16 +110,22 @@ class Mixed:
 
 
 @dataclass(frozen=True, eq=False)
-class Photos:
-    """Inputs of the graph, float32 (N, 3, H, W) each.
+class Fold:
+    """A plan that was made of some of the photos only, and others; float32 (N, 3, H, W) each.
 
     Attributes:
-        ranking: a few, on which the sensitivity is measured; the plan may have been made of them.
+        model: the graph the plan is of, its nodes named as in every other fold.
+        plan: everything in int8.
+        ranking: a few photos, on which the sensitivity is measured; the plan may be made of them.
         judging: others, of which neither the plan nor the ranking has seen anything.
+        count: how many photos `judging` holds; what follows fills up its last batch.
     """
 
+    model: ir.Model
+    plan: Plan
     ranking: Sequence[NDArray[np.float32]]
     judging: Sequence[NDArray[np.float32]]
+    count: int
 
 
 @dataclass(eq=False)
@@ -130,7 +139,7 @@ class Teller:
 def keep_in_float(
     model: ir.Model,
     plan: Plan,
-    photos: Photos,
+    folds: Iterable[Fold],
     max_drop: float,
     teller: Teller | None = None,
 ) -> Mixed:
@@ -139,7 +148,7 @@ def keep_in_float(
     Args:
         model: the graph the plan is of; its first output are logits, (N, classes).
         plan: everything in int8.
-        photos: calibration inputs that rank, and others that judge.
+        folds: plans made in the same way of some of the photos, with the others, which judge.
         max_drop: bound of the drop in percentage points.
         teller: told of the steps.
 
@@ -148,13 +157,13 @@ def keep_in_float(
     """
     teller = teller or Teller()
     _require_classifier(model)
-    net = SwitchedNet(model, plan)
+    nets = _Nets(folds)
     teller.step("predict the drop of int8", None)
-    judge = _Judge(net, photos.judging)
+    judge = _Judge(nets)
     if judge.before.at_most_points <= max_drop:
         return Mixed(plan, max_drop, judge.before, judge.before, (), 0.0)
-    teller.step("measure the sensitivity to each rounding", len(net.switches))
-    sensitivities = measure(net, photos.ranking, teller.advance)
+    teller.step("measure the sensitivity to each rounding", nets.switch_count)
+    sensitivities = nets.sensitivities(teller.advance)
     graph = _Graph(model, plan)
     sets = _ranked(graph, sensitivities)
     teller.step("choose what stays in float", None)
@@ -171,6 +180,40 @@ def keep_in_float(
     )
 
 
+class _Nets:
+    """The folds' nets side by side: what they say is said of all folds' photos."""
+
+    def __init__(self, folds: Iterable[Fold]) -> None:
+        self._folds = [(fold, SwitchedNet(fold.model, fold.plan)) for fold in folds]
+        self.switch_count = sum(len(net.switches) for _, net in self._folds)
+
+    def exact(self) -> NDArray[np.float32]:
+        """The float net's logits on every judging photo, (photos, classes)."""
+        parts = (net.logits(f.judging, (), ends=False)[: f.count] for f, net in self._folds)
+        return np.concatenate(list(parts))
+
+    def logits(self, kept: Callable[[Switch], bool]) -> NDArray[np.float32]:
+        """The same of int8, without the roundings that are not `kept`."""
+        parts = []
+        for fold, net in self._folds:
+            on = [number for number, switch in enumerate(net.switches) if kept(switch)]
+            parts.append(net.logits(fold.judging, on, ends=True)[: fold.count])
+        return np.concatenate(parts)
+
+    def sensitivities(self, on_progress: Progress) -> list[Sensitivity]:
+        """Of every fold, each share being of the noise of all folds."""
+        found: list[Sensitivity] = []
+        for fold, net in self._folds:
+            measured = measure(net, fold.ranking, _after(len(found), on_progress))
+            found += [replace(s, share=s.share / len(self._folds)) for s in measured]
+        return found
+
+
+def _after(done: int, on_progress: Progress) -> Progress:
+    """Goes on counting where other work has stopped."""
+    return lambda more: on_progress(done + more)
+
+
 class _Judge:
     """Predicts the drop at a level of noise, the int8 net's being 1.
 
@@ -182,17 +225,17 @@ class _Judge:
         before: the prediction with everything in int8.
     """
 
-    def __init__(self, net: SwitchedNet, images: Sequence[NDArray[np.float32]]) -> None:
-        self._net, self._images = net, images
-        self._exact = net.logits(images, (), ends=False)
-        int8 = net.logits(images, range(len(net.switches)), ends=True)
+    def __init__(self, nets: _Nets) -> None:
+        self._nets = nets
+        self._exact = nets.exact()
+        int8 = nets.logits(lambda _switch: True)
         self._noise = np.maximum(noise_by_photo(self._exact, int8), 1e-30)
         self._samples = [(1.0, int8)]
         self.before = self.predict(1.0)
 
     def measure_ends(self) -> tuple[PredictedDrop, float]:
         """What the graph's input and output cost alone, and their level."""
-        ends = self._net.logits(self._images, (), ends=True)
+        ends = self._nets.logits(lambda _switch: False)
         return predict_drop(self._exact, ends), self._level(ends)
 
     def run(self, kept: frozenset[str], foretold: float) -> float:
@@ -200,8 +243,7 @@ class _Judge:
 
         That is the one foretold, unless it is clearly higher: then noises do not add up here.
         """
-        on = [i for i, s in enumerate(self._net.switches) if not s.nodes <= kept]
-        logits = self._net.logits(self._images, on, ends=True)
+        logits = self._nets.logits(lambda switch: not switch.nodes <= kept)
         measured = self._level(logits)
         level = measured if measured > CHANCE * foretold else foretold
         self._samples.append((level, logits))
@@ -306,7 +348,7 @@ def _ranked(graph: _Graph, sensitivities: Sequence[Sensitivity]) -> list[frozens
     """Growing sets of nodes in float, each by what rids most noise for the work it adds."""
     kept: frozenset[str] = frozenset()
     found: list[frozenset[str]] = []
-    left = [s for s in sensitivities if s.noise > 0]
+    left = [s for s in sensitivities if s.share > 0]
     while left:
         cost = graph.cost(kept)
         best, best_gain = kept, 0.0
@@ -314,7 +356,7 @@ def _ranked(graph: _Graph, sensitivities: Sequence[Sensitivity]) -> list[frozens
             grown = kept | wanted
             if graph.multiply_adds_share(grown) > MOST_IN_FLOAT:
                 continue
-            removed = sum(s.noise for s in left if s.switch.nodes <= grown)
+            removed = sum(s.share for s in left if s.switch.nodes <= grown)
             gain = removed / max(graph.cost(grown) - cost, 1.0)
             if (gain, sorted(best)) > (best_gain, sorted(grown)):
                 best, best_gain = grown, gain

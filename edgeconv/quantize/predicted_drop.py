@@ -77,7 +77,7 @@ def predict_drop(reference: ArrayLike, *candidates: ArrayLike) -> PredictedDrop:
     if count < FEWEST_PHOTOS:
         raise UsageError(
             f"a drop of top-1 cannot be predicted from {count} photos; at least {FEWEST_PHOTOS} "
-            f"are needed that the plan was not made of: give {2 * FEWEST_PHOTOS} or more"
+            f"are needed that the plan was not made of"
         )
     order = np.argsort(-exact, axis=1, kind="stable")[:, :RANKS]
     logits = np.take_along_axis(exact, order, axis=1)

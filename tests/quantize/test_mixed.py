@@ -15,9 +15,9 @@ from edgeconv.export import onnx_writer, tflite
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of
 from edgeconv.quantize.affine import quantize as quantize_array
-from edgeconv.quantize.mixed import Photos, keep_in_float, with_islands
+from edgeconv.quantize.mixed import Fold, Mixed, keep_in_float, with_islands
 from edgeconv.quantize.predicted_drop import FEWEST_PHOTOS, predict_drop
-from edgeconv.quantize.recipe import Recipe, quantize
+from edgeconv.quantize.recipe import Quantized, Recipe, quantize
 from edgeconv.quantize.rules import check_plan
 from edgeconv.quantize.sensitivity import noise_by_photo
 from edgeconv.quantize.simulate import Simulator
@@ -32,8 +32,15 @@ from tests.helpers.simulated import reference_session, run_file
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned
 
 
-def split(judging: int) -> Photos:
-    return Photos(ranking=photos(16), judging=photos(judging, seed=1))
+def fold(planned: Quantized, judging: int, seed: int = 1, padding: int = 0) -> Fold:
+    others = photos(judging, seed=seed)
+    padded = others + padding * others[-1:]
+    return Fold(planned.model, planned.plan, photos(16), padded, judging)
+
+
+def kept_by(planned: Quantized, judging: int, max_drop: float) -> Mixed:
+    """Chosen by one fold, of the plan itself."""
+    return keep_in_float(planned.model, planned.plan, [fold(planned, judging)], max_drop)
 
 
 #: A residual block: its input is read in float by the Add and the convolution beside it.
@@ -95,7 +102,7 @@ def test_a_switch_with_its_nodes_in_float_is_gone_from_the_plan(planned) -> None
 
 
 def test_the_operator_that_cannot_be_rounded_is_found(narrow) -> None:
-    found = keep_in_float(narrow.model, narrow.plan, split(56), max_drop=1.0)
+    found = kept_by(narrow, 56, max_drop=1.0)
     assert found.before.at_most_points > 1.0
     assert [i.node for i in found.islands if i.multiply_adds] == ["hard", "back"]
     assert sum(island.multiply_adds for island in found.islands) == 144 * (8 * 2 + 2 * 8)
@@ -105,7 +112,7 @@ def test_the_operator_that_cannot_be_rounded_is_found(narrow) -> None:
 
 
 def test_the_bound_holds_on_photos_that_were_not_used(narrow) -> None:
-    found = keep_in_float(narrow.model, narrow.plan, split(56), max_drop=1.0)
+    found = kept_by(narrow, 56, max_drop=1.0)
     fresh = photos(200, seed=77)
     exact = run_float(narrow.model, fresh).reshape(200, -1)
 
@@ -120,21 +127,30 @@ def test_the_bound_holds_on_photos_that_were_not_used(narrow) -> None:
 
 
 def test_a_tighter_bound_keeps_more_in_float_and_less_noise(narrow) -> None:
-    images = split(56)
-    loose, tight = (keep_in_float(narrow.model, narrow.plan, images, b) for b in (2.0, 0.0))
+    loose, tight = (kept_by(narrow, 56, bound) for bound in (2.0, 0.0))
     assert {i.node for i in loose.islands} < {i.node for i in tight.islands}
     assert tight.after.at_most_points < loose.after.at_most_points
 
 
+def test_folds_judge_as_one_fold_of_all_their_photos_does(narrow) -> None:
+    """Of one and the same plan; what fills up a batch judges nothing."""
+    parts = [fold(narrow, 28, seed=1), fold(narrow, 40, seed=8, padding=3)]
+    together = [*photos(28, seed=1), *photos(40, seed=8)]
+    whole = Fold(narrow.model, narrow.plan, photos(16), together, len(together))
+    by_parts = keep_in_float(narrow.model, narrow.plan, parts, 1.0)
+    assert by_parts.before.photos == 68
+    assert by_parts.to_json() == keep_in_float(narrow.model, narrow.plan, [whole], 1.0).to_json()
+
+
 def test_within_the_bound_nothing_stays_in_float(planned) -> None:
-    found = keep_in_float(planned.model, planned.plan, split(FEWEST_PHOTOS), max_drop=100.0)
+    found = kept_by(planned, FEWEST_PHOTOS, max_drop=100.0)
     assert found.met
     assert found.islands == ()
     assert found.plan is planned.plan
 
 
 def test_a_bound_out_of_reach_is_said_so(narrow) -> None:
-    found = keep_in_float(narrow.model, narrow.plan, split(FEWEST_PHOTOS), max_drop=0.0)
+    found = kept_by(narrow, FEWEST_PHOTOS, max_drop=0.0)
     assert not found.met
     assert found.islands
     assert found.multiply_adds_share <= 0.5
@@ -152,22 +168,22 @@ def test_what_the_ends_cost_is_told_where_they_forbid_the_bound(narrow) -> None:
         zero_point=np.zeros_like(narrow.plan.activations[name].zero_point),
     )
     plan = dataclasses.replace(narrow.plan, activations={**narrow.plan.activations, name: coarse})
-    found = keep_in_float(narrow.model, plan, split(FEWEST_PHOTOS), max_drop=0.5)
+    found = kept_by(dataclasses.replace(narrow, plan=plan), FEWEST_PHOTOS, max_drop=0.5)
     assert not found.met
     assert found.ends is not None
     assert found.ends.at_most_points > 0.5
-    reached = keep_in_float(narrow.model, narrow.plan, split(56), max_drop=1.0)
+    reached = kept_by(narrow, 56, max_drop=1.0)
     assert reached.ends is None
 
 
 def test_too_few_photos_and_nets_that_classify_nothing_are_refused(planned) -> None:
     with pytest.raises(UsageError, match=f"at least {FEWEST_PHOTOS}"):
-        keep_in_float(planned.model, planned.plan, split(FEWEST_PHOTOS - 1), 1.0)
+        kept_by(planned, FEWEST_PHOTOS - 1, 1.0)
     features = hub(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
     inputs = photos(12)
     plan = quantize(features, lambda: iter(inputs), recipe="fast")
     with pytest.raises(UsageError, match="classifier"):
-        keep_in_float(plan.model, plan.plan, split(FEWEST_PHOTOS), 1.0)
+        kept_by(plan, FEWEST_PHOTOS, 1.0)
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,27 +21,30 @@ class Rolled:
     """A net each of whose roundings adds the same energy to the logits, drawn anew in every run."""
 
     def __init__(self, seed: int, free: int = 0) -> None:
-        self.switches = [
+        self._switches = [
             Switch("activation", (f"t{i}",), frozenset({f"n{i}"})) for i in range(ROUNDINGS)
         ]
-        self.exact = 2.0 * np.random.default_rng(0).standard_normal((PHOTOS, CLASSES))
+        self._exact = 2.0 * np.random.default_rng(0).standard_normal((PHOTOS, CLASSES))
         self.runs = 0
         self._rng = np.random.default_rng(seed + 1)
         self._free = free
 
-    def logits(
-        self, images: Sequence[Any], on: Collection[int], *, ends: bool
-    ) -> NDArray[np.float32]:
-        """As `SwitchedNet.logits`; the first `free` roundings that go take nothing away."""
+    def exact(self) -> NDArray[np.float32]:
+        """As `_Nets.exact`: a run like any other."""
+        return self.logits(lambda _switch: False)
+
+    def logits(self, kept: Callable[[Switch], bool]) -> NDArray[np.float32]:
+        """As `_Nets.logits`; the first `free` roundings that go take nothing away."""
         self.runs += 1
-        share = min(len(on) + self._free, ROUNDINGS) / ROUNDINGS if len(on) else 0.0
-        noise = self._rng.standard_normal(self.exact.shape)
-        return (self.exact + 0.25 * np.sqrt(share) * noise).astype(np.float32)
+        on = sum(map(kept, self._switches))
+        share = min(on + self._free, ROUNDINGS) / ROUNDINGS if on else 0.0
+        noise = self._rng.standard_normal(self._exact.shape)
+        return (self._exact + 0.25 * np.sqrt(share) * noise).astype(np.float32)
 
 
 def chosen(net: Rolled, bound: float) -> int:
     """How many nodes stay in float."""
-    judge = mixed._Judge(net, [])  # type: ignore[arg-type]  # all that is asked of a net
+    judge = mixed._Judge(net)  # type: ignore[arg-type]  # all that is asked of a net
     return len(mixed._fewest(SETS, LEVELS, judge, bound)[0])
 
 
@@ -50,8 +52,8 @@ def wanted(bound: float) -> int:
     """The same by thirty runs of each set."""
     net = Rolled(999)
     for kept in SETS:
-        runs = [net.logits([], range(len(kept), ROUNDINGS), ends=True) for _ in range(30)]
-        if predict_drop(net.exact, *runs).at_most_points <= bound:
+        runs = [net.logits(lambda s, kept=kept: not s.nodes <= kept) for _ in range(30)]
+        if predict_drop(net.exact(), *runs).at_most_points <= bound:
             return len(kept)
     return len(SETS)
 
