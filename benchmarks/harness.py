@@ -1,7 +1,7 @@
 """Can `edgeconv bench` be trusted: beside other harnesses, itself, and known slowdowns.
 
-    python benchmarks/harness.py [--input-size 160] [--rounds 15] [--pairs 40] [--slowdowns 10]
-                                 [--processes 5] [--json FILE]
+    python benchmarks/harness.py [--input-size 128] [--rounds 25] [--pairs 40] [--slowdowns 10]
+                                 [--processes 10] [--json FILE]
 
 Three questions, each answered on this machine by processes that take turns:
 
@@ -42,7 +42,9 @@ from edgeconv.runtime.timing import TimingConfig
 
 ALLOWED_RATIO = 0.03
 ALLOWED_FALSE = 1 / 20
-RUNS = 50
+RUNS = 200
+"""Timed in a process. Long enough to span several of the moments, a few tenths of a second each, at
+which a shared machine runs slower or faster."""
 WARMUP_RUNS = 20
 SLOWDOWNS = {
     "a depthwise layer once more": ("features[9].conv[1]", 1),
@@ -81,15 +83,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as held:
         place = Path(held)
         files = export(parsed.input_size, place)
-        answers: dict[str, Any] = {}
-        answers["medians"] = {
-            name: medians(files[name], own, parsed.rounds, place)
-            for name, own in (("tflite", litert_ms), ("onnx", onnxruntime_ms))
-        }
+        answers: dict[str, Any] = {"medians": {}, "slowdowns": {}}
+        for name, own in (("tflite", litert_ms), ("onnx", onnxruntime_ms)):
+            answers["medians"][name] = medians(files[name], own, parsed.rounds, place)
+            print(f"{name}: {answers['medians'][name]}", file=sys.stderr)
         answers["same file"] = share_called_different(files["tflite"], parsed)
-        answers["slowdowns"] = {
-            label: share_called_slower(files["tflite"], files[label], parsed) for label in SLOWDOWNS
-        }
+        print(f"same file: {answers['same file']}", file=sys.stderr)
+        for label in SLOWDOWNS:
+            answers["slowdowns"][label] = share_called_slower(files["tflite"], files[label], parsed)
+            print(f"{label}: {answers['slowdowns'][label]}", file=sys.stderr)
     failed = show(answers, parsed)
     if parsed.json:
         parsed.json.write_text(json.dumps(answers, indent=2, default=vars) + "\n")
@@ -98,11 +100,11 @@ def main() -> int:
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--input-size", type=int, default=160)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--input-size", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--slowdowns", type=int, default=10, help="pairs for each slowdown")
-    parser.add_argument("--processes", type=int, default=5, help="of each side of a pair")
+    parser.add_argument("--processes", type=int, default=10, help="of each side of a pair")
     parser.add_argument("--json", type=Path)
     return parser
 
@@ -182,7 +184,7 @@ def onnxruntime_ms(path: Path, place: Path) -> float:
 
 
 def measured(files: Mapping[str, Path], processes: int) -> BenchReport:
-    timing = TimingConfig(runs=RUNS, warmup_seconds=1.0)
+    timing = TimingConfig(runs=RUNS, warmup_seconds=0.3)
     return bench(LocalMachine(), files, BenchConfig(processes=processes, timing=timing))
 
 
