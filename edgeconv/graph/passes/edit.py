@@ -58,7 +58,11 @@ def substitute(model: ir.Model, old: ir.Value, new: ir.Value) -> None:
 
 
 def replace_chain(
-    model: ir.Model, nodes: Sequence[ir.Node], op_type: str, source: ir.Value, **attributes: Any
+    model: ir.Model,
+    nodes: Sequence[ir.Node],
+    op_type: str,
+    source: ir.Value | None,
+    **attributes: Any,
 ) -> None:
     """Puts one operator that reads `source` in the place of a chain of nodes.
 

@@ -13,8 +13,8 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import clip_bounds
-from edgeconv.graph.passes.edit import make_node, substitute
-from edgeconv.graph.view import constant_of, number, shape_of, sole_consumer
+from edgeconv.graph.passes.edit import replace_chain
+from edgeconv.graph.view import constant_of, number, sole_consumer
 
 _ALPHA, _BETA = 1 / 6, 0.5
 
@@ -29,7 +29,7 @@ def recognise_hard_activations(model: ir.Model) -> None:
     """
     for node in tuple(model.graph):
         if clip_bounds(node) == (0.0, math.inf) and node.op_type == "Clip":
-            _replace(model, node, "Relu", node.inputs[0])  # case 4
+            replace_chain(model, [node], "Relu", node.inputs[0])  # case 4
         elif _sixth_of(node) is not None:
             _from_sixth(model, node)
     for node in tuple(model.graph):
@@ -45,13 +45,12 @@ def _from_sixth(model: ir.Model, node: ir.Node) -> None:
         return
     source = _shifted_relu6(producer)
     if source is not None:
-        attributes = {"alpha": _ALPHA, "beta": _BETA}
-        _replace(model, node, "HardSigmoid", source, attributes)
+        replace_chain(model, [node], "HardSigmoid", source, alpha=_ALPHA, beta=_BETA)
     elif producer.op_type == "Mul":
         for value, clipped in (producer.inputs, producer.inputs[::-1]):
             clip = clipped.producer() if clipped is not None else None
             if clip is not None and value is not None and _shifted_relu6(clip) is value:
-                _replace(model, node, "HardSwish", value)
+                replace_chain(model, [node], "HardSwish", value)
                 return
 
 
@@ -61,7 +60,7 @@ def _to_hard_swish(model: ir.Model, node: ir.Node) -> None:
     if consumer is None or consumer.op_type != "Mul" or source is None:
         return
     if any(value is source for value in consumer.inputs):
-        _replace(model, consumer, "HardSwish", source)
+        replace_chain(model, [consumer], "HardSwish", source)
 
 
 def _is_sixth_slope(node: ir.Node) -> bool:
@@ -96,23 +95,3 @@ def _shifted_relu6(node: ir.Node) -> ir.Value | None:
 def _is_scalar(value: ir.Value | None, wanted: float) -> bool:
     array = constant_of(value)
     return array is not None and array.size == 1 and array.item() == np.float32(wanted)
-
-
-def _replace(
-    model: ir.Model,
-    node: ir.Node,
-    op_type: str,
-    source: ir.Value | None,
-    attributes: dict[str, float] | None = None,
-) -> None:
-    stem = (node.name or "").rpartition("/")[0]
-    new = make_node(
-        op_type,
-        [source],
-        name=f"{stem}/{op_type}",
-        shape=shape_of(node.outputs[0]),
-        attributes=attributes,
-    )
-    model.graph.insert_before(node, new)
-    substitute(model, node.outputs[0], new.outputs[0])
-    model.graph.remove(node, safe=True)
