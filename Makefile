@@ -17,7 +17,7 @@ demo: $(VENV)/.installed  ## export MobileNetV2 to int8, verify it and bench it 
 test: $(VENV)/.installed-test  ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
-test-all: test  ## the tests, then every net in full: hours
+test-all: test  ## the tests, then every net in full: an hour of two cores or more
 	$(BIN)/python benchmarks/zoo.py
 
 check: lint test  ## ruff, mypy, import layers, tests
