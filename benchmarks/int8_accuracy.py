@@ -46,6 +46,7 @@ import _hard
 import environment
 from _data import WEIGHTS_FILE, Subject, add_arguments, subjects
 from _logits import Logits, Outputs, Photos, outputs
+from _markdown import show_table
 from _process import ROOT, Cost
 from _tools import (
     chain_files,
@@ -209,15 +210,10 @@ def rows(found: Sequence[Candidate], outs: Outputs) -> list[Row]:
 
 
 def show(net: str, found: Sequence[Row]) -> None:
-    """Prints the table of one net, in Markdown that reads as text too."""
+    """Prints the table of one net."""
     reference = found[0].figures.reference.top1
     print(f"\n### {net}: float top-1 {100 * reference.value:.1f} on {reference.total} photos\n")
-    table = [list(COLUMNS), *(row.cells() for row in found)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    table.insert(1, ["-" * width for width in widths])
-    for cells in table:
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        print(f"| {' | '.join(padded)} |", flush=True)
+    show_table(COLUMNS, [row.cells() for row in found])
 
 
 def misses(net: str, found: Sequence[Row], max_drop: float) -> list[str]:

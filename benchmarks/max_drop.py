@@ -47,6 +47,7 @@ import _hard
 import numpy as np
 from _data import WEIGHTS_FILE, Subject, add_arguments, subjects
 from _logits import Photos, outputs
+from _markdown import show_table
 from _process import ROOT, run
 from _tools import THRESHOLD_MISSED, edgeconv_command
 
@@ -215,16 +216,6 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
                 yield measure(trials, bound, options, kept)
 
 
-def show(found: Sequence[Row]) -> None:
-    """Prints the table, in Markdown that reads as text too."""
-    table = [list(COLUMNS), *(row.cells() for row in found)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    table.insert(1, ["-" * width for width in widths])
-    for cells in table:
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        print(f"| {' | '.join(padded)} |")
-
-
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -249,7 +240,7 @@ def main() -> int:
     for row in rows(options):
         found.append(row)
         print(" | ".join(row.cells()), file=sys.stderr, flush=True)
-    show(found)
+    show_table(COLUMNS, [row.cells() for row in found])
     if options.json:
         options.json.write_text(json.dumps([row.to_json() for row in found], indent=1) + "\n")
     missed = [miss for row in found for miss in row.misses()]

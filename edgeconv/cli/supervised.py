@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-CRASHED = 4
+from edgeconv.errors import RefusedError
+
 _PASSED_ON = {signal.SIGINT, signal.SIGTERM}
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE}
 _PR_SET_PDEATHSIG = 1
@@ -67,5 +68,5 @@ def _exit_code(status: int) -> int:
             "asks for what the engine cannot do",
             file=sys.stderr,
         )
-        return CRASHED
+        return RefusedError.exit_code
     return code if code >= 0 else 128 - code
