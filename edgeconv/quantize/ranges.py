@@ -51,7 +51,8 @@ def choose(
 
     It never leaves what was seen, nor what the graph allows.
 
-    Outputs of the graph keep every value: clipping the largest logit is what flips a decision.
+    Answers (`Target`) keep every value: clipping what the largest logit is, or is averaged from,
+    is what flips a decision.
 
     Raises:
         UnknownName: a method that is none of METHODS.
@@ -67,7 +68,7 @@ def choose(
 def choose_one(seen: TensorStatistics, method: RangeMethod, stretch: float = 1.0) -> Range:
     """The interval of one tensor, times `stretch`."""
     whole = (min(seen.minimum, 0.0), max(seen.maximum, 0.0))
-    if method == "minmax" or seen.is_output or seen.histogram.total < FEW_VALUES:
+    if method == "minmax" or seen.is_answer or seen.histogram.total < FEW_VALUES:
         chosen = whole
     elif method == "percentile":
         chosen = percentile(seen.histogram, TAIL)

@@ -13,34 +13,9 @@ import onnx_ir as ir
 
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.view import activation_inputs, name_of
-from edgeconv.quantize.plan import Edge
+from edgeconv.quantize.passing import PASSING
+from edgeconv.quantize.plan import Edge, Plan
 from edgeconv.quantize.ranges import Range
-
-#: Operators that copy integers from their first input to their outputs, or average or compare them.
-#: GlobalAveragePool and ReduceMean become TFLite's MEAN, which rescales, and are none of them.
-PASSING = frozenset(
-    {
-        "AveragePool",
-        "DepthToSpace",
-        "Flatten",
-        "Gather",
-        "MaxPool",
-        "Pad",
-        "Relu",
-        "Clip",
-        "Reshape",
-        "Resize",
-        "Slice",
-        "SpaceToDepth",
-        "Split",
-        "Squeeze",
-        "Tile",
-        "Transpose",
-        "Unsqueeze",
-        "Upsample",
-        "Expand",
-    }
-)
 
 
 class Groups:
@@ -80,6 +55,27 @@ def concat_edges(model: ir.Model) -> Iterator[tuple[ir.Node, int, str]]:
         if node.op_type == "Concat":
             for index, value in activation_inputs(node):
                 yield node, index, name_of(value)
+
+
+def on_one_grid(model: ir.Model, plan: Plan) -> list[tuple[str, ...]]:
+    """The plan's tensors, those together that must keep one grid; in the order of the plan.
+
+    Tensors whose grids are alike by chance, as those behind two ReLU6, are apart.
+    """
+    groups = Groups(plan.activations)
+    requantized = set(plan.requantize)
+    tied = [pair for node in model.graph for pair in tied_tensors(node)]
+    tied += [
+        (name, name_of(node.outputs[0]))
+        for node, index, name in concat_edges(model)
+        if Edge(node.name or "", index) not in requantized
+    ]
+    for one, other in tied:
+        groups.union(one, other)
+    members: dict[str, list[str]] = {}
+    for name in plan.activations:
+        members.setdefault(groups.find(name), []).append(name)
+    return [tuple(names) for names in members.values()]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class TensorStatistics:
         histogram: of a sample of the values.
         inputs: how many inputs were seen.
         bounds: interval the graph confines the tensor to.
-        is_output: whether it is an output of the graph.
+        is_answer: whether its largest values decide what the net says (`Target`).
     """
 
     channel_minimum: NDArray[np.float32]
@@ -39,7 +39,7 @@ class TensorStatistics:
     histogram: Histogram
     inputs: int = 1
     bounds: tuple[float, float] = (-math.inf, math.inf)
-    is_output: bool = False
+    is_answer: bool = False
 
     @property
     def minimum(self) -> float:
@@ -104,7 +104,7 @@ class Gathering:
             histogram=histogram(np.concatenate(self._samples), low, high),
             inputs=len(self._samples),
             bounds=self._target.bounds,
-            is_output=self._target.is_output,
+            is_answer=self._target.is_answer,
         )
 
 
@@ -136,7 +136,7 @@ def combine(one: TensorStatistics, other: TensorStatistics) -> TensorStatistics:
         histogram=merge(one.histogram, other.histogram),
         inputs=inputs,
         bounds=one.bounds,
-        is_output=one.is_output,
+        is_answer=one.is_answer,
     )
 
 

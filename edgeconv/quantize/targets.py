@@ -11,7 +11,8 @@ import onnx_ir as ir
 
 from edgeconv.errors import NetRefused
 from edgeconv.graph.fusion import clip_bounds, is_absorbed, written_output
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import activation_inputs, name_of
+from edgeconv.quantize.passing import PASSING
 
 #: Operators whose result cannot leave an interval, whatever they read.
 OUTPUT_BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
@@ -26,6 +27,9 @@ OUTPUT_BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )
 
+#: Operators behind which the largest values are still the ones that decide.
+ANSWERING = PASSING | {"Concat", "GlobalAveragePool", "LogSoftmax", "ReduceMean", "Softmax"}
+
 
 @dataclass(frozen=True)
 class Target:
@@ -36,14 +40,15 @@ class Target:
         value: the hub value.
         producer: the node that writes it, past any activation it absorbs; None for a graph input.
         bounds: interval no value of it can leave.
-        is_output: whether it is an output of the graph.
+        is_answer: whether it is an output of the graph, or becomes one with no weights in between:
+            class maps that are averaged, logits behind which stands a softmax.
     """
 
     name: str
     value: ir.Value
     producer: ir.Node | None
     bounds: tuple[float, float]
-    is_output: bool
+    is_answer: bool
 
 
 def targets(model: ir.Model) -> list[Target]:
@@ -55,10 +60,20 @@ def targets(model: ir.Model) -> list[Target]:
     Raises:
         NetRefused: a tensor without a name.
     """
+    answers = _answers(model)
     return [
-        Target(name_of(value), value, producer, _bounds(value, producer), value.is_graph_output())
+        Target(name_of(value), value, producer, _bounds(value, producer), value in answers)
         for value, producer in _written(model)
     ]
+
+
+def _answers(model: ir.Model) -> set[ir.Value]:
+    """Every value that is an output of the graph, or becomes one with no weights in between."""
+    answers = set(model.graph.outputs)
+    for node in reversed(model.graph):
+        if node.op_type in ANSWERING and not answers.isdisjoint(node.outputs):
+            answers.update(value for _, value in activation_inputs(node))
+    return answers
 
 
 def _written(model: ir.Model) -> Iterator[tuple[ir.Value, ir.Node | None]]:

@@ -19,7 +19,7 @@ def statistics(
     values: NDArray[np.float64],
     bounds: Range = (-math.inf, math.inf),
     *,
-    is_output: bool = False,
+    is_answer: bool = False,
 ) -> TensorStatistics:
     array = values.astype(np.float32)
     low, high = array.min(keepdims=True), array.max(keepdims=True)
@@ -30,7 +30,7 @@ def statistics(
         channel_square=(values**2).mean(keepdims=True),
         histogram=histogram(array, float(low[0]), float(high[0])),
         bounds=bounds,
-        is_output=is_output,
+        is_answer=is_answer,
     )
 
 
@@ -98,7 +98,7 @@ def test_a_relu6_never_goes_past_its_bounds(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_outputs_of_the_graph_keep_every_value(method: str) -> None:
     values = heavy_tailed()
-    found = choose_one(statistics(values, is_output=True), method)  # type: ignore[arg-type]
+    found = choose_one(statistics(values, is_answer=True), method)  # type: ignore[arg-type]
     np.testing.assert_allclose(found, (values.min(), values.max()), rtol=1e-6)
 
 

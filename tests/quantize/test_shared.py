@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from edgeconv.quantize.draft import Draft
 from edgeconv.quantize.plan import Edge
+from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.ranges import Range
-from edgeconv.quantize.shared import share
+from edgeconv.quantize.shared import on_one_grid, share
 from edgeconv.quantize.targets import targets
-from tests.quantize.nets import hub
+from tests.quantize.nets import Mobile, hub, photos
 
 
 class Pools(nn.Module):
@@ -102,3 +104,31 @@ def test_prescribed_parameters_are_not_overruled_by_a_concatenation() -> None:
     shared = share(model, ranges, prescribed=["wide"])
     assert [edge.index for edge in shared.requantize] == [1]
     assert shared.prescribed == {"wide": "wide"}
+
+
+def test_pools_hold_their_tensors_on_one_grid() -> None:
+    draft = Draft(hub(Pools()), lambda: photos(2), PlanConfig())
+    given, *pooled = (t.name for t in targets(draft.model))
+    assert on_one_grid(draft.model, draft.plan) == [(given,), tuple(pooled)]
+
+
+def test_grids_alike_by_chance_are_apart() -> None:
+    """Behind every ReLU6 the range ends at 6, and still each may be another."""
+    loud = [100 * photo for photo in photos(2)]
+    draft = Draft(hub(Mobile()), lambda: loud, PlanConfig(ranges="minmax"))
+    keys = [params.key for params in draft.plan.activations.values()]
+    assert len(set(keys)) < len(keys) - 1
+    clamped = {t.name for t in targets(draft.model) if t.bounds == (0.0, 6.0)}
+    assert len(clamped) == 4
+    grids = on_one_grid(draft.model, draft.plan)
+    assert all(len(names) == 1 for names in grids if not clamped.isdisjoint(names))
+
+
+def test_an_edge_that_is_requantized_ties_nothing() -> None:
+    model = hub(Fork(reread=True))
+    for threshold, apart in ((1e-9, 2), (1e9, 0)):
+        config = PlanConfig(concat_threshold=threshold)
+        draft = Draft(model, lambda: photos(2), config)
+        assert len(draft.plan.requantize) >= apart // 2
+        (joined,) = (names for names in on_one_grid(model, draft.plan) if "wide" in names)
+        assert ("narrow" in joined) == (apart == 0)

@@ -3,21 +3,21 @@
 Ranges come from histograms first (`quantize.ranges`). Then every tensor's range is tried at a few
 multiples of itself on a few photos, all tensors at once, and each keeps the multiple at which the
 outputs of the layers that read it come closest to the float net's (`quantize.reader_error`).
-Tensors that share one grid are counted together. Graph inputs and outputs keep every value.
+Tensors that share one grid are counted together. Graph inputs and answers keep every value.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from edgeconv.quantize.affine import activation_params, covered
 from edgeconv.quantize.draft import Draft
 from edgeconv.quantize.planner import PRESCRIBED
 from edgeconv.quantize.ranges import Range
 from edgeconv.quantize.reader_error import ReaderErrors
+from edgeconv.quantize.shared import on_one_grid
 from edgeconv.quantize.steps.step import RANGES_STEP, Step
 from edgeconv.quantize.targets import targets
 
@@ -84,20 +84,17 @@ def _chosen(best: Mapping[_Unit, tuple[float, float]]) -> dict[str, float]:
 
 def _units(draft: Draft) -> list[_Unit]:
     """Every grid that is free to change, in the order of the graph."""
-    members: dict[tuple[Any, ...], list[str]] = defaultdict(list)
-    fixed: set[tuple[Any, ...]] = set()
-    for target in targets(draft.model):
-        key = draft.plan.activations[target.name].key
-        members[key].append(target.name)
-        is_prescribed = target.producer is None or target.producer.op_type in PRESCRIBED
-        if is_prescribed or target.is_output:
-            fixed.add(key)
+    fixed = {
+        target.name
+        for target in targets(draft.model)
+        if target.is_answer or target.producer is None or target.producer.op_type in PRESCRIBED
+    }
     units = []
-    for key, names in members.items():
-        if key not in fixed:
+    for names in on_one_grid(draft.model, draft.plan):
+        if fixed.isdisjoint(names):
             seen = [draft.observations.tensors[name] for name in names]
             whole = (min(s.minimum for s in seen), max(s.maximum for s in seen))
-            units.append(_Unit(tuple(names), covered(draft.plan.activations[names[0]]), whole))
+            units.append(_Unit(names, covered(draft.plan.activations[names[0]]), whole))
     return units
 
 
