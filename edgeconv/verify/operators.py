@@ -13,6 +13,7 @@ what they move in different orders. Whether they moved them alike shows in the n
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions, TensorSpec
 from edgeconv.verify.operator_cuts import Cut, isolate
+from edgeconv.verify.reference_work import reference_photos
 from edgeconv.verify.stages import StageResult
 
 #: int8 kernels of different runtimes round differently; more than this is another formula.
@@ -60,10 +62,12 @@ class OperatorReport:
         agreements: one for each operator that computes, the worst first.
         unmatched: tensors the TFLite file does not hold in the same form; their operators were
             compared joined to their readers.
+        kernels: which of LiteRT's computed the TFLite operators, "reference" or "built-in".
     """
 
     agreements: tuple[OperatorAgreement, ...]
     unmatched: tuple[str, ...]
+    kernels: str = "reference"
 
     @property
     def passed(self) -> bool:
@@ -76,7 +80,7 @@ class OperatorReport:
         joined = f"; {len(self.unmatched)} only joined to others" if self.unmatched else ""
         return StageResult(
             name="int8 operators",
-            a="int8.tflite, reference kernels",
+            a=f"int8.tflite, {self.kernels} kernels",
             b="int8.onnx, optimizations off",
             passed=self.passed,
             note=(
@@ -144,7 +148,7 @@ def check(int8_onnx: Path, int8_tflite: Path, images: Images) -> OperatorReport:
         ArtifactRefused: a file cannot be loaded, or the two have no tensor in common.
         UsageError: the images do not fit the files.
     """
-    lite = _keeping_tensors(int8_tflite)
+    lite, kernels = _keeping_tensors(int8_tflite)
     parts = IsolatedOnnx.of(int8_onnx, lite)
     isolated = OrtSession(parts.data, SessionOptions(kernels="reference"))
     tallies = {cut.name: _Tally() for cut in parts.judged}
@@ -156,15 +160,16 @@ def check(int8_onnx: Path, int8_tflite: Path, images: Images) -> OperatorReport:
             tallies[cut.name].add(made[str(cut.written)], given[cut.fed])
     agreements = [_agreement(cut, tallies[cut.name]) for cut in parts.judged]
     agreements.sort(key=lambda a: (-a.max_steps, -a.share_differing))
-    return OperatorReport(tuple(agreements), parts.unmatched)
+    return OperatorReport(tuple(agreements), parts.unmatched, kernels)
 
 
-def _keeping_tensors(path: Path) -> LiteRtSession:
-    """The file on reference kernels; on the built-in ones where those lack an operator."""
-    try:
-        return LiteRtSession(path, SessionOptions(kernels="reference", keep_tensors=True))
-    except ArtifactRefused:
-        return LiteRtSession(path, SessionOptions(keep_tensors=True))
+def _keeping_tensors(path: Path) -> tuple[LiteRtSession, str]:
+    """The file on reference kernels; on the built-in ones where those lack an operator, or time."""
+    if reference_photos(path):
+        with suppress(ArtifactRefused):
+            options = SessionOptions(kernels="reference", keep_tensors=True)
+            return LiteRtSession(path, options), "reference"
+    return LiteRtSession(path, SessionOptions(keep_tensors=True)), "built-in"
 
 
 @dataclass

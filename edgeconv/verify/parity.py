@@ -157,8 +157,8 @@ def _float_stages(runs: GoldenRuns, limit: float) -> Iterator[StageResult]:
     for run in _FLOAT_RUNS:
         if run in runs:
             yield _judged(run, runs.figures(run), bound, trained=True)
-        elif run in runs.refused:
-            yield _not_run(run, runs.refused[run])
+        elif run in runs.left_out:
+            yield _not_run(run, runs.left_out[run])
 
 
 def _int8_stages(
@@ -168,8 +168,8 @@ def _int8_stages(
     for run in _INT8_RUNS:
         if run in runs:
             yield _judged(run, runs.figures(run), bound, trained=trained)
-        elif run in runs.refused:
-            yield _not_run(run, runs.refused[run])
+        elif run in runs.left_out:
+            yield _not_run(run, runs.left_out[run])
         elif saturates and run == _SATURATED_RUN:
             yield _not_run(run, _SATURATED_NOTE)
 
@@ -184,8 +184,8 @@ def _between_stages(
             bound = Threshold("relative_error", thresholds.float16_error)
         if run in runs:
             yield _judged(run, runs.figures(run), bound, trained=trained)
-        elif run in runs.refused:
-            yield _not_run(run, runs.refused[run])
+        elif run in runs.left_out:
+            yield _not_run(run, runs.left_out[run])
         elif saturates and run == _SATURATED_DYNAMIC_RUN and run[0] in runs.artifacts:
             yield _not_run(run, _SATURATED_DYNAMIC_NOTE)
 
@@ -197,8 +197,10 @@ def _pair_stage(
     onnx, tflite, tflite_reference = _PAIR_RUNS
     if not (onnx in runs and tflite in runs and tflite_reference in runs):
         return
-    floors = compare_all(runs.outputs(tflite), runs.outputs(tflite_reference))
-    figures = compare_all(runs.outputs(tflite), runs.outputs(onnx))
+    slow = runs.outputs(tflite_reference)
+    photos = len(slow[0])
+    fast, other = ([output[:photos] for output in runs.outputs(run)] for run in (tflite, onnx))
+    floors, figures = compare_all(fast, slow), compare_all(fast, other)
     bounds = tuple(
         Threshold("sqnr_db", min(f.sqnr_db, thresholds.pair_ceiling_db) - thresholds.pair_slack_db)
         for f in floors

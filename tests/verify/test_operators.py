@@ -22,6 +22,7 @@ from edgeconv.quantize.observe import observe
 from edgeconv.quantize.plan import Edge, Plan
 from edgeconv.quantize.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
+from edgeconv.verify import reference_work
 from edgeconv.verify.operators import check
 from tests.helpers.hub import unsettle
 from tests.helpers.plans import activation_params, all_values, plan_by_extremes
@@ -102,6 +103,17 @@ def test_every_operator_is_within_one_step(hub, plan, images, tmp_path, io):
         "logits": "Gemm",
     }
     assert all(a.max_steps <= 1 for a in report.agreements)
+
+
+def test_a_net_too_large_for_reference_kernels_is_compared_with_the_built_in_ones(
+    hub, plan, images, tmp_path, monkeypatch
+):
+    files = written(hub, plan, tmp_path)
+    assert "reference kernels" in check(*files, images).stage().a
+    monkeypatch.setattr(reference_work, "MOST_WORK", 1)
+    report = check(*files, images)
+    assert report.passed
+    assert "built-in kernels" in report.stage().a
 
 
 def test_a_net_that_takes_raw_pixels_is_compared_too(hub, plan, tmp_path):

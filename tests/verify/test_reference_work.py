@@ -1,0 +1,65 @@
+"""Files that are large for LiteRT's reference kernels see fewer photos, or none and say so."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgeconv.runtime.adapt import Images
+from edgeconv.verify import golden_runs, parity, reference_work
+from edgeconv.verify.reference_work import TOO_SLOW, reference_photos
+from edgeconv.verify.tflite_operations import read_tflite
+from tests.helpers.tiny_models import TinyNet, photos
+
+NET = TinyNet()
+PHOTOS = Images(photos(16))
+LOGITS = NET.logits(PHOTOS.normalized)
+REFERENCE = "int8.tflite (reference kernels)"
+PAIR = "int8.onnx against int8.tflite"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.setattr(parity, "int8_convolution_saturates", lambda: False)
+    return NET.write_all(tmp_path)
+
+
+@pytest.fixture
+def work(files):
+    """Multiply-adds of one photo."""
+    return read_tflite(files["int8.tflite"]).multiply_adds
+
+
+def stages(files):
+    return {stage.name: stage for stage in parity.check(files, PHOTOS, LOGITS).stages}
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.5, 1), (1, 1), (5.5, 5)])
+def test_so_many_photos_as_the_work_allows_and_always_one(files, work, monkeypatch, times, count):
+    monkeypatch.setattr(reference_work, "WORK", int(times * work))
+    assert reference_photos(files["int8.tflite"]) == count
+
+
+def test_both_int8_files_are_judged_on_the_photos_that_set_the_floor(files, work, monkeypatch):
+    seen = []
+
+    def spied(*arguments):
+        found = golden_runs.compare_all(*arguments)
+        seen.append(len(arguments[0][0]))
+        return found
+
+    monkeypatch.setattr(reference_work, "WORK", 3 * work)
+    monkeypatch.setattr(parity, "compare_all", spied)
+    found = stages(files)
+    assert seen == [3, 3]
+    assert found[PAIR].passed
+    assert all(stage.passed for stage in found.values())
+
+
+def test_where_one_photo_is_too_many_the_stages_say_so(files, work, monkeypatch):
+    monkeypatch.setattr(reference_work, "MOST_WORK", work - 1)
+    found = stages(files)
+    left_out = [name for name, stage in found.items() if stage.note == TOO_SLOW]
+    assert left_out == ["tflite (reference kernels)", REFERENCE]
+    assert all(found[name].passed is None for name in left_out)
+    assert found["int8.tflite"].passed
+    assert PAIR not in found
