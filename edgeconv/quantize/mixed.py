@@ -1,16 +1,12 @@
 """Mixed precision when it must be: which operators stay in float so that top-1 drops little enough.
 
     measure: what each rounding alone does to the logits              (`sensitivity`, once)
-    rank:    operators that rid the net of most noise for least work  (no run)
+    rank:    operators that rid the net of most noise for least work  (`islands`, no run)
     choose:  as few of the ranked as keep the predicted drop in bounds (`predicted_drop`)
 
 All three look at folds of the calibration photos: plans made of some of them, judged on the others,
 so that what is foretold is what photos of an app will show. The choice then holds for the plan that
 is made of all photos.
-
-A tensor is free of rounding once every operator that writes or reads it is in float, so what is
-ranked are such sets of operators: the islands come out contiguous, and one that touches an island
-that is already there costs no further conversions.
 """
 
 from __future__ import annotations
@@ -26,43 +22,20 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
-from edgeconv.graph.fusion import is_absorbed, written_output
-from edgeconv.graph.metrics import node_multiply_adds
-from edgeconv.graph.view import activation_inputs, name_of, shape_of
+from edgeconv.graph.view import shape_of
+from edgeconv.quantize.islands import Island, IslandGraph, ranked, with_islands
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.predicted_drop import PredictedDrop, predict_drop
 from edgeconv.quantize.sensitivity import Sensitivity, measure, noise_by_photo
 from edgeconv.quantize.switches import Switch, SwitchedNet
 
-#: Past this share of the multiply-adds in float a net is no int8 net.
-MOST_IN_FLOAT = 0.5
 #: Sets that are run to choose among all.
 MOST_RUN = 6
 #: How much more noise than the ranking foretold is chance: medians over some tens of photos.
 CHANCE = 1.5
-#: What converting one value at the edge of an island costs, in multiply-adds.
-CONVERSION = 4.0
 
 Step = Callable[[str, "int | None"], None]
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Island:
-    """An operator that stays in float.
-
-    Attributes:
-        node: its name in the hub.
-        op_type: its ONNX operator.
-        noise_share: share of the int8 net's logit noise that rounding its weights, its input and
-            its output makes, 0 to 1; tensors that two islands share count for both.
-        multiply_adds: of one run.
-    """
-
-    node: str
-    op_type: str
-    noise_share: float
-    multiply_adds: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +137,8 @@ def keep_in_float(
         return Mixed(plan, max_drop, judge.before, judge.before, (), 0.0)
     teller.step("measure the sensitivity to each rounding", nets.switch_count)
     sensitivities = nets.sensitivities(teller.advance)
-    graph = _Graph(model, plan)
-    sets = _ranked(graph, sensitivities)
+    graph = IslandGraph(model, plan)
+    sets = ranked(graph, sensitivities)
     teller.step("choose what stays in float", None)
     ends, least = judge.measure_ends()
     kept, after = _fewest(sets, _levels(sets, sensitivities, least), judge, max_drop)
@@ -265,30 +238,6 @@ class _Judge:
         return max(float(np.median(ratios)), 1e-9)
 
 
-def with_islands(model: ir.Model, plan: Plan, kept: frozenset[str]) -> Plan:
-    """The plan with further nodes in float, rid of all the parameters that only they would see."""
-    graph = _Graph(model, plan)
-    islands = plan.islands | kept
-    inside = {
-        name
-        for name, nodes in graph.touching.items()
-        if nodes <= islands and name not in graph.ends
-    }
-    readers: dict[str, set[str]] = {}
-    for node in model.graph:
-        for value in node.inputs:
-            if value is not None and value.const_value is not None:
-                readers.setdefault(name_of(value), set()).add(node.name or "")
-    floats = {name for name, nodes in readers.items() if nodes <= kept}
-    return replace(
-        plan,
-        activations={n: p for n, p in plan.activations.items() if n not in inside},
-        constants={n: c for n, c in plan.constants.items() if n not in floats},
-        requantize={e: p for e, p in plan.requantize.items() if e.consumer not in islands},
-        islands=islands,
-    )
-
-
 def _require_classifier(model: ir.Model) -> None:
     outputs = [shape_of(value) for value in model.graph.outputs]
     if len(outputs) != 1 or len(outputs[0]) != 2 or outputs[0][1] < 2:
@@ -296,76 +245,6 @@ def _require_classifier(model: ir.Model) -> None:
             f"a bound on the drop of top-1 needs a classifier; this net gives outputs of shape "
             f"{', '.join(map(str, outputs))}"
         )
-
-
-class _Graph:
-    """What the choice asks of the graph."""
-
-    def __init__(self, model: ir.Model, plan: Plan) -> None:
-        self.nodes = [node for node in model.graph if not is_absorbed(node)]
-        self.work = {node.name or "": node_multiply_adds(node) for node in self.nodes}
-        self.total = sum(self.work.values())
-        self.ends = {name_of(v) for v in (*model.graph.inputs, *model.graph.outputs)}
-        self.touching: dict[str, set[str]] = {}
-        self._elements: dict[str, int] = {}
-        for node in self.nodes:
-            written = [written_output(node)] if len(node.outputs) == 1 else node.outputs
-            for value in (*(v for _, v in activation_inputs(node)), *written):
-                if value.name and value.name in plan.activations:
-                    self.touching.setdefault(value.name, set()).add(node.name or "")
-                    self._elements[value.name] = math.prod(shape_of(value))
-
-    def cost(self, kept: frozenset[str]) -> float:
-        """Work of nodes in float, and of the conversions around them, in multiply-adds."""
-        converted = sum(
-            self._elements[name]
-            for name, nodes in self.touching.items()
-            if not nodes.isdisjoint(kept) and not (nodes <= kept and name not in self.ends)
-        )
-        return sum(self.work[name] for name in kept) + CONVERSION * converted
-
-    def multiply_adds_share(self, kept: frozenset[str]) -> float:
-        """Share of the multiply-adds that nodes make."""
-        return sum(self.work[name] for name in kept) / self.total if self.total else 0.0
-
-    def islands(
-        self, kept: frozenset[str], sensitivities: Sequence[Sensitivity]
-    ) -> tuple[Island, ...]:
-        """The nodes kept, with what they rid the net of."""
-        shares = dict.fromkeys(kept, 0.0)
-        for sensitivity in sensitivities:
-            if sensitivity.switch.nodes <= kept:
-                for name in sensitivity.switch.nodes:
-                    shares[name] += sensitivity.share
-        return tuple(
-            Island(name, node.op_type, shares[name], self.work[name])
-            for node in self.nodes
-            if (name := node.name or "") in kept
-        )
-
-
-def _ranked(graph: _Graph, sensitivities: Sequence[Sensitivity]) -> list[frozenset[str]]:
-    """Growing sets of nodes in float, each by what rids most noise for the work it adds."""
-    kept: frozenset[str] = frozenset()
-    found: list[frozenset[str]] = []
-    left = [s for s in sensitivities if s.share > 0]
-    while left:
-        cost = graph.cost(kept)
-        best, best_gain = kept, 0.0
-        for wanted in {s.switch.nodes for s in left}:
-            grown = kept | wanted
-            if graph.multiply_adds_share(grown) > MOST_IN_FLOAT:
-                continue
-            removed = sum(s.share for s in left if s.switch.nodes <= grown)
-            gain = removed / max(graph.cost(grown) - cost, 1.0)
-            if (gain, sorted(best)) > (best_gain, sorted(grown)):
-                best, best_gain = grown, gain
-        if best == kept:
-            break
-        kept = best
-        found.append(kept)
-        left = [s for s in left if not s.switch.nodes <= kept]
-    return found
 
 
 def _levels(
