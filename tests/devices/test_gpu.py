@@ -51,9 +51,9 @@ PICKY = (
     "from dataclasses import replace\n"
     "from edgeconv.errors import ArtifactRefused\n"
     "from edgeconv.runtime import agent\n"
-    "def timed(request):\n"
+    "def timed(request, turns):\n"
     "    if 'int8' in request.path: raise ArtifactRefused('cuda does not take all of it')\n"
-    "    return replace(agent.time_file(replace(request, provider='cpu')), provider='cuda')\n"
+    "    return replace(agent.time_file(replace(request, provider='cpu'), turns), provider='cuda')\n"
     "sys.exit(agent.main(timed))\n"
 )
 
