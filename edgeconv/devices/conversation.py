@@ -184,7 +184,9 @@ class Conversation:
         assert self._process is not None
         code = self._process.returncode
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        return f"the measuring process ended with {how} and gave no result{_explanation(self._heard)}"
+        return (
+            f"the measuring process ended with {how} and gave no result{_explanation(self._heard)}"
+        )
 
 
 def converse(

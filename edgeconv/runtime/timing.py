@@ -66,9 +66,7 @@ class Timing:
     samples_ns: tuple[int, ...]
 
 
-def measure(
-    invoke: Callable[[], None], config: TimingConfig, turns: Turns | None = None
-) -> Timing:
+def measure(invoke: Callable[[], None], config: TimingConfig, turns: Turns | None = None) -> Timing:
     """Times `invoke`, with Python's garbage collector off so that no sample pays for it.
 
     Args:

@@ -1,7 +1,7 @@
 """Turns: processes that measure side by side run one at a time, each for a few tens of ms.
 
-A machine's speed changes from one moment to the next (other load, frequency, temperature). Processes
-that take turns this short see the same moments, so the ratio of their medians has little noise.
+A machine's speed changes from one moment to the next (other load, frequency, temperature). Turns
+this short see the same moments, so the ratio of two processes' medians has little noise.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ PICKY = (
     "from edgeconv.runtime import agent\n"
     "def timed(request, turns):\n"
     "    if 'int8' in request.path: raise ArtifactRefused('cuda does not take all of it')\n"
-    "    return replace(agent.time_file(replace(request, provider='cpu'), turns), provider='cuda')\n"
+    "    on_cpu = replace(request, provider='cpu')\n"
+    "    return replace(agent.time_file(on_cpu, turns), provider='cuda')\n"
     "sys.exit(agent.main(timed))\n"
 )
 
