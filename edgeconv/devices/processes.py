@@ -5,20 +5,23 @@ take turns of a few tens of milliseconds; one runs at a time, and the others wai
 
     start A   start B   start C   A B C   C B A   A B C   ...   A ends   C B   B C   ...
 
-The order reverses, so that no file always comes right after the same other one.
+The order reverses, so that no file always comes right after the same other one. On one thread, the
+first process stays on the core where the scheduler put it, and the others join it there: the cores
+of a machine that others use too are not equally fast at the same moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from edgeconv.devices.conversation import Conversation
 from edgeconv.devices.machine import Machine, understood
 from edgeconv.errors import ArtifactRefused, DeviceFailed
 from edgeconv.runtime.requests import TimeRequest
-from edgeconv.runtime.results import TimedResult, read_timed
+from edgeconv.runtime.results import TimedResult, natural, read_timed
 
 #: What a process measured, or why its file cannot be.
 Outcome = TimedResult | ArtifactRefused
@@ -51,8 +54,11 @@ def time_side_by_side(
         As `time_alone`. Whatever happens, no process is left.
     """
     with ExitStack() as stack:
-        members = []
+        members: list[_Member] = []
         for name, request in requests.items():
+            core = next((member.core for member in members if member.core is not None), None)
+            if core is not None:
+                request = replace(request, cores=(core,))
             with _naming(name, request):
                 agent = stack.enter_context(machine.talk(request, deadline_s=deadline_s))
             members.append(_Member(machine, name, request, agent))
@@ -70,9 +76,11 @@ class _Member:
     Attributes:
         name: of the file.
         outcome: None while it has not finished.
+        core: where it runs, once it is ready; None where it is free to move.
     """
 
     outcome: Outcome | None = None
+    core: int | None = None
 
     def __init__(
         self, machine: Machine, name: str, request: TimeRequest, agent: Conversation
@@ -102,11 +110,17 @@ class _Member:
             with _naming(self.name, self._request):
                 message = heard()
                 if message["type"] == "ready":
+                    self.core = understood(_core, message)
                     return
                 self.outcome = _result(self._machine, message)
         except ArtifactRefused as error:
             self.outcome = error
         self._agent.close()
+
+
+def _core(message: dict[str, Any]) -> int | None:
+    told = message.get("core")
+    return None if told is None else natural(told)
 
 
 def _result(machine: Machine, message: dict[str, Any]) -> TimedResult:

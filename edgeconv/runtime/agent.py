@@ -28,7 +28,7 @@ from edgeconv.runtime.requests import ProfileRequest, RunRequest, TimeRequest, r
 from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.session import Session, SessionOptions
 from edgeconv.runtime.timing import measure
-from edgeconv.runtime.turns import Turns, await_asleep
+from edgeconv.runtime.turns import Turns, await_asleep, core_of_this_thread
 
 #: Times a file, in turns with other processes where there are any.
 TimeFile = Callable[[TimeRequest, Turns | None], TimedResult]
@@ -154,9 +154,12 @@ def _turns(request: TimeRequest, answers: int, heard: SimpleQueue[None]) -> Turn
         return None
 
     def await_next() -> None:
+        core = None
         if request.threads > 1:
             await_asleep()
-        _write(answers, encode("ready", {}))
+        elif (core := core_of_this_thread()) is not None:
+            pin((core,))
+        _write(answers, encode("ready", {"core": core}))
         heard.get()
 
     return Turns(request.turn_ms, await_next)

@@ -5,7 +5,8 @@
 
 Where a file is to be timed in turns (`turns`), both go on before the last message:
 
-    agent -> host    "ready": it waits, and nothing of it runs
+    agent -> host    "ready": it waits, and nothing of it runs; `core` is where it stays from now
+                     on, null where it runs on several or the system does not tell
     host  -> agent   "go": it is its turn, until its next message
 
 Every line carries the protocol's version under the key `edgeconv_agent`, so that whatever else

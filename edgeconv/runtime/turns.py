@@ -9,7 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+#: Position of the field `processor` in /proc/PID/stat behind the program's name (proc_pid_stat(5)).
+_PROCESSOR = 36
 #: Long enough for a scheduler that accounts for other threads' time once in 4 ms.
 _WINDOW_S = 0.01
 #: Threads that take less than this share of a core are asleep.
@@ -29,6 +32,15 @@ class Turns:
 
     ms: float
     await_next: Callable[[], None]
+
+
+def core_of_this_thread() -> int | None:
+    """The core that it runs on at this moment; None where the system does not tell."""
+    try:
+        told = Path("/proc/thread-self/stat").read_text(encoding="ascii", errors="replace")
+        return int(told.rpartition(")")[2].split()[_PROCESSOR])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def await_asleep() -> None:
