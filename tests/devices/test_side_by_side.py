@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_starts_and_turns_follow_each_other_and_the_order_reverses(machine, tmp_
     time_side_by_side(machine, requests("a.3", "b.3", "c.3"), 60)
     runs = log(tmp_path)
     assert "".join(name for name, *_ in runs) == "abc" + "abc" + "cba" + "abc"
-    for (_, _, end, _), (_, begin, _, _) in zip(runs, runs[1:], strict=False):
+    for (_, _, end, _), (_, begin, _, _) in pairwise(runs):
         assert int(end) <= int(begin), "two ran at once"
 
 
