@@ -59,10 +59,12 @@ PICKY = (
 )
 
 
-def test_a_file_that_the_gpu_does_not_take_is_left_out_and_told_of(model, tmp_path):
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_file_that_the_gpu_does_not_take_is_left_out_and_told_of(model, tmp_path, side_by_side):
     int8 = TinyNet().int8_onnx(tmp_path / "int8.onnx")
     machine = LocalMachine([sys.executable, "-c", PICKY], name="cuda", provider="cuda")
-    report = bench(machine, {"int8": int8, "float": model}, replace(QUICK, processes=2))
+    config = replace(QUICK, processes=2, side_by_side=side_by_side)
+    report = bench(machine, {"int8": int8, "float": model}, config)
     (result,) = report.results
     assert (result.artifact.name, len(result.processes)) == ("float", 2)
     assert "int8 is left out: cuda does not take all of it" in report.warnings
