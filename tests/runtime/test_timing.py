@@ -78,7 +78,7 @@ def test_time_bounds_the_runs_but_never_below_the_least(monkeypatch):
 
 
 def in_turns(monkeypatch, ms: float, **config) -> tuple[timing.Timing, list[int]]:
-    """Of runs of 5 ms after one of 100; and when each turn began, in ms on the clock of the runs."""
+    """Of runs of 5 ms after one of 100; and when each turn began, in ms of the runs' clock."""
     clock = FakeClock(falling(0))
     began: list[int] = []
 
