@@ -2,9 +2,9 @@
 
    Reads one request, a line of JSON, and answers with lines of JSON, both as messages.py in
    edgeconv/runtime says. It runs .tflite files on LiteRT's C interface (version 2.3), found in
-   LIBRARY. Of facts it tells versions alone, VERSION is ai-edge-litert's; the host asks the device's
-   shell for the rest. It ends as soon as its standard input does, so that nothing is left running
-   when the host goes. */
+   LIBRARY. Of facts it tells versions alone (VERSION is ai-edge-litert's); the host asks the shell
+   for the rest. It ends as soon as its standard input does, so that nothing runs on when the host
+   has gone. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
