@@ -19,6 +19,7 @@ from edgeconv.devices.local_transport import LocalTransport
 from edgeconv.devices.processes import time_side_by_side
 from edgeconv.devices.remote import RemoteMachine
 from edgeconv.devices.report import BenchConfig
+from edgeconv.devices.ssh import SshTransport
 from edgeconv.errors import ArtifactRefused, ConnectionLost, DeviceFailed, UsageError
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.results import TimedResult
@@ -181,6 +182,18 @@ def test_a_lost_connection_is_told_from_a_failed_process(tmp_path):
         machine = RemoteMachine("there", transport, [sys.executable, "-c", FAKE, str(tmp_path)])
         with pytest.raises(ConnectionLost, match=r"bad\.5\.dies on 1 thread"):
             time_side_by_side(machine, requests("a.9", "bad.5.dies"), 60)
+    assert gone(str(tmp_path))
+
+
+def test_one_ssh_connection_carries_as_many_as_are_allowed(board, tmp_path):
+    names = [f"{letter}.2" for letter in "abcdefgh"]
+    with SshTransport(board.profile()) as transport:
+        machine = RemoteMachine("board", transport, [sys.executable, "-c", FAKE, str(tmp_path)])
+        assert len(names) == machine.most_agents
+        outcomes = time_side_by_side(machine, requests(*names), 60)
+        transport.run(["true"])
+    assert [len(outcomes[name].timing.samples_ns) for name in names] == [2] * 8
+    assert "".join(name for name, *_ in log(tmp_path)) == "abcdefgh" * 2 + "hgfedcba"
     assert gone(str(tmp_path))
 
 
