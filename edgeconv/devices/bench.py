@@ -153,7 +153,7 @@ def _measure(
                 measured[artifact, threads].append(outcome)
                 continue
             refused.add(artifact)
-            if machine.provider == "cpu" or len(refused) == len(artifacts):
+            if len(refused) == len(artifacts):
                 raise outcome
             log.warn(f"{artifact.name} is left out: {outcome}")
         if done < total and not _cool(machine, outcomes.values(), config):
@@ -166,7 +166,8 @@ def _groups(
 ) -> Iterator[tuple[Sequence[Artifact], int]]:
     """Whose processes run next, on how many threads: several files side by side, or one.
 
-    Side by side the order of the starts reverses every time, for the same reason as that of turns.
+    Side by side the order of the starts reverses every time, for it makes a difference to the whole
+    life of a process (docs/decisions/side-by-side.md).
     """
     for number in range(config.processes):
         if config.side_by_side:

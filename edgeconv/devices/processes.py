@@ -23,7 +23,7 @@ from edgeconv.errors import ArtifactRefused, DeviceFailed
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.results import TimedResult, natural, read_timed
 
-#: What a process measured, or why its file cannot be.
+#: What a process measured, or why a GPU does not take its file; a CPU has to take them all.
 Outcome = TimedResult | ArtifactRefused
 
 
@@ -31,13 +31,13 @@ def time_alone(machine: Machine, name: str, request: TimeRequest, deadline_s: fl
     """Times a file in a process that has the machine to itself.
 
     Raises:
-        As `Machine.ask`; a DeviceFailed names the file, and ArtifactRefused is given, not raised.
+        As `Machine.ask`; a DeviceFailed names the file.
     """
     try:
         with _naming(name, request):
             return _result(machine, machine.ask(request, deadline_s=deadline_s)[-1])
     except ArtifactRefused as error:
-        return error
+        return _left_out(machine, error)
 
 
 def time_side_by_side(
@@ -114,8 +114,15 @@ class _Member:
                     return
                 self.outcome = _result(self._machine, message)
         except ArtifactRefused as error:
-            self.outcome = error
+            self.outcome = _left_out(self._machine, error)
         self._agent.close()
+
+
+def _left_out(machine: Machine, error: ArtifactRefused) -> Outcome:
+    """The refusal, where it is a GPU's; raises it where it is a CPU's."""
+    if machine.provider == "cpu":
+        raise error
+    return error
 
 
 def _core(message: dict[str, Any]) -> int | None:

@@ -60,7 +60,7 @@ samples = [5 + turn for turn in range(int(turns))]
 quiet = {"temperatures_c": {}, "frequencies_mhz": []}
 say("timed", engine="litert", import_ms=1, load_ms=1, rss_engine_bytes=1, rss_peak_bytes=2,
     timing={"first_ns": 1, "warmup_runs": 1, "steady": True, "samples_ns": samples},
-    before=quiet, after=quiet)
+    before=quiet, after=quiet, provider=request["provider"])
 """
 QUICK = TimingConfig(runs=7, warmup_seconds=0.01)
 
@@ -137,8 +137,17 @@ def test_a_core_that_is_none_is_not_believed(tmp_path):
         time_side_by_side(machine, requests("a.1"), 60)
 
 
-def test_a_refused_file_leaves_the_others_their_turns(machine, tmp_path):
-    files = requests("a.2", "bad.1.refuses", "c.2")
+def test_a_file_refused_on_a_cpu_ends_it_all_before_the_first_turn(machine, tmp_path):
+    with pytest.raises(ArtifactRefused, match="bad is not taken"):
+        time_side_by_side(machine, requests("a.2", "bad.1.refuses", "c.2"), 60)
+    assert "".join(name for name, *_ in log(tmp_path)) == "abad"
+    assert gone(str(tmp_path))
+
+
+def test_a_file_refused_by_a_gpu_leaves_the_others_their_turns(tmp_path):
+    command = [sys.executable, "-c", FAKE, str(tmp_path)]
+    machine = LocalMachine(command, name="cuda", provider="cuda")
+    files = requests("a.2", "bad.1.refuses", "c.2", provider="cuda")
     outcomes = time_side_by_side(machine, files, 60)
     assert isinstance(outcomes["bad.1.refuses"], ArtifactRefused)
     assert all(isinstance(outcomes[name], TimedResult) for name in ("a.2", "c.2"))
