@@ -109,7 +109,7 @@ def test_on_one_thread_all_join_the_first_on_its_core(machine, tmp_path):
     ("deed", "says"),
     [
         ("dies", "exit status 7"),
-        ("hangs", "within 2 s"),
+        ("hangs", "within 6 s"),
         ("floods", "more than 32 MiB"),
         ("insists", "did not wait for its turn"),
         ("rushes", "did not wait for its turn"),
@@ -120,13 +120,13 @@ def test_one_that_fails_is_named_and_takes_all_down(machine, tmp_path, deed, say
     bad = f"bad.5.{deed}"
     files = ["a.9", "b.9", bad] if others == "before" else [bad, "a.9", "b.9"]
     with pytest.raises(DeviceFailed, match=rf"bad\.5\.{deed} on 1 thread\(s\): .*{says}"):
-        time_side_by_side(machine, requests(*files), 2 if deed == "hangs" else 60)
+        time_side_by_side(machine, requests(*files), 6 if deed == "hangs" else 60)
     assert gone(str(tmp_path))
 
 
 def test_one_that_asks_for_ever_more_turns_ends_at_its_deadline(machine, tmp_path):
-    with pytest.raises(DeviceFailed, match=r"a\.999999 on 1 .* within 1.5 s"):
-        time_side_by_side(machine, requests("a.999999", "b.1"), 1.5)
+    with pytest.raises(DeviceFailed, match=r"a\.999999 on 1 .* within 5 s"):
+        time_side_by_side(machine, requests("a.999999", "b.1"), 5)
     assert gone(str(tmp_path))
 
 
@@ -173,9 +173,9 @@ def test_an_interrupt_leaves_no_process(machine, tmp_path, monkeypatch):
 def test_waiting_for_the_others_costs_nothing_of_the_deadline(machine, tmp_path):
     command = [sys.executable, "-c", FAKE, str(tmp_path)]
     request = TimeRequest("a.1.tflite", turn_ms=1)
-    with Conversation(command, request, deadline_s=3) as agent:
+    with Conversation(command, request, deadline_s=5) as agent:
         assert agent.hear()["type"] == "ready"
-        time.sleep(3.1)
+        time.sleep(5.1)
         assert agent.go()["type"] == "timed"
 
 
