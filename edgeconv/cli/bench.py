@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _MOST_THREADS = 64
 _MOST_RUNS = 1_000_000
 _MOST_PROCESSES = 100
+#: Two more than a comparison in pairs needs.
+_PAIRED_PROCESSES = 10
 _MOST_CORES = 1023
 _MOST_BATCH = 4096
 _LEAST_SECONDS, _MOST_SECONDS = 0.01, 600.0
@@ -46,8 +48,20 @@ def bench(
         typer.Option(help="Time for the timed runs of each process.", show_default="0.5"),
     ] = None,
     processes: Annotated[
-        int, typer.Option(help="Fresh processes for each file and number of threads.")
-    ] = 5,
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            help="Fresh processes for each file and number of threads.",
+            show_default="5, or 10 side by side",
+        ),
+    ] = None,
+    side_by_side: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--side-by-side/--one-by-one",
+            help="Files in memory together, in turns of a few tens of ms, or one after the other.",
+            show_default="side by side where several targets are given",
+        ),
+    ] = None,
     pin: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Cores to run on: a cluster's name, or numbers such as 4,5."),
@@ -96,18 +110,24 @@ def bench(
 ) -> None:
     """Latency with percentiles and intervals, load time and peak memory, of every file given.
 
-    Each file runs in several fresh processes, in turn with the others, so that a drift of the
-    machine falls on all of them alike.
+    Each file runs in several fresh processes. Those of several targets take turns, so that whatever
+    the machine does falls on all of them alike; from 8 processes on, `edgeconv compare` compares
+    them in pairs.
     """
     numbers = arguments.integers("--threads", threads, low=1, high=_MOST_THREADS)
-    if not 1 <= processes <= _MOST_PROCESSES:
+    if processes is not None and not 1 <= processes <= _MOST_PROCESSES:
         raise UsageError(f"--processes {processes}: 1 to {_MOST_PROCESSES} are allowed")
+    if side_by_side is None and len(targets) == 1:
+        side_by_side = False
     chosen = device_options.profile(device, host, serial, port, user, identity, gpu=True)
     if benchmark_model is not None:
         chosen = replace(chosen, benchmark_model=benchmark_model)
     sizes = arguments.integers("--batch", batch, low=1, high=_MOST_BATCH) if batch else []
     wanted = Wanted(targets, out, engines(chosen, engine), engine, sizes, channels_last)
+    if processes is None:
+        processes = _processes(side_by_side, chosen)
     config = _config(numbers, _timing(runs, seconds), processes, _cores(pin, chosen))
+    config = replace(config, side_by_side=side_by_side)
     with files(wanted) as paths:
         report = _measure(chosen, paths, config, profile)
     from edgeconv.report import jsondoc
@@ -120,6 +140,14 @@ def bench(
         from edgeconv.cli.shown import show_bench
 
         show_bench(report)
+
+
+def _processes(side_by_side: bool | None, chosen: Profile) -> int:
+    """Processes where nobody says: more where they are to be compared in pairs."""
+    from edgeconv.devices.report import BenchConfig
+
+    is_paired = side_by_side is not False and not chosen.emulated
+    return _PAIRED_PROCESSES if is_paired else BenchConfig.processes
 
 
 def _cores(pin: str | None, chosen: Profile) -> tuple[int, ...]:

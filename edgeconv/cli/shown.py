@@ -252,6 +252,8 @@ def show_bench(report: BenchReport) -> None:
         for header in report.columns
     ]
     note = "p50 and its 95 % bootstrap interval are over all runs of all processes"
+    if report.config.side_by_side:
+        note += "; files were measured side by side"
     if report.emulated:
         note = (
             f"{report.device} is emulated: its time means nothing, so this is what one inference "

@@ -1,7 +1,8 @@
-"""Measures model files on a machine, each measurement in a fresh process, interleaved.
+"""Measures model files on a machine, each measurement in a fresh process.
 
-With files A and B, processes run A B A B ...: what drifts over minutes (temperature, other load)
-falls on all alike.
+One by one, the processes of files A and B run A B A B ...: what drifts over minutes (temperature,
+other load) falls on both alike. Side by side, the first process of A and that of B are alive
+together and take turns, then the second ones, and so on: so does what changes within a second.
 """
 
 from __future__ import annotations
@@ -9,21 +10,22 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from edgeconv.devices import preflight, surroundings
 from edgeconv.devices.machine import Machine, understood
+from edgeconv.devices.processes import Outcome, time_alone, time_side_by_side
 from edgeconv.devices.report import Artifact, BenchConfig, BenchReport, BenchResult
 from edgeconv.devices.surroundings import Surroundings
-from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
+from edgeconv.errors import UsageError
 from edgeconv.runtime.host import HostFacts
 from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.profile import Profile, read_profile
-from edgeconv.runtime.requests import FactsRequest, ProfileRequest, TimeRequest
-from edgeconv.runtime.results import TimedResult, read_timed
+from edgeconv.runtime.requests import MOST_TURN_MS, FactsRequest, ProfileRequest, TimeRequest
+from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.stats import summarize
 from edgeconv.runtime.timing import TimingConfig
 
@@ -46,7 +48,8 @@ class Listener:
     """Who is told what happens.
 
     Attributes:
-        progress: called before each process with (done, all, what is measured next).
+        progress: called with (processes done, all, what is measured next), before each process, or
+            before each group of them that is measured side by side.
         warning: told each thing that may spoil the figures; they are in the report too.
     """
 
@@ -76,14 +79,15 @@ def bench(
     """
     config, listener = config or BenchConfig(), listener or Listener()
     _check(paths, config)
-    config = _fitting(machine, config)
+    config, compromise = _arranged(machine, len(paths), _fitting(machine, config))
     facts = _facts(machine, config)
     before = Surroundings() if machine.emulated else machine.surroundings()
     log = _Log(listener)
+    log.warn_all(compromise)
     if not machine.emulated:
         log.warn_all(preflight.warnings(facts, config.threads))
         log.warn_all(surroundings.warnings(before))
-    measured = _in_turns(machine, paths, config, log)
+    measured = _measure(machine, paths, config, log)
     after = before if machine.emulated else machine.surroundings()
     log.warn_all(surroundings.warnings(before, after))
     results = tuple(
@@ -119,36 +123,58 @@ class _Log:
             self.warn(warning)
 
 
-def _in_turns(
+def _measure(
     machine: Machine, paths: Mapping[str, Path], config: BenchConfig, log: _Log
 ) -> dict[tuple[Artifact, int], list[TimedResult]]:
-    """Every process of every file and number of threads.
+    """Every process of every file and number of threads, in the order they ran.
 
     A file that a GPU does not take is left out and told of, for it is seldom the only one of a
     bundle: int8 kernels are a CPU's. Raises ArtifactRefused where none is left.
     """
     placed = {name: machine.place(path) for name, path in paths.items()}
     artifacts = [_artifact(name, path) for name, path in paths.items()]
-    turns = [(artifact, threads) for artifact in artifacts for threads in config.threads]
-    measured: dict[tuple[Artifact, int], list[TimedResult]] = {turn: [] for turn in turns}
-    refused: set[str] = set()
-    total = config.processes * len(turns)
-    for done, (artifact, threads) in enumerate(turns * config.processes):
-        if artifact.name in refused:
+    keys = [(artifact, threads) for artifact in artifacts for threads in config.threads]
+    measured: dict[tuple[Artifact, int], list[TimedResult]] = {key: [] for key in keys}
+    refused: set[Artifact] = set()
+    total = config.processes * len(keys)
+    done = 0
+    for files, threads in _groups(artifacts, config):
+        group = [artifact for artifact in files if artifact not in refused]
+        done += len(files)
+        if not group:
             continue
-        log.listener.progress(done, total, f"{artifact.name}, {threads} thread(s)")
-        try:
-            result = _time(machine, artifact.name, placed[artifact.name], threads, config)
-        except ArtifactRefused as error:
-            refused.add(artifact.name)
-            if machine.provider == "cpu" or len(refused) == len(artifacts):
-                raise
-            log.warn(f"{artifact.name} is left out: {error}")
-            continue
-        measured[artifact, threads].append(result)
-        if done + 1 < total and not _cool(machine, result, config):
-            log.warn(f"{artifact.name}: the device stayed hot for {config.cool_down_s:g} s")
-    return {turn: processes for turn, processes in measured.items() if turn[0].name not in refused}
+        names = ", ".join(artifact.name for artifact in group)
+        log.listener.progress(done - len(files), total, f"{names}, {threads} thread(s)")
+        requests = {a.name: _request(machine, placed[a.name], threads, config) for a in group}
+        outcomes = _time(machine, requests, config)
+        for artifact in group:
+            outcome = outcomes[artifact.name]
+            if isinstance(outcome, TimedResult):
+                measured[artifact, threads].append(outcome)
+                continue
+            refused.add(artifact)
+            if len(refused) == len(artifacts):
+                raise outcome
+            log.warn(f"{artifact.name} is left out: {outcome}")
+        if done < total and not _cool(machine, outcomes.values(), config):
+            log.warn(f"{names}: the device stayed hot for {config.cool_down_s:g} s")
+    return {key: processes for key, processes in measured.items() if key[0] not in refused}
+
+
+def _groups(
+    artifacts: Sequence[Artifact], config: BenchConfig
+) -> Iterator[tuple[Sequence[Artifact], int]]:
+    """Whose processes run next, on how many threads: several files side by side, or one.
+
+    Side by side the order of the starts reverses every time, for it makes a difference to the whole
+    life of a process (docs/decisions/side-by-side.md).
+    """
+    for number in range(config.processes):
+        if config.side_by_side:
+            files = artifacts[:: -1 if number % 2 else 1]
+            yield from ((files, threads) for threads in config.threads)
+        else:
+            yield from (((file,), threads) for file in artifacts for threads in config.threads)
 
 
 def check_profiled(machine: Machine) -> None:
@@ -197,6 +223,33 @@ def _fitting(machine: Machine, config: BenchConfig) -> BenchConfig:
     return config
 
 
+def _arranged(
+    machine: Machine, files: int, config: BenchConfig
+) -> tuple[BenchConfig, Sequence[str]]:
+    """The configuration with `side_by_side` decided, and what has to be told of that.
+
+    Raises:
+        UsageError: side by side is asked for and cannot be.
+    """
+    obstacle, unexpected = "", False
+    if machine.emulated:
+        obstacle = f"{machine.name} is emulated: instructions are counted, which needs no turns"
+    elif files < 2:
+        obstacle = "one file has no other to be measured side by side with"
+    elif files > machine.most_agents:
+        unexpected = True
+        obstacle = (
+            f"{files} files are too many to be measured side by side on {machine.name}, which "
+            f"takes {machine.most_agents}"
+        )
+    if obstacle and config.side_by_side:
+        raise UsageError(f"{obstacle}; leave --side-by-side out")
+    told = [f"{obstacle}: they are measured one by one, which tells less"] if unexpected else []
+    if config.side_by_side is False:
+        return config, ()
+    return replace(config, side_by_side=not obstacle), told
+
+
 def _counting(config: BenchConfig) -> BenchConfig:
     """For an emulated device: no warm-up, for nothing is timed; one thread, as the counter needs.
 
@@ -215,8 +268,8 @@ def _facts(machine: Machine, config: BenchConfig) -> dict[str, Any]:
     return {key: facts[key] for key in _FACTS if key in facts}
 
 
-def _time(machine: Machine, name: str, path: str, threads: int, config: BenchConfig) -> TimedResult:
-    request = TimeRequest(
+def _request(machine: Machine, path: str, threads: int, config: BenchConfig) -> TimeRequest:
+    return TimeRequest(
         path,
         threads,
         config.kernels,
@@ -224,21 +277,27 @@ def _time(machine: Machine, name: str, path: str, threads: int, config: BenchCon
         config.seed,
         config.timing,
         machine.provider,
+        config.turn_ms if config.side_by_side else None,
     )
-    try:
-        messages = machine.ask(request, deadline_s=config.deadline_s)
-        result = understood(read_timed, messages[-1])
-        if result.provider != machine.provider:
-            raise DeviceFailed(f"it ran on {result.provider}, not on {machine.provider}")
-        return result
-    except DeviceFailed as error:
-        raise type(error)(f"{name} on {threads} thread(s): {error}") from error
 
 
-def _cool(machine: Machine, last: TimedResult, config: BenchConfig) -> bool:
+def _time(
+    machine: Machine, requests: Mapping[str, TimeRequest], config: BenchConfig
+) -> Mapping[str, Outcome]:
+    """One process of each file."""
+    if config.side_by_side:
+        return time_side_by_side(machine, requests, config.deadline_s)
+    return {
+        name: time_alone(machine, name, request, config.deadline_s)
+        for name, request in requests.items()
+    }
+
+
+def _cool(machine: Machine, last: Iterable[Outcome], config: BenchConfig) -> bool:
     """Waits while the device is hot; False where it still is when the time is up."""
     give_up = time.monotonic() + config.cool_down_s
-    zones = last.after.temperatures_c
+    told = [process.after.temperatures_c for process in last if isinstance(process, TimedResult)]
+    zones = max(told, key=preflight.hottest, default={})
     while config.cool_down_s and preflight.hottest(zones) >= preflight.HOT_C:
         if time.monotonic() >= give_up:
             return False
@@ -260,6 +319,8 @@ def _check(paths: Mapping[str, Path], config: BenchConfig) -> None:
             raise UsageError(f"{what} must be 1 to {_LARGEST_COUNT}, not {values}")
     if len(set(config.threads)) != len(config.threads):
         raise UsageError(f"threads names a number twice: {config.threads}")
+    if not 0 < config.turn_ms <= MOST_TURN_MS:
+        raise UsageError(f"a turn must take 0 to {MOST_TURN_MS} ms, not {config.turn_ms}")
     if not config.deadline_s > 0 or not config.cool_down_s >= 0:
         raise UsageError("the deadline must be more than 0 s, the cool-down at least 0 s")
 

@@ -44,6 +44,7 @@ class BenchFile:
         device: where it was measured.
         emulated: whether instructions were counted.
         run: the run's own name.
+        side_by_side: whether its files took turns.
         results: by file, engine and threads.
     """
 
@@ -51,6 +52,7 @@ class BenchFile:
     device: str
     emulated: bool
     run: str
+    side_by_side: bool
     results: Mapping[Key, Measured]
 
 
@@ -77,7 +79,12 @@ def read(path: Path) -> BenchFile:
         if len(results) != len(listed):
             raise ValueError("two results are of the same file, engine and threads")
         return BenchFile(
-            path, str(document["device"])[:80], emulated, str(document["run"]), results
+            path,
+            str(document["device"])[:80],
+            emulated,
+            str(document["run"]),
+            document.get("config", {}).get("side_by_side") is True,
+            results,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RefusedError(

@@ -61,7 +61,7 @@ def benchmark(
     *,
     profiled: bool = False,
 ) -> tuple[Benchmarked, ...]:
-    """Runs benchmark_model on every .tflite file, in fresh processes that take turns.
+    """Runs benchmark_model on every .tflite file, in fresh processes, one by one.
 
     Args:
         transport: to the device.
@@ -78,14 +78,14 @@ def benchmark(
     there = place(transport, program)
     check(transport.run(["chmod", "755", there]), transport, "benchmark_model cannot be pushed")
     placed = {name: place(transport, path) for name, path in _for_litert(paths).items()}
-    turns = [(name, threads) for name in placed for threads in config.threads]
-    measured: dict[tuple[str, int], list[Statistics]] = {turn: [] for turn in turns}
+    keys = [(name, threads) for name in placed for threads in config.threads]
+    measured: dict[tuple[str, int], list[Statistics]] = {key: [] for key in keys}
 
     def told(name: str, threads: int, words: list[str], read: Callable[[str], _T]) -> _T:
         command = [there, f"--graph={placed[name]}", f"--num_threads={threads}", *words]
         return _told(transport, name, [*_pinned(config.cores), *command], config.deadline_s, read)
 
-    for name, threads in turns * config.processes:
+    for name, threads in keys * config.processes:
         measured[name, threads].append(told(name, threads, _length(config), read_statistics))
     first, words = config.threads[0], ["--enable_op_profiling=true", f"--num_runs={_PROFILED_RUNS}"]
     operators = {name: told(name, first, words, read_operators) for name in placed if profiled}

@@ -10,6 +10,7 @@ from typing import Any
 
 from edgeconv.devices.bench_files import BenchFile, Key, Measured, read
 from edgeconv.devices.comparison import (
+    LEAST_PAIRS,
     LEAST_PROCESSES,
     LEVEL,
     Comparison,
@@ -127,15 +128,21 @@ def _warnings(
     if first.device != second.device:
         yield f"the devices differ: {first.device} and {second.device}"
     fewest = min(min(len(x.medians_ms), len(y.medians_ms)) for _, x, y in pairs)
+    together = first.run == second.run and first.side_by_side
     if not first.emulated and fewest < LEAST_PROCESSES:
         yield (
-            f"{fewest} processes on a side can never show a difference at the "
-            f"{100 * LEVEL:g} % level; bench with --processes {LEAST_PROCESSES} or more"
+            f"{fewest} processes on a side can never show a difference at the {100 * LEVEL:g} % "
+            f"level; bench with --processes {LEAST_PAIRS if together else LEAST_PROCESSES} or more"
+        )
+    elif together and fewest < LEAST_PAIRS:
+        yield (
+            f"the files were measured side by side, but {fewest} processes are too few to be "
+            f"compared in pairs, which tells more; bench with --processes {LEAST_PAIRS} or more"
         )
     if not first.emulated and first.run != second.run:
         yield (
             "the two were measured at different times: what changed on the device between them "
-            "counts as a difference; files given to one bench take turns"
+            "counts as a difference; files given to one bench are measured side by side"
         )
 
 

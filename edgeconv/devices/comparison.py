@@ -3,9 +3,10 @@
 A process's runs share its memory layout and its moment, so a process counts once, by its median.
 Were both sides the same, any process could as well belong to the other side: an exact permutation
 test over the processes, with the difference of their mean logarithms, says how often chance alone
-would be as far apart. It is called a difference at the 1 % level. Where both sides took turns in
-one run and there are processes enough, they are compared in pairs, so that a drift of the device
-cancels.
+would be as far apart. It is called a difference at the 1 % level. Where both sides were measured in
+one run and there are processes enough, they are compared in pairs, the k-th process of the one with
+the k-th of the other: these ran one right after the other, or side by side, so that what the device
+did meanwhile cancels.
 
 With five processes a side the smallest possible p is 2 / 252, which just reaches that level.
 """
@@ -75,7 +76,7 @@ def compare_times(
 
     Args:
         a, b: median of each process, in one unit, in the order they ran.
-        together: whether both took turns in one run.
+        together: whether both were measured in one run.
         seed: of the bootstrap and of a permutation test too large to be exact.
 
     Raises:

@@ -1,6 +1,6 @@
-"""One conversation with an agent process: a request in, its answers out, an end in any case.
+"""Conversations with an agent process: a request in, its answers out, an end in any case.
 
-The process gets a process group of its own, which is killed when the conversation is over, however
+The process gets a process group of its own, which is killed when its conversation is over, however
 it ends: an answer, a deadline, a flood of output, an exception or Ctrl-C here.
 """
 
@@ -14,7 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from edgeconv.devices.exchange import DeadlinePassed, Feeds, pump, start
 from edgeconv.errors import (
@@ -24,8 +25,8 @@ from edgeconv.errors import (
     UnavailableError,
     UsageError,
 )
-from edgeconv.runtime.messages import FINAL, decode
-from edgeconv.runtime.requests import FactsRequest, Request, to_line
+from edgeconv.runtime.messages import FINAL, decode, encode
+from edgeconv.runtime.requests import FactsRequest, Request, TimeRequest, to_line
 
 #: An honest answer holds at most a million samples of ten digits; beyond it nobody is answering.
 MAX_OUTPUT_BYTES = 32 * 2**20
@@ -43,23 +44,23 @@ class _Heard:
     """What came out of the process so far.
 
     Attributes:
-        final: types of messages that end the conversation.
+        last: types of messages after which nothing more is waited for.
     """
 
-    final: frozenset[str] = FINAL
+    last: frozenset[str]
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
     scanned: int = 0
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, data: bytes) -> bool:
-        """Takes standard output; True once the last message is there."""
+        """Takes standard output; True once a message of such a type is there."""
         self.stdout += data
         if len(self.stdout) > MAX_OUTPUT_BYTES:
             raise DeviceFailed(
                 f"the measuring process wrote more than {MAX_OUTPUT_BYTES >> 20} MiB and was killed"
             )
-        return self._read_messages()
+        return self.reads_on()
 
     def take_stderr(self, data: bytes) -> bool:
         """Takes standard error, and keeps its end."""
@@ -67,16 +68,125 @@ class _Heard:
         del self.stderr[:-_KEPT_STDERR_BYTES]
         return False
 
-    def _read_messages(self) -> bool:
-        """Takes in every whole line not seen yet; True once the last message is there."""
+    def reads_on(self) -> bool:
+        """Takes in whole lines not seen yet; True once a message of such a type is among them."""
         while (end := self.stdout.find(b"\n", self.scanned)) >= 0:
             message = decode(bytes(self.stdout[self.scanned : end]))
             self.scanned = end + 1
             if message is not None:
                 self.messages.append(message)
-                if message.get("type") in self.final:
+                if message.get("type") in self.last:
                     return True
         return False
+
+
+class Conversation:
+    """An agent process that is talked to for as long as the context is open.
+
+    Its end is the process's, with all that it started.
+
+    Attributes:
+        messages: all that it said so far.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        request: Request,
+        *,
+        deadline_s: float,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Nothing starts before the context is entered.
+
+        Args:
+            command: the agent's program and arguments.
+            request: what it is asked.
+            deadline_s: seconds until it is killed. They pass while it is heard, so one that waits
+                for its turn loses none.
+            env: its environment; None inherits this one's.
+        """
+        self._command = command
+        self._unsaid = to_line(request)
+        self._deadline_s = self._left_s = deadline_s
+        self._env = env
+        self._heard = _Heard(_last_types(request))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Starts it; raises DeviceUnreachable where that cannot be done."""
+        self._process = start(self._command, self._env)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """All that it said so far."""
+        return self._heard.messages
+
+    def close(self) -> None:
+        """Ends it; may be called twice."""
+        self._end(0.0)
+
+    def hear(self) -> dict[str, Any]:
+        """Its next message that waits for the host or is the last one; sends the request first.
+
+        Raises:
+            DeviceFailed: it died, passed the deadline, or did not answer.
+            ArtifactRefused, UnavailableError, UsageError: what it says of file and request.
+        """
+        if not self._listen():
+            self._end(_GRACE_S)
+            raise DeviceFailed(self._obituary())
+        last = self.messages[-1]
+        if last["type"] == "error":
+            raise _told_error(last)
+        return last
+
+    def go(self) -> dict[str, Any]:
+        """Gives it its turn, to the end; as `hear`."""
+        if self._heard.reads_on():
+            raise DeviceFailed("the measuring process did not wait for its turn")
+        self._unsaid = encode("go", {})
+        return self.hear()
+
+    def _listen(self) -> bool:
+        """Until such a message (True), or until the process closes its output (False).
+
+        Standard input stays open after what is said: its end tells the agent to stop.
+        """
+        assert self._process is not None, "a conversation begins with its context"
+        feeds = Feeds(self._heard.take, self._heard.take_stderr)
+        said, self._unsaid = io.BytesIO(self._unsaid), b""
+        began = time.monotonic()
+        try:
+            return not pump(self._process, said, feeds, deadline=began + self._left_s)
+        except DeadlinePassed:
+            raise DeviceFailed(
+                f"the measuring process gave no result within {self._deadline_s:g} s and was killed"
+                f"{_explanation(self._heard)}; give it more time, or fewer runs"
+            ) from None
+        finally:
+            self._left_s -= time.monotonic() - began
+
+    def _end(self, grace_s: float) -> None:
+        if self._process is not None and self._process.returncode is None:
+            _end(self._process, grace_s)
+
+    def _obituary(self) -> str:
+        assert self._process is not None
+        code = self._process.returncode
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        return (
+            f"the measuring process ended with {how} and gave no result{_explanation(self._heard)}"
+        )
 
 
 def converse(
@@ -86,51 +196,21 @@ def converse(
     deadline_s: float,
     env: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Starts `command`, writes the request, and gives its messages up to the last one.
+    """Starts `command`, asks it one thing, and gives its messages up to the last one.
 
-    Args:
-        command: the agent's program and arguments.
-        request: what it is asked.
-        deadline_s: seconds until the process is killed.
-        env: its environment; None inherits this one's.
-
-    Raises:
-        DeviceUnreachable: it cannot be started.
-        DeviceFailed: it died, passed the deadline, or did not answer.
-        ArtifactRefused, UnavailableError, UsageError: what the agent says of file and request.
+    Args and errors are those of `Conversation`.
     """
-    process = start(command, env)
-    facts_only = isinstance(request, FactsRequest)
-    heard = _Heard(FINAL | {"facts"} if facts_only else FINAL)
-    grace_s = 0.0
-    try:
-        answered = _listen(process, to_line(request), heard, deadline_s)
-        grace_s = 0.0 if answered else _GRACE_S
-    finally:
-        _end(process, grace_s)
-    if not answered:
-        raise DeviceFailed(_obituary(process, heard))
-    last = heard.messages[-1]
-    if last["type"] == "error":
-        raise _told_error(last)
-    return heard.messages
+    with Conversation(command, request, deadline_s=deadline_s, env=env) as agent:
+        agent.hear()
+        return agent.messages
 
 
-def _listen(
-    process: subprocess.Popen[bytes], request: bytes, heard: _Heard, allowed_s: float
-) -> bool:
-    """Until the last message (True), or until the process closes its output (False).
-
-    Standard input stays open after the request: its end tells the agent to stop.
-    """
-    feeds = Feeds(heard.take, heard.take_stderr)
-    try:
-        return not pump(process, io.BytesIO(request), feeds, deadline=time.monotonic() + allowed_s)
-    except DeadlinePassed:
-        raise DeviceFailed(
-            f"the measuring process gave no result within {allowed_s:g} s and was killed"
-            f"{_explanation(heard)}; give it more time, or fewer runs"
-        ) from None
+def _last_types(request: Request) -> frozenset[str]:
+    """Types of messages after which the agent says no more by itself."""
+    if isinstance(request, FactsRequest):
+        return FINAL | {"facts"}
+    takes_turns = isinstance(request, TimeRequest) and request.turn_ms is not None
+    return FINAL | {"ready"} if takes_turns else FINAL
 
 
 def _end(process: subprocess.Popen[bytes], grace_s: float) -> None:
@@ -148,14 +228,6 @@ def _end(process: subprocess.Popen[bytes], grace_s: float) -> None:
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
-
-
-def _obituary(process: subprocess.Popen[bytes], heard: _Heard) -> str:
-    code = process.returncode
-    how = f"exit status {code}"
-    if code < 0:
-        how = f"signal {signal.Signals(-code).name}"
-    return f"the measuring process ended with {how} and gave no result{_explanation(heard)}"
 
 
 def _explanation(heard: _Heard) -> str:

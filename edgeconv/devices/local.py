@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import edgeconv.runtime
-from edgeconv.devices.conversation import converse
+from edgeconv.devices.conversation import Conversation, converse
 from edgeconv.devices.gpu import gpus_here
 from edgeconv.devices.surroundings import Surroundings
 from edgeconv.runtime.open import engine_of
@@ -25,6 +25,8 @@ class LocalMachine:
     """This machine: agents are processes of this Python, files stay where they are."""
 
     emulated = False
+    #: Each holds its net, and its engine, in memory.
+    most_agents = 32
 
     def __init__(
         self,
@@ -50,8 +52,13 @@ class LocalMachine:
 
     def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
         """As `Machine.ask`."""
-        command = self._command or agent_command(_agent_for(request))
+        command = self._command_for(request)
         return converse(command, request, deadline_s=deadline_s, env=_environment())
+
+    def talk(self, request: Request, *, deadline_s: float) -> Conversation:
+        """As `Machine.talk`."""
+        command = self._command_for(request)
+        return Conversation(command, request, deadline_s=deadline_s, env=_environment())
 
     def surroundings(self) -> Surroundings:
         """As `Machine.surroundings`: its GPUs, where they are what computes."""
@@ -61,6 +68,9 @@ class LocalMachine:
         """As `Machine.run`."""
         del output_bytes  # nothing is sent
         self.ask(request, deadline_s=deadline_s)
+
+    def _command_for(self, request: Request) -> Sequence[str]:
+        return self._command or agent_command(_agent_for(request))
 
 
 def agent_command(module: str = _AGENT) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from edgeconv.devices.conversation import Conversation
 from edgeconv.devices.surroundings import Surroundings
 from edgeconv.errors import DeviceFailed
 from edgeconv.runtime.requests import Request, RunRequest
@@ -21,11 +22,13 @@ class Machine(Protocol):
         name: what the user calls the device.
         emulated: whether its clock means nothing and instructions are counted instead.
         provider: what computes there.
+        most_agents: how many may be talked to at a time.
     """
 
     name: str
     emulated: bool
     provider: Provider
+    most_agents: int
 
     def place(self, path: Path) -> str:
         """Makes a file available to agents; gives its path there."""
@@ -37,6 +40,13 @@ class Machine(Protocol):
         Raises:
             DeviceFailed: it died, passed the deadline, or did not answer.
             ArtifactRefused, UnavailableError, UsageError: what it says of file and request.
+        """
+        ...
+
+    def talk(self, request: Request, *, deadline_s: float) -> Conversation:
+        """A conversation with a fresh agent, for what takes more than one answer.
+
+        Enter it to start the agent; errors are those of `ask`.
         """
         ...
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgeconv.devices.conversation import converse
+from edgeconv.devices.conversation import Conversation
 from edgeconv.devices.emulated.counter import PREFIX
 from edgeconv.devices.surroundings import Surroundings
 from edgeconv.devices.transport import Transport
@@ -27,10 +27,31 @@ def place(transport: Transport, path: Path) -> str:
     return remote
 
 
+class _Distant(Conversation):
+    """Tells a lost connection from a process that failed."""
+
+    def __init__(
+        self, transport: Transport, command: Sequence[str], request: Request, *, deadline_s: float
+    ) -> None:
+        super().__init__(command, request, deadline_s=deadline_s)
+        self._transport = transport
+
+    def hear(self) -> dict[str, Any]:
+        try:
+            return super().hear()
+        except DeviceFailed as error:
+            self.close()
+            if not self._transport.is_intact():
+                raise ConnectionLost(f"{self._transport.address}: {error}") from error
+            raise
+
+
 class RemoteMachine:
     """A device with an agent on it."""
 
     provider: Provider = "cpu"
+    #: sshd lets a connection carry ten sessions (MaxSessions), of which the transport needs two.
+    most_agents = 8
 
     def __init__(
         self,
@@ -60,17 +81,18 @@ class RemoteMachine:
 
     def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
         """As `Machine.ask`; ConnectionLost where the way to the device broke meanwhile."""
-        counted = self.emulated and isinstance(request, TimeRequest)
-        command = self._transport.command([*(PREFIX if counted else ()), *self._agent])
-        try:
-            messages = converse(command, request, deadline_s=deadline_s)
-        except DeviceFailed as error:
-            if not self._transport.is_intact():
-                raise ConnectionLost(f"{self._transport.address}: {error}") from error
-            raise
+        with self.talk(request, deadline_s=deadline_s) as agent:
+            agent.hear()
+            messages = agent.messages
         if isinstance(request, FactsRequest):
             messages[-1] = {**self._facts(), **messages[-1]}
         return messages
+
+    def talk(self, request: Request, *, deadline_s: float) -> Conversation:
+        """As `Machine.talk`; ConnectionLost where the way to the device broke meanwhile."""
+        counted = self.emulated and isinstance(request, TimeRequest)
+        command = self._transport.command([*(PREFIX if counted else ()), *self._agent])
+        return _Distant(self._transport, command, request, deadline_s=deadline_s)
 
     def run(self, request: RunRequest, *, output_bytes: int, deadline_s: float) -> None:
         """As `Machine.run`."""

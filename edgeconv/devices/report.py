@@ -43,8 +43,13 @@ class BenchConfig:
         timing: warm-up and timed runs of one process.
         kernels: as in SessionOptions.
         cores: the cores to run on; empty for all.
-        deadline_s: seconds one process may take in all.
+        deadline_s: seconds one process may take in all, its waiting for turns left out.
         cool_down_s: seconds to wait, at most, for a hot device before each next process.
+        side_by_side: whether one process of each file is alive at a time, and these take turns;
+            False runs processes one by one, None does what the machine can. All files of a number
+            of threads are in memory together.
+        turn_ms: how long the timed runs of a turn take. Long beside what the change from one
+            process to another costs, short beside the moments at which a machine's speed changes.
         seed: of the random inputs and of the bootstrap.
     """
 
@@ -55,6 +60,8 @@ class BenchConfig:
     cores: tuple[int, ...] = ()
     deadline_s: float = 120.0
     cool_down_s: float = 60.0
+    side_by_side: bool | None = False
+    turn_ms: float = 30.0
     seed: int = 0
 
 
@@ -195,7 +202,7 @@ class BenchReport:
         device: the device's name.
         emulated: whether times mean nothing there, and instructions are the cost.
         provider: what computed, every process of it.
-        run: a name of this run's own: files measured in one run took turns.
+        run: a name of this run's own: files measured in one run share their moments.
         host: facts about it, as its agent told them before the first process.
         config: how it was measured.
         warnings: what may have spoiled it.

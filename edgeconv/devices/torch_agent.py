@@ -19,9 +19,10 @@ from edgeconv.runtime.memory import peak_rss_bytes, rss_bytes
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.timing import measure
+from edgeconv.runtime.turns import Turns
 
 
-def time_net(request: TimeRequest) -> TimedResult:
+def time_net(request: TimeRequest, turns: Turns | None = None) -> TimedResult:
     """Builds and times the net that the requested file describes, in this process.
 
     Raises:
@@ -37,7 +38,7 @@ def time_net(request: TimeRequest) -> TimedResult:
     loading = time.perf_counter()
     net, invoke = _opened(Path(request.path), device, request.seed)
     loaded = time.perf_counter()
-    timing = measure(invoke, request.timing)
+    timing = measure(invoke, request.timing, turns)
     return TimedResult(
         engine="torch",
         import_ms=1e3 * (imported - start),

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 from edgeconv.errors import EdgeconvError, UsageError
 from edgeconv.runtime import records
@@ -27,11 +28,15 @@ from edgeconv.runtime.requests import ProfileRequest, RunRequest, TimeRequest, r
 from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.session import Session, SessionOptions
 from edgeconv.runtime.timing import measure
+from edgeconv.runtime.turns import Turns, await_asleep, core_of_this_thread
+
+#: Times a file, in turns with other processes where there are any.
+TimeFile = Callable[[TimeRequest, Turns | None], TimedResult]
 
 _HOST_IS_GONE = 3
 
 
-def main(time_request: Callable[[TimeRequest], TimedResult] | None = None) -> int:
+def main(time_request: TimeFile | None = None) -> int:
     """Serves the one request on standard input; gives the exit code.
 
     Args:
@@ -39,12 +44,15 @@ def main(time_request: Callable[[TimeRequest], TimedResult] | None = None) -> in
             `time_file`.
     """
     answers = _claim_stdout()
+    heard: SimpleQueue[None] = SimpleQueue()
     try:
         request = read_request(sys.stdin.buffer.readline())
-        threading.Thread(target=_end_with_the_host, daemon=True).start()
+        threading.Thread(target=_heed_the_host, args=(heard,), daemon=True).start()
         _write(answers, encode("facts", host_facts().to_json()))
         if isinstance(request, TimeRequest):
-            _write(answers, encode("timed", (time_request or time_file)(request).to_json()))
+            turns = _turns(request, answers, heard)
+            result = (time_request or time_file)(request, turns)
+            _write(answers, encode("timed", result.to_json()))
         elif isinstance(request, RunRequest):
             _write(answers, encode("ran", {"count": run_file(request)}))
         elif isinstance(request, ProfileRequest):
@@ -56,7 +64,7 @@ def main(time_request: Callable[[TimeRequest], TimedResult] | None = None) -> in
     return 0
 
 
-def time_file(request: TimeRequest) -> TimedResult:
+def time_file(request: TimeRequest, turns: Turns | None = None) -> TimedResult:
     """Opens and times the requested file in this process.
 
     Raises:
@@ -77,7 +85,7 @@ def time_file(request: TimeRequest) -> TimedResult:
     session = open_session(path, options)
     loaded = time.perf_counter()
     invoke = session.bind(random_inputs(session, request.seed))
-    timing = measure(invoke, request.timing)
+    timing = measure(invoke, request.timing, turns)
     return TimedResult(
         engine=session.engine,
         import_ms=1e3 * (imported - start),
@@ -140,10 +148,31 @@ def _write(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _end_with_the_host() -> None:
-    """Ends this process at once when standard input closes: nobody waits for the answer."""
-    while os.read(0, 4096):
-        pass
+def _turns(request: TimeRequest, answers: int, heard: SimpleQueue[None]) -> Turns | None:
+    """Turns as the host gives them; None where the request asks for none."""
+    if request.turn_ms is None:
+        return None
+
+    def await_next() -> None:
+        core = None
+        if request.threads > 1:
+            await_asleep()
+        elif (core := core_of_this_thread()) is not None:
+            pin((core,))
+        _write(answers, encode("ready", {"core": core}))
+        heard.get()
+
+    return Turns(request.turn_ms, await_next)
+
+
+def _heed_the_host(heard: SimpleQueue[None]) -> None:
+    """Hands on the lines after the request, of which there is one kind, "go".
+
+    Ends this process at once when standard input closes: nobody waits for the answer.
+    """
+    while data := os.read(0, 4096):
+        for _ in range(data.count(b"\n")):
+            heard.put(None)
     os._exit(_HOST_IS_GONE)
 
 

@@ -3,6 +3,12 @@
     host  -> agent   one request: "facts", "time", "run" or "profile" (`requests`)
     agent -> host    "facts", then "timed", "ran", "profiled" or "error" (`results`)
 
+Where a file is to be timed in turns (`turns`), both go on before the last message:
+
+    agent -> host    "ready": it waits, and nothing of it runs; `core` is where it stays from now
+                     on, null where it runs on several or the system does not tell
+    host  -> agent   "go": it is its turn, until its next message
+
 Every line carries the protocol's version under the key `edgeconv_agent`, so that whatever else
 gets into the stream (a login banner, a library's chatter) is told from an answer. The agent ends
 when its standard input does: a host that dies leaves nothing running.
@@ -21,7 +27,9 @@ MARK = "edgeconv_agent"
 #: A conversation ends with a message of one of these types; one about facts with "facts".
 FINAL = frozenset({"timed", "ran", "profiled", "error"})
 
-Kind = Literal["time", "run", "profile", "facts", "timed", "ran", "profiled", "error"]
+Kind = Literal[
+    "time", "run", "profile", "go", "facts", "ready", "timed", "ran", "profiled", "error"
+]
 
 
 def encode(kind: Kind, body: Mapping[str, Any]) -> bytes:

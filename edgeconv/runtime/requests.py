@@ -10,6 +10,8 @@ from edgeconv.runtime.messages import Kind, decode, encode
 from edgeconv.runtime.session import Kernels, Provider
 from edgeconv.runtime.timing import TimingConfig
 
+#: The longest turn; the others wait meanwhile.
+MOST_TURN_MS = 60_000
 #: The engines' profilers keep every event of every run.
 MOST_PROFILED_RUNS = 1000
 
@@ -33,6 +35,8 @@ class TimeRequest:
         seed: of the random inputs.
         timing: how long to measure.
         provider: as in SessionOptions.
+        turn_ms: how long the timed runs of a turn take, at least one run, where the process takes
+            turns with others; None times all runs in one go.
     """
 
     kind: ClassVar[Kind] = "time"
@@ -44,6 +48,11 @@ class TimeRequest:
     seed: int = 0
     timing: TimingConfig = field(default_factory=TimingConfig)
     provider: Provider = "cpu"
+    turn_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.turn_ms is not None and not 0 < self.turn_ms <= MOST_TURN_MS:
+            raise UsageError(f"a turn must take 0 to {MOST_TURN_MS} ms, not {self.turn_ms}")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeconv.errors import UsageError
+from edgeconv.runtime.turns import Turns
 
 #: Samples a process keeps and sends at most.
 MOST_RUNS = 1_000_000
@@ -65,14 +66,21 @@ class Timing:
     samples_ns: tuple[int, ...]
 
 
-def measure(invoke: Callable[[], None], config: TimingConfig) -> Timing:
-    """Times `invoke`, with Python's garbage collector off so that no sample pays for it."""
+def measure(invoke: Callable[[], None], config: TimingConfig, turns: Turns | None = None) -> Timing:
+    """Times `invoke`, with Python's garbage collector off so that no sample pays for it.
+
+    Args:
+        invoke: runs once.
+        config: how long.
+        turns: with other processes, for the timed runs alone; None has the machine to itself.
+    """
     collecting = gc.isenabled()
     gc.disable()
     try:
         first_ns = _timed(invoke)
         warmup, steady = _warm_up(invoke, config)
-        return Timing(first_ns, warmup, steady, tuple(_sample(invoke, config)))
+        samples = _sample(invoke, config) if turns is None else _in_turns(invoke, config, turns)
+        return Timing(first_ns, warmup, steady, tuple(samples))
     finally:
         if collecting:
             gc.enable()
@@ -114,6 +122,27 @@ def _sample(invoke: Callable[[], None], config: TimingConfig) -> list[int]:
     ):
         samples.append(_timed(invoke))
     return samples
+
+
+def _in_turns(invoke: Callable[[], None], config: TimingConfig, turns: Turns) -> list[int]:
+    """Timed runs, a few in each turn; `seconds` are those of the runs, not of the waiting."""
+    samples: list[int] = []
+    taken_ns = 0
+    while _wants_more(len(samples), taken_ns, config):
+        turns.await_next()
+        invoke()  # thrown away: another process had the caches, and worker threads were asleep
+        turn_ends_ns = taken_ns + 1e6 * turns.ms
+        while taken_ns < turn_ends_ns and _wants_more(len(samples), taken_ns, config):
+            samples.append(_timed(invoke))
+            taken_ns += samples[-1]
+    return samples
+
+
+def _wants_more(runs: int, taken_ns: int, config: TimingConfig) -> bool:
+    if config.runs is not None:
+        return runs < config.runs
+    is_time_left = runs < config.least_runs or taken_ns < 1e9 * config.seconds
+    return runs < config.most_runs and is_time_left
 
 
 def _timed(invoke: Callable[[], None]) -> int:

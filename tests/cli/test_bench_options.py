@@ -169,6 +169,40 @@ def test_seconds_say_how_long_each_process_measures(run: Run, files):
     assert taken_s - last_s <= 0.05, "no run begins after the time is up"
 
 
+@pytest.mark.parametrize(
+    ("words", "side_by_side", "processes"),
+    [
+        (("model.onnx", "model.tflite"), True, 10),
+        (("model.onnx", "model.tflite", "--one-by-one"), False, 5),
+        (("model.onnx", "model.tflite", "--processes", 2), True, 2),
+        (("model.onnx",), False, 5),
+        (("bundle",), False, 5),
+        (("bundle", "--side-by-side", "--processes", 2), True, 2),
+    ],
+)
+def test_several_targets_are_measured_side_by_side_and_often_enough_for_pairs(
+    run: Run, files, tmp_path, words, side_by_side, processes
+):
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "manifest.json").write_text(json.dumps({"format": 1, "files": {}}))
+    for name in ("model.onnx", "model.int8.onnx"):
+        shutil.copyfile(tmp_path / name, bundle / name)
+    result = run("bench", *words, "--seconds", "0.01", "--json")
+    assert result.code == 0, result.err
+    document = json.loads(result.out)
+    assert document["config"]["side_by_side"] is side_by_side
+    assert {len(found["processes"]) for found in document["results"]} == {processes}
+
+
+def test_side_by_side_is_said_under_the_table_and_needs_two_files(run: Run, files):
+    result = run("bench", "model.onnx", "model.tflite", *QUICK)
+    assert "side by side" in result.out
+    alone = run("bench", "model.onnx", "--side-by-side", *QUICK)
+    assert alone.code == 2
+    assert "no other" in alone.err
+
+
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="ssh is not installed")
 def test_a_board_that_does_not_answer_is_given_up_with_the_ways_on(run: Run, files):
     """Something listens and never speaks: the slowest way not to reach a board."""

@@ -72,6 +72,25 @@ def test_two_files_of_one_run_are_compared(run, written):
     assert row["comparison"]["ratio"] == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(
+    ("processes", "says"), [(4, "--processes 8"), (6, "too few to be compared in pairs"), (8, None)]
+)
+def test_side_by_side_too_few_processes_for_pairs_are_told_of(
+    run, document, tmp_path, processes, says
+):
+    changed = with_times(document, 10, 5)
+    changed["config"]["side_by_side"] = True
+    for result in changed["results"]:
+        result["processes"] = (2 * result["processes"])[:processes]
+    (tmp_path / "both.json").write_text(json.dumps(changed))
+    words = ("--artifact", "tflite", "--artifact", "int8.tflite")
+    done = run("compare", "both.json", "both.json", *words)
+    assert done.code == 0
+    assert (says or "") in done.err
+    assert ("warning" in done.err) is (says is not None)
+    assert (", in pairs" in done.out) is (processes == 8)
+
+
 def test_the_real_document_against_itself_shows_no_difference(run, document, tmp_path):
     (tmp_path / "same.json").write_text(json.dumps(document))
     done = run("compare", "same.json", "same.json", "--json", "--fail-above", "0%")

@@ -51,17 +51,20 @@ PICKY = (
     "from dataclasses import replace\n"
     "from edgeconv.errors import ArtifactRefused\n"
     "from edgeconv.runtime import agent\n"
-    "def timed(request):\n"
+    "def timed(request, turns):\n"
     "    if 'int8' in request.path: raise ArtifactRefused('cuda does not take all of it')\n"
-    "    return replace(agent.time_file(replace(request, provider='cpu')), provider='cuda')\n"
+    "    on_cpu = replace(request, provider='cpu')\n"
+    "    return replace(agent.time_file(on_cpu, turns), provider='cuda')\n"
     "sys.exit(agent.main(timed))\n"
 )
 
 
-def test_a_file_that_the_gpu_does_not_take_is_left_out_and_told_of(model, tmp_path):
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_file_that_the_gpu_does_not_take_is_left_out_and_told_of(model, tmp_path, side_by_side):
     int8 = TinyNet().int8_onnx(tmp_path / "int8.onnx")
     machine = LocalMachine([sys.executable, "-c", PICKY], name="cuda", provider="cuda")
-    report = bench(machine, {"int8": int8, "float": model}, replace(QUICK, processes=2))
+    config = replace(QUICK, processes=2, side_by_side=side_by_side)
+    report = bench(machine, {"int8": int8, "float": model}, config)
     (result,) = report.results
     assert (result.artifact.name, len(result.processes)) == ("float", 2)
     assert "int8 is left out: cuda does not take all of it" in report.warnings

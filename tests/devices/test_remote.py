@@ -70,6 +70,15 @@ def test_a_bench_through_a_transport_keeps_every_sample(files, transport, agent)
     assert [len(p.timing.samples_ns) for p in report.results[0].processes] == [4, 4]
 
 
+def test_side_by_side_through_a_transport_keeps_every_sample(files, transport, agent):
+    timing = TimingConfig(runs=4, warmup_seconds=0.01)
+    config = BenchConfig(processes=2, timing=timing, side_by_side=True, turn_ms=0.01)
+    chosen = {name: files[name] for name in ("tflite", "int8.onnx")}
+    report = bench(RemoteMachine("there", transport, agent), chosen, config)
+    for result in report.results:
+        assert [len(p.timing.samples_ns) for p in result.processes] == [4, 4]
+
+
 def test_cores_that_are_not_there_are_wrong_usage(files):
     config = BenchConfig(cores=(1000,), processes=1)
     with pytest.raises(UsageError, match="cores 1000 cannot be had"):

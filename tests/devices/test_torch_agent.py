@@ -67,12 +67,17 @@ def test_the_net_gets_the_described_photos_in_the_described_layout(tmp_path, tar
         time_net(TimeRequest(str(wrong), timing=QUICK))
 
 
-def test_a_bench_runs_it_in_processes_of_its_own_and_tells_the_throughput(tmp_path, target):
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_bench_runs_it_in_processes_of_its_own_and_tells_the_throughput(
+    tmp_path, target, side_by_side
+):
     paths = {f"{n}": described(tmp_path / f"net{n}", target, n) for n in (1, 4)}
-    report = bench(LocalMachine(), paths, BenchConfig(processes=1, timing=QUICK))
+    config = BenchConfig(processes=1, timing=QUICK, side_by_side=side_by_side)
+    report = bench(LocalMachine(), paths, config)
     single, several = report.results
     assert (single.batch, several.batch) == (1, 4)
     assert several.engine == "torch"
+    assert [len(result.processes[0].timing.samples_ns) for result in report.results] == [3, 3]
     assert several.images_per_s == pytest.approx(4000 / several.latency.p50_ms)
     assert report.columns[-1] == "images/s"
     assert {len(row) for row in report.rows()} == {len(report.columns)}

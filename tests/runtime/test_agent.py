@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from edgeconv.runtime.messages import encode
 from edgeconv.runtime.requests import TimeRequest, to_line
 from edgeconv.runtime.results import read_timed
 from edgeconv.runtime.timing import TimingConfig
@@ -61,6 +62,38 @@ def test_neither_torch_nor_onnx_nor_the_other_engine_is_imported(tmp_path, artif
     other = "ai_edge_litert" if artifact == "onnx" else "onnxruntime"
     unwanted = {"torch", "onnx", "onnx_ir", "torchvision", "tensorflow", "PIL", "scipy", other}
     assert not imported & unwanted
+
+
+@pytest.mark.parametrize("artifact", ["int8.onnx", "int8.tflite"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_in_turns_it_waits_for_each_go_and_then_gives_all_samples(tmp_path, artifact, threads):
+    path = TinyNet().write_all(tmp_path)[artifact]
+    timing = TimingConfig(runs=3, warmup_seconds=0.01)
+    request = TimeRequest(str(path), threads, timing=timing, turn_ms=1e-6)
+    with subprocess.Popen(AGENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(to_line(request))
+        process.stdin.flush()
+        told = [json.loads(process.stdout.readline()) for _ in range(2)]
+        for _ in range(3):  # a run takes longer than a turn, so there is one in each
+            assert told[-1]["type"] == "ready"
+            assert (told[-1]["core"] is None) is (threads > 1)
+            process.stdin.write(encode("go", {}))
+            process.stdin.flush()
+            told.append(json.loads(process.stdout.readline()))
+        assert process.wait(timeout=60) == 0
+    assert len(read_timed(told[-1]).timing.samples_ns) == 3
+
+
+def test_it_ends_with_its_host_while_it_waits_for_its_turn(tmp_path):
+    path = TinyNet().float_onnx(tmp_path / "m.onnx")
+    request = TimeRequest(str(path), timing=QUICK, turn_ms=1)
+    with subprocess.Popen(AGENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(to_line(request))
+        process.stdin.flush()
+        while b"ready" not in process.stdout.readline():
+            pass
+        process.stdin.close()
+        assert process.wait(timeout=30) != 0
 
 
 def test_a_refused_file_is_told_as_a_message_with_its_exit_code(tmp_path):

@@ -35,7 +35,7 @@ GOOD = {
     [
         FactsRequest(),
         TimeRequest("m.tflite", 2, "reference", (0, 3), 7, TimingConfig(runs=3)),
-        TimeRequest("m.onnx", provider="cuda"),
+        TimeRequest("m.onnx", provider="cuda", turn_ms=30.0),
         RunRequest("m.onnx", "in", "out", 32, 4),
     ],
 )
@@ -82,6 +82,8 @@ def test_another_protocol_version_is_named():
         encode("time", {"path": "m.onnx", "timing": {}, "cores": ["a"]}),
         encode("time", {"timing": {"unknown": 1}, "path": "m.onnx"}),
         encode("time", {"timing": {"runs": 0}, "path": "m.onnx"}),
+        encode("time", {"timing": {}, "path": "m.onnx", "turn_ms": 0}),
+        encode("time", {"timing": {}, "path": "m.onnx", "turn_ms": "long"}),
     ],
 )
 def test_a_request_that_is_none_is_refused(line):

@@ -10,6 +10,7 @@ import pytest
 from edgeconv.errors import UsageError
 from edgeconv.runtime import timing
 from edgeconv.runtime.timing import TimingConfig, is_steady, measure
+from edgeconv.runtime.turns import Turns
 
 MS = 1_000_000
 
@@ -74,6 +75,37 @@ def test_time_bounds_the_runs_but_never_below_the_least(monkeypatch):
     assert len(run(monkeypatch, falling(0), seconds=0.1).samples_ns) == 20
     assert len(run(monkeypatch, falling(0), seconds=0.01, least_runs=7).samples_ns) == 7
     assert len(run(monkeypatch, falling(0), seconds=9, most_runs=30).samples_ns) == 30
+
+
+def in_turns(monkeypatch, ms: float, **config) -> tuple[timing.Timing, list[int]]:
+    """Of runs of 5 ms after one of 100; and when each turn began, in ms of the runs' clock."""
+    clock = FakeClock(falling(0))
+    began: list[int] = []
+
+    def await_next() -> None:
+        began.append(clock.now_ns // MS)
+        clock.now_ns += 1000 * MS  # the others run
+
+    monkeypatch.setattr(timing, "time", clock)
+    chosen = TimingConfig(warmup_seconds=0, **config)
+    return measure(clock.invoke, chosen, Turns(ms, await_next)), began
+
+
+def test_a_turn_is_a_run_thrown_away_and_then_timed_runs_for_its_length(monkeypatch):
+    measured, began = in_turns(monkeypatch, 20, runs=10)
+    assert measured.samples_ns == (5 * MS,) * 10
+    assert began == [100, 100 + 1000 + 5 + 20, 100 + 2 * (1000 + 5 + 20)]
+
+
+def test_a_turn_has_a_run_however_short_it_is(monkeypatch):
+    measured, began = in_turns(monkeypatch, 0.001, runs=3)
+    assert (len(measured.samples_ns), len(began)) == (3, 3)
+
+
+def test_waiting_and_thrown_away_runs_do_not_count_as_time(monkeypatch):
+    assert len(in_turns(monkeypatch, 20, seconds=0.1)[0].samples_ns) == 20
+    assert len(in_turns(monkeypatch, 20, seconds=0.01, least_runs=7)[0].samples_ns) == 7
+    assert len(in_turns(monkeypatch, 20, seconds=9, most_runs=30)[0].samples_ns) == 30
 
 
 def test_a_drifting_window_is_not_steady():

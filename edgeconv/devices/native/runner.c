@@ -1,10 +1,10 @@
 /* The agent for devices without Python: runner LIBRARY VERSION
 
-   Reads one request, a line of JSON, on standard input, and answers with lines of JSON on standard
-   output as edgeconv/runtime/messages.py says: "facts", then "timed", "ran", "profiled" or "error".
-   It runs .tflite files on LiteRT's C interface (version 2.3), found in LIBRARY. Of facts it tells
-   versions alone, VERSION is ai-edge-litert's; the host asks the device's shell for the others. It
-   ends as soon as its standard input does, so that nothing is left running when the host goes. */
+   Reads one request, a line of JSON, and answers with lines of JSON, both as messages.py in
+   edgeconv/runtime says. It runs .tflite files on LiteRT's C interface (version 2.3), found in
+   LIBRARY. Of facts it tells versions alone (VERSION is ai-edge-litert's); the host asks the shell
+   for the rest. It ends as soon as its standard input does, so that nothing runs on when the host
+   has gone. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <gnu/libc-version.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -23,7 +24,6 @@ enum { MOST_WINDOW = 4096, MOST_RUNS = 1000000, MOST_EVENTS = 65536 };
 enum { UNPROFILED_RUNS = 5, ASK_FOR_COUNT = 7777 };
 
 /* ---- the device at this moment: edgeconv/runtime/host.py in C ---- */
-
 /* The first line of a small file that begins with `key`, from behind that; an empty one where there
    is none. `path` may hold a %d for `number`. */
 static const char *read_line(const char *path, int number, const char *key) {
@@ -59,8 +59,6 @@ static void put_moment(const char *bytes, const char *key, const char *moment) {
     }
     put("]}");
 }
-
-/* ---- LiteRT ---- */
 
 typedef struct { /* what LiteRtGetRankedTensorType fills */
     int32_t element;
@@ -126,8 +124,7 @@ static void make_tensors(Tensors *made, void *graph, bool in) {
     }
 }
 
-/* Settings are TOML. */
-static void add_options(void *options, const char *of, const char *settings) {
+static void add_options(void *options, const char *of, const char *settings) { /* in TOML */
     void *added;
     CALL("CreateOpaqueOptions", (const char *, void *, void (*)(void *), void **), of,
          strdup(settings), free, &added);
@@ -162,7 +159,6 @@ static void invoke(void) {
 }
 
 /* ---- timing: edgeconv/runtime/timing.py in C ---- */
-
 static int64_t now_ns(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -200,18 +196,35 @@ static long warm_up(bool *steady) {
     return runs;
 }
 
+static sem_t turns; /* that the host gave and that are not taken yet */
+
+/* Lets other processes run until it is this one's turn. On one thread it stays on its core; on
+   several, LiteRT's are asleep within 2 ms of a run. "ready" passes by what is begun of "timed". */
+static void await_turn(void) {
+    cpu_set_t here = {0};
+    int core = number("threads", 1, 1, 1024) > 1 ? -1 : sched_getcpu();
+    if (core >= 0) CPU_SET((unsigned)core, &here);
+    if (core >= 0 && sched_setaffinity(0, sizeof here, &here)) core = -1;
+    dprintf(fileno(answers), "{\"edgeconv_agent\": %d, \"type\": \"ready\"", PROTOCOL);
+    dprintf(fileno(answers), core < 0 ? "}\n" : ", \"core\": %d}\n", core);
+    while (sem_wait(&turns)) continue;
+    invoke(); /* thrown away: another process had the caches */
+}
+
 static long sample(int64_t *samples) {
     long runs = (long)number("runs", 0, 1, MOST_RUNS), taken = 0; /* 0 where none are asked for */
     long least = (long)number("least_runs", 10, 1, MOST_RUNS);
     long most = (long)number("most_runs", 10000, (double)least, MOST_RUNS);
-    int64_t deadline = now_ns() + (int64_t)(number("seconds", 0.5, 0, 3600) * 1e9);
-    while (runs ? taken < runs : taken < most && (taken < least || now_ns() < deadline))
-        samples[taken++] = timed();
+    double turn = number("turn_ms", INFINITY, 0, 60000), turn_ends = isinf(turn) ? turn : 0;
+    double seconds = number("seconds", 0.5, 0, 3600), spent = 0; /* spent in ms */
+    while (runs ? taken < runs : taken < most && (taken < least || spent < 1e3 * seconds)) {
+        if (spent >= turn_ends) await_turn(), turn_ends = spent + turn;
+        spent += (double)(samples[taken++] = timed()) / 1e6;
+    }
     return taken;
 }
 
-/* Instructions so far: edgeconv/runtime/instructions.py in C. */
-static int64_t executed(const int ends[2]) {
+static int64_t executed(const int ends[2]) { /* edgeconv/runtime/instructions.py in C */
     int64_t count;
     syscall(ASK_FOR_COUNT, (long)ends[1]);
     if (read(ends[0], &count, sizeof count) != sizeof count)
@@ -229,10 +242,7 @@ static void put_instructions(void) {
     put(", \"instructions\": %lld", (long long)(done - start - asking));
 }
 
-/* ---- requests ---- */
-
-/* Pixels and floats; zero for all else, which indices and flags allow. */
-static void fill_at_random(void) {
+static void fill_at_random(void) { /* zero for indices and flags, all that is no pixel or float */
     srand48((long)number("seed", 0, 0, 0x1p53));
     for (size_t i = 0; i < inputs.count; i++) {
         int32_t element = inputs.element[i];
@@ -245,8 +255,7 @@ static void fill_at_random(void) {
 }
 
 static void pin(void) {
-    cpu_set_t chosen;
-    CPU_ZERO(&chosen);
+    cpu_set_t chosen = {0};
     for (const Field *field = fields; field < fields_end; field++) {
         if (strcmp(field->name, "cores")) continue;
         if (field->text || !(field->number >= 0 && field->number < CPU_SETSIZE))
@@ -271,16 +280,14 @@ static void time_file(double import_ms) {
     long warmup = warm_up(&steady), taken = sample(samples);
     put_moment("rss_peak_bytes", "VmHWM:", "after");
     put_instructions();
-    put(", \"timing\": {\"first_ns\": %lld, \"warmup_runs\": %ld, \"steady\": %s, ", first, warmup,
-        steady ? "true" : "false");
-    put("\"samples_ns\": [");
+    put(", \"timing\": {\"first_ns\": %lld, \"warmup_runs\": %ld, \"samples_ns\": [", first,
+        warmup);
     for (long i = 0; i < taken; i++) put("%s%lld", i ? ", " : "", (long long)samples[i]);
-    put("]}");
+    put("], \"steady\": %s}", steady ? "true" : "false");
     end();
 }
 
-/* What each operator takes: edgeconv/runtime/profile_litert.py in C. */
-static void profile_file(void) {
+static void profile_file(void) { /* edgeconv/runtime/profile_litert.py in C */
     static Event events[MOST_EVENTS];
     static uint64_t us[MOST_EVENTS];
     static char *kinds[MOST_EVENTS];
@@ -292,8 +299,7 @@ static void profile_file(void) {
     CALL("CompiledModelGetProfiler", (void *, void **), compiled, &profiler);
     if (!profiler) fail(UNAVAILABLE, "this LiteRT gives no profiler; 2.3 does");
     for (int run = 0; run < UNPROFILED_RUNS; run++) invoke();
-    for (int run = 0, found = 0; run < runs; run++, found = 0) {
-        bool same = true;
+    for (int run = 0, found = 0, same = true; run < runs; run++, found = 0) {
         CALL("StartProfiler", (void *), profiler);
         invoke();
         CALL("StopProfiler", (void *), profiler);
@@ -322,8 +328,7 @@ static void profile_file(void) {
     end();
 }
 
-/* A record is every tensor's bytes, nothing between them. */
-static void run_file(void) {
+static void run_file(void) { /* a record is every tensor's bytes, nothing between them */
     const char *from = wanted("inputs"), *to = wanted("outputs");
     long long count = (long long)number("count", -1, 0, 1e9), bytes = 0;
     struct stat held;
@@ -348,25 +353,25 @@ static void run_file(void) {
     end();
 }
 
-static void *end_with_the_host(void *nothing) {
-    char dropped[256];
-    while (read(0, dropped, sizeof dropped) > 0) continue;
+static void *heed_the_host(void *nothing) { /* each line is a turn; the end is the end of all */
+    for (char byte; read(0, &byte, 1) > 0;)
+        if (byte == '\n') sem_post(&turns);
     _exit(3);
-    return nothing;
 }
 
 int main(int count, char **arguments) {
     pthread_t watch;
     setvbuf(stdin, NULL, _IONBF, 0);
     answers = fdopen(dup(1), "w"); /* whatever else is printed goes to standard error */
-    if (!answers || dup2(2, 1) < 0) return 1;
+    if (!answers || dup2(2, 1) < 0 || sem_init(&turns, 0, 0)) return 1;
+    setvbuf(answers, NULL, _IOFBF, MOST_LINE); /* a begun answer waits in it for its end */
     if (count != 3) fail(USAGE, "usage: runner LIBRARY VERSION");
     read_request();
     const char *type = wanted("type");
     bool times = !strcmp(type, "time"), runs = !strcmp(type, "run");
     bool profiles = !strcmp(type, "profile");
     if (!times && !runs && !profiles && strcmp(type, "facts")) NO_REQUEST();
-    if (pthread_create(&watch, NULL, end_with_the_host, NULL)) return 1;
+    if (pthread_create(&watch, NULL, heed_the_host, NULL)) return 1;
     begin("facts");
     put(", \"versions\": {\"glibc\": \"%s\"", gnu_get_libc_version());
     put_text(", \"ai-edge-litert\": ", arguments[2]);

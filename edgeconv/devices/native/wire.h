@@ -1,5 +1,4 @@
 /* What the native agent and the host say to each other: lines of JSON, bounded in every respect. */
-#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,8 +9,6 @@
 
 enum { PROTOCOL = 1, MOST_LINE = 65536, MOST_FIELDS = 128 };
 enum { USAGE = 2, UNAVAILABLE = 3, REFUSED = 4 };
-
-/* ---- answers ---- */
 
 static FILE *answers;
 #define put(...) fprintf(answers, __VA_ARGS__)
@@ -48,8 +45,6 @@ __attribute__((format(printf, 2, 3), noreturn)) static void fail(int code, const
     end();
     _exit(code);
 }
-
-/* ---- the request ---- */
 
 typedef struct {
     const char *name, *text; /* no text: a number */

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeconv.devices.conversation import converse
+from edgeconv.devices.conversation import Conversation, converse
 from edgeconv.devices.local_transport import LocalTransport
 from edgeconv.devices.native.build import ARCHITECTURES, build
 from edgeconv.devices.native.facts import shell_facts
+from edgeconv.devices.processes import time_side_by_side
 from edgeconv.devices.remote import RemoteMachine
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
 from edgeconv.runtime import profile_litert, records
@@ -143,6 +144,45 @@ def test_time_bounds_the_runs_where_no_number_is_asked_for(runner, models):
     _, timed = converse(runner, TimeRequest(str(models["tflite"]), timing=timing), deadline_s=60)
     assert 20 <= len(timed["timing"]["samples_ns"]) <= 30
     assert (timed["timing"]["warmup_runs"], timed["timing"]["steady"]) == (0, False)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_side_by_side_with_others_it_takes_its_turns(runner, models, threads):
+    """Turns shorter than a run have one each; "ready" does not get into the answer begun before."""
+    with LocalTransport() as transport:
+        machine = RemoteMachine("here", transport, runner)
+        requests = {
+            name: TimeRequest(str(models[name]), threads, timing=QUICK, turn_ms=1e-6)
+            for name in ("tflite", "int8.tflite")
+        }
+        outcomes = time_side_by_side(machine, requests, deadline_s=60)
+    assert {name: len(o.timing.samples_ns) for name, o in outcomes.items()} == {
+        "tflite": 5,
+        "int8.tflite": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    "timing", [QUICK, TimingConfig(seconds=1e-9, least_runs=5, warmup_seconds=0)]
+)
+def test_it_waits_before_each_turn_and_says_on_which_core(runner, models, timing):
+    request = TimeRequest(str(models["tflite"]), timing=timing, turn_ms=1e-6)
+    with Conversation(runner, request, deadline_s=60) as agent:
+        told = [agent.hear(), *(agent.go() for _ in range(5))]
+    assert [message["type"] for message in told] == ["ready"] * 5 + ["timed"]
+    assert len({message["core"] for message in told[:-1]}) == 1
+
+
+def test_it_ends_with_its_host_while_it_waits_for_its_turn(runner, models):
+    request = TimeRequest(str(models["tflite"]), timing=QUICK, turn_ms=1)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(runner, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
+        process.stdin.write(to_line(request))
+        process.stdin.flush()
+        while b"ready" not in process.stdout.readline():
+            pass
+        process.stdin.close()
+        assert process.wait(timeout=30) == 3
 
 
 def test_a_lenient_warm_up_ends_by_itself(runner, models):
