@@ -13,8 +13,6 @@ from edgeconv.quantize.steps.step import Step, StepReport
 
 #: The first line of every report that measures.
 START = "ranges and integers, no repair"
-#: A step is kept from this gain in the outputs' signal-to-noise ratio on.
-LEAST_GAIN_DB = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +53,7 @@ def apply_what_helps(
             on_progress(number)
             continue
         found = judge(tried.model, tried.plan)
-        helps = found.sqnr_db - best.sqnr_db >= LEAST_GAIN_DB
+        helps = found.sqnr_db - best.sqnr_db >= step.least_gain_db
         reports.append(_report(step.name, time.perf_counter() - start, found, best, kept=helps))
         if helps:
             draft, best = tried, found

@@ -21,6 +21,7 @@ from edgeconv.quantize.recipe import RECIPE_NAMES, Recipe, named, quantize
 from edgeconv.quantize.steps import Step
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
 from edgeconv.quantize.steps.equalization import EQUALIZE
+from edgeconv.quantize.steps.ranges import CHOOSE_RANGES
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
 from tests.quantize.nets import Mobile, hub, photos, run_float, sqnr_db
@@ -128,3 +129,14 @@ def test_the_callers_graph_and_config_are_left_alone() -> None:
 def test_an_unknown_recipe_is_named() -> None:
     with pytest.raises(UnknownName, match="did you mean thorough"):
         named("thoroughly")
+
+
+@pytest.mark.parametrize(("least_gain_db", "kept"), [(-50.0, True), (0.05, False)])
+def test_a_step_says_how_much_it_must_gain(least_gain_db: float, kept: bool) -> None:
+    recipe = Recipe("", (replace(HARMFUL, least_gain_db=least_gain_db),), 32, measured=True)
+    _, report = quantize(MODEL, lambda: photos(32), recipe=recipe).steps
+    assert report.kept == kept
+
+
+def test_chosen_ranges_must_gain_more_than_other_steps() -> None:
+    assert CHOOSE_RANGES.least_gain_db > CORRECT_BIASES.least_gain_db > 0

@@ -29,6 +29,9 @@ MULTIPLES = (1.0, 0.4, 0.5, 0.65, 0.8, 0.9, 1.2, 1.5)
 WORTH_IT = 0.97
 #: Photos they are tried on.
 PHOTOS = 10
+#: A range that is narrower than what was seen costs one photo in many a lot and the others nothing.
+#: The few that judge may hold no such photo, so a small gain on them is none.
+LEAST_GAIN_DB = 0.15
 
 
 @dataclass(frozen=True)
@@ -104,4 +107,4 @@ def spread(items: Iterable[T], most: int) -> list[T]:
     return [held[i * len(held) // most] for i in range(most)] if len(held) > most else held
 
 
-CHOOSE_RANGES = Step(RANGES_STEP, "setting", _apply)
+CHOOSE_RANGES = Step(RANGES_STEP, "setting", _apply, LEAST_GAIN_DB)

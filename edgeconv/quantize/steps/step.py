@@ -10,6 +10,9 @@ from edgeconv.quantize.draft import Draft
 
 Kind = Literal["repair", "setting", "finish"]
 
+#: Gain from which on a step is kept.
+LEAST_GAIN_DB = 0.05
+
 #: Name of the step that chooses how activation ranges come from histograms.
 RANGES_STEP = "choose ranges"
 
@@ -22,11 +25,14 @@ class Step:
         name: short, as it is told to the user.
         kind: what it changes, see the package.
         apply: gives the improved draft; must not change the one it is given.
+        least_gain_db: gain of the outputs' signal-to-noise ratio, on photos held back, from which
+            on it is kept.
     """
 
     name: str
     kind: Kind
     apply: Callable[[Draft], Draft]
+    least_gain_db: float = LEAST_GAIN_DB
 
 
 @dataclass(frozen=True)
