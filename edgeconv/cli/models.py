@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from edgeconv.cli import arguments
-from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.data.preprocessing import Preprocessing, scaled_to
 from edgeconv.errors import RefusedError
 from edgeconv.export.artifacts import FILES
 from edgeconv.export.bundle import Bundle, is_bundle, require_artifacts
@@ -72,14 +72,13 @@ def _single(path: Path) -> Models:
     session = open_session(path)
     shape = session.inputs[0].shape
     size = (shape[1], shape[2]) if shape[-1] == 3 else (shape[-2], shape[-1])
+    preprocessing = scaled_to(Preprocessing(), size)
     typer.echo(
         f"warning: {path} stands in no bundle: photos are preprocessed the ImageNet way "
-        f"({json.dumps(Preprocessing(input_size=size).to_json())})",
+        f"({json.dumps(preprocessing.to_json())})",
         err=True,
     )
-    return Models(
-        {path.name: path}, path.name, Preprocessing(input_size=size), None, _classes(path)
-    )
+    return Models({path.name: path}, path.name, preprocessing, None, _classes(path))
 
 
 def _classes(path: Path) -> int:

@@ -147,10 +147,11 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
     for stage in stages:
         bounds = stage["thresholds"] or [None] * len(stage["figures"])
         several = len(stage["figures"]) > 1
-        for number, (figures, bound) in enumerate(zip(stage["figures"], bounds, strict=True)):
+        names = stage["outputs"] or range(len(stage["figures"]))
+        for name, figures, bound in zip(names, stage["figures"], bounds, strict=True):
             rows.append(
                 (
-                    f"{stage['name']}, output {number}" if several else stage["name"],
+                    f"{stage['name']}, {name}" if several else stage["name"],
                     f"{figures['relative_error']:.1e}",
                     figures["sqnr_db"],
                     figures["cosine"],
@@ -229,9 +230,12 @@ def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
                 *([_agreement_with_here(evaluation)] if there else []),
             )
         )
+    photos = f"{evaluations[0].comparison.images} photos"
     notes = [
-        f"{evaluations[0].comparison.images} photos; agreement and drop are against {reference}, "
-        "on the same photos; `at most` is the one-sided 95 % bound of the drop"
+        f"{photos}; agreement and drop are against {reference}, on the same photos; `at most` is "
+        "the one-sided 95 % bound of the drop"
+        if len(evaluations) > 1
+        else f"{photos}; there is no float file to compare {reference} with"
     ]
     notes += [
         f"{e.artifact} ran with graph optimizations off: this CPU's int8 kernels saturate"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -113,13 +113,26 @@ def _read(document: Mapping[str, Any] | str) -> Preprocessing:
         raise RefusedError(f"preprocessing: {error}") from error
 
 
+def scaled_to(preprocessing: Preprocessing, input_size: tuple[int, int]) -> Preprocessing:
+    """The same share of a photo at another size, (H, W): `resize` in proportion to its longer side.
+
+    Raises:
+        UsageError: the size is none.
+    """
+    ratio = preprocessing.resize / max(preprocessing.input_size)
+    resize = max(1, round(max(input_size) * ratio))
+    return replace(preprocessing, input_size=input_size, resize=resize)
+
+
 def _value(name: str, value: Any) -> Any:
     if name == "interpolation":
         return value if isinstance(value, str) else _wrong(name, value, "a string")
     if name == "resize":
         return value if _is_number(value, int) else _wrong(name, value, "an integer")
     wanted, kind, length = (
-        ("two integers", int, 2) if name == "input_size" else ("three numbers", (int, float), 3)
+        ("two integers, height and width", int, 2)
+        if name == "input_size"
+        else ("three numbers", (int, float), 3)
     )
     if not isinstance(value, list | tuple) or len(value) != length:
         return _wrong(name, value, wanted)

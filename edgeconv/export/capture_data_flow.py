@@ -53,7 +53,8 @@ class DataFlow(TorchFunctionMode):
             raise NetRefused(
                 f"the net turns a tensor that depends on its input into {_READS[func]} at "
                 f"{_caller()}; a static graph can hold one path only. Replace the Python decision "
-                "by a tensor operation (torch.where, torch.clamp), or move it out of the net"
+                "by arithmetic on tensors (torch.clamp, a product with a sigmoid), or move it out "
+                "of the net"
             )
         result = func(*args, **kwargs)
         if depends:

@@ -25,6 +25,9 @@ OPSET = 17
 #: Where the exporter's messages stop speaking of the net.
 _BOILERPLATE = ("Please feel free to request", "[Caused by the value", "Please open a bug")
 
+#: What PyTorch says of a weight that no module of the net holds.
+_UNREGISTERED = "Cannot insert a Tensor that requires grad as a constant"
+
 #: What a user's module, or PyTorch on its behalf, may raise.
 FOREIGN_ERRORS = (
     ArithmeticError,
@@ -67,6 +70,11 @@ def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.
                 output_names=outputs,
             )
         except FOREIGN_ERRORS as error:
+            if _UNREGISTERED in str(error):
+                raise NetRefused(
+                    f"the net computes with weights of a module that is none of its own"
+                    f"{_where(error)}; make it one: self.name = module in __init__"
+                ) from error
             raise NetRefused(f"the net cannot be exported to ONNX: {reason(error)}") from error
     return onnx.load_from_string(buffer.getvalue())
 
@@ -114,7 +122,13 @@ def _flat_names(value: Any, prefix: str) -> list[str]:
     if isinstance(value, torch.Tensor):
         return [prefix]
     if isinstance(value, Mapping):
-        items = [(str(key), item) for key, item in value.items()]
+        for key in value:
+            if not isinstance(key, str):
+                raise NetRefused(
+                    f"the net gives a dict with the key {key!r}; outputs are called by their keys, "
+                    "which must be texts"
+                )
+        items = list(value.items())
     elif isinstance(value, (tuple, list)):
         fields = getattr(value, "_fields", None)
         keys = fields or [f"output_{i}" if not prefix else str(i) for i in range(len(value))]
@@ -138,6 +152,10 @@ def reason(error: BaseException) -> str:
     for boilerplate in _BOILERPLATE:
         text = text.partition(boilerplate)[0]
     text = text.strip().rstrip(".")
+    return f"{type(error).__name__}: {text}{_where(error)}"
+
+
+def _where(error: BaseException) -> str:
+    """The line of the net it rose at, in brackets; empty where there is none."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if is_foreign(f.filename)]
-    where = f" (at {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {text}{where}"
+    return f" (at {frames[-1].filename}:{frames[-1].lineno})" if frames else ""

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from edgeconv.errors import BundleRefused
@@ -17,6 +18,21 @@ from edgeconv.errors import BundleRefused
 FORMAT = 1
 FILE_NAME = "manifest.json"
 _LARGEST_MANIFEST_BYTES = 16 * 2**20
+#: Where readers rely on a value's type.
+_FORM: Mapping[tuple[str, ...], type] = MappingProxyType(
+    {
+        ("artifacts",): dict,
+        ("files",): dict,
+        ("graph", "outputs"): dict,
+        ("net", "depth"): int,
+        ("net", "name"): str,
+        ("net", "options"): dict,
+        ("parity", "stages"): list,
+        ("parity", "status"): str,
+        ("preprocessing",): dict,
+        ("weights", "trained"): bool,
+    }
+)
 
 
 def sha256_of(path: Path) -> str:
@@ -62,7 +78,23 @@ def read(directory: Path) -> dict[str, Any]:
             f"{path} has format {document.get('format')}, this version reads format {FORMAT}; "
             "export the net again"
         )
+    for keys, kind in _FORM.items():
+        _require(document, keys, kind, path)
+    if "quantization" in document:
+        _require(document, ("quantization", "tensors"), dict, path)
     return document
+
+
+def _require(document: Mapping[str, Any], keys: tuple[str, ...], kind: type, path: Path) -> None:
+    """Raises BundleRefused where the value under these keys is missing or of another type."""
+    value: Any = document
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(value, kind):
+        raise BundleRefused(
+            f"{path} is no edgeconv manifest, or was altered: its {'.'.join(keys)} is no "
+            f"{kind.__name__}; export the net again"
+        )
 
 
 def verify_files(directory: Path, document: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.progress import Progress, Silent
 from edgeconv.graph.metrics import depth
+from edgeconv.graph.view import shape_of
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
@@ -113,6 +115,16 @@ class _Quantized:
     whole: Quantized
 
 
+def _require_labels(labels: Sequence[str] | None, model: ir.Model) -> None:
+    """Raises NetRefused where no output has as many channels as there are labels."""
+    shapes = [shape_of(value) for value in model.graph.outputs]
+    if labels is not None and not any(s[1:2] == (len(labels),) for s in shapes):
+        raise NetRefused(
+            f"the net names {len(labels)} labels, and its outputs are of shape "
+            f"{', '.join(map(str, shapes))}; give a label for each class"
+        )
+
+
 def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Progress) -> None:
     """Writes every file of the bundle into `directory`."""
     if not net.trained:
@@ -124,6 +136,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
     progress.step("capture the graph")
     model = _captured(net, options)
     labels = None if options.features else net.labels
+    _require_labels(labels, model)
     identity = artifacts.Identity(
         net=net.name,
         preprocessing=net.preprocessing,

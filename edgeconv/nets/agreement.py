@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.data.preprocessing import Preprocessing, scaled_to
 from edgeconv.errors import RefusedError, UsageError, WeightsRefused
 from edgeconv.nets.file_metadata import FileMetadata
 from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
@@ -109,9 +109,7 @@ def resized(
         UsageError: the net cannot take the size.
     """
     if input_size is not None and input_size != preprocessing.input_size:
-        ratio = preprocessing.resize / max(preprocessing.input_size)
-        resize = max(1, round(max(input_size) * ratio))
-        preprocessing = replace(preprocessing, input_size=input_size, resize=resize)
+        preprocessing = scaled_to(preprocessing, input_size)
     if spec is not None and min(preprocessing.input_size) < spec.minimum_for(options):
         height, width = preprocessing.input_size
         asking = [f"{name}={options[name]}" for name in spec.asking_for_more(options)]

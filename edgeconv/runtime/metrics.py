@@ -26,7 +26,8 @@ class Figures:
         relative_error: largest |other - reference| over the largest |reference|.
         sqnr_db: 10 log10 of the reference's energy over the error's; infinite where they are equal.
         cosine: cosine of the angle between the two, all samples as one vector.
-        top1_agreement: share of samples with the same largest output, 0 to 1.
+        top1_agreement: share of samples with the same largest output, 0 to 1; None where a sample
+            is no row of logits but a map.
         flips: samples whose largest output differs.
         flips_that_count: those of `flips` where the reference's margin between its two largest
             outputs exceeds that sample's largest error; the others were a toss-up anyway.
@@ -37,7 +38,7 @@ class Figures:
     relative_error: float
     sqnr_db: float
     cosine: float
-    top1_agreement: float
+    top1_agreement: float | None
     flips: int
     flips_that_count: int
     samples: int
@@ -49,7 +50,7 @@ class Figures:
             "relative_error": rounded(self.relative_error),
             "sqnr_db": rounded(self.sqnr_db),
             "cosine": rounded(self.cosine),
-            "top1_agreement": rounded(self.top1_agreement),
+            "top1_agreement": None if self.top1_agreement is None else rounded(self.top1_agreement),
             "flips": self.flips,
             "flips_that_count": self.flips_that_count,
             "samples": self.samples,
@@ -73,7 +74,7 @@ def compare(reference: FloatArray, other: FloatArray) -> Figures:
         relative_error=_relative_error(a, b) if finite else math.inf,
         sqnr_db=sqnr_db(a, b),
         cosine=_cosine(a, b) if finite else 0.0,
-        top1_agreement=1 - flips / len(a),
+        top1_agreement=1 - flips / len(a) if reference.ndim == 2 else None,
         flips=flips,
         flips_that_count=counting,
         samples=len(a),

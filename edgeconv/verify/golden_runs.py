@@ -36,6 +36,7 @@ class GoldenRuns:
 
     Attributes:
         artifacts: names of the files at hand.
+        names: of the reference's outputs.
         left_out: why LiteRT's reference kernels did not run a file.
     """
 
@@ -49,6 +50,7 @@ class GoldenRuns:
     ) -> None:
         """Runs everything where `opener` opens files; raises as it and `run_outputs` do."""
         self.artifacts = frozenset(paths)
+        self.names = tuple(references)
         self.left_out: dict[Run, str] = {}
         self._references = references
         self._opener = opener

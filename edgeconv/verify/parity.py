@@ -16,6 +16,7 @@ int8 ONNX file must lie no further from it than that, less a small slack.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,12 @@ class Thresholds:
     pair_slack_db: float = 1.0
     pair_ceiling_db: float = 40.0
 
+    def __post_init__(self) -> None:
+        """Raises UsageError where a bound is no finite number."""
+        for name, value in vars(self).items():
+            if not math.isfinite(value):
+                raise UsageError(f"the bound of {name} is {value}; it must be a finite number")
+
     @classmethod
     def of(cls, *, float_error: float | None, int8_sqnr_db: float) -> Thresholds:
         """The default bounds but for those given; a float error holds for deep nets too."""
@@ -156,7 +163,7 @@ def _float_stages(runs: GoldenRuns, limit: float) -> Iterator[StageResult]:
     bound = Threshold("relative_error", limit)
     for run in _FLOAT_RUNS:
         if run in runs:
-            yield _judged(run, runs.figures(run), bound, trained=True)
+            yield _judged(run, runs, bound, trained=True)
         elif run in runs.left_out:
             yield _not_run(run, runs.left_out[run])
 
@@ -167,7 +174,7 @@ def _int8_stages(
     bound = Threshold("sqnr_db", limit)
     for run in _INT8_RUNS:
         if run in runs:
-            yield _judged(run, runs.figures(run), bound, trained=trained)
+            yield _judged(run, runs, bound, trained=trained)
         elif run in runs.left_out:
             yield _not_run(run, runs.left_out[run])
         elif saturates and run == _SATURATED_RUN:
@@ -183,7 +190,7 @@ def _between_stages(
         if run[0].startswith("float16"):
             bound = Threshold("relative_error", thresholds.float16_error)
         if run in runs:
-            yield _judged(run, runs.figures(run), bound, trained=trained)
+            yield _judged(run, runs, bound, trained=trained)
         elif run in runs.left_out:
             yield _not_run(run, runs.left_out[run])
         elif saturates and run == _SATURATED_DYNAMIC_RUN and run[0] in runs.artifacts:
@@ -216,12 +223,12 @@ def _pair_stage(
         thresholds=bounds,
         passed=passed if trained or not _finite(figures) else None,
         note=note if trained else f"{note}; {_UNTRAINED_NOTE}",
+        outputs=runs.names,
     )
 
 
-def _judged(
-    run: Run, figures: tuple[Figures, ...], bound: Threshold, *, trained: bool
-) -> StageResult:
+def _judged(run: Run, runs: GoldenRuns, bound: Threshold, *, trained: bool) -> StageResult:
+    figures = runs.figures(run)
     return StageResult(
         name=_label(run),
         a="reference",
@@ -230,6 +237,7 @@ def _judged(
         thresholds=(bound,) * len(figures),
         passed=all(map(bound.met_by, figures)) if trained or not _finite(figures) else None,
         note="" if trained else _UNTRAINED_NOTE,
+        outputs=runs.names,
     )
 
 

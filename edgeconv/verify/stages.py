@@ -40,6 +40,7 @@ class StageResult:
         a: the side that counts as right: "reference", or a file's name and how it ran.
         b: the side that is judged.
         figures: one for each output of the net; empty where a stage has figures of another kind.
+        outputs: their names, in that order.
         thresholds: the bound for each of `figures`; empty where nothing is judged.
         passed: None where the figures are there to be read, not judged.
         note: what a reader must know, "" for nothing.
@@ -52,6 +53,7 @@ class StageResult:
     thresholds: tuple[Threshold, ...] = ()
     passed: bool | None = None
     note: str = ""
+    outputs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; figures with four significant digits, so that a repeated run repeats."""
@@ -60,6 +62,7 @@ class StageResult:
             "a": self.a,
             "b": self.b,
             "passed": self.passed,
+            "outputs": list(self.outputs),
             "figures": [figures.to_json() for figures in self.figures],
             "thresholds": [
                 {"figure": t.figure, "limit": rounded(t.limit)} for t in self.thresholds

@@ -70,6 +70,17 @@ def test_parity_past_a_threshold_ends_with_1_and_names_the_stage(run: Run, expor
     assert "int8.tflite" in document["failed"]
 
 
+@pytest.mark.parametrize("bound", ["nan", "inf"])
+@pytest.mark.parametrize("option", ["--float-error", "--int8-sqnr"])
+def test_a_bound_that_is_no_number_is_wrong_usage(
+    run: Run, exported: Path, option: str, bound: str
+) -> None:
+    result = run("parity", exported, option, bound)
+    assert result.code == 2
+    assert "must be a finite number" in result.err
+    assert result.out == ""
+
+
 def test_an_export_past_a_threshold_is_written_and_ends_with_1(run: Run, tmp_path: Path) -> None:
     result = run(
         *("export", "squeezenet1_1", "--weights", "random", "--input-size", SIZE),
@@ -104,6 +115,8 @@ def test_eval_of_one_file_takes_its_bundles_float_file_as_reference(
     result = run("eval", alone, "--data", photos, "--json")
     assert result.code == 0, result.err
     assert "stands in no bundle" in result.err
+    assert f'"resize": {round(SIZE * 256 / 224)}' in result.err
+    assert "no float file to compare" in run("eval", alone, "--data", photos).out
 
 
 def test_eval_with_labels_of_another_net_is_refused(

@@ -17,6 +17,7 @@ from edgeconv.data.preprocessing import (
     crop_pixels,
     normalize,
     normalize_batch,
+    scaled_to,
 )
 from edgeconv.errors import ImageRefused, RefusedError, UsageError
 
@@ -156,3 +157,9 @@ def test_a_foreign_document_is_refused_with_the_reason(document: Any, message: s
 def test_a_wrong_value_from_the_caller_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="resize is 0 pixels; 1 to 8192"):
         Preprocessing(resize=0)
+
+
+def test_another_size_sees_the_same_share_of_a_photo() -> None:
+    assert scaled_to(Preprocessing(), (112, 112)).resize == 128
+    wide = scaled_to(Preprocessing(), (112, 448))
+    assert (wide.input_size, wide.resize) == ((112, 448), 512)

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import edgeconv
-from edgeconv.errors import BundleRefused, UnknownName
+from edgeconv.errors import BundleRefused, NetRefused, UnknownName
 from edgeconv.export.manifest import sha256_of
 from edgeconv.nets.load import load_net
 
@@ -119,11 +119,33 @@ def test_a_hostile_manifest_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "a/b"])
-def test_a_manifest_cannot_point_outside(tmp_path: Path, name: str) -> None:
-    document = {"format": 1, "files": {name: {"bytes": 0, "sha256": ""}}}
+def test_a_manifest_cannot_point_outside(
+    bundle: edgeconv.Bundle, tmp_path: Path, name: str
+) -> None:
+    document = {**bundle.manifest, "files": {name: {"bytes": 0, "sha256": ""}}}
     (tmp_path / "manifest.json").write_text(json.dumps(document))
     with pytest.raises(BundleRefused, match="no plain file name"):
         edgeconv.Bundle.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"net": 5}, "net.depth is no int"),
+        ({"artifacts": []}, "artifacts is no dict"),
+        ({"preprocessing": None}, "preprocessing is no dict"),
+        ({"quantization": {"tensors": "x"}}, "quantization.tensors is no dict"),
+        ({"weights": {"trained": "yes"}}, "weights.trained is no bool"),
+    ],
+)
+def test_an_altered_manifest_is_refused(
+    bundle: edgeconv.Bundle, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle.directory, copy)
+    (copy / "manifest.json").write_text(json.dumps({**bundle.manifest, **changes}))
+    with pytest.raises(BundleRefused, match=said):
+        edgeconv.Bundle.load(copy)
 
 
 def test_predict_takes_paths_pictures_and_arrays(bundle: edgeconv.Bundle, tmp_path: Path) -> None:
@@ -210,3 +232,29 @@ def test_nested_outputs_are_exported_by_their_names(
     made = edgeconv.export("net.py:build", edgeconv.ExportOptions(input_size=(32, 32)))
     assert made.parity_passed
     assert len(made.golden.reference) == 3
+    (stage,) = (s for s in made.manifest["parity"]["stages"] if s["name"] == "tflite")
+    found = dict(zip(stage["outputs"], stage["figures"], strict=True))
+    assert list(found) == ["heads_0", "heads_1", "map"]
+    assert found["map"]["top1_agreement"] is None
+    assert found["heads_0"]["top1_agreement"] == 1.0
+
+
+@pytest.mark.parametrize(("classes", "fits"), [(4, True), (2, False)])
+def test_labels_must_be_as_many_as_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classes: int, fits: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(
+        "from torch import nn\n"
+        "def build():\n"
+        "    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+        f"    net.labels = list('abcd')[:{classes}]\n"
+        "    return net\n"
+    )
+    options = edgeconv.ExportOptions(input_size=(32, 32))
+    if fits:
+        assert edgeconv.export("net.py:build", options).labels == tuple("abcd")
+        return
+    with pytest.raises(NetRefused, match="2 labels"):
+        edgeconv.export("net.py:build", options)
+    assert list(tmp_path.iterdir()) == [tmp_path / "net.py"]

@@ -139,3 +139,19 @@ def test_a_net_past_protobufs_limit_is_refused_before_it_is_traced(monkeypatch):
     monkeypatch.setattr(capture_module, "LARGEST_BYTES", 400)
     with pytest.raises(NetRefused, match="at most"):
         capture(nn.Conv2d(3, 4, 3), X, name="net")
+
+
+def test_weights_of_a_module_that_is_not_the_nets_own_say_how_to_make_it_so():
+    stray = nn.Conv2d(4, 4, 1)
+
+    def borrow(y: Tensor) -> Tensor:
+        return stray(y)
+
+    said = refusal(borrow)
+    assert "a module that is none of its own" in said
+    assert "self.name = module" in said
+    assert Path(__file__).name in said
+
+
+def test_a_dict_whose_keys_are_no_texts_is_refused():
+    assert "the key 0" in refusal(lambda y: {0: y, 1: -y})
