@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from edgeconv.errors import OutputUnwritable
+from edgeconv.report.output import write_whole
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --bad: #c62828; --a: #1f77b4; --b: #ff7f0e;
@@ -77,13 +76,4 @@ def write_page(path: Path, document: str) -> None:
     Raises:
         OutputUnwritable: the file cannot be written there.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(document, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputUnwritable(
-            f"{path} cannot be written: {error.strerror}; name a file in a folder that exists"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, document.encode("utf-8"))

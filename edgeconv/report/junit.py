@@ -7,14 +7,13 @@ No times of day are written: the same results give the same bytes.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from edgeconv.errors import OutputUnwritable
+from edgeconv.report.output import write_whole
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 (section 2.2) has no way to write."""
@@ -62,17 +61,7 @@ def write_junit(path: Path | str, suite: str, cases: Sequence[Case]) -> None:
     Raises:
         OutputUnwritable: the file cannot be written there.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(render_junit(suite, cases))
-        partial.replace(path)
-    except OSError as error:
-        raise OutputUnwritable(
-            f"{path} cannot be written: {error.strerror}; name a file in a folder that exists"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(Path(path), render_junit(suite, cases))
 
 
 def _add_case(parent: ET.Element, suite: str, case: Case) -> None:
