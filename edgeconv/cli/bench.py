@@ -114,6 +114,9 @@ def bench(
     the machine does falls on all of them alike; from 8 processes on, `edgeconv compare` compares
     them in pairs.
     """
+    from edgeconv.report.output import check_writable, write_whole
+
+    check_writable(json_file)
     numbers = arguments.integers("--threads", threads, low=1, high=_MOST_THREADS)
     if processes is not None and not 1 <= processes <= _MOST_PROCESSES:
         raise UsageError(f"--processes {processes}: 1 to {_MOST_PROCESSES} are allowed")
@@ -132,9 +135,17 @@ def bench(
         report = _measure(chosen, paths, config, profile)
     from edgeconv.report import jsondoc
 
-    if json_file is not None:
-        _write(json_file, jsondoc.dumps(report.to_json()))
+    try:
+        if json_file is not None:
+            write_whole(json_file, jsondoc.dumps(report.to_json()).encode())
+    finally:  # what was measured is shown all the same
+        _show(report, as_json=as_json)
+
+
+def _show(report: BenchReport, *, as_json: bool) -> None:
     if as_json:
+        from edgeconv.report import jsondoc
+
         jsondoc.show(report.to_json())
     else:
         from edgeconv.cli.shown import show_bench
@@ -243,12 +254,3 @@ def _by_agent(
 
         report = run(machine, paths, config, Listener(on_progress, on_warning))
         return replace(report, profiles=profile(machine, paths, config)) if profiled else report
-
-
-def _write(path: Path, text: str) -> None:
-    from edgeconv.errors import OutputUnwritable
-
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputUnwritable(f"{path} cannot be written: {error.strerror}") from error

@@ -45,19 +45,18 @@ def compare(
     """
     from edgeconv.devices.compare import compare_files
     from edgeconv.errors import ThresholdMissed
+    from edgeconv.report.output import check_writable
 
+    check_writable(junit)
     limit = _percent(fail_above)
     report = compare_files(a, b, *_artifacts(artifact))
     for warning in report.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    if junit is not None:
-        _write_junit(junit, report, limit)
-    if as_json:
-        from edgeconv.report import jsondoc
-
-        jsondoc.show(report.to_json())
-    else:
-        _show(report)
+    try:
+        if junit is not None:
+            _write_junit(junit, report, limit)
+    finally:
+        _show(report, as_json=as_json)
     slower = [] if limit is None else report.regressions(limit)
     if slower:
         named = ", ".join(
@@ -92,7 +91,12 @@ def _artifacts(names: list[str] | None) -> tuple[str | None, str | None]:
     return names[0], names[-1]
 
 
-def _show(report: CompareReport) -> None:
+def _show(report: CompareReport, *, as_json: bool) -> None:
+    if as_json:
+        from edgeconv.report import jsondoc
+
+        jsondoc.show(report.to_json())
+        return
     from edgeconv.report.tables import Column, Table, show
 
     columns = (

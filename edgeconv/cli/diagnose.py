@@ -42,15 +42,26 @@ def diagnose(
     Tells what an operator adds by itself from what it inherits. Exits 1 where a tensor is worse
     than quantization explains.
     """
-    directory = arguments.bundle_directory(bundle)
     from edgeconv.errors import ThresholdMissed
+    from edgeconv.report.output import check_writable
 
+    check_writable(html)
+    directory = arguments.bundle_directory(bundle)
     opened = _open(directory, altered=altered)
     found = _diagnose(opened, photos)
-    if html is not None:
-        from edgeconv.report import html_diagnosis
+    try:
+        if html is not None:
+            from edgeconv.report import html_diagnosis
 
-        html_diagnosis.write(html, directory.name, found)
+            html_diagnosis.write(html, directory.name, found)
+    finally:  # what was found is shown all the same
+        _show(directory, found, as_json=as_json)
+    first = found.first_bad
+    if first is not None:
+        raise ThresholdMissed(f"{first.place} is broken in {first.artifact}: {first.message}")
+
+
+def _show(directory: Path, found: Diagnosis, *, as_json: bool) -> None:
     if as_json:
         from edgeconv.report import jsondoc
 
@@ -59,9 +70,6 @@ def diagnose(
         from edgeconv.cli.shown_diagnosis import show_diagnosis
 
         show_diagnosis(found)
-    first = found.first_bad
-    if first is not None:
-        raise ThresholdMissed(f"{first.place} is broken in {first.artifact}: {first.message}")
 
 
 def _open(directory: Path, *, altered: bool) -> Bundle:

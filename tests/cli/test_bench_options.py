@@ -158,6 +158,17 @@ def test_options_that_cannot_be_are_wrong_usage(run: Run, files, words, says):
     assert says in result.err
 
 
+@pytest.mark.parametrize(
+    ("path", "says", "shown"),
+    [("none/x.json", "No such file", False), ("/dev/full", "No space left", True)],
+)
+def test_no_measurement_is_lost_to_a_path(run: Run, files, path, says, shown):
+    result = run("bench", "model.onnx", "--json-file", path, *QUICK)
+    assert result.code == 3
+    assert f"{path} cannot be written: {says}" in result.err
+    assert ("p50 ms" in result.out) is shown
+
+
 def test_seconds_say_how_long_each_process_measures(run: Run, files):
     result = run("bench", "model.onnx", "--seconds", "0.05", "--processes", 1, "--json")
     assert result.code == 0, result.err

@@ -64,6 +64,18 @@ def test_a_slower_file_within_the_limit_passes(run, written):
     assert rows[0]["percent"] == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize(
+    ("path", "says", "shown"),
+    [(".", "Is a directory", False), ("/dev/full", "No space left", True)],
+)
+def test_the_table_is_lost_to_no_path_that_fails_late(run, written, path, says, shown):
+    both = written("both.json", 10, 5)
+    done = run("compare", both, both, "--junit", path)
+    assert done.code == 3
+    assert f"{path} cannot be written: {says}" in done.err
+    assert ("B takes" in done.out) is shown
+
+
 def test_two_files_of_one_run_are_compared(run, written):
     both = written("a.json", 10, 5)
     done = run("compare", both, both, "--artifact", "tflite", "--artifact", "int8.tflite", "--json")

@@ -78,6 +78,11 @@ def test_an_altered_bundle_is_refused_and_diagnosed_on_request(
 
 
 def test_a_page_that_cannot_be_written(run: Run, bundle: Path) -> None:
+    """Told before the walk; where it shows only afterwards, what was found is shown too."""
     result = run("diagnose", bundle, "--photos", 1, "--html", "nowhere/page.html")
-    assert result.code != 0
-    assert "nowhere/page.html" in result.err
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("error: nowhere/page.html cannot be written")
+    full = run("diagnose", bundle, "--photos", 1, "--html", "/dev/full")
+    assert full.code == 3
+    assert "nothing is broken" in full.out
+    assert "No space left" in full.err
