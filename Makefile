@@ -12,7 +12,7 @@ demo: $(VENV)/.installed  ## export MobileNetV2 to int8, verify it and bench it 
 	mkdir -p demo
 	cd demo && ../$(BIN)/edgeconv export mobilenet_v2 --int8 --force
 	cd demo && ../$(BIN)/edgeconv parity mobilenet_v2
-	cd demo && ../$(BIN)/edgeconv bench mobilenet_v2 --runs 30 --processes 2
+	cd demo && ../$(BIN)/edgeconv bench mobilenet_v2 --runs 30 --processes 3
 
 test: $(VENV)/.installed-test  ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)

@@ -273,7 +273,7 @@ def _row(result: BenchResult) -> tuple[str, ...]:
     return (
         *file,
         significant(stats.p50_ms),
-        f"{significant(stats.low_ms)} to {significant(stats.high_ms)}",
+        _interval(stats.low_ms, stats.high_ms),
         significant(stats.p90_ms),
         significant(stats.p99_ms),
         significant(stats.min_ms),
@@ -282,6 +282,10 @@ def _row(result: BenchResult) -> tuple[str, ...]:
         memory,
         result.verdict,
     )
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{significant(low)} to {significant(high)}"
 
 
 def significant(value: float) -> str:

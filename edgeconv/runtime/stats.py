@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 
-Verdict = Literal["steady", "too noisy"]
+Verdict = Literal["steady", "too noisy", "too few runs", "too few processes"]
 
 #: An interval of the median wider than this share of the median is called too noisy: differences
 #: under about 5 % cannot be told with it.
 NOISY_SHARE = 0.05
+#: Runs in all, and processes, below which agreement is no evidence: there is no interval.
+LEAST_RUNS, LEAST_PROCESSES = 10, 3
 
 _RESAMPLES = 1000
 #: Runs of a process that enter the bootstrap, evenly spaced quantiles of all; fewer runs make the
@@ -36,9 +38,11 @@ class LatencyStats:
         runs: timed runs in all.
         processes: fresh processes they come from.
         min_ms, mean_ms, std_ms, p50_ms, p90_ms, p99_ms: of all runs together.
-        low_ms, high_ms: 95 % bootstrap interval of the median.
+        low_ms, high_ms: 95 % bootstrap interval of the median; None where runs or processes are too
+            few for one.
         spread: (p90 - p10) / median of all runs.
-        verdict: "too noisy" where the interval is wider than NOISY_SHARE of the median.
+        verdict: "too few runs" below LEAST_RUNS, "too few processes" below LEAST_PROCESSES, and
+            "too noisy" where the interval is wider than NOISY_SHARE of the median.
     """
 
     runs: int
@@ -49,8 +53,8 @@ class LatencyStats:
     p50_ms: float
     p90_ms: float
     p99_ms: float
-    low_ms: float
-    high_ms: float
+    low_ms: float | None
+    high_ms: float | None
     spread: float
     verdict: Verdict
 
@@ -70,7 +74,7 @@ def summarize(samples_ns: Sequence[Sequence[int]], *, seed: int = 0) -> LatencyS
     by_process = [np.asarray(samples, np.float64) / 1e6 for samples in samples_ns]
     every = np.concatenate(by_process)
     p10, p50, p90, p99 = (float(p) for p in np.percentile(every, [10, 50, 90, 99]))
-    low, high = median_interval(by_process, seed=seed)
+    verdict, low, high = _judged(by_process, p50, seed)
     return LatencyStats(
         runs=len(every),
         processes=len(by_process),
@@ -83,8 +87,20 @@ def summarize(samples_ns: Sequence[Sequence[int]], *, seed: int = 0) -> LatencyS
         low_ms=low,
         high_ms=high,
         spread=(p90 - p10) / p50 if p50 else 0.0,
-        verdict="too noisy" if high - low > NOISY_SHARE * p50 else "steady",
+        verdict=verdict,
     )
+
+
+def _judged(
+    by_process: Sequence[NDArray[np.float64]], p50: float, seed: int
+) -> tuple[Verdict, float | None, float | None]:
+    """The verdict and the interval it rests on."""
+    if sum(len(runs) for runs in by_process) < LEAST_RUNS:
+        return "too few runs", None, None
+    if len(by_process) < LEAST_PROCESSES:
+        return "too few processes", None, None
+    low, high = median_interval(by_process, seed=seed)
+    return "too noisy" if high - low > NOISY_SHARE * p50 else "steady", low, high
 
 
 def median_interval(

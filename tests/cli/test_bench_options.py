@@ -169,6 +169,14 @@ def test_no_measurement_is_lost_to_a_path(run: Run, files, path, says, shown):
     assert ("p50 ms" in result.out) is shown
 
 
+def test_one_run_is_too_few_to_be_judged(run: Run, files):
+    result = run("bench", "model.onnx", "--runs", 1, "--processes", 1)
+    assert result.code == 0, result.err
+    row = result.out.splitlines()[2].split()
+    assert row[4] == "-"
+    assert row[-3:] == ["too", "few", "runs"]
+
+
 def test_seconds_say_how_long_each_process_measures(run: Run, files):
     result = run("bench", "model.onnx", "--seconds", "0.05", "--processes", 1, "--json")
     assert result.code == 0, result.err
