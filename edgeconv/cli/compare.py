@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from edgeconv.devices.compare import CompareReport
 
 _MOST_PERCENT = 1000.0
+#: Of A and B, so that B over A gives the percentage beside them.
+_DIGITS = 5
 
 
 def compare(
@@ -41,7 +43,8 @@ def compare(
     """Compare two bench documents: faster, slower, no difference, or too noisy to tell.
 
     A difference is called one where chance alone makes it in less than 1 % of cases: an exact
-    permutation test over the processes. With five processes or more on each side.
+    permutation test over the processes. With five processes or more on each side. A and B are
+    geometric means of the processes' medians, and what B takes is their ratio.
     """
     from edgeconv.devices.compare import compare_files
     from edgeconv.errors import ThresholdMissed
@@ -97,14 +100,15 @@ def _show(report: CompareReport, *, as_json: bool) -> None:
 
         jsondoc.show(report.to_json())
         return
+    from edgeconv.devices.report import significant
     from edgeconv.report.tables import Column, Table, show
 
     columns = (
         Column("artifact"),
         Column("engine"),
         Column("threads", "number", 0),
-        Column(f"A, {report.unit}", "number", 2),
-        Column(f"B, {report.unit}", "number", 2),
+        Column(f"A, {report.unit}", "quantity"),
+        Column(f"B, {report.unit}", "quantity"),
         Column("B takes", "quantity"),
         Column("99 % interval", "quantity"),
         Column("p", "number", 3),
@@ -115,8 +119,8 @@ def _show(report: CompareReport, *, as_json: bool) -> None:
             row.artifact,
             row.engine,
             row.threads,
-            row.a,
-            row.b,
+            significant(row.a, _DIGITS),
+            significant(row.b, _DIGITS),
             f"{row.comparison.percent:+.1f} %",
             f"{100 * (row.comparison.low - 1):+.1f} to {100 * (row.comparison.high - 1):+.1f} %",
             row.comparison.p_value,
@@ -126,7 +130,10 @@ def _show(report: CompareReport, *, as_json: bool) -> None:
     ]
     paired = any(row.comparison.paired for row in report.rows)
     note = "B against A; p: how often chance alone is as far apart, over processes"
-    show(Table(columns, rows, notes=(f"{note}{', in pairs' if paired else ''}",)))
+    figures = "A and B: geometric mean of the medians of the processes; B takes: B over A"
+    if any(row.comparison.p_value is None for row in report.rows):
+        figures = "A and B: median over the processes; B takes: B over A"
+    show(Table(columns, rows, notes=(f"{note}{', in pairs' if paired else ''}", figures)))
 
 
 def _write_junit(path: Path, report: CompareReport, limit: float | None) -> None:

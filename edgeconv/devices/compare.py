@@ -26,7 +26,8 @@ class Row:
 
     Attributes:
         artifact, engine, threads: what was measured.
-        a, b: median of the processes' medians in ms, or median instructions in millions.
+        a, b: what `comparison.ratio` is the ratio of: geometric mean of the processes' medians in
+            ms, or median instructions in millions.
         comparison: b against a.
     """
 
@@ -119,7 +120,8 @@ def _row(key: Key, a: Measured, b: Measured, together: bool) -> Row:
         millions = [statistics.median(side.instructions) / 1e6 for side in (a, b)]
         return Row(*key, millions[0], millions[1], counted)
     timed = compare_times(a.medians_ms, b.medians_ms, together=together)
-    return Row(*key, statistics.median(a.medians_ms), statistics.median(b.medians_ms), timed)
+    means = [statistics.geometric_mean(side.medians_ms) for side in (a, b)]
+    return Row(*key, means[0], means[1], timed)
 
 
 def _warnings(

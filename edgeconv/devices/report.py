@@ -288,11 +288,10 @@ def _interval(low: float | None, high: float | None) -> str:
     return "-" if low is None or high is None else f"{significant(low)} to {significant(high)}"
 
 
-def significant(value: float) -> str:
-    """Three significant digits, and never an exponent."""
-    if value >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+def significant(value: float, digits: int = 3) -> str:
+    """So many significant digits, no more decimals than there are digits, and never an exponent."""
+    whole = len(str(int(value))) if value >= 1 else 0
+    return f"{value:.{max(digits - whole, 0)}f}"
 
 
 def _median(values: Sequence[float]) -> float:

@@ -76,6 +76,19 @@ def test_the_table_is_lost_to_no_path_that_fails_late(run, written, path, says, 
     assert ("B takes" in done.out) is shown
 
 
+def test_a_rows_percentage_is_that_of_its_figures(run, document, tmp_path):
+    """Two slow processes of six move a mean and leave the median."""
+    changed = with_times(document, 0.05, 0.05)
+    for process in changed["results"][1]["processes"][:2]:
+        process["timing"]["samples_ns"] = [75_000] * 3
+    (tmp_path / "both.json").write_text(json.dumps(changed))
+    words = ("--artifact", "tflite", "--artifact", "int8.tflite")
+    done = run("compare", "both.json", "both.json", *words)
+    a, b, percent = done.out.splitlines()[2].split()[5:8]
+    assert f"{100 * (float(b) / float(a) - 1):+.1f}" == percent == "+14.5"
+    assert "A and B: geometric mean" in done.out
+
+
 def test_two_files_of_one_run_are_compared(run, written):
     both = written("a.json", 10, 5)
     done = run("compare", both, both, "--artifact", "tflite", "--artifact", "int8.tflite", "--json")
