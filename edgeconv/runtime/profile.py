@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeconv.runtime.open import engine_of
-from edgeconv.runtime.results import engine_name, finite
+from edgeconv.runtime.results import engine_name, finite, misshapen
 from edgeconv.runtime.session import EngineName
 
 #: Runs that are thrown away before those that are profiled.
@@ -91,7 +91,7 @@ def read_profile(message: Mapping[str, Any]) -> Profile:
         )
         engine = engine_name(message["engine"])
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{type(error).__name__} {error}") from error
+        raise ValueError(misshapen(error)) from error
     return Profile(engine, operators)
 
 

@@ -77,10 +77,17 @@ def read_timed(message: Mapping[str, Any]) -> TimedResult:
             batch=natural(message.get("batch", 1)),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{type(error).__name__} {error}") from error
+        raise ValueError(misshapen(error)) from error
     if not samples:
         raise ValueError("no timed run")
     return result
+
+
+def misshapen(error: KeyError | TypeError | AttributeError) -> str:
+    """What is wrong with a message in which a value was looked for where there is none."""
+    if isinstance(error, KeyError):
+        return f"it holds no {str(error.args[0])[:40]}"
+    return "a value in it is of another kind than belongs there"
 
 
 def read_ran(message: Mapping[str, Any]) -> int:

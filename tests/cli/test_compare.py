@@ -127,10 +127,12 @@ def test_the_real_document_against_itself_shows_no_difference(run, document, tmp
     ("content", "code", "says"),
     [
         (None, 2, "no such file"),
-        ("nonsense", 4, "no document"),
-        ("[]", 4, "no document"),
+        ("nonsense", 4, "it is no JSON (Expecting value"),
+        ("[]", 4, "no document of `edgeconv bench`: its JSON is no object"),
+        ("{}", 4, "it has no schema, known is 1"),
+        ('{"schema": 1}', 4, "it holds no emulated"),
         ('{"schema": 99}', 4, "schema 99"),
-        ("[" * 100_000, 4, "no document"),
+        ("[" * 100_000, 4, "nested too deeply"),
         ('{"schema": 1, "emulated": false, "device": "d", "run": "r", "results": []}', 2, "common"),
     ],
 )
@@ -141,6 +143,35 @@ def test_what_is_no_document_is_refused(run, written, tmp_path, content, code, s
     done = run("compare", good, bad)
     assert (done.code, done.out) == (code, "")
     assert says in done.err
+
+
+@pytest.mark.parametrize("path", [".", "/dev/null"])
+def test_a_path_of_no_file_is_not_called_missing(run, written, path):
+    done = run("compare", path, written("good.json", 1, 1))
+    assert (done.code, done.out) == (2, "")
+    assert "no such file" not in done.err
+    assert ("a folder" if path == "." else "no regular file") in done.err
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"device": 5}, "device is 5, not text"),
+        ({"run": None}, "run is None, not text"),
+        ({"emulated": "no"}, "emulated is no, not true or false"),
+        ({"config": []}, "config is [], not an object"),
+        ({"results": {}}, "results is {}, not a list"),
+        ({"results": [3]}, "where artifact should stand is no object"),
+        ({"results": [{"artifact": {"name": "n"}, "engine": "litert"}]}, "it holds no threads"),
+        ({"results": [{"artifact": {"name": "n"}, "engine": "e"}]}, "e is no engine"),
+    ],
+)
+def test_values_of_another_kind_are_named(run, written, document, tmp_path, change, says):
+    (tmp_path / "bad.json").write_text(json.dumps({**document, **change}))
+    done = run("compare", "bad.json", written("good.json", 1, 1))
+    assert (done.code, done.out) == (4, "")
+    assert says in done.err
+    assert "Error" not in done.err
 
 
 def test_impossible_values_in_a_document_are_refused(run, written, document, tmp_path):
