@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,7 +51,7 @@ def engines(chosen: Profile, engine: str | None) -> Sequence[str]:
 
 @contextmanager
 def files(wanted: Wanted) -> Iterator[dict[str, Path]]:
-    """Every file to measure, by the name it is shown under.
+    """Every file to measure, by the name it is shown under; one given again has a (2) behind it.
 
     Descriptions for torch and copies at other batch sizes are there while the context is open.
 
@@ -66,7 +67,8 @@ def files(wanted: Wanted) -> Iterator[dict[str, Path]]:
             directory = Path(held) / str(number)
             directory.mkdir()
             for name, path in _of(target, wanted, directory).items():
-                paths[_shown(target, name, alone=len(wanted.targets) == 1)] = path
+                shown = _shown(target, name, alone=len(wanted.targets) == 1)
+                paths[_unused(shown, paths)] = path
         if not paths:
             raise UsageError(f"no file given is for {', '.join(wanted.engines)}")
         yield paths
@@ -102,6 +104,12 @@ def _shown(target: str, name: str, *, alone: bool) -> str:
     if alone:
         return name
     return target if Path(target).name == name else f"{target}: {name}"
+
+
+def _unused(name: str, taken: Container[str]) -> str:
+    """The name, or with the first free number behind it."""
+    numbered = (f"{name} ({number})" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
 def _at_batches(paths: dict[str, Path], batches: Sequence[int], directory: Path) -> dict[str, Path]:

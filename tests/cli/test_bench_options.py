@@ -169,6 +169,19 @@ def test_no_measurement_is_lost_to_a_path(run: Run, files, path, says, shown):
     assert ("p50 ms" in result.out) is shown
 
 
+def test_a_file_given_twice_is_measured_twice_and_compared_with_itself(run: Run, files):
+    words = ("--processes", 2, "--runs", 2, "--json-file", "aa.json")
+    assert run("bench", "model.tflite", "model.tflite", *words).code == 0
+    document = json.loads(Path("aa.json").read_text())
+    names = [found["artifact"]["name"] for found in document["results"]]
+    assert names == ["model.tflite", "model.tflite (2)"]
+    assert document["config"]["side_by_side"] is True
+    chosen = [word for name in names for word in ("--artifact", name)]
+    compared = run("compare", "aa.json", "aa.json", *chosen)
+    assert compared.code == 0
+    assert "model.tflite -> model.tflite (2)" in compared.out
+
+
 def test_one_run_is_too_few_to_be_judged(run: Run, files):
     result = run("bench", "model.onnx", "--runs", 1, "--processes", 1)
     assert result.code == 0, result.err
