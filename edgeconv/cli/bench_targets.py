@@ -87,7 +87,7 @@ def _of(target: str, wanted: Wanted, directory: Path) -> dict[str, Path]:
             if engine_of(path) in wanted.engines
         }
     if wanted.batches:
-        found = _at_batches(found, wanted.batches, directory)
+        found = _at_batches(found, wanted, directory)
     net = _torch_net(target, wanted) if "torch" in wanted.engines else None
     if net is None:
         return found
@@ -112,26 +112,38 @@ def _unused(name: str, taken: Container[str]) -> str:
     return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
-def _at_batches(paths: dict[str, Path], batches: Sequence[int], directory: Path) -> dict[str, Path]:
-    """Copies at each batch size; of several files, one that has no other size is left out."""
+def _at_batches(paths: dict[str, Path], wanted: Wanted, directory: Path) -> dict[str, Path]:
+    """Copies at each batch size; of several files, one that has no other size is left out.
+
+    Raises:
+        ArtifactRefused: no .onnx file has another batch size, and torch is not asked for either.
+        UsageError: there is a .tflite file.
+    """
     from edgeconv.devices.rebatch import rebatched
     from edgeconv.runtime.open import engine_of
 
-    found = {}
-    for name, path in paths.items():
-        if engine_of(path) != "onnxruntime":
-            raise UsageError(
-                f"{path}: --batch makes copies of .onnx files, not of .tflite ones; leave those "
-                "out with --engine onnxruntime"
-            )
+    copied = {name: path for name, path in paths.items() if engine_of(path) == "onnxruntime"}
+    others = [path for name, path in paths.items() if name not in copied]
+    found: dict[str, Path] = {}
+    refused: list[ArtifactRefused] = []
+    for name, path in copied.items():
+        if found and others:
+            break
         try:
-            for batch in batches:
+            for batch in wanted.batches:
                 copy = directory / f"{path.stem}-{batch}{path.suffix}"
                 found[f"{name}, batch {batch}"] = rebatched(path, batch, copy)
         except ArtifactRefused as error:
-            if len(paths) == 1:
-                raise
-            typer.echo(f"warning: left out: {error}", err=True)
+            refused.append(error)
+    if refused and not found and (len(paths) == 1 or "torch" not in wanted.engines):
+        raise refused[0]
+    if others:
+        raise UsageError(
+            f"{others[0]}: --batch makes copies of .onnx files, not of .tflite ones; "
+            + ("leave those out with --engine onnxruntime" if copied else "bench it without")
+        )
+    for refusal in refused:
+        typer.echo(f"warning: left out: {refusal}", err=True)
     return found
 
 

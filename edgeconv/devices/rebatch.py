@@ -7,6 +7,7 @@ graph's form, so a copy is run here and compared with the file photo by photo.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,8 @@ def _at(source: Path, content: bytes, batch: int) -> bytes:
         dims = value.type.tensor_type.shape.dim
         if not dims or dims[0].dim_value not in (0, 1):
             raise ArtifactRefused(
-                f"{source}: {value.name} takes no single photo; --batch starts from such files"
+                f"{source}: {value.name} takes {_amount(dims)}, and --batch starts from files "
+                "that take one at a time; bench it without --batch, or export with --batch 1"
             )
         dims[0].dim_value = batch
     _reshape(graph, batch)
@@ -73,6 +75,10 @@ def _at(source: Path, content: bytes, batch: int) -> bytes:
     except shape_inference.InferenceError as error:
         raise _refused(source, f"{error}") from error
     return bytes(inferred.SerializeToString())
+
+
+def _amount(dims: Sequence[onnx.TensorShapeProto.Dimension]) -> str:
+    return f"{dims[0].dim_value} photos at once" if dims else "no photos"
 
 
 def _reshape(graph: onnx.GraphProto, batch: int) -> None:

@@ -120,6 +120,27 @@ def test_a_file_that_has_no_other_batch_size_is_left_out_of_a_bundle_only(
     assert "another batch size" in alone.err
 
 
+@pytest.mark.parametrize(
+    ("photos", "code", "says"),
+    [(2, 4, "takes 2 photos at once"), (1, 2, "leave those out with --engine onnxruntime")],
+)
+def test_a_bundle_with_tflite_files_has_one_error_that_leads_on(
+    run: Run, files, tmp_path, photos, code, says
+):
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "manifest.json").write_text(json.dumps({"format": 1, "files": {}}))
+    shutil.copyfile(files["tflite"], bundle / "model.tflite")
+    model = onnx.load(files["onnx"])
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = photos
+    onnx.save(model, bundle / "model.onnx")
+    result = run("bench", "bundle", "--batch", "1,8", *QUICK)
+    assert result.code == code
+    assert says in result.err
+    assert "warning" not in result.err
+    assert ("--engine" in result.err) is (photos == 1)
+
+
 def test_ones_own_net_is_measured_by_torch_without_a_bundle(run: Run, tmp_path):
     (tmp_path / "net.py").write_text(NET)
     words = ("--device", "eager", "--engine", "torch", "--batch", "2", "--channels-last")
@@ -143,7 +164,7 @@ def test_a_bundles_name_of_its_net_is_never_imported(run: Run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("model.tflite", "--batch", "2"), "--engine onnxruntime"),
+        (("model.tflite", "--batch", "2"), "bench it without"),
         (("model.onnx", "--batch", "0"), "1 to 4096"),
         (("model.onnx", "--batch", "many"), "list of integers"),
         (("model.onnx", "--runs", "2", "--seconds", "1"), "give one"),

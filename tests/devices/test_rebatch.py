@@ -93,7 +93,7 @@ def test_a_net_that_mixes_photos_is_refused(tmp_path, nodes, result, constants):
 
 def test_a_file_for_several_photos_is_refused(tmp_path):
     file = NET.float_onnx(tmp_path / "m.onnx", batch=2)
-    with pytest.raises(ArtifactRefused, match="takes no single photo"):
+    with pytest.raises(ArtifactRefused, match="takes 2 photos at once"):
         rebatched(file, 4, tmp_path / "copy.onnx")
 
 
