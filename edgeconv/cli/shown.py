@@ -266,7 +266,8 @@ def show_bench(report: BenchReport) -> None:
     show(Table(columns, report.rows(), notes=(note,)))
     for name, profile in report.profiles.items():
         typer.echo()
-        show_profile(name, profile, f"as {profile.engine}'s profiler tells")
+        source = f"as {profile.engine}'s profiler tells, the mean of the middle half of its runs"
+        show_profile(name, profile, source)
     if report.benchmark_model:
         typer.echo()
         show_benchmark_model(report.benchmark_model)

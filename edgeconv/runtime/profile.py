@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ class OperatorTime:
     Attributes:
         name: what the engine calls it; empty where it has no name for it.
         kind: the operator in the engine's words; LiteRT tells of XNNPACK's microkernels.
-        ms: mean time of one run.
+        ms: time of one run, the typical one of several.
     """
 
     name: str
@@ -75,6 +75,18 @@ def profile(path: Path, threads: int, runs: int) -> Profile:
     from edgeconv.runtime import profile_ort
 
     return Profile("onnxruntime", tuple(profile_ort.operators(path, threads, runs)))
+
+
+def typical(took: Sequence[float]) -> float:
+    """The mean of the middle half of the runs.
+
+    A run that something else came into counts for nothing, as in the median; a median would have
+    the engines' grid of whole microseconds.
+    """
+    ordered = sorted(took)
+    cut = len(ordered) // 4
+    middle = ordered[cut : len(ordered) - cut]
+    return sum(middle) / len(middle)
 
 
 def read_profile(message: Mapping[str, Any]) -> Profile:

@@ -18,7 +18,7 @@ from edgeconv.errors import ArtifactRefused, UnavailableError
 from edgeconv.runtime.chatter import routine_silenced
 from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.litert import LiteRtSession, import_engine
-from edgeconv.runtime.profile import WARMUP_RUNS, OperatorTime
+from edgeconv.runtime.profile import WARMUP_RUNS, OperatorTime, typical
 from edgeconv.runtime.session import SessionOptions
 
 _CPU = 1
@@ -59,7 +59,7 @@ class _Event(ctypes.Structure):
 
 
 def operators(path: Path, threads: int, runs: int) -> Iterator[OperatorTime]:
-    """Mean time of every operator, in the order they run.
+    """Typical time of every operator, in the order they run.
 
     Raises:
         ArtifactRefused: the file cannot be loaded or run.
@@ -72,8 +72,7 @@ def operators(path: Path, threads: int, runs: int) -> Iterator[OperatorTime]:
     if len({tuple(kind for kind, _ in run) for run in measured}) != 1 or not measured[0]:
         raise ArtifactRefused(f"{path}: LiteRT tells of other operators in every run")
     for events in zip(*measured, strict=True):
-        mean_us = sum(us for _, us in events) / runs
-        yield OperatorTime("", events[0][0], mean_us / 1e3)
+        yield OperatorTime("", events[0][0], typical([us for _, us in events]) / 1e3)
 
 
 class _Profiled:

@@ -7,19 +7,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from edgeconv.errors import ArtifactRefused
 from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.ort import OrtSession
-from edgeconv.runtime.profile import WARMUP_RUNS, OperatorTime
+from edgeconv.runtime.profile import WARMUP_RUNS, OperatorTime, typical
 from edgeconv.runtime.session import SessionOptions
 
 _KERNEL = "_kernel_time"
 
 
 def operators(path: Path, threads: int, runs: int) -> Iterator[OperatorTime]:
-    """Mean time of every node, in the order the nodes run.
+    """Typical time of every node, in the order the nodes run.
 
     Raises:
         ArtifactRefused: the file cannot be loaded or run.
@@ -40,4 +38,4 @@ def operators(path: Path, threads: int, runs: int) -> Iterator[OperatorTime]:
     if not nodes:
         raise ArtifactRefused(f"{path}: onnxruntime ran no node of it")
     for name, (kind, took) in nodes.items():
-        yield OperatorTime(name, kind, float(np.mean(took[WARMUP_RUNS:])))
+        yield OperatorTime(name, kind, typical(took[WARMUP_RUNS:]))

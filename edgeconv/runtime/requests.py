@@ -88,7 +88,7 @@ class ProfileRequest:
     Attributes:
         path: the model file, on the device.
         threads: intra-operator threads.
-        runs: profiled runs to take the mean of.
+        runs: profiled runs; the mean of their middle half is told.
     """
 
     kind: ClassVar[Kind] = "profile"

@@ -8,7 +8,8 @@ from edgeconv.devices.bench import profile as profile_on
 from edgeconv.devices.local import LocalMachine
 from edgeconv.devices.report import BenchConfig
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.runtime.profile import profile, read_profile
+from edgeconv.runtime import profile_litert, profile_ort
+from edgeconv.runtime.profile import WARMUP_RUNS, profile, read_profile, typical
 from tests.helpers.tiny_models import TinyNet
 
 
@@ -34,6 +35,30 @@ def test_the_operators_of_the_net_are_there(files, artifact, kinds):
 
 def test_onnxruntime_names_its_nodes(files):
     assert all(operator.name for operator in profile(files["onnx"], 1, 2).operators)
+
+
+def test_one_run_that_was_interrupted_does_not_move_an_operators_time():
+    assert typical([50] * 25 + [51] * 24 + [140_000]) == pytest.approx(50.5)
+    assert typical([7]) == 7
+    assert typical([3, 1]) == 2
+
+
+def test_litert_leaves_an_interrupted_run_out(files, monkeypatch):
+    took = [[("Conv", 50)]] * 9 + [[("Conv", 140_000)]]
+    monkeypatch.setattr(profile_litert._Profiled, "runs", lambda *_: took)
+    (found,) = profile(files["tflite"], 1, 10).operators
+    assert found.ms == pytest.approx(0.05)
+
+
+def test_onnxruntime_leaves_an_interrupted_run_out(files, monkeypatch):
+    took = [50] * (WARMUP_RUNS + 9) + [140_000]
+    events = [
+        {"cat": "Node", "name": "c_kernel_time", "args": {"op_name": "Conv"}, "dur": us}
+        for us in took
+    ]
+    monkeypatch.setattr(profile_ort.json, "loads", lambda _: events)
+    (found,) = profile(files["onnx"], 1, 10).operators
+    assert found.ms == pytest.approx(0.05)
 
 
 def test_an_agent_profiles_in_a_process_of_its_own(files):
