@@ -80,7 +80,10 @@ def read_label_csv(
             found[image] = (index, line)
     if missing:
         shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-        raise RefusedError(f"{path} names {len(missing)} files that are not in {folder}: {shown}")
+        raise RefusedError(
+            f"{path} names {len(missing)} files that are not in {folder}: {shown}; to evaluate on "
+            "the photos that are there, give --labels a CSV with their rows alone"
+        )
     if not found:
         raise RefusedError(f"{path} has no rows below its header")
     return [(image, index) for image, (index, _) in found.items()]
