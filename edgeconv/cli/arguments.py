@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,23 @@ def integers(option: str, text: str, *, low: int, high: int) -> list[int]:
         raise UsageError(f"{option} {text} is no list of integers such as 1,4") from None
     if not all(low <= number <= high for number in numbers):
         raise UsageError(f"{option} {text}: {low} to {high} are allowed")
+    _check_single(option, text, numbers)
     return numbers
+
+
+def words(option: str, text: str) -> tuple[str, ...]:
+    """("onnx", "tflite") from "onnx,tflite"."""
+    listed = [part.strip() for part in text.split(",")]
+    if not all(listed):
+        raise UsageError(f"{option} {text}: a word is missing beside the comma")
+    _check_single(option, text, listed)
+    return tuple(listed)
+
+
+def _check_single(option: str, text: str, values: Sequence[object]) -> None:
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{option} {text} names {twice} twice")
 
 
 def bundle_directory(target: str, out: Path | None = None) -> Path:

@@ -55,13 +55,21 @@ def bench(
         ),
     ] = None,
     side_by_side: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool,
         typer.Option(
-            "--side-by-side/--one-by-one",
-            help="Files in memory together, in turns of a few tens of ms, or one after the other.",
-            show_default="side by side where several targets are given",
+            "--side-by-side",
+            help="Files in memory together, in turns of a few tens of ms.",
+            show_default="where several targets are given",
         ),
-    ] = None,
+    ] = False,
+    one_by_one: Annotated[
+        bool,
+        typer.Option(
+            "--one-by-one",
+            help="One file after the other.",
+            show_default="where one target is given",
+        ),
+    ] = False,
     pin: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Cores to run on: a cluster's name, or numbers such as 4,5."),
@@ -120,17 +128,18 @@ def bench(
     numbers = arguments.integers("--threads", threads, low=1, high=_MOST_THREADS)
     if processes is not None and not 1 <= processes <= _MOST_PROCESSES:
         raise UsageError(f"--processes {processes}: 1 to {_MOST_PROCESSES} are allowed")
-    if side_by_side is None and len(targets) == 1:
-        side_by_side = False
+    together = _arrangement(side_by_side, one_by_one, len(targets))
     chosen = device_options.profile(device, host, serial, port, user, identity, gpu=True)
     if benchmark_model is not None:
         chosen = replace(chosen, benchmark_model=benchmark_model)
-    sizes = arguments.integers("--batch", batch, low=1, high=_MOST_BATCH) if batch else []
+    sizes = (
+        arguments.integers("--batch", batch, low=1, high=_MOST_BATCH) if batch is not None else []
+    )
     wanted = Wanted(targets, out, engines(chosen, engine), engine, sizes, channels_last)
     if processes is None:
-        processes = _processes(side_by_side, chosen)
+        processes = _processes(together, chosen)
     config = _config(numbers, _timing(runs, seconds), processes, _cores(pin, chosen))
-    config = replace(config, side_by_side=side_by_side)
+    config = replace(config, side_by_side=together)
     with files(wanted) as paths:
         report = _measure(chosen, paths, config, profile)
     from edgeconv.report import jsondoc
@@ -151,6 +160,15 @@ def _show(report: BenchReport, *, as_json: bool) -> None:
         from edgeconv.cli.shown import show_bench
 
         show_bench(report)
+
+
+def _arrangement(side_by_side: bool, one_by_one: bool, targets: int) -> bool | None:
+    """Whether files take turns; None leaves it to what the machine can."""
+    if side_by_side and one_by_one:
+        raise UsageError("--side-by-side and --one-by-one exclude each other; give one")
+    if side_by_side:
+        return True
+    return False if one_by_one or targets == 1 else None
 
 
 def _processes(side_by_side: bool | None, chosen: Profile) -> int:

@@ -85,6 +85,9 @@ def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
     from edgeconv.verify.diagnose import diagnose as walk
 
     vectors = bundle.golden
+    held = len(vectors.normalized)
+    if photos > held:
+        typer.echo(f"warning: the bundle holds {held} golden photos, not {photos}", err=True)
     recorded = bundle.manifest.get("quantization", {}).get("tensors", {})
     return walk(
         bundle.artifacts,

@@ -129,6 +129,8 @@ def export(
     """
     size = arguments.input_size(input_size)
     options_of_net = arguments.net_options(net_option)
+    formats_wanted = arguments.words("--format", formats)
+    precisions = arguments.words("--precision", precision) if precision else ()
     if fully_convolutional:
         options_of_net["fully_convolutional"] = True
     from edgeconv.cli.drawing import Drawn
@@ -144,11 +146,11 @@ def export(
 
         options = ExportOptions(
             int8=int8,
-            precisions=tuple(dict.fromkeys(filter(None, precision.split(",")))),  # type: ignore[arg-type]  # checked there
+            precisions=precisions,  # type: ignore[arg-type]  # checked there
             weights=weights,
             net_options=options_of_net,
             features=features,
-            formats=tuple(dict.fromkeys(formats.split(","))),  # type: ignore[arg-type]  # checked there
+            formats=formats_wanted,  # type: ignore[arg-type]  # checked there
             input_size=size,
             batch=batch,
             calib=None if calib == "builtin" else Path(calib),

@@ -62,6 +62,12 @@ def test_json_and_one_self_contained_page(run: Run, bundle: Path, tmp_path: Path
     assert "script" not in page.tags
 
 
+def test_more_photos_than_the_bundle_holds_are_told_of(run: Run, bundle: Path) -> None:
+    result = run("diagnose", bundle, "--photos", 99, "--json")
+    held = json.loads(result.out)["photos"]
+    assert f"warning: the bundle holds {held} golden photos, not 99" in result.err
+
+
 def test_an_altered_bundle_is_refused_and_diagnosed_on_request(
     run: Run, bundle: Path, tmp_path: Path
 ) -> None:
