@@ -18,6 +18,16 @@ from edgeconv.runtime.open import open_session
 from tests.cli.conftest import Run
 from tests.helpers.tiny_models import TinyNet
 
+MANIFEST = {
+    "format": 1,
+    "artifacts": {},
+    "files": {},
+    "graph": {"outputs": {}},
+    "net": {"name": "tiny", "depth": 1, "options": {}},
+    "parity": {"stages": [], "status": "passed"},
+    "preprocessing": {},
+    "weights": {"trained": False},
+}
 QUICK = ("--processes", 1, "--runs", 2)
 NET = "from torch import nn\n\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 4, 3))\n"
 
@@ -99,7 +109,7 @@ def test_a_file_that_has_no_other_batch_size_is_left_out_of_a_bundle_only(
     """Its sum over photos makes a file of a bundle one that cannot be copied."""
     bundle = tmp_path / "bundle"
     bundle.mkdir()
-    (bundle / "manifest.json").write_text(json.dumps({"format": 1, "files": {}}))
+    (bundle / "manifest.json").write_text(json.dumps(MANIFEST))
     TinyNet().float_onnx(bundle / "model.onnx")
     mixing = helper.make_node("ReduceSum", ["conv", "axes"], ["logits"], keepdims=1)
     model = onnx.load(bundle / "model.onnx")
@@ -129,7 +139,7 @@ def test_a_bundle_with_tflite_files_has_one_error_that_leads_on(
 ):
     bundle = tmp_path / "bundle"
     bundle.mkdir()
-    (bundle / "manifest.json").write_text(json.dumps({"format": 1, "files": {}}))
+    (bundle / "manifest.json").write_text(json.dumps(MANIFEST))
     shutil.copyfile(files["tflite"], bundle / "model.tflite")
     model = onnx.load(files["onnx"])
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = photos
@@ -154,7 +164,7 @@ def test_a_bundles_name_of_its_net_is_never_imported(run: Run, tmp_path):
     """A manifest may come from anywhere; a name such as module:function would be code."""
     (tmp_path / "net.py").write_text("raise SystemExit('imported')")
     (tmp_path / "evil").mkdir()
-    manifest = {"format": 1, "files": {}, "net": {"name": "net.py:build", "options": {}}}
+    manifest = {**MANIFEST, "net": {"name": "net.py:build", "depth": 1, "options": {}}}
     (tmp_path / "evil" / "manifest.json").write_text(json.dumps(manifest))
     result = run("bench", "evil", "--device", "eager", "--engine", "torch", *QUICK)
     assert result.code == 2
@@ -242,7 +252,7 @@ def test_several_targets_are_measured_side_by_side_and_often_enough_for_pairs(
 ):
     bundle = tmp_path / "bundle"
     bundle.mkdir()
-    (bundle / "manifest.json").write_text(json.dumps({"format": 1, "files": {}}))
+    (bundle / "manifest.json").write_text(json.dumps(MANIFEST))
     for name in ("model.onnx", "model.int8.onnx"):
         shutil.copyfile(tmp_path / name, bundle / name)
     result = run("bench", *words, "--seconds", "0.01", "--json")
