@@ -50,6 +50,9 @@ def parity(
     On a device each file is compared with this machine's run of it too, and each int8 operator on
     identical integers. Exits 1 where a stage misses its threshold.
     """
+    from edgeconv.report.output import check_writable
+
+    check_writable(junit)
     directory = arguments.bundle_directory(bundle)
     chosen = device_options.profile(device, host, serial, port, user, identity)
     from edgeconv.export.bundle import Bundle
@@ -63,18 +66,17 @@ def parity(
     report = opened.parity(thresholds)
     for warning in report.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    if junit is not None:
-        from edgeconv.cli.shown import write_junit
+    from edgeconv.cli.shown import show_parity
 
-        write_junit(junit, directory.name, report)
-    if as_json:
-        from edgeconv.report import jsondoc
+    try:
+        _write(junit, directory.name, report)
+    finally:  # what was found is shown all the same
+        if as_json:
+            from edgeconv.report import jsondoc
 
-        jsondoc.show({"bundle": str(directory), **report.to_json()})
-    else:
-        from edgeconv.cli.shown import show_parity
-
-        show_parity(report)
+            jsondoc.show({"bundle": str(directory), **report.to_json()})
+        else:
+            show_parity(report)
     _judge(report)
 
 
@@ -88,19 +90,25 @@ def _on_device(
         found = bundle.parity_on(
             opener(machine), device=chosen.name, engines=chosen.engines, thresholds=thresholds
         )
-    if junit is not None:
-        from edgeconv.cli.shown import write_junit
+    from edgeconv.cli.shown import show_device_parity
 
-        write_junit(junit, f"{bundle.directory.name} on {chosen.name}", found.report)
-    if as_json:
-        from edgeconv.report import jsondoc
+    try:
+        _write(junit, f"{bundle.directory.name} on {chosen.name}", found.report)
+    finally:
+        if as_json:
+            from edgeconv.report import jsondoc
 
-        jsondoc.show({"bundle": str(bundle.directory), **found.to_json()})
-    else:
-        from edgeconv.cli.shown import show_device_parity
-
-        show_device_parity(found)
+            jsondoc.show({"bundle": str(bundle.directory), **found.to_json()})
+        else:
+            show_device_parity(found)
     _judge(found.report)
+
+
+def _write(junit: Path | None, suite: str, report: ParityReport) -> None:
+    from edgeconv.cli.shown import write_junit
+
+    if junit is not None:
+        write_junit(junit, suite, report)
 
 
 def _judge(report: ParityReport) -> None:

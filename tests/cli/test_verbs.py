@@ -70,6 +70,16 @@ def test_parity_past_a_threshold_ends_with_1_and_names_the_stage(run: Run, expor
     assert "int8.tflite" in document["failed"]
 
 
+@pytest.mark.parametrize("where", [".", "missing/parity.xml"])
+def test_a_junit_file_that_cannot_be_written_is_refused_before_anything_runs(
+    run: Run, exported: Path, where: str
+) -> None:
+    result = run("parity", exported, "--junit", where)
+    assert result.code == 3
+    assert "cannot be written" in result.err
+    assert result.out == ""
+
+
 @pytest.mark.parametrize("bound", ["nan", "inf"])
 @pytest.mark.parametrize("option", ["--float-error", "--int8-sqnr"])
 def test_a_bound_that_is_no_number_is_wrong_usage(

@@ -287,22 +287,21 @@ static void time_file(double import_ms) {
     end();
 }
 
-/* The mean of the middle half, as edgeconv/runtime/profile.py says. */
-static double typical(int64_t *took, int runs) {
-    int64_t sum = 0;
-    int cut = runs / 4;
+static double typical(int64_t *took, int runs) { /* mean of the middle half */
+    int64_t sum = 0, cut = runs / 4;
     qsort(took, (size_t)runs, sizeof *took, ascending);
-    for (int run = cut; run < runs - cut; run++) sum += took[run];
-    return (double)sum / (runs - 2 * cut);
+    for (int64_t run = cut; run < runs - cut; run++) sum += took[run];
+    return (double)sum / (double)(runs - 2 * cut);
 }
 
 static void profile_file(void) { /* edgeconv/runtime/profile_litert.py in C */
     static Event events[MOST_EVENTS];
-    static int64_t us[MOST_EVENTS], *every = NULL; /* of a run; of each operator in all runs */
     static char *kinds[MOST_EVENTS];
     const char *comma = "";
     int runs = (int)number("runs", 50, 1, MOST_PROFILED_RUNS), count = 0, told;
+    int64_t *us = calloc((size_t)MOST_EVENTS * (size_t)runs, sizeof *us); /* pages come when used */
     void *profiler = NULL;
+    if (!us) fail(UNAVAILABLE, "no memory for the times of %d runs", runs);
     load_model(true);
     fill_at_random();
     CALL("CompiledModelGetProfiler", (void *, void **), compiled, &profiler);
@@ -319,20 +318,17 @@ static void profile_file(void) { /* edgeconv/runtime/profile_litert.py in C */
             if (event->type != OPERATOR && event->type != DELEGATED_OPERATOR) continue;
             if (!run) kinds[found] = strdup(event->kind);
             same = same && kinds[found] && !strcmp(kinds[found], event->kind);
-            us[found++] = (int64_t)event->elapsed_us;
+            us[(long)found++ * runs + run] = (int64_t)event->elapsed_us;
         }
         CALL("ResetProfiler", (void *), profiler);
         if (!found || !same || (run && found != count))
             fail(REFUSED, "%s: LiteRT tells of other operators in every run, or of none", model);
         count = found;
-        if (!run) every = calloc((size_t)count * (size_t)runs, sizeof *every);
-        if (!every) fail(REFUSED, "%s: no memory for %d operators in %d runs", model, count, runs);
-        for (int i = 0; i < count; i++) every[(long)i * runs + run] = us[i];
     }
     begin("profiled");
     put(", \"engine\": \"litert\", \"operators\": [");
     for (int i = 0; i < count; i++) {
-        put("%s{\"name\": \"\", \"ms\": %.6f", comma, typical(every + (long)i * runs, runs) / 1e3);
+        put("%s{\"name\": \"\", \"ms\": %.6f", comma, typical(us + (long)i * runs, runs) / 1e3);
         put_text(", \"kind\": ", kinds[i]);
         comma = "}, ";
     }
