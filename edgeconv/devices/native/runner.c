@@ -3,8 +3,7 @@
    Reads one request, a line of JSON, and answers with lines of JSON, both as messages.py in
    edgeconv/runtime says. It runs .tflite files on LiteRT's C interface (version 2.3), found in
    LIBRARY. Of facts it tells versions alone (VERSION is ai-edge-litert's); the host asks the shell
-   for the rest. It ends as soon as its standard input does, so that nothing runs on when the host
-   has gone. */
+   for the rest. When its standard input ends, so does it: nothing runs on without the host. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,7 +22,6 @@ enum { MOST_TENSORS = 4096, MOST_BYTES = 1 << 30, MOST_RANK = 8, MOST_ZONES = 64
 enum { MOST_WINDOW = 4096, MOST_RUNS = 1000000, MOST_EVENTS = 65536 };
 enum { MOST_PROFILED_RUNS = 1000, UNPROFILED_RUNS = 5, ASK_FOR_COUNT = 7777 };
 
-/* ---- the device at this moment: edgeconv/runtime/host.py in C ---- */
 /* The first line of a small file that begins with `key`, from behind that; an empty one where there
    is none. `path` may hold a %d for `number`. */
 static const char *read_line(const char *path, int number, const char *key) {
@@ -38,7 +36,7 @@ static const char *read_line(const char *path, int number, const char *key) {
     return found ? line + strlen(key) : line;
 }
 
-static void put_moment(const char *bytes, const char *key, const char *moment) {
+static void put_moment(const char *bytes, const char *key, const char *moment) { /* host.py in C */
     const char *comma = "";
     put(", \"%s\": %lld", bytes, strtoll(read_line("/proc/self/status", 0, key), NULL, 10) * 1024);
     put(", \"%s\": {\"temperatures_c\": {", moment);
@@ -158,7 +156,6 @@ static void invoke(void) {
          inputs.count, inputs.buffer, outputs.count, outputs.buffer);
 }
 
-/* ---- timing: edgeconv/runtime/timing.py in C ---- */
 static int64_t now_ns(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -177,7 +174,7 @@ static int ascending(const void *a, const void *b) {
 }
 
 /* Runs until a window is tight and lies where the one before it lay; windows do not overlap. */
-static long warm_up(bool *steady) {
+static long warm_up(bool *steady) { /* edgeconv/runtime/timing.py in C */
     static int64_t last[MOST_WINDOW];
     int window = (int)number("window", 8, 2, MOST_WINDOW);
     double spread = number("window_spread", 0.05, 0, INFINITY), middle = INFINITY, before;
@@ -277,11 +274,10 @@ static void time_file(double import_ms) {
     put(", \"load_ms\": %.4f", (double)(now_ns() - start) / 1e6);
     fill_at_random();
     long long first = timed();
-    long warmup = warm_up(&steady), taken = sample(samples);
+    long warm = warm_up(&steady), taken = sample(samples);
     put_moment("rss_peak_bytes", "VmHWM:", "after");
     put_instructions();
-    put(", \"timing\": {\"first_ns\": %lld, \"warmup_runs\": %ld, \"samples_ns\": [", first,
-        warmup);
+    put(", \"timing\": {\"first_ns\": %lld, \"warmup_runs\": %ld, \"samples_ns\": [", first, warm);
     for (long i = 0; i < taken; i++) put("%s%lld", i ? ", " : "", (long long)samples[i]);
     put("], \"steady\": %s}", steady ? "true" : "false");
     end();
@@ -297,7 +293,6 @@ static double typical(int64_t *took, int runs) { /* mean of the middle half */
 static void profile_file(void) { /* edgeconv/runtime/profile_litert.py in C */
     static Event events[MOST_EVENTS];
     static char *kinds[MOST_EVENTS];
-    const char *comma = "";
     int runs = (int)number("runs", 50, 1, MOST_PROFILED_RUNS), count = 0, told;
     int64_t *us = calloc((size_t)MOST_EVENTS * (size_t)runs, sizeof *us); /* pages come when used */
     void *profiler = NULL;
@@ -328,9 +323,9 @@ static void profile_file(void) { /* edgeconv/runtime/profile_litert.py in C */
     begin("profiled");
     put(", \"engine\": \"litert\", \"operators\": [");
     for (int i = 0; i < count; i++) {
-        put("%s{\"name\": \"\", \"ms\": %.6f", comma, typical(us + (long)i * runs, runs) / 1e3);
+        double ms = typical(us + (long)i * runs, runs) / 1e3;
+        put("%s{\"name\": \"\", \"ms\": %.6f", i ? "}, " : "", ms);
         put_text(", \"kind\": ", kinds[i]);
-        comma = "}, ";
     }
     put("}]");
     end();

@@ -17,10 +17,7 @@ static void begin(const char *type) {
     put("{\"edgeconv_agent\": %d, \"type\": \"%s\"", PROTOCOL, type);
 }
 
-static void end(void) {
-    put("}\n");
-    fflush(answers);
-}
+static void end(void) { put("}\n"); fflush(answers); }
 
 static void put_text(const char *before, const char *text) {
     put("%s\"", before);
