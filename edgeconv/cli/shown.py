@@ -147,8 +147,8 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
     for stage in stages:
         bounds = stage["thresholds"] or [None] * len(stage["figures"])
         several = len(stage["figures"]) > 1
-        names = stage["outputs"] or range(len(stage["figures"]))
-        for name, figures, bound in zip(names, stage["figures"], bounds, strict=True):
+        rated = zip(stage["outputs"], stage["figures"], bounds, strict=True)
+        for name, figures, bound in rated:
             rows.append(
                 (
                     f"{stage['name']}, {name}" if several else stage["name"],

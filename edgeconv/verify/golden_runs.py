@@ -75,9 +75,7 @@ class GoldenRuns:
 
     def figures(self, run: Run) -> tuple[Figures, ...]:
         """One for each output, against the reference."""
-        outputs = self.outputs(run)
-        references = [array[: len(outputs[0])] for array in self._references.values()]
-        return compare_all(references, outputs)
+        return compare_all(list(self._references.values()), self.outputs(run))
 
     def _run(self, path: Path, run: Run, images: Images) -> Outputs | None:
         """None where LiteRT's reference kernels would take too long, or lack an operator."""
@@ -117,8 +115,10 @@ def _is_fast(run: Run) -> bool:
 
 
 def compare_all(references: Outputs, others: Outputs) -> tuple[Figures, ...]:
-    """Figures of each output."""
-    return tuple(compare(a, b) for a, b in zip(references, others, strict=True))
+    """Figures of each output, over the first photos, as many as both have seen."""
+    photos = min(len(references[0]), len(others[0]))
+    pairs = zip(references, others, strict=True)
+    return tuple(compare(a[:photos], b[:photos]) for a, b in pairs)
 
 
 def _in_order(references: Mapping[str, FloatArray], session: Session, outputs: Outputs) -> Outputs:

@@ -10,7 +10,7 @@ int8 operators                      each on identical integers: at most one step
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,8 @@ def _against_reference(
     if _is_int8(run):
         bound = Threshold("sqnr_db", thresholds.int8_sqnr_db)
     figures = there.figures(run)
-    return _stage(f"{run[0]} on {device}", "reference", run, device, figures, bound, trained)
+    stage = _stage(f"{run[0]} on {device}", "reference", run, device, figures, bound, trained)
+    return replace(stage, outputs=there.names)
 
 
 def _against_here(
@@ -133,7 +134,8 @@ def _against_here(
         bound = _floor(here, thresholds)
     figures = compare_all(here.outputs(_here(run)), there.outputs(run))
     name = f"{run[0]}: {device} against here"
-    return _stage(name, f"{run[0]} here", run, device, figures, bound, trained)
+    stage = _stage(name, f"{run[0]} here", run, device, figures, bound, trained)
+    return replace(stage, outputs=there.names)
 
 
 def _floor(here: GoldenRuns, thresholds: Thresholds) -> Threshold | None:

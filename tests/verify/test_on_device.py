@@ -15,6 +15,7 @@ from edgeconv.export.bundle import Bundle
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Session, SessionOptions
+from edgeconv.verify import reference_work
 from edgeconv.verify.isolated_tflite import isolate
 from tests.verify.test_diagnose import exported
 
@@ -41,6 +42,17 @@ def test_a_device_that_computes_alike_passes_with_every_operator_bit_identical(
     names = [stage.name for stage in found.report.stages]
     assert "int8.tflite on board" in names
     assert "int8.onnx: board against here" in names
+
+
+def test_the_floor_of_a_large_net_is_of_the_photos_that_reference_kernels_saw(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference_work, "WORK", 1)
+    found = check(bundle, open_session)
+    assert found.report.passed
+    (stage,) = (s for s in found.report.stages if s.name == "int8.tflite: board against here")
+    assert stage.thresholds
+    assert stage.outputs == tuple(bundle.golden.reference)
 
 
 @dataclass
