@@ -25,12 +25,13 @@ largest value seen is 6 / HEADROOM.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import integer, name_of, require_constant
 from edgeconv.quantize.affine import STEPS, WEIGHT_MAX
 from edgeconv.quantize.channels import ChannelGroup
@@ -46,6 +47,9 @@ QUIET = 1e-3
 SPREAD = 64.0
 #: How far below a clamp a channel's largest value seen is kept: unseen photos may exceed it.
 HEADROOM = 1.5
+#: Deviations above its mean that a channel is expected to reach, whatever was seen of it, but no
+#: further than the farthest was seen to.
+FORESEEN = 3.0
 #: How much a squared error of an activation counts against one of a weight.
 AVERAGING = 0.3
 #: Values further out than this many times a channel's root mean square do not set a range.
@@ -56,9 +60,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Tensor:
-    """A tensor: the group's channels it holds, how far each of them reaches down and up, and the
-    share of its values that are not exactly zero: zero is on every grid and has no error."""
+    """A tensor: its name, the group's channels it holds, how far each of them reaches down and up,
+    and the share of its values that are not exactly zero: zero is on every grid and has no error.
+    """
 
+    name: str
     index: NDArray[np.int64]
     down: Array
     up: Array
@@ -97,7 +103,8 @@ def factors_of(
         strength: the exponent a, with b = 0; a group that depthwise layers alone read gets a = 1,
             for each row reads a single channel there. None searches both.
     """
-    tensors = list(_tensors(group, observations, CLIP if strength is None else np.inf))
+    clip = CLIP if strength is None else np.inf
+    tensors = [_foreseen(group, t, observations) for t in _tensors(group, observations, clip)]
     readers = [_reader(group, layer, observations) for layer in group.readers]
     activation, highest = np.full(group.channels, QUIET), np.zeros(group.channels)
     for name, index in group.tensors.items():
@@ -139,7 +146,35 @@ def _tensors(group: ChannelGroup, observations: Observations, clip: float) -> It
             down = np.clip(-seen.channel_minimum.astype(np.float64), 0.0, most)
             up = np.clip(seen.channel_maximum.astype(np.float64), 0.0, most)
             counted = seen.histogram
-            yield _Tensor(index, down, up, 1.0 - counted.zeros / max(counted.total, 1.0))
+            yield _Tensor(name, index, down, up, 1.0 - counted.zeros / max(counted.total, 1.0))
+
+
+def _foreseen(group: ChannelGroup, tensor: _Tensor, observations: Observations) -> _Tensor:
+    """The tensor with channels that reach as far as their layer's weights let expect.
+
+    A unit behind a global pooling shows one value a photo: one that hardly any of the photos woke
+    looks as if it could be scaled up without end, until another photo wakes it.
+    """
+    for layer in group.writers:
+        if name_of(written_output(layer.node)) == tensor.name:
+            mean, deviation = _expected(layer, observations)
+            reach = np.minimum(mean + FORESEEN * deviation, float(tensor.up.max()))
+            return replace(tensor, up=np.maximum(tensor.up, reach))
+    return tensor
+
+
+def _expected(layer: Layer, observations: Observations) -> tuple[Array, Array]:
+    """Mean and deviation of a layer's output channels, were its inputs independent."""
+    seen = observations.tensors[name_of(layer.node.inputs[0])]  # type: ignore[arg-type]
+    weight = by_input_channel(layer, require_constant(layer.node, 1).astype(np.float64))
+    groups, _, inputs, _ = weight.shape
+    mean, square = (a.reshape(groups, 1, inputs) for a in (seen.channel_mean, seen.channel_square))
+    variance = np.maximum(square - mean**2, 0.0)
+    expected = (weight.sum(axis=3) * mean).sum(axis=2).reshape(-1)
+    if layer.bias is not None:
+        expected = expected + require_constant(layer.node, 2).reshape(-1)
+    spread = ((weight**2).sum(axis=3) * variance).sum(axis=2).reshape(-1)
+    return expected, np.sqrt(spread)
 
 
 def _reader(group: ChannelGroup, layer: Layer, observations: Observations) -> _Reader:

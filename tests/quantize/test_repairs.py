@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
+import pytest
 import torch
 from torch import nn
 
+from edgeconv.graph.fusion import written_output
+from edgeconv.graph.view import name_of
 from edgeconv.quantize.channels import channel_groups
 from edgeconv.quantize.equalize import equalize
 from edgeconv.quantize.observe import observe
@@ -146,3 +149,43 @@ def test_the_recipe_leaves_the_callers_graph_alone() -> None:
     assert ir.to_proto(model).SerializeToString(deterministic=True) == before
     assert done.model is not model
     assert open_graph(done.model, list(done.model.graph.outputs)) is not None
+
+
+class Gate(nn.Module):
+    """Squeeze-and-excitation whose first unit hardly any photo wakes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU())
+        self.squeeze, self.excite = nn.Conv2d(8, 6, 1), nn.Conv2d(6, 8, 1)
+        self.classifier = nn.Linear(8, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        gate = torch.sigmoid(self.excite(torch.relu(self.squeeze(x.mean((2, 3), keepdim=True)))))
+        return self.classifier((x * gate).mean((2, 3)))
+
+
+def tinted(count: int, seed: int) -> list[np.ndarray]:
+    """Photos whose colours differ from one to the next, so that their means do."""
+    generator = np.random.default_rng(seed)
+    tints = generator.standard_normal((count, 1, 3, 1, 1)).astype(np.float32)
+    return [photo + tint for photo, tint in zip(photos(count, seed=seed), tints, strict=True)]
+
+
+@pytest.mark.parametrize("strength", [None, 0.4])
+def test_a_unit_that_no_photo_woke_yet_is_not_scaled_without_end(strength: float | None) -> None:
+    module = Gate().eval()
+    with torch.no_grad():
+        many = torch.from_numpy(np.concatenate(tinted(400, 1)))
+        units = module.squeeze(module.stem(many).mean((2, 3), keepdim=True))[:, :, 0, 0]
+        module.squeeze.bias -= units.mean(0)
+        module.squeeze.bias[0] -= 2.2 * units[:, 0].std()  # one photo in seventy wakes it
+    model = hub(module)
+    (squeeze,) = (node for node in model.graph if node.name == "squeeze")
+    name = name_of(written_output(squeeze))
+    seen = observe(model, tinted(12, 0))
+    assert seen.tensors[name].channel_maximum[0] == 0
+    woken = observe(equalize(model, seen, strength), tinted(400, 1)).tensors[name]
+    assert 0 < woken.channel_maximum[0] < 1.5 * woken.channel_maximum[1:].max()
