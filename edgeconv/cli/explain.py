@@ -147,7 +147,8 @@ def _explain(
     images = Images(normalize(pixels, preprocessing)[None], pixels[None])
     pair = labels = None
     if bundle is not None:
-        pair = Pair(bundle.artifacts["int8.tflite"], bundle.artifacts["tflite"])
+        files = bundle.artifacts
+        pair = Pair(files["int8.tflite"], files["tflite"], bundle.repairs)
         labels = bundle.labels
     return run(net, images, wanted=wanted, layer=layer, pair=pair, labels=labels)
 

@@ -70,6 +70,16 @@ class Preprocessing:
             allowed = ", ".join(get_args(Interpolation))
             raise UsageError(f"interpolation is {self.interpolation!r}; allowed: {allowed}")
 
+    @property
+    def low(self) -> tuple[float, ...]:
+        """What a black pixel becomes, by channel: no value of an input is below."""
+        return tuple(-mean / std for mean, std in zip(self.mean, self.std, strict=True))
+
+    @property
+    def high(self) -> tuple[float, ...]:
+        """What a white pixel becomes, by channel: no value of an input is above."""
+        return tuple((1 - mean) / std for mean, std in zip(self.mean, self.std, strict=True))
+
     def to_json(self) -> dict[str, Any]:
         """The values as JSON types, every field present."""
         return {

@@ -3,11 +3,13 @@
 Cross-layer equalization (`edgeconv.quantize.equalize`) may multiply channel c of a tensor by k[c]
 and divide the weights that read it. The net computes the same, but an activation read out of the
 int8 file is k[c] times the float net's. Both files hold the weights of a layer under the same name,
-so k is read back from them, layer by layer from the input on.
+so k is read back from them, layer by layer from the input on. Where a channel of the int8 file is a
+copy of another (`edgeconv.quantize.copies`), the float file's weights are taken as copied, too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused
+from edgeconv.quantize.repairs import Copies
 
 _OPERATOR_NAMES = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()
@@ -25,8 +28,8 @@ _ROWS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 #: Operators that hand channels on as they are.
 _PASSING = frozenset(
     {
-        *("ADD", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "PAD", "PADV2", "QUANTIZE"),
-        *("RELU", "RELU6", "RESHAPE"),
+        *("ADD", "AVERAGE_POOL_2D", "DEQUANTIZE", "MAX_POOL_2D", "MEAN", "PAD", "PADV2"),
+        *("QUANTIZE", "RELU", "RELU6", "RESHAPE"),
     }
 )
 _DTYPES: dict[Any, np.dtype[Any]] = {
@@ -35,13 +38,14 @@ _DTYPES: dict[Any, np.dtype[Any]] = {
 }
 
 
-def channel_factors(int8: Path, floating: Path, tensor: str) -> NDArray[np.float64]:
+def channel_factors(int8: Path, floating: Path, tensor: str, copies: Copies) -> NDArray[np.float64]:
     """k for every channel of a tensor of the int8 file.
 
     Args:
         int8: the int8 TFLite file.
         floating: the float TFLite file of the same export.
         tensor: name of an activation of both files.
+        copies: which channels of the int8 file's tensors are copies of others.
 
     Returns:
         (C,) close to 1 where the tensor was not scaled; (1,) where nothing can have scaled it.
@@ -51,13 +55,18 @@ def channel_factors(int8: Path, floating: Path, tensor: str) -> NDArray[np.float
     """
     first, second = _File(int8), _File(floating)
     factors: dict[str, NDArray[np.float64]] = {}
+    copied = dict(copies)
     for written, kind, inputs in first.operators:
         read = [factors.get(name, np.ones(1)) for name in inputs]
         if kind in _ROWS:
-            weights = first.weights(inputs[1]), second.weights(inputs[1])
-            factors[written] = _row_factors(kind, *weights, read[0])
+            # Behind an operator in float the rounded tensor has the hub's name, this one a suffix.
+            made = copied.get(written.removesuffix("/float"), {})
+            weights = _with_copies(kind, second.weights(inputs[1]), copied.get(inputs[0], {}), made)
+            copied[written] = made
+            factors[written] = _row_factors(kind, first.weights(inputs[1]), weights, read[0])
         elif kind in _PASSING:
             factors[written] = read[0]
+            copied.setdefault(written, copied.get(inputs[0], {}))
         elif kind == "CONCATENATION":
             sizes = [first.channels(name) for name in inputs]
             parts = [np.broadcast_to(k, (c,)) for k, c in zip(read, sizes, strict=True)]
@@ -65,6 +74,38 @@ def channel_factors(int8: Path, floating: Path, tensor: str) -> NDArray[np.float
         if written == tensor:
             break
     return factors.get(tensor, np.ones(1))
+
+
+def _with_copies(
+    kind: str,
+    weights: NDArray[np.float64],
+    read: Mapping[int, int],
+    written: Mapping[int, int],
+) -> NDArray[np.float64]:
+    """A layer's float weights as they were copied: rows of what it writes, columns shared out."""
+    rows = _ROWS[kind]
+    weights = weights.take(sources(written, weights.shape[rows]), axis=rows)
+    if not read or kind == "DEPTHWISE_CONV_2D":
+        return weights
+    of = sources(read, weights.shape[-1])
+    return weights[..., of] / np.bincount(of)[of]
+
+
+def sources(copies: Mapping[int, int], channels: int) -> NDArray[np.int64]:
+    """Which channel each one is a copy of, itself where it is none, (channels,).
+
+    Raises:
+        BundleRefused: there is no such channel.
+    """
+    of = np.arange(channels)
+    for slot, source in copies.items():
+        if max(slot, source) >= channels:
+            raise BundleRefused(
+                f"the manifest has a copy of channel {source} in {slot} of {channels}; "
+                "export the net again"
+            )
+        of[slot] = source
+    return of
 
 
 def _row_factors(

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.errors import UsageError
-from edgeconv.explain.channel_factors import channel_factors
+from edgeconv.errors import BundleRefused, UsageError
+from edgeconv.explain.channel_factors import channel_factors, sources
+from edgeconv.quantize.repairs import Repairs
 from edgeconv.runtime.adapt import Images, dequantize, run_logits
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.session import SessionOptions
@@ -27,10 +28,12 @@ class Pair:
     Attributes:
         int8: the int8 file.
         floating: the float file.
+        repairs: what was done to single channels of the int8 file.
     """
 
     int8: Path
     floating: Path
+    repairs: Repairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +96,31 @@ class Int8File:
         return None
 
     def activations(self, tensor: str) -> NDArray[np.float32]:
-        """What the int8 file holds in a tensor, on the float net's scale: float32 (C, h, w)."""
+        """What the int8 file holds in a tensor, as the float net would: float32 (C, h, w).
+
+        Scaling and shifting of channels are undone, copies of a channel become their mean.
+
+        Raises:
+            BundleRefused: the repairs do not fit the files.
+        """
         real = dequantize(self._int8.read_tensor(tensor), self._int8.tensor_specs()[tensor])[0]
-        factors = channel_factors(self._pair.int8, self._pair.floating, tensor)
-        return np.ascontiguousarray((real / factors).astype(np.float32).transpose(2, 0, 1))
+        repairs = self._pair.repairs
+        offsets = np.array(repairs.offsets.get(tensor, (0.0,)))
+        if len(offsets) not in (1, real.shape[-1]):
+            raise BundleRefused(
+                f"the manifest has {len(offsets)} offsets for the {real.shape[-1]} channels of "
+                f"{tensor}; export the net again"
+            )
+        factors = channel_factors(self._pair.int8, self._pair.floating, tensor, repairs.copies)
+        restored = (real + offsets) / factors
+        copies = repairs.copies.get(tensor, {})
+        if copies:
+            of = sources(copies, real.shape[-1])
+            for source in set(copies.values()):
+                restored[..., source] = restored[..., of == source].mean(axis=-1)
+            free = list(copies)  # whatever the photo, the float net has one value there
+            restored[..., free] = self._floating.read_tensor(tensor)[0][..., free]
+        return np.ascontiguousarray(restored.astype(np.float32).transpose(2, 0, 1))
 
 
 def _same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:

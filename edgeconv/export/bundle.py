@@ -10,6 +10,7 @@ from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import BundleRefused, UnknownName
 from edgeconv.export import artifacts, golden, manifest, staging
 from edgeconv.export.predictor import Predictor
+from edgeconv.quantize.repairs import Repairs
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Opener, SessionOptions
@@ -73,6 +74,12 @@ class Bundle:
         if not path.is_file():
             return None
         return tuple(path.read_text(encoding="utf-8").splitlines())
+
+    @property
+    def repairs(self) -> Repairs:
+        """What was done to single channels of the int8 files; raises BundleRefused."""
+        found = self.manifest.get("quantization")
+        return Repairs() if found is None else Repairs.from_json(found["repairs"])
 
     @property
     def golden(self) -> golden.Golden:

@@ -21,6 +21,7 @@ from edgeconv.nets.load import LoadedNet
 from edgeconv.quantize.mixed import Mixed
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.precision import PRECISIONS
+from edgeconv.quantize.repairs import Repairs
 from edgeconv.quantize.steps import StepReport
 from edgeconv.quantize.summary import summarize
 from edgeconv.runtime.open import open_session
@@ -47,6 +48,7 @@ def describe(
     options: ExportOptions,
     *,
     plan: Plan | None,
+    repairs: Repairs,
     calibration: Calibration | None,
     steps: tuple[StepReport, ...],
     mixed: Mixed | None,
@@ -90,6 +92,7 @@ def describe(
             "mixed_precision": None if mixed is None else mixed.to_json(),
             "io": options.io,
             "calibration": {"source": calibration.source, "photos": calibration.count},
+            "repairs": repairs.to_json(),
             "tensors": summarize(plan),
         }
     return document

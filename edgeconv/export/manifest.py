@@ -15,7 +15,7 @@ from typing import Any
 from edgeconv.errors import BundleRefused
 
 #: Raised when a reader of older manifests would misread a newer one.
-FORMAT = 1
+FORMAT = 2
 FILE_NAME = "manifest.json"
 _LARGEST_MANIFEST_BYTES = 16 * 2**20
 #: Where readers rely on a value's type.
@@ -81,7 +81,8 @@ def read(directory: Path) -> dict[str, Any]:
     for keys, kind in _FORM.items():
         _require(document, keys, kind, path)
     if "quantization" in document:
-        _require(document, ("quantization", "tensors"), dict, path)
+        for part in ("repairs", "tensors"):
+            _require(document, ("quantization", part), dict, path)
     return document
 
 

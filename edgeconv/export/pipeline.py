@@ -27,12 +27,14 @@ from edgeconv.graph.view import shape_of
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
+from edgeconv.quantize.ends import Ends
 from edgeconv.quantize.int16 import int16_plan, with_planned_weights
 from edgeconv.quantize.mixed import Mixed, Teller, keep_in_float
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.precision import PRECISION_NAMES
 from edgeconv.quantize.recipe import Quantized, Recipe, named, quantize
+from edgeconv.quantize.repairs import Repairs
 from edgeconv.quantize.steps import RANGES_STEP, StepReport
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
@@ -151,7 +153,8 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
         artifacts.write_float16(model, directory, options.formats, identity)
     quantized = None
     if any(options.wants(name) for name in PRECISION_NAMES if name != "float16"):
-        quantized = _quantize(model, net.preprocessing, options, progress)
+        ends = _ends(net.preprocessing, options, is_classifier=labels is not None)
+        quantized = _quantize(model, net.preprocessing, ends, options, progress)
         _write_quantized(quantized, directory, identity, options, progress)
     if labels is not None:
         (directory / bundle.LABELS).write_text("\n".join(labels) + "\n", encoding="utf-8")
@@ -175,6 +178,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
             model,
             options,
             plan=quantized.plan if quantized else None,
+            repairs=quantized.whole.repairs if quantized else Repairs(),
             calibration=quantized.calibration if quantized else None,
             steps=quantized.steps if quantized else (),
             mixed=quantized.mixed if quantized else None,
@@ -219,8 +223,19 @@ def _captured(net: LoadedNet, options: ExportOptions) -> ir.Model:
     return capture(cut, example, name=net.name, output=OUTPUT_NAME)
 
 
+def _ends(preprocessing: Preprocessing, options: ExportOptions, *, is_classifier: bool) -> Ends:
+    """What no photo can leave, and what the outputs are."""
+    if options.io == "uint8":
+        return Ends((0.0,) * 3, (255.0,) * 3, is_classifier)
+    return Ends(preprocessing.low, preprocessing.high, is_classifier)
+
+
 def _quantize(
-    model: ir.Model, preprocessing: Preprocessing, options: ExportOptions, progress: Progress
+    model: ir.Model,
+    preprocessing: Preprocessing,
+    ends: Ends,
+    options: ExportOptions,
+    progress: Progress,
 ) -> _Quantized:
     """Calibrates and plans; with `--io uint8` on the graph that takes raw pixels."""
     raw = options.io == "uint8"
@@ -231,12 +246,12 @@ def _quantize(
     bound, mixed = options.max_drop, None
     if bound is not None:
         max_drop.require_enough(calibration)
-    quantized = _planned(graph, calibration, options, progress)
+    quantized = _planned(graph, calibration, ends, options, progress)
     progress.steps(quantized.steps)
     if bound is not None:
         folds = max_drop.folds(
             calibration,
-            lambda half, photos: _planned(graph, photos, options, progress, f"{half}: "),
+            lambda half, photos: _planned(graph, photos, ends, options, progress, f"{half}: "),
             options.batch,
             raw=raw,
         )
@@ -249,6 +264,7 @@ def _quantize(
 def _planned(
     graph: ir.Model,
     photos: Calibration,
+    ends: Ends,
     options: ExportOptions,
     progress: Progress,
     which: str = "",
@@ -258,6 +274,7 @@ def _planned(
         graph,
         lambda: photos.batches(options.batch, raw=options.io == "uint8"),
         PlanConfig() if options.ranges is None else PlanConfig(ranges=options.ranges),
+        ends=ends,
         recipe=_recipe(options),
         count=photos.count,
         on_step=lambda step, total: progress.step(f"{which}{step}", total),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
@@ -30,6 +31,11 @@ def constant_of(value: ir.Value | None) -> NDArray[Any] | None:
     if value is None or value.const_value is None:
         return None
     return value.const_value.numpy()
+
+
+def set_constant(model: ir.Model, name: str, array: NDArray[Any]) -> None:
+    """Gives an initializer of the graph another array, as float32."""
+    model.graph.initializers[name].const_value = ir.tensor(array.astype(np.float32), name=name)
 
 
 def require_constant(node: ir.Node, index: int) -> NDArray[Any]:

@@ -19,6 +19,7 @@ of the way only.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
@@ -27,6 +28,7 @@ from edgeconv.graph.view import activation_inputs, name_of
 from edgeconv.quantize.channels import ChannelGroup, channel_groups
 from edgeconv.quantize.observe import Observations
 from edgeconv.quantize.offsets import Array, Biases, is_padded, keeps_offsets, producers
+from edgeconv.quantize.repairs import Offsets
 from edgeconv.quantize.weights import layer_of
 
 #: Part of the way to the middle.
@@ -35,9 +37,17 @@ STRENGTH = 0.6
 RELUCTANCE = 1e-3
 
 
+@dataclass(frozen=True, eq=False)
+class Centred:
+    """A graph with its linear channels centred, and what was taken out of each."""
+
+    model: ir.Model
+    offsets: Offsets
+
+
 def center_channels(
     model: ir.Model, observations: Observations, strength: float = STRENGTH
-) -> ir.Model:
+) -> Centred:
     """A copy of the hub graph with its linear channels centred, the same function up to rounding.
 
     Args:
@@ -47,6 +57,7 @@ def center_channels(
     """
     copy = model.clone()
     biases = Biases(copy)
+    offsets: dict[str, tuple[float, ...]] = {}
     for group in channel_groups(copy):
         shares = _shares(copy, group) if group.is_plain else None
         if shares is None:
@@ -58,8 +69,10 @@ def center_channels(
             source = layer.node.inputs[0]
             assert source is not None
             biases.make_up(layer, shares[name_of(source)] @ shifts)
+        for name in group.tensors:
+            offsets[name] = tuple((shares[name] @ shifts).astype(np.float32).tolist())
     biases.store()
-    return copy
+    return Centred(copy, offsets)
 
 
 def _shares(model: ir.Model, group: ChannelGroup) -> Mapping[str, Array] | None:

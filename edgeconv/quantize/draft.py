@@ -11,10 +11,12 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.quantize.ends import Ends
 from edgeconv.quantize.moments import second_moments
 from edgeconv.quantize.observe import Observations, Progress, observe
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.quantize.repairs import Repairs
 from edgeconv.quantize.rounding import WeightRounder
 
 Inputs = Callable[[], Iterable[NDArray[np.float32]]]
@@ -28,11 +30,15 @@ class Draft:
         model: the hub graph, repaired or not.
         inputs: gives the photos a step may look at, float32 (N, 3, H, W), afresh at every call.
         config: how the plan is made.
+        ends: what is known of the net's input and output.
+        repairs: what was done to single channels of the graph.
     """
 
     model: ir.Model
     inputs: Inputs
     config: PlanConfig
+    ends: Ends = field(default_factory=Ends)
+    repairs: Repairs = field(default_factory=Repairs)
     _rounders: dict[int, WeightRounder] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -45,9 +51,15 @@ class Draft:
         """The quantization; raises as `build_plan`."""
         return build_plan(self.model, self.observations, self.config)
 
-    def with_model(self, model: ir.Model) -> Draft:
-        """The draft of a repaired graph, to be observed anew."""
-        return replace(self, model=model, _rounders={})
+    def with_model(self, model: ir.Model, repairs: Repairs | None = None) -> Draft:
+        """The draft of a repaired graph, to be observed anew.
+
+        Args:
+            model: the graph.
+            repairs: what was done to single channels, where the repair did more than scale them.
+        """
+        known = self.repairs if repairs is None else self.repairs.and_then(repairs)
+        return replace(self, model=model, repairs=known, _rounders={})
 
     def with_more(self, photos: Iterable[NDArray[np.float32]], on_progress: Progress) -> Draft:
         """The same graph, planned in the same way from these photos too; steps still see the few.

@@ -17,7 +17,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import name_of, set_constant
 from edgeconv.quantize.channels import channel_groups
 from edgeconv.quantize.equalize_factors import by_input_channel, factors_of
 from edgeconv.quantize.observe import Observations
@@ -52,7 +52,7 @@ def equalize(
             view = by_input_channel(layer, _loaded(layer.weight, weights))
             view /= factors[group.read_by(layer)].reshape(view.shape[0], 1, view.shape[2], 1)
     for name, array in weights.items():
-        copy.graph.initializers[name].const_value = ir.tensor(array.astype(np.float32), name=name)
+        set_constant(copy, name, array)
     return copy
 
 

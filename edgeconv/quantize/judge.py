@@ -34,7 +34,8 @@ class Verdict:
 
     Attributes:
         sqnr_db: signal-to-noise ratio of a photo's outputs in dB, mean over photos, so that one
-            odd photo does not decide; of several outputs the lowest.
+            odd photo does not decide; of a classifier's logits less their mean, for what is added
+            to all of them changes no probability; of several outputs the lowest.
         agreement: share of photos whose largest logit stays the same one, 0..1; None where no
             output holds one row of logits a photo.
     """
@@ -46,18 +47,23 @@ class Verdict:
 class Judge:
     """The float net's answers on held-back photos."""
 
-    def __init__(self, model: ir.Model, photos: Sequence[Batch]) -> None:
+    def __init__(
+        self, model: ir.Model, photos: Sequence[Batch], *, is_classifier: bool = False
+    ) -> None:
         """Runs the float hub graph on the photos, float32 (N, 3, H, W) each."""
         self._photos = photos
+        self._is_classifier = is_classifier
         self.reference = run(model, photos)
 
     def __call__(self, model: ir.Model, plan: Plan) -> Verdict:
         """Judges a plan of the graph, or of a repaired one with the same outputs."""
         outputs = run(fake_quantized(model, plan), self._photos)
-        return verdict(self.reference, outputs)
+        return verdict(self.reference, outputs, is_classifier=self._is_classifier)
 
 
-def verdict(reference: Sequence[Batch], outputs: Sequence[Batch]) -> Verdict:
+def verdict(
+    reference: Sequence[Batch], outputs: Sequence[Batch], *, is_classifier: bool = False
+) -> Verdict:
     """Compares outputs with the float net's, one array (photos, ...) an output."""
     pairs = list(zip(reference, outputs, strict=True))
     logits = [(one, other) for one, other in pairs if one.ndim == 2 and one.shape[1] > 1]
@@ -65,7 +71,15 @@ def verdict(reference: Sequence[Batch], outputs: Sequence[Batch]) -> Verdict:
     if len(pairs) == 1 and logits:
         (one, other) = logits[0]
         agreement = float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
+        if is_classifier:
+            pairs = [(_centred(one), _centred(other))]
     return Verdict(min(sqnr_db(one, other) for one, other in pairs), agreement)
+
+
+def _centred(logits: Batch) -> Batch:
+    """Every photo's logits, (photos, classes), less their mean."""
+    centred: Batch = logits - logits.mean(axis=1, keepdims=True)
+    return centred
 
 
 def sqnr_db(reference: Batch, other: Batch) -> float:

@@ -16,7 +16,14 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.view import constant_of, integer, ints, name_of, require_constant
+from edgeconv.graph.view import (
+    constant_of,
+    integer,
+    ints,
+    name_of,
+    require_constant,
+    set_constant,
+)
 from edgeconv.quantize.channels import ChannelGroup
 from edgeconv.quantize.columns import as_rows
 from edgeconv.quantize.weights import Layer
@@ -67,9 +74,7 @@ class Biases:
     def store(self) -> None:
         """Puts the changed biases into the graph, float32."""
         for name, array in self._changed.items():
-            self._model.graph.initializers[name].const_value = ir.tensor(
-                array.astype(np.float32), name=name
-            )
+            set_constant(self._model, name, array)
 
     def _add(self, layer: Layer, offset: Array) -> None:
         if layer.bias is None:

@@ -16,23 +16,26 @@ from typing import Literal, get_args
 import onnx_ir as ir
 
 from edgeconv.errors import UnknownName
-from edgeconv.graph.metrics import multiply_adds
 from edgeconv.quantize.draft import Draft, Inputs
+from edgeconv.quantize.ends import Ends
 from edgeconv.quantize.judge import Judge
 from edgeconv.quantize.observe import Observations, Progress
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.planner import PlanConfig
-from edgeconv.quantize.sample import Sample, divide
+from edgeconv.quantize.repairs import Repairs
+from edgeconv.quantize.sample import Sample, affordable, divide
 from edgeconv.quantize.search import Found, apply_all, apply_what_helps
 from edgeconv.quantize.steps import Step, StepReport
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
+from edgeconv.quantize.steps.centering import CENTER_CHANNELS
 from edgeconv.quantize.steps.equalization import EQUALIZE, EQUALIZE_BY_NOISE
 from edgeconv.quantize.steps.measured_bias import MEASURE_BIASES
 from edgeconv.quantize.steps.ranges import CHOOSE_RANGES
+from edgeconv.quantize.steps.reuse import REUSE_DEAD_CHANNELS
 from edgeconv.quantize.steps.rounding import ROUND_WEIGHTS, ROUND_WEIGHTS_THOROUGHLY
 
-#: Multiply-adds of a net below which more photos are looked at in proportion, and how many at most.
-LIGHT, MOST_PHOTOS = 300_000_000, 512
+#: Photos that are looked at of a light net, at most.
+MOST_PHOTOS = 512
 
 RecipeName = Literal["fast", "default", "thorough"]
 RECIPE_NAMES: tuple[RecipeName, ...] = get_args(RecipeName)
@@ -66,8 +69,8 @@ _FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=False, ob
 _DEFAULT = Recipe(
     "default",
     (
-        *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, CHOOSE_RANGES),
-        *(ROUND_WEIGHTS, MEASURE_BIASES),
+        *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, REUSE_DEAD_CHANNELS, CENTER_CHANNELS),
+        *(CHOOSE_RANGES, ROUND_WEIGHTS, MEASURE_BIASES),
     ),
     photos=80,
     measured=True,
@@ -75,8 +78,8 @@ _DEFAULT = Recipe(
 _THOROUGH = Recipe(
     "thorough",
     (
-        *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, CHOOSE_RANGES),
-        *(ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES),
+        *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, REUSE_DEAD_CHANNELS, CENTER_CHANNELS),
+        *(CHOOSE_RANGES, ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES),
     ),
     photos=256,
     measured=True,
@@ -97,6 +100,7 @@ class Quantized:
         plan: its quantization.
         recipe: the name of the recipe.
         steps: what each step of it did.
+        repairs: what they did to single channels of the graph.
     """
 
     model: ir.Model
@@ -104,6 +108,7 @@ class Quantized:
     plan: Plan
     recipe: str
     steps: tuple[StepReport, ...]
+    repairs: Repairs
 
 
 def _unheard(*_: object) -> None:
@@ -115,6 +120,7 @@ def quantize(
     inputs: Inputs,
     config: PlanConfig | None = None,
     *,
+    ends: Ends | None = None,
     recipe: RecipeName | Recipe = "default",
     count: int | None = None,
     on_step: OnStep = _unheard,
@@ -127,6 +133,7 @@ def quantize(
         inputs: gives the calibration inputs, float32 (N, 3, H, W); any first part of them should be
             a fair sample of all.
         config: how ranges and integers are chosen before any step changes that.
+        ends: what is known of the net's input and output; None for nothing.
         recipe: which steps are tried.
         count: how many inputs there are, where that is known; only told to `on_step`.
         on_step: told what begins, and of how many items it is: the trial of the recipe's steps,
@@ -143,7 +150,7 @@ def quantize(
     sample = divide(photos, _photos(chosen, model), hold_back=chosen.measured)
     if chosen.measured and not sample.held_back:
         chosen = replace(chosen, steps=tuple(s for s in chosen.steps if s in _FAST.steps))
-    start = Draft(model, lambda: sample.seen, config or PlanConfig())
+    start = Draft(model, lambda: sample.seen, config or PlanConfig(), ends or Ends())
     if sample.held_back:
         on_step(f"try the steps of recipe {chosen.name}", len(chosen.steps))
     found = _search(start, chosen.steps, sample, on_progress)
@@ -153,15 +160,15 @@ def quantize(
     for step in found.kept:
         if step.kind == "finish":
             final = step.apply(final)
-    return Quantized(final.model, final.observations, final.plan, chosen.name, found.reports)
+    return Quantized(
+        *(final.model, final.observations, final.plan),
+        *(chosen.name, found.reports, final.repairs),
+    )
 
 
 def _photos(recipe: Recipe, model: ir.Model) -> int:
     """How many photos a recipe looks at: of a light net more, for little more time."""
-    if not recipe.measured:
-        return recipe.photos
-    affordable = recipe.photos * LIGHT // max(multiply_adds(model), 1)
-    return max(recipe.photos, min(affordable, MOST_PHOTOS))
+    return affordable(recipe.photos, model, MOST_PHOTOS) if recipe.measured else recipe.photos
 
 
 def _least(*counts: int | None) -> int | None:
@@ -179,5 +186,5 @@ def named(name: str) -> Recipe:
 def _search(draft: Draft, steps: tuple[Step, ...], sample: Sample, on_progress: Progress) -> Found:
     if not sample.held_back:
         return apply_all(draft, steps)
-    judge = Judge(draft.model, sample.held_back)
+    judge = Judge(draft.model, sample.held_back, is_classifier=draft.ends.is_classifier)
     return apply_what_helps(draft, steps, judge, on_progress)

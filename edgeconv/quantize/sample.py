@@ -11,9 +11,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.graph.metrics import multiply_adds
+
 Photos = list[NDArray[np.float32]]
+
+#: Multiply-adds of a net below which more photos are looked at in proportion.
+LIGHT = 300_000_000
 
 #: Photos held in memory take at most this many bytes, but at least `FEWEST` are held.
 MOST_BYTES = 256 * 2**20
@@ -34,6 +40,14 @@ class Sample:
     def count(self) -> int:
         """How many photos there are."""
         return len(self.seen) + len(self.held_back)
+
+
+def affordable(photos: int, model: ir.Model, most: int) -> int:
+    """How many photos of this net cost what `photos` cost of a net of `LIGHT` multiply-adds.
+
+    Never fewer than those, and more of a light net up to `most`.
+    """
+    return max(photos, min(photos * LIGHT // max(multiply_adds(model), 1), most))
 
 
 def divide(photos_to_come: Iterator[NDArray[np.float32]], most: int, *, hold_back: bool) -> Sample:

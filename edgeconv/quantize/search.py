@@ -25,14 +25,20 @@ class Found:
 
 
 def apply_all(draft: Draft, steps: Sequence[Step]) -> Found:
-    """Every step in turn, none of them judged; those that finish a plan are left to the caller."""
-    reports = []
+    """Every step in turn, none of them judged; those that finish a plan are left to the caller.
+
+    A step that gives its draft back found nothing to do and is not reported.
+    """
+    reports, kept = [], []
     for step in steps:
         start = time.perf_counter()
-        if step.kind != "finish":
-            draft = step.apply(draft)
+        tried = draft if step.kind == "finish" else step.apply(draft)
+        if tried is draft and step.kind != "finish":
+            continue
+        draft = tried
         reports.append(_report(step.name, time.perf_counter() - start))
-    return Found(draft, tuple(steps), tuple(reports))
+        kept.append(step)
+    return Found(draft, tuple(kept), tuple(reports))
 
 
 def apply_what_helps(
@@ -40,7 +46,7 @@ def apply_what_helps(
 ) -> Found:
     """Every step in turn, kept where `judge` finds its gain on photos it has not seen.
 
-    A step that gives its draft back found nothing to do and is not reported.
+    A step that found nothing to do is not reported here either.
     """
     start = time.perf_counter()
     best = judge(draft.model, draft.plan)

@@ -19,7 +19,7 @@ from tests.cli.conftest import Run
 from tests.helpers.tiny_models import TinyNet
 
 MANIFEST = {
-    "format": 1,
+    "format": 2,
     "artifacts": {},
     "files": {},
     "graph": {"outputs": {}},

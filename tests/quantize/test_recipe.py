@@ -10,14 +10,17 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
+from torch import nn
 
 from edgeconv.errors import UnknownName
 from edgeconv.export.onnx_writer import write_int8
+from edgeconv.graph.metrics import multiply_adds
 from edgeconv.quantize.draft import Draft
 from edgeconv.quantize.judge import Judge
 from edgeconv.quantize.observe import observe
 from edgeconv.quantize.planner import PlanConfig, build_plan
 from edgeconv.quantize.recipe import RECIPE_NAMES, Recipe, named, quantize
+from edgeconv.quantize.sample import LIGHT, affordable
 from edgeconv.quantize.steps import Step
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
 from edgeconv.quantize.steps.equalization import EQUALIZE
@@ -63,9 +66,12 @@ def test_the_judge_measures_what_the_int8_file_gives(tmp_path: Path) -> None:
     file = open_session(tmp_path / "m.onnx", SessionOptions(kernels="reference"))
     outputs = np.concatenate([file.run([photo])[0] for photo in fresh])
     reference = run_float(MODEL, fresh)
-    each = [sqnr_db(one, other) for one, other in zip(reference, outputs, strict=True)]
-    found = Judge(MODEL, fresh)(MODEL, plan)
-    assert found.sqnr_db == pytest.approx(np.mean(each), abs=0.01)
+    pairs = list(zip(reference, outputs, strict=True))
+    for is_classifier in (True, False):  # what is added to all logits of one is no error
+        away = float(is_classifier)
+        each = [sqnr_db(a - away * a.mean(), b - away * b.mean()) for a, b in pairs]
+        found = Judge(MODEL, fresh, is_classifier=is_classifier)(MODEL, plan)
+        assert found.sqnr_db == pytest.approx(np.mean(each), abs=0.01)
     tops = reference.argmax(axis=1) == outputs.argmax(axis=1)
     assert found.agreement == pytest.approx(tops.mean())
 
@@ -115,7 +121,7 @@ def test_too_few_photos_to_hold_any_back_are_not_divided() -> None:
     done = quantize(MODEL, lambda: photos(3), recipe="default")
     assert done.observations.inputs == 3
     assert all(step.sqnr_db is None for step in done.steps)
-    assert [step.name for step in done.steps] == [step.name for step in named("fast").steps]
+    assert [step.name for step in done.steps] == ["correct biases", "equalize channels"]
 
 
 def test_the_callers_graph_and_config_are_left_alone() -> None:
@@ -140,3 +146,22 @@ def test_a_step_says_how_much_it_must_gain(least_gain_db: float, kept: bool) -> 
 
 def test_chosen_ranges_must_gain_more_than_other_steps() -> None:
     assert CHOOSE_RANGES.least_gain_db > CORRECT_BIASES.least_gain_db > 0
+
+
+def test_a_step_that_finds_nothing_to_do_is_not_reported() -> None:
+    idle = Step("idle", "repair", lambda draft: draft)
+    for measured in (True, False):
+        recipe = Recipe("", (CORRECT_BIASES, idle), 32, measured=measured)
+        done = quantize(MODEL, lambda: photos(32), recipe=recipe)
+        names = [step.name for step in done.steps]
+        assert names[-1] == "correct biases"
+        assert "idle" not in names
+
+
+def test_of_a_light_net_more_photos_are_looked_at_for_the_same_work() -> None:
+    work = multiply_adds(MODEL)
+    assert affordable(10, MODEL, 10**9) == 10 * LIGHT // work
+    assert affordable(10, MODEL, 128) == 128
+    heavy = hub(nn.Conv2d(3, 2000, 9, padding=4), (1, 3, 64, 64))
+    assert multiply_adds(heavy) > 2 * LIGHT
+    assert affordable(10, heavy, 128) == 10

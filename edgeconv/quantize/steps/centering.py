@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from edgeconv.quantize.center import center_channels
 from edgeconv.quantize.draft import Draft
+from edgeconv.quantize.repairs import Repairs
 from edgeconv.quantize.steps.step import Step
 
 
 def _apply(draft: Draft) -> Draft:
-    return draft.with_model(center_channels(draft.model, draft.observations))
+    centred = center_channels(draft.model, draft.observations)
+    if not centred.offsets:
+        return draft
+    return draft.with_model(centred.model, Repairs(offsets=centred.offsets))
 
 
 CENTER_CHANNELS = Step("centre channels", "repair", _apply)

@@ -17,6 +17,7 @@ from edgeconv.quantize.draft import Draft
 from edgeconv.quantize.planner import PRESCRIBED
 from edgeconv.quantize.ranges import Range
 from edgeconv.quantize.reader_error import ReaderErrors
+from edgeconv.quantize.sample import affordable
 from edgeconv.quantize.shared import on_one_grid
 from edgeconv.quantize.steps.step import RANGES_STEP, Step
 from edgeconv.quantize.targets import targets
@@ -27,8 +28,9 @@ T = TypeVar("T")
 MULTIPLES = (1.0, 0.4, 0.5, 0.65, 0.8, 0.9, 1.2, 1.5)
 #: Another multiple is taken where it errs at most this much of what the present one does.
 WORTH_IT = 0.97
-#: Photos they are tried on.
-PHOTOS = 10
+#: Photos they are tried on, of a light net more for the same time: the rarer a value, the more
+#: photos it takes to see what clipping it costs.
+PHOTOS, MOST_PHOTOS = 10, 128
 #: A range that is narrower than what was seen costs one photo in many a lot and the others nothing.
 #: The few that judge may hold no such photo, so a small gain on them is none.
 LEAST_GAIN_DB = 0.15
@@ -59,9 +61,9 @@ def _apply(draft: Draft) -> Draft:
     if not units:
         return draft
     best = {unit: (float("inf"), 1.0) for unit in units}
-    errors_of = ReaderErrors(
-        draft.model, [name for unit in units for name in unit.names], spread(draft.inputs(), PHOTOS)
-    )
+    photos = spread(draft.inputs(), affordable(PHOTOS, draft.model, MOST_PHOTOS))
+    names = [name for unit in units for name in unit.names]
+    errors_of = ReaderErrors(draft.model, names, photos)
     for multiple in MULTIPLES:
         grids = {
             name: activation_params(unit.stretched(multiple))
