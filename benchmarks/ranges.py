@@ -45,6 +45,7 @@ from edgeconv.data.preprocessing import Preprocessing, normalize
 from edgeconv.export.capture import capture
 from edgeconv.export.onnx_writer import write_float, write_int8
 from edgeconv.nets.load import load_net
+from edgeconv.quantize.ends import Ends
 from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.recipe import RECIPES, Recipe, quantize
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
@@ -118,6 +119,7 @@ def measure(name: str, data: Path, folds: int, ways: list[str]) -> Iterator[Row]
     pixels = _hard_images() if is_hard else _photographs(data, net.preprocessing)
     photos = [normalize(p, net.preprocessing)[None] for p in pixels]
     reference = run(lambda path: write_float(model, path, {}), photos)
+    ends = Ends(net.preprocessing.low, net.preprocessing.high, net.labels is not None)
     for way in ways:
         config, recipe = WAYS[way]
         planned_s = 0.0
@@ -125,7 +127,7 @@ def measure(name: str, data: Path, folds: int, ways: list[str]) -> Iterator[Row]
         for fold in range(folds):
             kept = [photo for i, photo in enumerate(photos) if i % folds != fold]
             start = time.process_time()
-            done = quantize(model, partial(iter, kept), config, recipe=recipe)
+            done = quantize(model, partial(iter, kept), config, ends=ends, recipe=recipe)
             planned_s += time.process_time() - start
 
             def write(path: Path, done=done) -> None:  # type: ignore[no-untyped-def]
