@@ -93,7 +93,7 @@ def plan(subject: Subject, count: int, input_size: int | None, recipe: str) -> N
     from edgeconv.export.calibration import calibration_photos
     from edgeconv.export.capture import capture
     from edgeconv.nets.load import load_net
-    from edgeconv.quantize.ends import Ends
+    from edgeconv.quantize.ends import ends_of
     from edgeconv.quantize.recipe import named, quantize
 
     size = None if input_size is None else (input_size, input_size)
@@ -101,7 +101,7 @@ def plan(subject: Subject, count: int, input_size: int | None, recipe: str) -> N
     height, width = net.preprocessing.input_size
     model = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
     calibration = calibration_photos(subject.calib, net.preprocessing, count)
-    ends = Ends(net.preprocessing.low, net.preprocessing.high, net.labels is not None)
+    ends = ends_of(net.preprocessing, is_classifier=net.labels is not None)
     quantize(model, lambda: calibration.batches(1, raw=False), ends=ends, recipe=named(recipe))
 
 

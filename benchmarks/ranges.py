@@ -45,7 +45,7 @@ from edgeconv.data.preprocessing import Preprocessing, normalize
 from edgeconv.export.capture import capture
 from edgeconv.export.onnx_writer import write_float, write_int8
 from edgeconv.nets.load import load_net
-from edgeconv.quantize.ends import Ends
+from edgeconv.quantize.ends import ends_of
 from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.recipe import RECIPES, Recipe, quantize
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
@@ -119,7 +119,7 @@ def measure(name: str, data: Path, folds: int, ways: list[str]) -> Iterator[Row]
     pixels = _hard_images() if is_hard else _photographs(data, net.preprocessing)
     photos = [normalize(p, net.preprocessing)[None] for p in pixels]
     reference = run(lambda path: write_float(model, path, {}), photos)
-    ends = Ends(net.preprocessing.low, net.preprocessing.high, net.labels is not None)
+    ends = ends_of(net.preprocessing, is_classifier=net.labels is not None)
     for way in ways:
         config, recipe = WAYS[way]
         planned_s = 0.0

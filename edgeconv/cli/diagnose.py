@@ -81,7 +81,6 @@ def _open(directory: Path, *, altered: bool) -> Bundle:
 
 def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
     from edgeconv.export.pixels import with_pixel_input
-    from edgeconv.quantize.bounds import input_bounds
     from edgeconv.runtime.adapt import Images
     from edgeconv.verify.diagnose import diagnose as walk
 
@@ -95,8 +94,7 @@ def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
         Images(normalized=vectors.normalized, pixels=vectors.pixels),
         vectors.reference,
         recorded=recorded,
-        copies=bundle.repairs.copies,
-        source=input_bounds(bundle.preprocessing.low, bundle.preprocessing.high, widened=0.0),
+        as_written=bundle.as_written,
         with_pixels=lambda model: with_pixel_input(model, bundle.preprocessing),
         photos=photos,
         on_step=lambda step: typer.echo(step, err=True),

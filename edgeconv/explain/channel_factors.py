@@ -18,7 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused
-from edgeconv.quantize.repairs import Copies
+from edgeconv.quantize.repairs import Copies, sources
 
 _OPERATOR_NAMES = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()
@@ -89,23 +89,6 @@ def _with_copies(
         return weights
     of = sources(read, weights.shape[-1])
     return weights[..., of] / np.bincount(of)[of]
-
-
-def sources(copies: Mapping[int, int], channels: int) -> NDArray[np.int64]:
-    """Which channel each one is a copy of, itself where it is none, (channels,).
-
-    Raises:
-        BundleRefused: there is no such channel.
-    """
-    of = np.arange(channels)
-    for slot, source in copies.items():
-        if max(slot, source) >= channels:
-            raise BundleRefused(
-                f"the manifest has a copy of channel {source} in {slot} of {channels}; "
-                "export the net again"
-            )
-        of[slot] = source
-    return of
 
 
 def _row_factors(

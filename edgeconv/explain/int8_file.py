@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused, UsageError
-from edgeconv.explain.channel_factors import channel_factors, sources
-from edgeconv.quantize.repairs import Repairs
+from edgeconv.explain.channel_factors import channel_factors
+from edgeconv.quantize.repairs import Repairs, sources
 from edgeconv.runtime.adapt import Images, dequantize, run_logits
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.session import SessionOptions

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnx_ir as ir
+
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import BundleRefused, UnknownName
 from edgeconv.export import artifacts, golden, manifest, staging
 from edgeconv.export.predictor import Predictor
+from edgeconv.quantize.bounds import channel_bounds, input_bounds
+from edgeconv.quantize.copies import with_copies
 from edgeconv.quantize.repairs import Repairs
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
@@ -80,6 +84,16 @@ class Bundle:
         """What was done to single channels of the int8 files; raises BundleRefused."""
         found = self.manifest.get("quantization")
         return Repairs() if found is None else Repairs.from_json(found["repairs"])
+
+    def as_written(self, model: ir.Model) -> ir.Model:
+        """A copy of the float graph with the channels copied that the int8 files hold as copies.
+
+        Raises:
+            BundleRefused: the manifest's copies are not of this graph, or not of dead channels.
+        """
+        black, white = self.preprocessing.low, self.preprocessing.high
+        seen = channel_bounds(model, input_bounds(black, white, widened=0.0))
+        return with_copies(model, self.repairs.copies, seen)
 
     @property
     def golden(self) -> golden.Golden:

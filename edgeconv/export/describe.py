@@ -12,17 +12,13 @@ import onnx_ir as ir
 from edgeconv.data.formula import Io, describe_input
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.export import artifacts, manifest
-from edgeconv.export.calibration import Calibration
 from edgeconv.export.options import ExportOptions
+from edgeconv.export.quantized import QuantizedNet
 from edgeconv.graph.metrics import depth, multiply_adds
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.nets.facts import count_parameters
 from edgeconv.nets.load import LoadedNet
-from edgeconv.quantize.mixed import Mixed
-from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.precision import PRECISIONS
-from edgeconv.quantize.repairs import Repairs
-from edgeconv.quantize.steps import StepReport
 from edgeconv.quantize.summary import summarize
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import TensorSpec
@@ -47,11 +43,7 @@ def describe(
     model: ir.Model,
     options: ExportOptions,
     *,
-    plan: Plan | None,
-    repairs: Repairs,
-    calibration: Calibration | None,
-    steps: tuple[StepReport, ...],
-    mixed: Mixed | None,
+    quantized: QuantizedNet | None,
     report: ParityReport,
     directory: Path,
 ) -> dict[str, Any]:
@@ -86,16 +78,22 @@ def describe(
         "tools": {tool: version(tool) for tool in _TOOLS},
         "files": manifest.file_table(directory),
     }
-    if plan is not None and calibration is not None:
-        document["quantization"] = {
-            "recipe": {"name": options.recipe, "steps": [step.to_json() for step in steps]},
-            "mixed_precision": None if mixed is None else mixed.to_json(),
-            "io": options.io,
-            "calibration": {"source": calibration.source, "photos": calibration.count},
-            "repairs": repairs.to_json(),
-            "tensors": summarize(plan),
-        }
+    if quantized is not None:
+        document["quantization"] = _quantization(quantized, options)
     return document
+
+
+def _quantization(quantized: QuantizedNet, options: ExportOptions) -> dict[str, Any]:
+    """What was done to make the net int8."""
+    whole, mixed, calibration = quantized.whole, quantized.mixed, quantized.calibration
+    return {
+        "recipe": {"name": options.recipe, "steps": [step.to_json() for step in whole.steps]},
+        "mixed_precision": None if mixed is None else mixed.to_json(),
+        "io": options.io,
+        "calibration": {"source": calibration.source, "photos": calibration.count},
+        "repairs": whole.repairs.to_json(),
+        "tensors": summarize(quantized.plan),
+    }
 
 
 def _ends(path: Path, preprocessing: Preprocessing) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +21,19 @@ from edgeconv.export.golden import Golden
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.progress import Progress, Silent
+from edgeconv.export.quantized import QuantizedNet
 from edgeconv.graph.metrics import depth
 from edgeconv.graph.view import shape_of
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
-from edgeconv.quantize.ends import Ends
+from edgeconv.quantize.ends import Ends, ends_of
 from edgeconv.quantize.int16 import int16_plan, with_planned_weights
-from edgeconv.quantize.mixed import Mixed, Teller, keep_in_float
-from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.mixed import Teller, keep_in_float
 from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.precision import PRECISION_NAMES
 from edgeconv.quantize.recipe import Quantized, Recipe, named, quantize
-from edgeconv.quantize.repairs import Repairs
-from edgeconv.quantize.steps import RANGES_STEP, StepReport
+from edgeconv.quantize.steps import RANGES_STEP
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
 from edgeconv.verify import whole
@@ -105,18 +103,6 @@ class _Download:
         self._progress.advance(done)
 
 
-@dataclass(frozen=True, eq=False)
-class _Quantized:
-    """The int8 side of an export: the graph that was planned, the plan, and its photos."""
-
-    model: ir.Model
-    plan: Plan
-    calibration: Calibration
-    steps: tuple[StepReport, ...]
-    mixed: Mixed | None
-    whole: Quantized
-
-
 def _require_labels(labels: Sequence[str] | None, model: ir.Model) -> None:
     """Raises NetRefused where no output has as many channels as there are labels."""
     shapes = [shape_of(value) for value in model.graph.outputs]
@@ -153,7 +139,8 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
         artifacts.write_float16(model, directory, options.formats, identity)
     quantized = None
     if any(options.wants(name) for name in PRECISION_NAMES if name != "float16"):
-        ends = _ends(net.preprocessing, options, is_classifier=labels is not None)
+        is_classifier = labels is not None
+        ends = ends_of(net.preprocessing, is_classifier=is_classifier, raw=options.io == "uint8")
         quantized = _quantize(model, net.preprocessing, ends, options, progress)
         _write_quantized(quantized, directory, identity, options, progress)
     if labels is not None:
@@ -177,11 +164,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
             net,
             model,
             options,
-            plan=quantized.plan if quantized else None,
-            repairs=quantized.whole.repairs if quantized else Repairs(),
-            calibration=quantized.calibration if quantized else None,
-            steps=quantized.steps if quantized else (),
-            mixed=quantized.mixed if quantized else None,
+            quantized=quantized,
             report=report,
             directory=directory,
         ),
@@ -189,19 +172,19 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
 
 
 def _write_quantized(
-    quantized: _Quantized,
+    quantized: QuantizedNet,
     directory: Path,
     identity: artifacts.Identity,
     options: ExportOptions,
     progress: Progress,
 ) -> None:
     """Writes the files that were calibrated."""
+    whole = quantized.whole
     if options.wants("int8"):
         progress.step("write the int8 files")
         artifacts.write_int8(
-            quantized.model, quantized.plan, directory, options.formats, identity, options.io
+            whole.model, quantized.plan, directory, options.formats, identity, options.io
         )
-    whole = quantized.whole
     for precision in ("weight-only-int8", "dynamic-int8", "int16x8"):
         if not options.wants(precision):
             continue
@@ -223,20 +206,13 @@ def _captured(net: LoadedNet, options: ExportOptions) -> ir.Model:
     return capture(cut, example, name=net.name, output=OUTPUT_NAME)
 
 
-def _ends(preprocessing: Preprocessing, options: ExportOptions, *, is_classifier: bool) -> Ends:
-    """What no photo can leave, and what the outputs are."""
-    if options.io == "uint8":
-        return Ends((0.0,) * 3, (255.0,) * 3, is_classifier)
-    return Ends(preprocessing.low, preprocessing.high, is_classifier)
-
-
 def _quantize(
     model: ir.Model,
     preprocessing: Preprocessing,
     ends: Ends,
     options: ExportOptions,
     progress: Progress,
-) -> _Quantized:
+) -> QuantizedNet:
     """Calibrates and plans; with `--io uint8` on the graph that takes raw pixels."""
     raw = options.io == "uint8"
     graph = with_pixel_input(model, preprocessing) if raw else model
@@ -246,8 +222,8 @@ def _quantize(
     bound, mixed = options.max_drop, None
     if bound is not None:
         max_drop.require_enough(calibration)
-    quantized = _planned(graph, calibration, ends, options, progress)
-    progress.steps(quantized.steps)
+    whole = _planned(graph, calibration, ends, options, progress)
+    progress.steps(whole.steps)
     if bound is not None:
         folds = max_drop.folds(
             calibration,
@@ -256,9 +232,8 @@ def _quantize(
             raw=raw,
         )
         teller = Teller(progress.step, progress.advance)
-        mixed = keep_in_float(quantized.model, quantized.plan, folds, bound, teller)
-    plan = mixed.plan if mixed else quantized.plan
-    return _Quantized(quantized.model, plan, calibration, quantized.steps, mixed, quantized)
+        mixed = keep_in_float(whole.model, whole.plan, folds, bound, teller)
+    return QuantizedNet(whole, calibration, mixed)
 
 
 def _planned(

@@ -66,9 +66,7 @@ def center_channels(
         for layer, shift in zip(group.writers, shifts, strict=True):
             biases.lower(layer, shift)
         for layer in group.readers:
-            source = layer.node.inputs[0]
-            assert source is not None
-            biases.make_up(layer, shares[name_of(source)] @ shifts)
+            biases.make_up(layer, shares[name_of(layer.source)] @ shifts)
         for name in group.tensors:
             offsets[name] = tuple((shares[name] @ shifts).astype(np.float32).tolist())
     biases.store()

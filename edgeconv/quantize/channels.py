@@ -68,10 +68,7 @@ class ChannelGroup:
 
     def read_by(self, layer: Layer) -> Index:
         """The group's channels that a reader's input channels are."""
-        source = layer.node.inputs[0]
-        if source is None:
-            raise AssertionError("a layer has an input")
-        return self.tensors[name_of(source)]
+        return self.tensors[name_of(layer.source)]
 
 
 def channel_groups(model: ir.Model) -> list[ChannelGroup]:
@@ -88,7 +85,5 @@ def channel_groups(model: ir.Model) -> list[ChannelGroup]:
         groups[number].tensors[name] = np.searchsorted(roots[number], flow.found(channels))
     for layer in flow.layers:
         groups[flow.group_of(name_of(layer.node.outputs[0]))].writers.append(layer)
-        source = layer.node.inputs[0]
-        if source is not None:
-            groups[flow.group_of(name_of(source))].readers.append(layer)
+        groups[flow.group_of(name_of(layer.source))].readers.append(layer)
     return [g for g in groups.values() if g.writers and g.readers and not g.pinned.all()]

@@ -21,7 +21,7 @@ from edgeconv.graph.fusion import fused_activation, written_output
 from edgeconv.graph.view import constant_of, integer, name_of, set_constant, shape_of
 from edgeconv.quantize.bounds import Array, ChannelBounds
 from edgeconv.quantize.offsets import is_padded
-from edgeconv.quantize.repairs import Copies
+from edgeconv.quantize.repairs import Copies, sources
 from edgeconv.quantize.weights import Layer, layer_of
 
 _POOLS = ("AveragePool", "MaxPool")
@@ -164,9 +164,8 @@ def _copy(
     copies: Mapping[int, int],
     bounds: Mapping[str, ChannelBounds],
 ) -> None:
-    slots, sources = np.array(list(copies), np.int64), np.array(list(copies.values()), np.int64)
-    dead = set(copies) <= set(chain.free(bounds))
-    if not dead or sources.max(initial=0) >= chain.channels or set(copies) & set(copies.values()):
+    of, slots = sources(copies, chain.channels), list(copies)
+    if not set(copies) <= set(chain.free(bounds)) or set(copies) & set(copies.values()):
         raise BundleRefused(
             f"{chain.tensors[0]} has no channels that are dead and can be such copies: the "
             "manifest is not this net's; export the net again"
@@ -174,18 +173,12 @@ def _copy(
     lost = bounds[chain.tensors[-1]].low[slots]
     for layer in chain.writers:
         for value in (layer.weight, layer.bias):
-            array = _array(value)
-            array[slots] = array[sources]
-            set_constant(model, _name(value), array)
-    count = np.ones(chain.channels)
-    np.add.at(count, sources, 1)
-    count[slots] = count[sources]
+            set_constant(model, _name(value), _array(value)[of])
     for layer in chain.readers:
         weight, bias = _array(layer.weight), _array(layer.bias)
         bias += (weight[:, slots].sum(axis=(2, 3)) * lost).sum(axis=1)
-        weight[:, slots] = weight[:, sources]
-        weight /= count.reshape(1, -1, 1, 1)
-        set_constant(model, _name(layer.weight), weight)
+        shared = weight[:, of] / np.bincount(of)[of].reshape(1, -1, 1, 1)
+        set_constant(model, _name(layer.weight), shared)
         set_constant(model, _name(layer.bias), bias)
 
 

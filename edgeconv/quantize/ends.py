@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.quantize.bounds import ChannelBounds, input_bounds
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Ends:
     """What a caller knows of what goes into a net and what comes out.
 
     Attributes:
-        low: the least value that each channel of the input can hold, whatever the photo; None
-            where nothing is known.
-        high: the greatest.
+        source: what no value of the input leaves, whatever the photo; None where nothing is known.
         is_classifier: whether the one output holds logits that a softmax turns into probabilities.
     """
 
-    low: tuple[float, ...] | None = None
-    high: tuple[float, ...] | None = None
+    source: ChannelBounds | None = None
     is_classifier: bool = False
+
+
+def ends_of(preprocessing: Preprocessing, *, is_classifier: bool, raw: bool = False) -> Ends:
+    """The ends of a net that is fed photos.
+
+    Args:
+        preprocessing: how a photo becomes its input.
+        is_classifier: see `Ends`.
+        raw: whether the graph takes pixels, 0..255, and normalizes them itself.
+    """
+    black, white = preprocessing.low, preprocessing.high
+    if raw:
+        black, white = (0.0,) * len(black), (255.0,) * len(white)
+    return Ends(input_bounds(black, white), is_classifier)

@@ -165,7 +165,7 @@ def _foreseen(group: ChannelGroup, tensor: _Tensor, observations: Observations) 
 
 def _expected(layer: Layer, observations: Observations) -> tuple[Array, Array]:
     """Mean and deviation of a layer's output channels, were its inputs independent."""
-    seen = observations.tensors[name_of(layer.node.inputs[0])]  # type: ignore[arg-type]
+    seen = observations.tensors[name_of(layer.source)]
     weight = by_input_channel(layer, require_constant(layer.node, 1).astype(np.float64))
     groups, _, inputs, _ = weight.shape
     mean, square = (a.reshape(groups, 1, inputs) for a in (seen.channel_mean, seen.channel_square))
@@ -180,7 +180,7 @@ def _expected(layer: Layer, observations: Observations) -> tuple[Array, Array]:
 def _reader(group: ChannelGroup, layer: Layer, observations: Observations) -> _Reader:
     weight = by_input_channel(layer, require_constant(layer.node, 1).astype(np.float64))
     energy = (weight**2).sum(axis=(1, 3)).reshape(-1)
-    seen = observations.tensors[name_of(layer.node.inputs[0])]  # type: ignore[arg-type]
+    seen = observations.tensors[name_of(layer.source)]
     square = seen.channel_square
     least = 1e-12 * max(float(square.max()), 1e-30)
     return _Reader(

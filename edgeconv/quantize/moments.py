@@ -114,7 +114,7 @@ class _Look:
     def __init__(self, model: ir.Model, wanted: list[_Sums]) -> None:
         self._wanted = wanted
         self._input = name_of(model.graph.inputs[0])
-        read = {name_of(v): v for sums in wanted if (v := sums.layer.node.inputs[0]) is not None}
+        read = {sums.reads: sums.layer.source for sums in wanted}
         self._names = [name for name in read if name != self._input]
         self._session = None
         if self._names:
@@ -137,7 +137,7 @@ class _Sums:
         rows = as_rows(layer, require_constant(layer.node, 1))
         groups, _, width = rows.shape
         self.layer = layer
-        self.reads = name_of(layer.node.inputs[0])  # type: ignore[arg-type]  # a layer has one
+        self.reads = name_of(layer.source)
         self.positions = POSITIONS + width // COLUMNS_TO_A_POSITION
         self._blocks = _cut(width, rows.size)
         self._second = [

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeconv.errors import BundleRefused
 
 #: No tensor has as many channels.
@@ -88,3 +91,20 @@ def _finite(value: float) -> float:
     if not math.isfinite(value):
         raise ValueError(value)
     return value
+
+
+def sources(copies: Mapping[int, int], channels: int) -> NDArray[np.int64]:
+    """Which channel each one is a copy of, itself where it is none, (channels,).
+
+    Raises:
+        BundleRefused: there is no such channel.
+    """
+    of = np.arange(channels)
+    for slot, source in copies.items():
+        if max(slot, source) >= channels:
+            raise BundleRefused(
+                f"the manifest has a copy of channel {source} in {slot} of {channels}; "
+                "export the net again"
+            )
+        of[slot] = source
+    return of

@@ -25,7 +25,7 @@ from edgeconv.graph.view import constant_of, name_of, require_constant, set_cons
 from edgeconv.quantize.bounds import Array, ChannelBounds, channel_bounds
 from edgeconv.quantize.copies import Chain, chains, with_copies
 from edgeconv.quantize.plan import Plan
-from edgeconv.quantize.repairs import Copies
+from edgeconv.quantize.repairs import Copies, sources
 from edgeconv.quantize.session import open_graph
 from edgeconv.quantize.weights import Layer
 
@@ -73,8 +73,8 @@ def reuse_dead_channels(
     copies = {name: of for chain, of in chosen for name in chain.tensors}
     repaired = with_copies(model, copies, bounds)
     shares = _open_shares(model, [chain for chain, _ in chosen], inputs)
-    for chain, sources in chosen:
-        _move_apart(repaired, chain, sources, plan, shares)
+    for chain, copied in chosen:
+        _move_apart(repaired, chain, copied, plan, shares)
     return Reused(repaired, copies)
 
 
@@ -100,9 +100,9 @@ def _open_shares(
     clamps = {}
     for chain in found:
         for writer, reader in pairwise(chain.writers):
-            fused, value = fused_activation(writer.node), reader.node.inputs[0]
-            if fused is not None and value is not None:
-                clamps[value] = fused.bounds
+            fused = fused_activation(writer.node)
+            if fused is not None:
+                clamps[reader.source] = fused.bounds
     if not clamps:
         return {}
     session = open_graph(model, list(clamps))
@@ -139,10 +139,9 @@ def _move_apart(
     open_shares: Mapping[str, Array],
 ) -> None:
     """Offsets the biases of all copies of a channel against each other."""
-    apart, sources = np.zeros(chain.channels), np.arange(chain.channels)
-    sources[list(of)] = list(of.values())
+    apart, origin = np.zeros(chain.channels), sources(of, chain.channels)
     for source in set(of.values()):
-        copies = np.flatnonzero(sources == source)
+        copies = np.flatnonzero(origin == source)
         apart[copies] = (np.arange(len(copies)) + 0.5) / len(copies) - 0.5
     before = np.zeros(chain.channels)
     for layer, written in zip(chain.writers, chain.written, strict=True):
@@ -150,8 +149,8 @@ def _move_apart(
         name = name_of(layer.bias)
         bias = np.array(constant_of(model.graph.initializers[name]), np.float64)
         if layer is not chain.writers[0]:  # where no clamp held it, what it reads was moved already
-            read = open_shares[name_of(layer.node.inputs[0])]  # type: ignore[arg-type]
+            read = open_shares[name_of(layer.source)]
             taps = _weights(layer).sum(axis=(1, 2, 3))
-            bias -= before * (read * taps)[sources]
+            bias -= before * (read * taps)[origin]
         before = apart * float(plan.activations[name_of(written)].scale)
         set_constant(model, name, bias + before)

@@ -137,9 +137,7 @@ def _bias(
     layer: Layer, weight: QuantizedConstant, activations: Mapping[str, QuantParams]
 ) -> QuantizedConstant:
     """The layer's bias on the grid that its weight's scales make, uncorrected."""
-    source = layer.node.inputs[0]
-    assert source is not None
-    scale = activations[name_of(source)].scale * weight.params.scale
+    scale = activations[name_of(layer.source)].scale * weight.params.scale
     params = QuantParams(scale, weight.params.zero_point, "int32", 0)
     bias = require_constant(layer.node, 2)
     return QuantizedConstant(params, quantize(bias.reshape(-1), params).reshape(bias.shape))

@@ -32,10 +32,11 @@ def apply_all(draft: Draft, steps: Sequence[Step]) -> Found:
     reports, kept = [], []
     for step in steps:
         start = time.perf_counter()
-        tried = draft if step.kind == "finish" else step.apply(draft)
-        if tried is draft and step.kind != "finish":
-            continue
-        draft = tried
+        if step.kind != "finish":
+            tried = step.apply(draft)
+            if tried is draft:
+                continue
+            draft = tried
         reports.append(_report(step.name, time.perf_counter() - start))
         kept.append(step)
     return Found(draft, tuple(kept), tuple(reports))

@@ -49,6 +49,14 @@ class Layer:
     bias: ir.Value | None
     axis: int
 
+    @property
+    def source(self) -> ir.Value:
+        """The activation it multiplies."""
+        source = self.node.inputs[0]
+        if source is None:
+            raise AssertionError("a layer has an input")
+        return source
+
 
 def layer_of(node: ir.Node) -> Layer | None:
     """The node as a layer, None where it is none."""

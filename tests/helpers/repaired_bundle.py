@@ -6,10 +6,29 @@ from pathlib import Path
 
 import edgeconv
 
-NET = """
+#: The imports of a net's source, and an inverted residual.
+BLOCK = """
 import torch
 from torch import nn
 
+
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.conv = nn.Sequential(
+            nn.Conv2d(width, 2 * width, 1, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU6(),
+            nn.Conv2d(2 * width, 2 * width, 3, 1, 1, groups=2 * width, bias=False),
+            nn.BatchNorm2d(2 * width), nn.ReLU6(),
+            nn.Conv2d(2 * width, width, 1, bias=False), nn.BatchNorm2d(width),
+        )
+
+    def forward(self, x):
+        return x + self.conv(x)
+"""
+
+NET = (
+    BLOCK
+    + """
 
 def clamped(inputs, outputs, kernel, groups=1):
     return [
@@ -17,20 +36,6 @@ def clamped(inputs, outputs, kernel, groups=1):
         nn.BatchNorm2d(outputs),
         nn.ReLU6(),
     ]
-
-
-class Block(nn.Module):
-    def __init__(self, width):
-        super().__init__()
-        self.conv = nn.Sequential(
-            *clamped(width, 2 * width, 1),
-            *clamped(2 * width, 2 * width, 3, 2 * width),
-            nn.Conv2d(2 * width, width, 1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-
-    def forward(self, x):
-        return x + self.conv(x)
 
 
 class Net(nn.Module):
@@ -59,6 +64,7 @@ class Net(nn.Module):
 def net():
     return Net()
 """
+)
 
 
 def export_repaired(place: Path, io: str = "float32") -> edgeconv.Bundle:

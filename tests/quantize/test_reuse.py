@@ -329,7 +329,7 @@ def test_a_tensor_that_is_mostly_zero_loses_nothing() -> None:
 def test_where_no_bounds_of_the_input_are_known_nothing_is_dead() -> None:
     model = hub(Stem())
     recipe = Recipe("", (REUSE_DEAD_CHANNELS,), 32, measured=False)
-    for ends, copied in ((Ends(), False), (Ends((-6.0,) * 3, (6.0,) * 3), True)):
+    for ends, copied in ((Ends(), False), (Ends(ANY), True)):
         done = quantize(model, lambda: photos(32), ends=ends, recipe=recipe)
         assert bool(done.repairs.copies) == copied
 
@@ -343,7 +343,7 @@ def test_photos_past_the_trials_grid_do_not_open_what_was_copied() -> None:
     widest = float(np.abs(inputs).max())
     assert widest <= 6.0
     recipe = Recipe("", (REUSE_DEAD_CHANNELS,), 32, measured=False)
-    ends = Ends((-6.0,) * 3, (6.0,) * 3)
+    ends = Ends(ANY)
     done = quantize(model, lambda: inputs, ends=ends, recipe=recipe)
     reference = run_float(model, inputs)
     found = run_float(done.model, inputs)

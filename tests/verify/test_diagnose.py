@@ -16,26 +16,12 @@ from edgeconv.export import artifacts, golden, manifest
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import Diagnosis, diagnose
+from tests.helpers.repaired_bundle import BLOCK
 from tests.helpers.tampering import change_onnx, change_tflite_data, change_tflite_scale
 
-NET = """
-import torch
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, width):
-        super().__init__()
-        self.conv = nn.Sequential(
-            nn.Conv2d(width, 2 * width, 1, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU6(),
-            nn.Conv2d(2 * width, 2 * width, 3, 1, 1, groups=2 * width, bias=False),
-            nn.BatchNorm2d(2 * width), nn.ReLU6(),
-            nn.Conv2d(2 * width, width, 1, bias=False), nn.BatchNorm2d(width),
-        )
-
-    def forward(self, x):
-        return x + self.conv(x)
-
+NET = (
+    BLOCK
+    + """
 
 class Net(nn.Module):
     def __init__(self):
@@ -58,6 +44,7 @@ class Net(nn.Module):
 def net():
     return Net()
 """
+)
 
 
 def exported(place: Path, io: str = "int8") -> Path:

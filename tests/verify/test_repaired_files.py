@@ -16,8 +16,7 @@ from edgeconv.export import artifacts
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.tflite.write import write_int8
 from edgeconv.graph.fusion import is_absorbed, written_output
-from edgeconv.quantize.bounds import input_bounds
-from edgeconv.quantize.ends import Ends
+from edgeconv.quantize.ends import ends_of
 from edgeconv.quantize.recipe import Recipe, quantize
 from edgeconv.quantize.repairs import Copies, Repairs
 from edgeconv.quantize.steps.equalization import EQUALIZE
@@ -36,13 +35,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> edgeconv.Bundle:
 
 def walk(bundle: edgeconv.Bundle, *, of: Path | None = None, copies: Copies) -> Diagnosis:
     vectors = bundle.golden
+    told = {**bundle.manifest["quantization"], "repairs": Repairs(copies).to_json()}
+    held = replace(bundle, manifest={**bundle.manifest, "quantization": told})
     return diagnose(
         artifacts.present(of or bundle.directory),
         Images(vectors.normalized, vectors.pixels),
         vectors.reference,
         recorded=bundle.manifest["quantization"]["tensors"],
-        copies=copies,
-        source=input_bounds(bundle.preprocessing.low, bundle.preprocessing.high, widened=0.0),
+        as_written=held.as_written,
         with_pixels=lambda model: with_pixel_input(model, bundle.preprocessing),
         photos=2,
     )
@@ -129,7 +129,7 @@ def test_copies_are_followed_through_operators_in_float(
 ) -> None:
     vectors, model = bundle.golden, hub.load(bundle.artifacts["onnx"])
     photos = [photo[None] for photo in vectors.normalized]
-    ends = Ends(bundle.preprocessing.low, bundle.preprocessing.high)
+    ends = ends_of(bundle.preprocessing, is_classifier=False)
     recipe = Recipe("", (EQUALIZE, REUSE_DEAD_CHANNELS), 8, measured=False)
     done = quantize(model, lambda: photos, ends=ends, recipe=recipe)
     assert done.repairs.copies

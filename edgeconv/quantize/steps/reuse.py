@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from edgeconv.quantize.bounds import input_bounds
 from edgeconv.quantize.draft import Draft
 from edgeconv.quantize.repairs import Repairs
 from edgeconv.quantize.reuse import reuse_dead_channels
@@ -10,11 +9,10 @@ from edgeconv.quantize.steps.step import Step
 
 
 def _apply(draft: Draft) -> Draft:
-    low, high = draft.ends.low, draft.ends.high
-    if low is None or high is None:
+    source = draft.ends.source
+    if source is None:
         return draft
-    bounds = input_bounds(low, high)
-    found = reuse_dead_channels(draft.model, draft.plan, bounds, draft.inputs())
+    found = reuse_dead_channels(draft.model, draft.plan, source, draft.inputs())
     if not found.copies:
         return draft
     return draft.with_model(found.model, Repairs(copies=found.copies))

@@ -14,10 +14,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import UsageError
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import activation_inputs, name_of
-from edgeconv.quantize.bounds import ChannelBounds, channel_bounds
 from edgeconv.quantize.channels import channel_groups
-from edgeconv.quantize.copies import with_copies
-from edgeconv.quantize.repairs import Copies
 from edgeconv.quantize.targets import targets
 from edgeconv.quantize.weights import layer_of
 from edgeconv.runtime.adapt import Images
@@ -54,8 +51,7 @@ def diagnose(
     references: Mapping[str, NDArray[np.float32]],
     *,
     recorded: Mapping[str, Any] | None = None,
-    copies: Copies | None = None,
-    source: ChannelBounds | None = None,
+    as_written: Callable[[ir.Model], ir.Model] | None = None,
     with_pixels: Callable[[ir.Model], ir.Model] | None = None,
     photos: int = PHOTOS,
     on_step: Callable[[str], None] | None = None,
@@ -68,16 +64,15 @@ def diagnose(
         images: the golden photos.
         references: the float net's outputs for them by name.
         recorded: the manifest's `quantization.tensors`.
-        copies: which channels of the int8 files are copies of others.
-        source: bounds of the net's input, by which those channels are dead; needed with copies.
+        as_written: copies the channels of a graph that the int8 files hold as copies.
         with_pixels: puts the normalization in front of a graph, for files that take raw pixels.
         photos: how many of the images to run.
         on_step: told what is being done.
 
     Raises:
-        UsageError: there is no float ONNX file, no photo, or copies without bounds of the input.
+        UsageError: there is no float ONNX file, or no photo.
         ArtifactRefused: a file cannot be loaded or is of another net.
-        BundleRefused: the net has no channels that are dead and can be such copies.
+        BundleRefused: by `as_written`.
     """
     _require_hub(artifacts)
     tell = on_step or (lambda _: None)
@@ -87,10 +82,8 @@ def diagnose(
     lite = artifacts.get("tflite")
     stage = float_files.run(loaded, lite, chunks, references)
     model = float_files.true_graph(loaded, stage, lite)
-    if copies:
-        if source is None:
-            raise UsageError("which channels can be copies follows from the bounds of the input")
-        model = with_copies(model, copies, channel_bounds(model, source))
+    if as_written is not None:
+        model = as_written(model)
     files = {
         name: Int8File.open(name, artifacts[name], model, with_pixels)
         for name in _INT8

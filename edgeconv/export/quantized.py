@@ -1,0 +1,30 @@
+"""The int8 side of an export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeconv.export.calibration import Calibration
+from edgeconv.quantize.mixed import Mixed
+from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.recipe import Quantized
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedNet:
+    """A net that was calibrated.
+
+    Attributes:
+        whole: what the recipe made of its graph, everything in int8.
+        calibration: the photos.
+        mixed: what was left in float of it, None where that was not asked for.
+    """
+
+    whole: Quantized
+    calibration: Calibration
+    mixed: Mixed | None
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the int8 files."""
+        return self.whole.plan if self.mixed is None else self.mixed.plan
