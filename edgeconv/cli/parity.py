@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
 import typer
 
@@ -12,8 +14,11 @@ from edgeconv.cli import arguments, device_options
 if TYPE_CHECKING:
     from edgeconv.devices.profile import Profile
     from edgeconv.export.bundle import Bundle
+    from edgeconv.verify.on_device import DeviceParity
     from edgeconv.verify.parity import Thresholds
     from edgeconv.verify.stages import ParityReport
+
+    Found = TypeVar("Found", ParityReport, DeviceParity)
 
 
 def parity(
@@ -68,16 +73,8 @@ def parity(
         typer.echo(f"warning: {warning}", err=True)
     from edgeconv.cli.shown import show_parity
 
-    try:
-        _write(junit, directory.name, report)
-    finally:  # what was found is shown all the same
-        if as_json:
-            from edgeconv.report import jsondoc
-
-            jsondoc.show({"bundle": str(directory), **report.to_json()})
-        else:
-            show_parity(report)
-    _judge(report)
+    show = partial(_show, directory, report, show_parity, as_json)
+    _tell(report, directory.name, junit, show)
 
 
 def _on_device(
@@ -92,27 +89,28 @@ def _on_device(
         )
     from edgeconv.cli.shown import show_device_parity
 
-    try:
-        _write(junit, f"{bundle.directory.name} on {chosen.name}", found.report)
-    finally:
-        if as_json:
-            from edgeconv.report import jsondoc
-
-            jsondoc.show({"bundle": str(bundle.directory), **found.to_json()})
-        else:
-            show_device_parity(found)
-    _judge(found.report)
+    show = partial(_show, bundle.directory, found, show_device_parity, as_json)
+    _tell(found.report, f"{bundle.directory.name} on {chosen.name}", junit, show)
 
 
-def _write(junit: Path | None, suite: str, report: ParityReport) -> None:
+def _show(directory: Path, found: Found, in_words: Callable[[Found], None], as_json: bool) -> None:
+    if as_json:
+        from edgeconv.report import jsondoc
+
+        jsondoc.show({"bundle": str(directory), **found.to_json()})
+    else:
+        in_words(found)
+
+
+def _tell(report: ParityReport, suite: str, junit: Path | None, show: Callable[[], None]) -> None:
+    """Writes and shows what was found; raises ThresholdMissed where a stage failed."""
     from edgeconv.cli.shown import write_junit
-
-    if junit is not None:
-        write_junit(junit, suite, report)
-
-
-def _judge(report: ParityReport) -> None:
     from edgeconv.errors import ThresholdMissed
 
+    try:
+        if junit is not None:
+            write_junit(junit, suite, report)
+    finally:  # what was found is shown all the same
+        show()
     if not report.passed:
         raise ThresholdMissed(f"parity missed its threshold: {'; '.join(report.failed)}")

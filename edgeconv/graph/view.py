@@ -35,7 +35,8 @@ def constant_of(value: ir.Value | None) -> NDArray[Any] | None:
 
 def set_constant(model: ir.Model, name: str, array: NDArray[Any]) -> None:
     """Gives an initializer of the graph another array, as float32."""
-    model.graph.initializers[name].const_value = ir.tensor(array.astype(np.float32), name=name)
+    stored = np.asarray(array, np.float32, order="C")
+    model.graph.initializers[name].const_value = ir.tensor(stored, name=name)
 
 
 def require_constant(node: ir.Node, index: int) -> NDArray[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.passes.edit import add_constant
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import name_of, set_constant
 from edgeconv.quantize.affine import dequantize
 from edgeconv.quantize.plan import Plan, QuantParams
 
@@ -27,7 +27,7 @@ def fake_quantized(model: ir.Model, plan: Plan) -> ir.Model:
     copy = model.clone()
     for name, constant in plan.constants.items():
         reals = dequantize(constant.values, constant.params)
-        copy.graph.initializers[name].const_value = ir.tensor(reals, name=name)
+        set_constant(copy, name, reals)
     values = {name_of(value): value for value in copy.graph.inputs}
     values.update((name_of(v), v) for node in copy.graph for v in node.outputs if v.name)
     nodes = {node.name: node for node in copy.graph}

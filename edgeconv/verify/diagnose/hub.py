@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.graph.view import integer, name_of, shape_of
+from edgeconv.graph.view import integer, name_of, set_constant, shape_of
 
 Array = NDArray[Any]
 
@@ -40,7 +40,7 @@ def with_constants(model: ir.Model, constants: Mapping[str, Array]) -> ir.Model:
                 f"the files hold {name} in the shapes {tuple(array.shape)} and {shape_of(value)}; "
                 "they are not of one export"
             )
-        value.const_value = ir.tensor(np.ascontiguousarray(array, np.float32), name=name)
+        set_constant(copy, name, array)
     return copy
 
 
