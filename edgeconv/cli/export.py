@@ -66,6 +66,13 @@ def export(
             show_default="the net's own output",
         ),
     ] = None,
+    split_outputs: Annotated[
+        bool,
+        typer.Option(
+            "--split-outputs",
+            help="Give what an output is joined from (boxes, scores) as outputs of its own.",
+        ),
+    ] = False,
     calib: Annotated[
         str,
         typer.Option(help="Folder of calibration photos, or builtin for photos that come along."),
@@ -150,6 +157,7 @@ def export(
             weights=weights,
             net_options=options_of_net,
             features=features,
+            split_outputs=split_outputs,
             formats=formats_wanted,  # type: ignore[arg-type]  # checked there
             input_size=size,
             batch=batch,

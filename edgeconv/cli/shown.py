@@ -162,10 +162,24 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
             )
         if not stage["figures"]:
             rows.append((stage["name"], *(None,) * 4, "-", verdicts[stage["passed"]]))
+        if stage["worst_part"] is not None:
+            rows.append(_part_row(stage))
         for remark in filter(None, stage["note"].split("; ")):
             noted.setdefault(remark, []).append(stage["name"])
     notes = [f"{', '.join(names)}: {remark}" for remark, names in noted.items()]
     show(Table(columns, rows, notes=notes))
+
+
+def _part_row(stage: dict[str, Any]) -> tuple[Any, ...]:
+    """The worst part of a stage's outputs, as a line of its own."""
+    part = stage["worst_part"]
+    return (
+        f"  worst part: {part['output']}, {part['part']}",
+        "-" if part["relative_error"] is None else f"{part['relative_error']:.1e}",
+        part["sqnr_db"],
+        *(None, None, "-"),
+        "passed" if part["passed"] else "FAILED",
+    )
 
 
 def _bound(bound: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Opener, SessionOptions
 from edgeconv.verify import on_device, whole
 from edgeconv.verify.on_device import DeviceParity
+from edgeconv.verify.output_parts import OutputParts
 from edgeconv.verify.parity import Thresholds
 from edgeconv.verify.stages import ParityReport
 
@@ -85,6 +86,16 @@ class Bundle:
         found = self.manifest.get("quantization")
         return Repairs() if found is None else Repairs.from_json(found["repairs"])
 
+    @property
+    def output_parts(self) -> dict[str, OutputParts]:
+        """How each output is told apart; raises BundleRefused."""
+        shapes = self.manifest["graph"]["outputs"]
+        return {
+            name: OutputParts.from_json(told, shapes[name])
+            for name, told in self.manifest["graph"]["parts"].items()
+            if name in shapes
+        }
+
     def as_written(self, model: ir.Model) -> ir.Model:
         """A copy of the float graph with the channels copied that the int8 files hold as copies.
 
@@ -115,6 +126,7 @@ class Bundle:
             depth=int(self.manifest["net"]["depth"]),
             trained=self.trained,
             thresholds=thresholds,
+            parts=self.output_parts,
         )
 
     def parity_on(
@@ -145,6 +157,7 @@ class Bundle:
             engines=engines,
             trained=self.trained,
             thresholds=thresholds or Thresholds(),
+            parts=self.output_parts,
         )
 
     def open(self, artifact: str, options: SessionOptions | None = None) -> Predictor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from edgeconv.quantize.precision import PRECISIONS
 from edgeconv.quantize.summary import summarize
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import TensorSpec
+from edgeconv.verify.output_parts import OutputParts
 from edgeconv.verify.stages import ParityReport
 
 #: Packages whose version can change the bytes of a bundle.
@@ -45,6 +47,7 @@ def describe(
     *,
     quantized: QuantizedNet | None,
     report: ParityReport,
+    parts: Mapping[str, OutputParts],
     directory: Path,
 ) -> dict[str, Any]:
     """The manifest of a bundle whose files all stand in `directory`."""
@@ -69,6 +72,7 @@ def describe(
         "graph": {
             "inputs": {name_of(v): list(shape_of(v)) for v in model.graph.inputs},
             "outputs": {name_of(v): list(shape_of(v)) for v in model.graph.outputs},
+            "parts": {name: told.to_json() for name, told in parts.items()},
         },
         "artifacts": {
             short: {**_ends(path, net.preprocessing), **_computes(short)}
@@ -92,6 +96,7 @@ def _quantization(quantized: QuantizedNet, options: ExportOptions) -> dict[str, 
         "io": options.io,
         "calibration": {"source": calibration.source, "photos": calibration.count},
         "repairs": whole.repairs.to_json(),
+        "outputs_apart": quantized.apart.to_json(),
         "tensors": summarize(quantized.plan),
     }
 

@@ -15,7 +15,7 @@ from typing import Any
 from edgeconv.errors import BundleRefused
 
 #: Raised when a reader of older manifests would misread a newer one.
-FORMAT = 2
+FORMAT = 3
 FILE_NAME = "manifest.json"
 _LARGEST_MANIFEST_BYTES = 16 * 2**20
 #: Where readers rely on a value's type.
@@ -24,6 +24,7 @@ _FORM: Mapping[tuple[str, ...], type] = MappingProxyType(
         ("artifacts",): dict,
         ("files",): dict,
         ("graph", "outputs"): dict,
+        ("graph", "parts"): dict,
         ("net", "depth"): int,
         ("net", "name"): str,
         ("net", "options"): dict,

@@ -43,6 +43,7 @@ class ExportOptions:
         io: type at the ends of the int8 files.
         classes: number of outputs of the classifier; None takes the net's own.
         features: path of a layer whose output the bundle gives instead of the net's own.
+        split_outputs: whether what an output is joined from becomes outputs of its own.
         seed: of random weights.
         thresholds: when parity counts as passed.
     """
@@ -62,6 +63,7 @@ class ExportOptions:
     io: Io = "int8"
     classes: int | None = None
     features: str | None = None
+    split_outputs: bool = False
     seed: int = 0
     thresholds: Thresholds = field(default_factory=Thresholds)
 

@@ -23,7 +23,9 @@ from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.progress import Progress, Silent
 from edgeconv.export.quantized import QuantizedNet
 from edgeconv.graph.metrics import depth
-from edgeconv.graph.view import shape_of
+from edgeconv.graph.parts import Joined
+from edgeconv.graph.passes.split_outputs import split_arrays, split_outputs
+from edgeconv.graph.view import name_of, shape_of
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
@@ -37,6 +39,7 @@ from edgeconv.quantize.steps import RANGES_STEP
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
 from edgeconv.verify import whole
+from edgeconv.verify.output_parts import parts_of_outputs
 
 #: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
 GOLDEN_PHOTOS = 8
@@ -123,6 +126,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
         )
     progress.step("capture the graph")
     model = _captured(net, options)
+    former = split_outputs(model) if options.split_outputs else None
     labels = None if options.features else net.labels
     _require_labels(labels, model)
     identity = artifacts.Identity(
@@ -142,11 +146,15 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
         is_classifier = labels is not None
         ends = ends_of(net.preprocessing, is_classifier=is_classifier, raw=options.io == "uint8")
         quantized = _quantize(model, net.preprocessing, ends, options, progress)
+        for note in quantized.apart.notes():
+            progress.warn(note)
         _write_quantized(quantized, directory, identity, options, progress)
     if labels is not None:
         (directory / bundle.LABELS).write_text("\n".join(labels) + "\n", encoding="utf-8")
     progress.step("check parity")
-    images, reference = _reference(net, model, options.batch)
+    images, reference = _reference(net, model, former, options.batch)
+    seen = {} if quantized is None else quantized.whole.observations.tensors
+    parts = parts_of_outputs(model, seen)
     report = whole.check(
         artifacts.present(directory),
         images,
@@ -154,6 +162,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
         depth=depth(model),
         trained=net.trained,
         thresholds=options.thresholds,
+        parts=parts,
     )
     for warning in report.warnings:
         progress.warn(warning)
@@ -166,6 +175,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
             options,
             quantized=quantized,
             report=report,
+            parts=parts,
             directory=directory,
         ),
     )
@@ -264,19 +274,26 @@ def _recipe(options: ExportOptions) -> Recipe:
 
 
 def _reference(
-    net: LoadedNet, model: ir.Model, batch: int
+    net: LoadedNet, model: ir.Model, former: Sequence[Joined] | None, batch: int
 ) -> tuple[Images, dict[str, NDArray[np.float32]]]:
-    """The golden photos and what the PyTorch net makes of them, by output name."""
+    """The golden photos and what the PyTorch net makes of them, by output name.
+
+    `former` says how the net's own outputs were split, if they were.
+    """
     count = -(-GOLDEN_PHOTOS // batch) * batch
     photos = list(builtin.photos(net.preprocessing, count, "golden"))
     normalized = normalize_batch(photos, net.preprocessing)
-    rows: dict[str, list[NDArray[np.float32]]] = {str(o.name): [] for o in model.graph.outputs}
+    outputs = model.graph.outputs if former is None else [joined.output for joined in former]
+    names = [name_of(value) for value in outputs]
+    rows: dict[str, list[NDArray[np.float32]]] = {name_of(v): [] for v in model.graph.outputs}
     net.module.eval()
     with torch.no_grad():
         for start in range(0, count, batch):
             result = net.module(torch.from_numpy(normalized[start : start + batch]))
-            for name, tensor in zip(rows, tensors_of(result), strict=True):
-                rows[name].append(tensor.numpy())
+            given = (tensor.numpy() for tensor in tensors_of(result))
+            made = dict(zip(names, given, strict=True))
+            for name, array in (made if former is None else split_arrays(former, made)).items():
+                rows[name].append(array)
     reference = {name: np.concatenate(parts) for name, parts in rows.items()}
     for name, array in reference.items():
         if not np.isfinite(array).all():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeconv.export.calibration import Calibration
+from edgeconv.quantize.apart import Apart, keep_apart
 from edgeconv.quantize.mixed import Mixed
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.recipe import Quantized
@@ -28,3 +29,8 @@ class QuantizedNet:
     def plan(self) -> Plan:
         """The plan of the int8 files."""
         return self.whole.plan if self.mixed is None else self.mixed.plan
+
+    @property
+    def apart(self) -> Apart:
+        """What the plan keeps in float so that no part of an output is lost."""
+        return keep_apart(self.whole.model, self.whole.observations.tensors)

@@ -90,3 +90,10 @@ def written_output(node: ir.Node) -> ir.Value:
     """The value a device really holds after `node`: past the activation it absorbs."""
     fused = fused_activation(node)
     return node.outputs[0] if fused is None else fused.node.outputs[0]
+
+
+def writer_of(node: ir.Node) -> ir.Node:
+    """The node a device runs for this one: the one that absorbs it, or itself."""
+    source = node.inputs[0] if is_absorbed(node) else None
+    before = None if source is None else source.producer()
+    return node if before is None else before

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from edgeconv.graph.fusion import writer_of
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.view import name_of, set_constant
 from edgeconv.quantize.affine import dequantize
@@ -32,7 +33,7 @@ def fake_quantized(model: ir.Model, plan: Plan) -> ir.Model:
     values.update((name_of(v), v) for node in copy.graph for v in node.outputs if v.name)
     nodes = {node.name: node for node in copy.graph}
     for name, params in plan.activations.items():
-        _round_for_every_reader(copy, values[name], params)
+        _round_for_every_reader(copy, values[name], params, plan.islands)
     for edge, params in plan.requantize.items():
         node = nodes[edge.consumer]
         source = node.inputs[edge.index]
@@ -44,8 +45,13 @@ def fake_quantized(model: ir.Model, plan: Plan) -> ir.Model:
     return copy
 
 
-def _round_for_every_reader(model: ir.Model, value: ir.Value, params: QuantParams) -> None:
-    uses = tuple(value.uses())
+def _round_for_every_reader(
+    model: ir.Model, value: ir.Value, params: QuantParams, islands: frozenset[str]
+) -> None:
+    """What an island wrote, another reads as it is; all others read it rounded."""
+    producer = value.producer()
+    exact = islands if producer is not None and writer_of(producer).name in islands else frozenset()
+    uses = tuple(use for use in value.uses() if use.node.name not in exact)
     seen = _rounded(model, value, params, name_of(value))
     for use in uses:
         use.node.replace_input_with(use.idx, seen)

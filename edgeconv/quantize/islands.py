@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from edgeconv.graph.fusion import is_absorbed, written_output
+from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.metrics import node_multiply_adds
 from edgeconv.graph.view import activation_inputs, name_of, shape_of
+from edgeconv.quantize.in_float import touching, written
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.sensitivity import Sensitivity
 
@@ -43,30 +44,6 @@ class Island:
     multiply_adds: int
 
 
-def with_islands(model: ir.Model, plan: Plan, kept: frozenset[str]) -> Plan:
-    """The plan with further nodes in float, rid of all the parameters that only they would see."""
-    graph = IslandGraph(model, plan)
-    islands = plan.islands | kept
-    inside = {
-        name
-        for name, nodes in graph.touching.items()
-        if nodes <= islands and name not in graph.ends
-    }
-    readers: dict[str, set[str]] = {}
-    for node in model.graph:
-        for value in node.inputs:
-            if value is not None and value.const_value is not None:
-                readers.setdefault(name_of(value), set()).add(node.name or "")
-    floats = {name for name, nodes in readers.items() if nodes <= kept}
-    return replace(
-        plan,
-        activations={n: p for n, p in plan.activations.items() if n not in inside},
-        constants={n: c for n, c in plan.constants.items() if n not in floats},
-        requantize={e: p for e, p in plan.requantize.items() if e.consumer not in islands},
-        islands=islands,
-    )
-
-
 class IslandGraph:
     """What the choice asks of the graph."""
 
@@ -75,13 +52,11 @@ class IslandGraph:
         self.work = {node.name or "": node_multiply_adds(node) for node in self.nodes}
         self.total = sum(self.work.values())
         self.ends = {name_of(v) for v in (*model.graph.inputs, *model.graph.outputs)}
-        self.touching: dict[str, set[str]] = {}
+        self.touching = touching(model, plan)
         self._elements: dict[str, int] = {}
         for node in self.nodes:
-            written = [written_output(node)] if len(node.outputs) == 1 else node.outputs
-            for value in (*(v for _, v in activation_inputs(node)), *written):
-                if value.name and value.name in plan.activations:
-                    self.touching.setdefault(value.name, set()).add(node.name or "")
+            for value in (*(v for _, v in activation_inputs(node)), *written(node)):
+                if value.name in self.touching:
                     self._elements[value.name] = math.prod(shape_of(value))
 
     def cost(self, kept: frozenset[str]) -> float:

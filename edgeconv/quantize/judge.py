@@ -8,16 +8,18 @@ a step: no further from the file than another CPU is that runs it.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.view import name_of
+from edgeconv.graph.parts import Joined, parts_of
+from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.fake import fake_quantized
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.session import open_graph
@@ -35,7 +37,8 @@ class Verdict:
     Attributes:
         sqnr_db: signal-to-noise ratio of a photo's outputs in dB, mean over photos, so that one
             odd photo does not decide; of a classifier's logits less their mean, for what is added
-            to all of them changes no probability; of several outputs the lowest.
+            to all of them changes no probability; of several outputs, and of what is joined to one,
+            the lowest.
         agreement: share of photos whose largest logit stays the same one, 0..1; None where no
             output holds one row of logits a photo.
     """
@@ -52,13 +55,26 @@ class Judge:
     ) -> None:
         """Runs the float hub graph on the photos, float32 (N, 3, H, W) each."""
         self._photos = photos
+        self._joined = [parts_of(value) for value in model.graph.outputs]
         self._is_classifier = is_classifier
         self.reference = run(model, photos)
 
     def __call__(self, model: ir.Model, plan: Plan) -> Verdict:
         """Judges a plan of the graph, or of a repaired one with the same outputs."""
         outputs = run(fake_quantized(model, plan), self._photos)
-        return verdict(self.reference, outputs, is_classifier=self._is_classifier)
+        found = verdict(self.reference, outputs, is_classifier=self._is_classifier)
+        quality = min(map(_worst_part, self.reference, outputs, self._joined))
+        return replace(found, sqnr_db=min(found.sqnr_db, quality))
+
+
+def _worst_part(reference: Batch, output: Batch, joined: Joined) -> float:
+    """The lowest SQNR of the parts an output is joined from, in dB; infinite where of none."""
+    if not joined.is_joined:
+        return math.inf
+    size = math.prod(shape_of(joined.output))
+    one, other = (array.reshape(-1, size) for array in (reference, output))
+    places = [part.places.reshape(-1) for part in joined.parts]
+    return min(sqnr_db(one[:, at], other[:, at]) for at in places)
 
 
 def verdict(

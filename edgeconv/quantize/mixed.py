@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.graph.view import shape_of
-from edgeconv.quantize.islands import Island, IslandGraph, ranked, with_islands
+from edgeconv.quantize.in_float import with_islands
+from edgeconv.quantize.islands import Island, IslandGraph, ranked
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.predicted_drop import PredictedDrop, predict_drop
 from edgeconv.quantize.sensitivity import Sensitivity, measure, noise_by_photo

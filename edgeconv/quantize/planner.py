@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from edgeconv.errors import PlanRefused, RefusedError
 from edgeconv.graph.view import constant_of, name_of
 from edgeconv.quantize.affine import activation_params, params, quantize
+from edgeconv.quantize.apart import keep_apart
 from edgeconv.quantize.bias import correct
+from edgeconv.quantize.in_float import float_nodes, with_islands
 from edgeconv.quantize.observe import Observations
 from edgeconv.quantize.plan import Edge, Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.ranges import RangeMethod, choose
@@ -68,7 +70,12 @@ class PlanConfig:
 def build_plan(
     model: ir.Model, observations: Observations, config: PlanConfig | None = None
 ) -> Plan:
-    """The plan of a hub graph.
+    """The plan of a hub graph: int8 but for what no engine computes in int8, and unlike parts.
+
+    Args:
+        model: the graph.
+        observations: what calibration saw of it.
+        config: how parameters are chosen.
 
     Raises:
         RefusedError: a constant holds NaN or infinity.
@@ -81,16 +88,23 @@ def build_plan(
         raise PlanRefused(
             f"calibration saw nothing of tensor {missing[0]}; observe this very graph first"
         )
-    activations, edges = _activations(model, wanted, observations, config)
+    apart = keep_apart(model, observations.tensors)
+    islands = float_nodes(model) | apart.nodes
+    activations, edges = _activations(model, wanted, observations, config, islands)
     requantize = {edge: _edge_params(model, edge, activations) for edge in edges}
     constants = _constants(model, activations, config)
     if config.bias_correction:
         constants = correct(model, constants, observations)
-    return Plan(activations, constants, requantize)
+    plan = Plan(activations, constants, requantize)
+    return with_islands(model, plan, islands, apart.outputs) if islands else plan
 
 
 def _activations(
-    model: ir.Model, wanted: list[Target], observations: Observations, config: PlanConfig
+    model: ir.Model,
+    wanted: list[Target],
+    observations: Observations,
+    config: PlanConfig,
+    islands: frozenset[str],
 ) -> tuple[dict[str, QuantParams], tuple[Edge, ...]]:
     """Parameters of every activation, and the edges to requantize."""
     prescribed = {t.name: found for t in wanted if (found := _prescribed(t)) is not None}
@@ -99,6 +113,7 @@ def _activations(
         choose(observations, config.ranges, config.stretch),
         prescribed=prescribed,
         threshold=config.concat_threshold,
+        islands=islands,
     )
     activations = {}
     for target in wanted:

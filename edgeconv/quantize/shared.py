@@ -64,11 +64,12 @@ def on_one_grid(model: ir.Model, plan: Plan) -> list[tuple[str, ...]]:
     """
     groups = Groups(plan.activations)
     requantized = set(plan.requantize)
-    tied = [pair for node in model.graph for pair in tied_tensors(node)]
+    on_integers = [node for node in model.graph if node.name not in plan.islands]
+    tied = [pair for node in on_integers for pair in tied_tensors(node)]
     tied += [
         (name, name_of(node.outputs[0]))
         for node, index, name in concat_edges(model)
-        if Edge(node.name or "", index) not in requantized
+        if node.name not in plan.islands and Edge(node.name or "", index) not in requantized
     ]
     for one, other in tied:
         groups.union(one, other)
@@ -99,20 +100,23 @@ def share(
     *,
     prescribed: Collection[str] = (),
     threshold: float = 1.25,
+    islands: Collection[str] = (),
 ) -> Sharing:
     """Groups tied tensors and widens their ranges until they agree.
 
     The range of a group is the hull of its members'. A concatenation's input joins the output's
     group, except where that would make the steps of what *else* reads the input more than
     `threshold` times coarser, or where its parameters are prescribed: then the edge is requantized
-    and the input keeps its own.
+    and the input keeps its own. Nodes among `islands` compute in float and tie nothing.
     """
     state = _State(Groups(ranges), dict(ranges), {name: name for name in prescribed})
     for node in model.graph:
-        for source, output in tied_tensors(node):
+        for source, output in () if node.name in islands else tied_tensors(node):
             state.join(source, output)
     requantize = []
     for node, index, name in concat_edges(model):
+        if node.name in islands:
+            continue
         output = name_of(node.outputs[0])
         if state.groups.find(name) == state.groups.find(output):
             continue

@@ -14,7 +14,7 @@ from edgeconv.verify.audit_findings import Audit, AuditFinding, Severity
 from edgeconv.verify.memory import float_islands
 from edgeconv.verify.onnx_operations import read_onnx
 from edgeconv.verify.operations import ModelOperations, Operation
-from edgeconv.verify.operator_kinds import LAYOUT_CHANGES
+from edgeconv.verify.operator_kinds import LAYOUT_CHANGES, MOVES
 from edgeconv.verify.tflite_operations import read_tflite
 
 _FLOATS = frozenset({"float32", "float16", "bfloat16", "float64"})
@@ -92,10 +92,19 @@ def _island(group: tuple[Operation, ...], total: int) -> AuditFinding:
     work = sum(operation.multiply_adds for operation in group)
     share = work / total if total else 0.0
     types = ", ".join(sorted({operation.type for operation in group}))
+    names = tuple(operation.name for operation in group)
+    if all(operation.type in MOVES for operation in group):
+        return AuditFinding(
+            "note",
+            "joined in float",
+            f"{types} in float: what they join or move is not rounded to one scale",
+            names,
+            "right where parts of unlike range become one output; else give them one scale",
+        )
     return AuditFinding(
         "error" if share > 0.01 else "warning",
         "float island",
         f"{types} in float between integers, {share:.1%} of the multiply-adds",
-        tuple(operation.name for operation in group),
+        names,
         "quantize them too, or replace them by operators with an int8 kernel",
     )

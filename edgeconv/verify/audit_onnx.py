@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import ArtifactRefused
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.verify.audit_findings import AuditFinding, weights_per_tensor
+from edgeconv.verify.audit_parts_files import onnx_findings
 from edgeconv.verify.audit_qdq import pair_findings
 from edgeconv.verify.audit_weights import Weight, weights_of
 
@@ -35,6 +36,7 @@ def findings(path: Path) -> list[AuditFinding]:
         *_per_tensor(weights),
         *_asymmetric(weights),
         *_saturation(weights),
+        *onnx_findings(graph),
     ]
 
 

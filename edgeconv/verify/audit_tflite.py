@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgeconv.verify.audit_findings import AuditFinding, weights_per_tensor
+from edgeconv.verify.audit_parts_files import tflite_findings
 from edgeconv.verify.diagnose.tflite_file import FileOperator, FileTensor, read_operators
 
 #: Where the output channels of a weight lie.
@@ -50,6 +51,7 @@ def findings(path: Path) -> list[AuditFinding]:
         *_bias_scales(layers),
         *_scales(operators),
         *_idle_conversions(operators),
+        *tflite_findings(operators),
     ]
     if any(_is(t, np.uint8) for o in layers for t in o.inputs[1:2]):
         found.append(

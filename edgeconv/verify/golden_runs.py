@@ -20,7 +20,9 @@ from edgeconv.runtime.adapt import Images, batch_size, run_outputs
 from edgeconv.runtime.metrics import Figures, FloatArray, compare
 from edgeconv.runtime.open import engine_of, open_session
 from edgeconv.runtime.session import Kernels, ManyRuns, Opener, Session, SessionOptions
+from edgeconv.verify.output_parts import OutputParts, PartResult, worst_part
 from edgeconv.verify.reference_work import TOO_SLOW, reference_photos
+from edgeconv.verify.stages import Threshold
 
 Outputs = list[FloatArray]
 #: An artifact's name and the kernels it runs on.
@@ -47,12 +49,14 @@ class GoldenRuns:
         references: Mapping[str, FloatArray],
         runs: Iterable[Run],
         opener: Opener = open_session,
+        parts: Mapping[str, OutputParts] | None = None,
     ) -> None:
         """Runs everything where `opener` opens files; raises as it and `run_outputs` do."""
         self.artifacts = frozenset(paths)
         self.names = tuple(references)
         self.left_out: dict[Run, str] = {}
         self._references = references
+        self._parts = parts or {}
         self._opener = opener
         self._stop = threading.Event()
         # The slow ones first: a core that is left with the last of them alone costs time.
@@ -76,6 +80,11 @@ class GoldenRuns:
     def figures(self, run: Run) -> tuple[Figures, ...]:
         """One for each output, against the reference."""
         return compare_all(list(self._references.values()), self.outputs(run))
+
+    def worst_part(self, run: Run, bound: Threshold) -> PartResult | None:
+        """The part of an output that lies furthest from the reference; None where none is told."""
+        limit = {bound.figure: bound.limit}
+        return worst_part(self._parts, self._references, self.outputs(run), **limit)
 
     def _run(self, path: Path, run: Run, images: Images) -> Outputs | None:
         """None where LiteRT's reference kernels would take too long, or lack an operator."""

@@ -23,6 +23,7 @@ from edgeconv.runtime.session import EngineName, Opener
 from edgeconv.verify import device_operators
 from edgeconv.verify.device_operators import OperatorIdentity
 from edgeconv.verify.golden_runs import GoldenRuns, Run, compare_all
+from edgeconv.verify.output_parts import OutputParts
 from edgeconv.verify.parity import Thresholds
 from edgeconv.verify.stages import ParityReport, StageResult, Threshold
 
@@ -65,6 +66,7 @@ def check(
     engines: tuple[EngineName, ...],
     trained: bool,
     thresholds: Thresholds,
+    parts: Mapping[str, OutputParts] | None = None,
 ) -> DeviceParity:
     """Runs every file that the device's engines open there and here, and compares.
 
@@ -77,6 +79,7 @@ def check(
         engines: those of the device.
         trained: without trained weights int8 logits are noise, and their stages only inform.
         thresholds: the bound of the int8 files, and the slack of the floor.
+        parts: how each output is told apart.
 
     Raises:
         UsageError: no file is one of the device's engines.
@@ -87,7 +90,7 @@ def check(
     ]
     if not runs:
         raise UsageError(f"the bundle holds no file for {', '.join(engines)}, which {device} has")
-    there = GoldenRuns(artifacts, images, references, runs, opener)
+    there = GoldenRuns(artifacts, images, references, runs, opener, parts)
     wanted = dict.fromkeys([*map(_here, runs), *(_FLOOR if "int8.tflite" in artifacts else ())])
     here = GoldenRuns(artifacts, images, references, wanted)
     stages = (
@@ -118,7 +121,9 @@ def _against_reference(
         bound = Threshold("sqnr_db", thresholds.int8_sqnr_db)
     figures = there.figures(run)
     stage = _stage(f"{run[0]} on {device}", "reference", run, device, figures, bound, trained)
-    return replace(stage, outputs=there.names)
+    worst = there.worst_part(run, bound)
+    passed = stage.passed and (worst is None or worst.passed)
+    return replace(stage, outputs=there.names, worst=worst, passed=passed)
 
 
 def _against_here(

@@ -28,6 +28,7 @@ from edgeconv.runtime.metrics import Figures, FloatArray
 from edgeconv.runtime.saturation import WARNING as SATURATION_WARNING
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.verify.golden_runs import GoldenRuns, Run, compare_all
+from edgeconv.verify.output_parts import OutputParts
 from edgeconv.verify.stages import ParityReport, StageResult, Threshold
 
 __all__ = ["ARTIFACTS", "ParityReport", "StageResult", "Threshold", "Thresholds", "check"]
@@ -121,6 +122,7 @@ def check(
     depth: int = 0,
     trained: bool = True,
     thresholds: Thresholds | None = None,
+    parts: Mapping[str, OutputParts] | None = None,
 ) -> ParityReport:
     """Runs every artifact on the golden photos and compares.
 
@@ -132,6 +134,7 @@ def check(
         depth: layers with weights of the net, which decides the float bound.
         trained: without trained weights int8 logits are noise, and the int8 stages only inform.
         thresholds: the bounds.
+        parts: how each output is told apart; by default they are judged whole.
 
     Raises:
         UsageError: no artifact, an unknown name, or outputs that do not fit the reference.
@@ -149,7 +152,8 @@ def check(
         for run in (*_FLOAT_RUNS, *_INT8_RUNS, *_BETWEEN_RUNS)
         if run[0] in paths and not (saturates and run in (_SATURATED_RUN, _SATURATED_DYNAMIC_RUN))
     ]
-    runs = GoldenRuns(paths, images, _named(references, len(images)), wanted)
+    named = _named(references, len(images))
+    runs = GoldenRuns(paths, images, named, wanted, parts=parts)
     stages = (
         *_float_stages(runs, bounds.float_bound(depth)),
         *_int8_stages(runs, bounds.int8_sqnr_db, trained=trained, saturates=saturates),
@@ -229,15 +233,18 @@ def _pair_stage(
 
 def _judged(run: Run, runs: GoldenRuns, bound: Threshold, *, trained: bool) -> StageResult:
     figures = runs.figures(run)
+    worst = runs.worst_part(run, bound)
+    passed = all(map(bound.met_by, figures)) and (worst is None or worst.passed)
     return StageResult(
         name=_label(run),
         a="reference",
         b=_label(run),
         figures=figures,
         thresholds=(bound,) * len(figures),
-        passed=all(map(bound.met_by, figures)) if trained or not _finite(figures) else None,
+        passed=passed if trained or not _finite(figures) else None,
         note="" if trained else _UNTRAINED_NOTE,
         outputs=runs.names,
+        worst=worst,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from edgeconv.runtime.metrics import Figures, rounded
+from edgeconv.verify.output_parts import PartResult
 
 FigureName = Literal["relative_error", "sqnr_db"]
 
@@ -41,6 +42,7 @@ class StageResult:
         b: the side that is judged.
         figures: one for each output of the net; empty where a stage has figures of another kind.
         outputs: their names, in that order.
+        worst: the worst part of any of them; None where they have no parts.
         thresholds: the bound for each of `figures`; empty where nothing is judged.
         passed: None where the figures are there to be read, not judged.
         note: what a reader must know, "" for nothing.
@@ -54,6 +56,7 @@ class StageResult:
     passed: bool | None = None
     note: str = ""
     outputs: tuple[str, ...] = ()
+    worst: PartResult | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; figures with four significant digits, so that a repeated run repeats."""
@@ -67,6 +70,7 @@ class StageResult:
             "thresholds": [
                 {"figure": t.figure, "limit": rounded(t.limit)} for t in self.thresholds
             ],
+            "worst_part": self.worst and self.worst.to_json(),
             "note": self.note,
         }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.metrics import FloatArray
 from edgeconv.verify import operators, parity
+from edgeconv.verify.output_parts import OutputParts
 from edgeconv.verify.stages import ParityReport, StageResult
 
 #: Photos for the check operator by operator: every value of every tensor is a sample there.
@@ -24,6 +25,7 @@ def check(
     depth: int,
     trained: bool,
     thresholds: parity.Thresholds | None = None,
+    parts: Mapping[str, OutputParts] | None = None,
 ) -> ParityReport:
     """Parity of every artifact, then the two int8 files on identical integers.
 
@@ -33,7 +35,13 @@ def check(
     with ThreadPoolExecutor(1) as beside:
         operator_stage = beside.submit(_operator_stage, artifacts, images)
         report = parity.check(
-            artifacts, images, references, depth=depth, trained=trained, thresholds=thresholds
+            artifacts,
+            images,
+            references,
+            depth=depth,
+            trained=trained,
+            thresholds=thresholds,
+            parts=parts,
         )
         return replace(report, stages=(*report.stages, *operator_stage.result()))
 

@@ -15,7 +15,7 @@ from edgeconv.export import onnx_writer, tflite
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of
 from edgeconv.quantize.affine import quantize as quantize_array
-from edgeconv.quantize.islands import with_islands
+from edgeconv.quantize.in_float import with_islands
 from edgeconv.quantize.mixed import Fold, Mixed, keep_in_float
 from edgeconv.quantize.predicted_drop import FEWEST_PHOTOS, predict_drop
 from edgeconv.quantize.recipe import Quantized, Recipe, quantize

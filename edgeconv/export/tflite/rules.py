@@ -10,21 +10,10 @@ import onnx_ir as ir
 
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import is_absorbed, written_output
-from edgeconv.graph.view import activation_inputs, constant_of, integer, name_of, shape_of
+from edgeconv.graph.view import activation_inputs, constant_of, name_of
 from edgeconv.quantize import rules
+from edgeconv.quantize.in_float import is_float_only
 from edgeconv.quantize.plan import Plan
-
-#: Operators without an int8 kernel in TFLite: they become float islands. (SUM has one, but
-#: LiteRT's reference kernel of it returns wrong values.)
-FLOAT_ONLY = frozenset(
-    {"Div", "Log", "Neg", "ReduceL2", "ReduceSum", "Softplus", "Sqrt"}
-    # Variances span too many magnitudes for 256 steps.
-    | {"InstanceNormalization", "LayerNormalization", "LRN"}
-)
-
-#: LiteRT's int8 softmax kernels sum exponentials in 12 integer bits: with more values than this,
-#: nearly equal, the sum overflows and the reference kernel aborts the whole process.
-LARGEST_INT8_SOFTMAX = 256
 
 #: Operators that read a constant as integers: the plan must hold them.
 _WITH_INTEGERS = frozenset(
@@ -36,7 +25,7 @@ _LONGEST_REPORT = 8
 
 def with_float_islands(model: ir.Model, plan: Plan) -> Plan:
     """The plan with every node that has no int8 kernel as an island."""
-    found = {node.name or "" for node in model.graph if _is_float_only(node)}
+    found = {node.name or "" for node in model.graph if is_float_only(node)}
     return dataclasses.replace(plan, islands=plan.islands | found)
 
 
@@ -55,16 +44,6 @@ def check_plan(model: ir.Model, plan: Plan) -> None:
         more = len(problems) - _LONGEST_REPORT
         shown = problems[:_LONGEST_REPORT] + ([f"{more} more"] if more > 0 else [])
         raise PlanRefused("the plan cannot run on TFLite: " + "; ".join(shown))
-
-
-def _is_float_only(node: ir.Node) -> bool:
-    if node.op_type == "Pow":
-        exponent = constant_of(node.inputs[1])
-        return exponent is None or bool((exponent != 2.0).any())
-    if node.op_type in ("Softmax", "LogSoftmax"):
-        output = node.outputs[0]
-        return shape_of(output)[integer(node, "axis", -1)] > LARGEST_INT8_SOFTMAX
-    return node.op_type in FLOAT_ONLY
 
 
 def _unknown_names(model: ir.Model, plan: Plan) -> Iterator[str]:

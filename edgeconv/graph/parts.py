@@ -1,0 +1,159 @@
+"""The parts of a graph's outputs: what a detector's head joins to one tensor, told apart again.
+
+    boxes (N, 4, 8400) ─┐
+                        ├─ Concat ── Transpose ── output (N, 8400, 6)
+    scores (N, 2, 8400) ─┘
+
+A part is what a concatenation joined with nothing but copies between it and the output; nested
+concatenations are one. An output without any has no parts, its channels are told apart instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.graph.fusion import is_absorbed
+from edgeconv.graph.view import constant_of, integer, ints, name_of, shape_of
+
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A tensor that lies in an output as it is.
+
+    Attributes:
+        value: the hub value that is joined or copied.
+        places: int64, of the value's shape: where each of its elements lies in the flat output.
+    """
+
+    value: ir.Value
+    places: Places
+
+    @property
+    def name(self) -> str:
+        """The hub's name of it."""
+        return name_of(self.value)
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """An output and what it was joined from.
+
+    Attributes:
+        output: the graph's output.
+        parts: in the order they were joined; one where nothing is joined.
+        path: the nodes that join and copy, from the output back to the parts.
+    """
+
+    output: ir.Value
+    parts: tuple[Part, ...]
+    path: tuple[ir.Node, ...]
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether there is more than one part."""
+        return len(self.parts) > 1
+
+
+def parts_of(output: ir.Value) -> Joined:
+    """What an output was joined from; constants among it are no parts."""
+    path: list[ir.Node] = []
+    parts = _walk(output, path)
+    return Joined(output, tuple(p for p in parts if p.value.const_value is None), tuple(path))
+
+
+def _walk(value: ir.Value, path: list[ir.Node]) -> list[Part]:
+    node = value.producer()
+    shape = shape_of(value)
+    whole = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
+    if node is not None and node.op_type == "Concat":
+        path.append(node)
+        axis = integer(node, "axis", 0) % len(shape)
+        sources = [v for v in node.inputs if v is not None]
+        ends = np.cumsum([shape_of(v)[axis] for v in sources])[:-1]
+        lying = np.split(whole, ends, axis)
+        return [part for v, at in zip(sources, lying, strict=True) for part in _within(v, at, path)]
+    if node is None or node.op_type not in COPIES or is_absorbed(node):
+        return [Part(value, whole)]
+    path.append(node)
+    source = node.inputs[0]
+    assert source is not None  # a copy copies something
+    copied = COPIES[node.op_type](node, np.arange(whole.size).reshape(shape_of(source)), shape)
+    places = np.empty(whole.size, np.int64)
+    places[copied.reshape(-1)] = whole.reshape(-1)
+    return _within(source, places.reshape(shape_of(source)), path)
+
+
+def _within(value: ir.Value, lying: Places, path: list[ir.Node]) -> list[Part]:
+    """The parts of a value whose elements lie at these places of what it is copied to."""
+    flat = lying.reshape(-1)
+    return [Part(part.value, flat[part.places]) for part in _walk(value, path)]
+
+
+def _reshaped(_node: ir.Node, places: Places, shape: tuple[int, ...]) -> Places:
+    return places.reshape(shape)
+
+
+def _transposed(node: ir.Node, places: Places, _shape: tuple[int, ...]) -> Places:
+    return places.transpose(ints(node, "perm", tuple(reversed(range(places.ndim)))))
+
+
+#: Operators that give the very values they read, each once; how each moves them.
+COPIES: Mapping[str, Callable[[ir.Node, Places, tuple[int, ...]], Places]] = MappingProxyType(
+    {
+        "Flatten": _reshaped,
+        "Identity": _reshaped,
+        "Reshape": _reshaped,
+        "Squeeze": _reshaped,
+        "Transpose": _transposed,
+        "Unsqueeze": _reshaped,
+    }
+)
+
+#: Layers whose channels are the last axis of what they write.
+_CHANNELS_LAST = frozenset({"MatMul"})
+#: Operators that compute each value from those at its place: their channels are their input's.
+_IN_PLACE = frozenset(
+    {"Add", "Clip", "Elu", "Exp", "LeakyRelu", "Mul", "PRelu", "Relu", "Sigmoid", "Sub", "Tanh"}
+)
+
+
+def channel_axis(value: ir.Value) -> int | None:
+    """The axis along which the channels lie of the layer that computed a value.
+
+    1 where none did; None of what has a single axis.
+    """
+    shape = shape_of(value)
+    if len(shape) < 2:
+        return None
+    node = value.producer()
+    if node is None:
+        return 1
+    if node.op_type in COPIES:
+        copied = parts_of(value)
+        return _copied_axis(copied.parts[0], shape) if len(copied.parts) == 1 else 1
+    if node.op_type in _IN_PLACE:
+        sources = [v for v in node.inputs if v is not None and constant_of(v) is None]
+        alike = [v for v in sources if shape_of(v) == shape]
+        return channel_axis(alike[0]) if alike else 1
+    return len(shape) - 1 if node.op_type in _CHANNELS_LAST else 1
+
+
+def _copied_axis(part: Part, shape: tuple[int, ...]) -> int:
+    """Where the channel axis of what was copied went; 1 where it is no axis any more."""
+    axis = channel_axis(part.value)
+    if axis is None:
+        return 1
+    numbers = np.arange(part.places.shape[axis])
+    channels = np.expand_dims(numbers, [i for i in range(part.places.ndim) if i != axis])
+    along = np.unravel_index(part.places, shape)
+    whole = (i for i in range(1, len(shape)) if shape[i] == len(numbers))
+    return next((i for i in whole if bool((along[i] == channels).all())), 1)

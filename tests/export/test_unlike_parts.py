@@ -1,0 +1,161 @@
+"""Outputs that join unlike quantities: each keeps its own accuracy in int8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import edgeconv
+from edgeconv.errors import BundleRefused
+from edgeconv.export.bundle import Bundle
+from edgeconv.nets.load import load_net
+from edgeconv.runtime.adapt import Images, run_outputs
+from edgeconv.runtime.open import open_session
+from edgeconv.verify.output_parts import OutputPart, OutputParts, worst_part
+from tests.helpers.heads import write_heads
+
+#: A part's own, in dB; 64 levels of 256 are 36.
+LEAST_SQNR_DB = 30.0
+
+
+def sqnr_db(real: NDArray[np.float32], made: NDArray[np.float32]) -> float:
+    noise = np.square(real - made, dtype=np.float64).sum()
+    return float(10 * np.log10(np.square(real, dtype=np.float64).sum() / max(noise, 1e-30)))
+
+
+def exported(tmp_path: Path, name: str, **options: object) -> Bundle:
+    target = f"{write_heads(tmp_path)}:{name}"
+    chosen = edgeconv.ExportOptions(int8=True, recipe="fast", **options)  # type: ignore[arg-type]
+    return edgeconv.export(target, chosen, out=tmp_path / name)
+
+
+def outputs(bundle: Bundle, artifact: str) -> dict[str, NDArray[np.float32]]:
+    """What a file gives for the golden photos, in PyTorch's layout."""
+    session = open_session(bundle.artifacts[artifact])
+    golden = bundle.golden
+    images = Images(normalized=golden.normalized, pixels=golden.pixels)
+    rows = [run_outputs(session, images[i : i + 1]) for i in range(len(golden.normalized))]
+    return {
+        spec.name: np.concatenate([row[i] for row in rows])
+        for i, spec in enumerate(session.outputs)
+    }
+
+
+def pytorch(tmp_path: Path, name: str, bundle: Bundle) -> object:
+    net = load_net(f"{tmp_path / 'heads.py'}:{name}", weights="auto")
+    with torch.no_grad():
+        return net.module.eval()(torch.from_numpy(bundle.golden.normalized.copy()))
+
+
+@pytest.mark.parametrize("name", ["joined", "transposed", "nested"])
+def test_scores_beside_boxes_keep_their_accuracy_in_both_formats(tmp_path: Path, name: str) -> None:
+    bundle = exported(tmp_path, name)
+    real = pytorch(tmp_path, name, bundle)
+    assert isinstance(real, torch.Tensor)
+    axis = 1 if name == "joined" else 2
+    for artifact in ("int8.onnx", "int8.tflite"):
+        (made,) = outputs(bundle, artifact).values()
+        for block in (slice(0, 4), slice(4, 10)):
+            at = (slice(None),) * axis + (block,)
+            assert sqnr_db(real.numpy()[at], made[at]) > LEAST_SQNR_DB, artifact
+    assert bundle.parity_passed
+    told = bundle.manifest["quantization"]["outputs_apart"]
+    assert all(row["kept_apart"] for row in told)
+    assert all(row["shared_step"] > 100 * row["step"] for row in told)
+
+
+def test_the_layer_that_writes_unlike_channels_computes_in_float(tmp_path: Path) -> None:
+    bundle = exported(tmp_path, "one_layer")
+    real = pytorch(tmp_path, "one_layer", bundle)
+    assert isinstance(real, torch.Tensor)
+    for artifact in ("int8.onnx", "int8.tflite"):
+        (made,) = outputs(bundle, artifact).values()
+        made = made.transpose(0, 3, 1, 2) if artifact == "int8.tflite" else made
+        for channel in range(6):
+            assert sqnr_db(real.numpy()[:, channel], made[:, channel]) > LEAST_SQNR_DB
+
+
+def test_parts_that_are_alike_stay_in_int8(tmp_path: Path) -> None:
+    bundle = exported(tmp_path, "alike")
+    assert bundle.manifest["quantization"]["outputs_apart"] == []
+    assert bundle.manifest["quantization"]["tensors"]["islands"] == []
+
+
+def test_split_outputs_gives_every_part_its_own_output(tmp_path: Path) -> None:
+    bundle = exported(tmp_path, "several", split_outputs=True)
+    real = pytorch(tmp_path, "several", bundle)
+    assert isinstance(real, dict)
+    assert bundle.parity_passed
+    wanted = [real["found"][:, :4], real["found"][:, 4:], real["pooled"]]
+    for artifact in ("onnx", "tflite", "int8.onnx", "int8.tflite"):
+        made = list(outputs(bundle, artifact).values())
+        for one, other in zip(wanted, made, strict=True):
+            assert sqnr_db(one.numpy(), other) > LEAST_SQNR_DB
+    ends = bundle.manifest["artifacts"]["int8.tflite"]["outputs"]
+    assert [end["dtype"] for end in ends] == ["int8"] * 3
+    assert len({end["scale"] for end in ends}) == 3
+
+
+def test_a_lost_part_fails_however_loud_the_other_is() -> None:
+    generator = np.random.default_rng(0)
+    boxes = generator.uniform(0, 640, (4, 4, 50)).astype(np.float32)
+    scores = generator.uniform(0, 1, (4, 6, 50)).astype(np.float32)
+    reference = np.concatenate([boxes, scores], 1)
+    step = np.float32(640 / 255)
+    spoilt = np.round(reference / step) * step
+    parts = {
+        "found": OutputParts(
+            (
+                OutputPart("boxes", (0, 0), (4, 50), 640 / 255),
+                OutputPart("scores", (4, 0), (10, 50), 1 / 256),
+            )
+        )
+    }
+    assert sqnr_db(reference, spoilt) > 40
+    found = worst_part(parts, {"found": reference}, [spoilt], sqnr_db=10.0)
+    assert found is not None
+    assert (found.part, found.passed) == ("scores", False)
+    own = spoilt.copy()
+    own[:, 4:] = np.round(scores * 256) / 256
+    found = worst_part(parts, {"found": reference}, [own], sqnr_db=10.0)
+    assert found is not None
+    assert found.passed
+
+
+def test_a_part_that_is_quiet_on_these_photos_passes_within_its_own_steps() -> None:
+    """Scores of photos without any object: next to nothing, and rounded to nothing."""
+    reference = np.full((2, 6, 50), 2e-3, np.float32)
+    parts = {"scores": OutputParts((OutputPart("scores", (0, 0), (6, 50), 1 / 256),))}
+    found = worst_part(parts, {"scores": reference}, [np.zeros_like(reference)], sqnr_db=10.0)
+    assert found is not None
+    assert found.passed
+
+
+def test_a_channel_that_is_gone_fails() -> None:
+    reference = np.random.default_rng(0).normal(size=(2, 5, 8, 8)).astype(np.float32)
+    made = reference.copy()
+    made[:, 3] = 0
+    found = worst_part(
+        {"map": OutputParts((), channel_axis=1)}, {"map": reference}, [made], sqnr_db=5.0
+    )
+    assert found is not None
+    assert (found.part, found.passed) == ("channel 3", False)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"parts": [], "channel_axis": 3},
+        {"parts": [{"name": "a", "start": [0], "stop": [9], "step": 0}], "channel_axis": None},
+        {"parts": [{"name": "a", "start": ["x"], "stop": [1], "step": 0}], "channel_axis": None},
+        {"parts": 3, "channel_axis": None},
+        [],
+    ],
+)
+def test_an_edited_manifest_is_refused(document: object) -> None:
+    with pytest.raises(BundleRefused, match="manifest"):
+        OutputParts.from_json(document, (1, 4))

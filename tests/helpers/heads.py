@@ -1,0 +1,71 @@
+"""Small nets that end like detectors: unlike quantities in one output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: A file of factories, for `export FILE:NAME`.
+HEADS = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Head(nn.Module):
+    preprocessing = {"input_size": (64, 64), "resize": 68}
+
+    def __init__(self, join):
+        super().__init__()
+        torch.manual_seed(1)
+        self.stem = nn.Conv2d(3, 16, 3, 4, 1)
+        self.box = nn.Conv2d(16, 4, 1)
+        self.score = nn.Conv2d(16, 6, 1)
+        self.raw = nn.Sequential(nn.Conv2d(16, 16, 3, 1, 1), nn.ReLU(), nn.Conv2d(16, 6, 1))
+        with torch.no_grad():
+            self.raw[2].weight[:4] *= 400
+            self.raw[2].bias[:4] *= 400
+        self.join = join
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        boxes = self.box(x).flatten(2) * 200
+        scores = torch.sigmoid(3 * self.score(x).flatten(2))
+        return self.join(self, x, boxes, scores)
+
+
+def joined():
+    return Head(lambda net, x, boxes, scores: torch.cat([boxes, scores], 1))
+
+
+def transposed():
+    return Head(lambda net, x, boxes, scores: torch.cat([boxes, scores], 1).transpose(1, 2))
+
+
+def nested():
+    def join(net, x, boxes, scores):
+        parts = [torch.cat([b, s], 1) for b, s in ((boxes, scores), (boxes * 0.5, scores * 0.5))]
+        return torch.cat(parts, 2).permute(0, 2, 1)
+
+    return Head(join)
+
+
+def several():
+    return Head(lambda net, x, boxes, scores: {
+        "found": torch.cat([boxes, scores], 1), "pooled": x.mean((2, 3))
+    })
+
+
+def one_layer():
+    return Head(lambda net, x, boxes, scores: net.raw(x))
+
+
+def alike():
+    return Head(lambda net, x, boxes, scores: torch.cat([net.box(x), net.score(x)], 1))
+"""
+
+
+def write_heads(directory: Path) -> Path:
+    """The file of factories, called heads.py."""
+    path = directory / "heads.py"
+    path.write_text(HEADS)
+    return path
