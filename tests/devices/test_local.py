@@ -100,19 +100,19 @@ def test_a_broken_file_is_refused_by_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("script", "match"),
+    ("script", "deadline_s", "match"),
     [
-        ("raise SystemExit(5)", "exit status 5"),
-        ('print(\'{"edgeconv_agent": 1, "type": "timed"}\')', "nonsense"),
-        ("import time; time.sleep(600)", "within 2 s"),
+        ("raise SystemExit(5)", 120, "exit status 5"),
+        ('print(\'{"edgeconv_agent": 1, "type": "timed"}\')', 120, "nonsense"),
+        ("import time; time.sleep(600)", 2, "within 2 s"),
     ],
 )
-def test_a_failing_process_is_named_with_its_file(files, script, match):
+def test_a_failing_process_is_named_with_its_file(files, script, deadline_s, match):
     with pytest.raises(DeviceFailed, match=rf"tiny on 1 thread\(s\): .*{match}"):
         bench(
             LocalMachine([sys.executable, "-c", FACTS + script]),
             {"tiny": files["onnx"]},
-            BenchConfig(processes=1, deadline_s=2),
+            BenchConfig(processes=1, deadline_s=deadline_s),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edgeconv.devices.profile import Profile
+from tests.helpers.processes import WITHIN_S
 from tests.helpers.ssh_server import free_port, is_listening, kill_all
 
 #: Lists one device, runs its commands here, and copies files.
@@ -46,14 +48,19 @@ class AdbServer:
         }
         return Profile(**(values | changes))  # type: ignore[arg-type]
 
-    def phone(self, *options: str, port: int | None = None) -> str:
-        """Starts a phone; gives its serial. adb does not know of it yet."""
+    def phone(self, *options: str, port: int | None = None, deaf: bool = False) -> str:
+        """Starts a phone; gives its serial. adb does not know of it yet.
+
+        A deaf one is started the way `nohup` and shells in the background start programs.
+        """
         number = port or free_port()
         command = [sys.executable, "-m", "edgeconv.devices.emulated.adbd", str(number)]
         path = f"PATH={os.environ['PATH']}"
         words = [*command, "--shell", "/bin/sh", "--env", path, *options]
-        self.phones.append(subprocess.Popen(words, stdin=subprocess.DEVNULL))
-        give_up = time.monotonic() + 20
+        self.phones.append(
+            subprocess.Popen(words, stdin=subprocess.DEVNULL, preexec_fn=_deaf if deaf else None)
+        )
+        give_up = time.monotonic() + WITHIN_S
         while not is_listening(number):
             assert time.monotonic() < give_up
             time.sleep(0.02)
@@ -82,6 +89,11 @@ class AdbServer:
     def stop(self) -> None:
         self.end_phones()
         self.adb("kill-server")
+
+
+def _deaf() -> None:
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def adb_server(place: Path) -> AdbServer:

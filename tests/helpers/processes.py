@@ -6,6 +6,9 @@ import os
 import time
 from pathlib import Path
 
+#: On a loaded machine; nothing that passes waits for it.
+WITHIN_S = 60.0
+
 
 def running(token: str) -> list[int]:
     """Processes, this one apart, with `token` in their command line; the dead have none."""
@@ -22,7 +25,7 @@ def running(token: str) -> list[int]:
     return found
 
 
-def gone(token: str, within_s: float = 10.0) -> bool:
+def gone(token: str, within_s: float = WITHIN_S) -> bool:
     """Whether every such process ends in time."""
     give_up = time.monotonic() + within_s
     while running(token):
@@ -32,7 +35,7 @@ def gone(token: str, within_s: float = 10.0) -> bool:
     return True
 
 
-def started(token: str, within_s: float = 10.0) -> bool:
+def started(token: str, within_s: float = WITHIN_S) -> bool:
     """Whether such a process appears in time."""
     give_up = time.monotonic() + within_s
     while not running(token):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import getpass
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from edgeconv.devices.profile import Profile
+from tests.helpers.processes import WITHIN_S
 
 #: Runs the remote command here: what a transport does can be seen without any sshd.
 FAKE_SSH = '#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n'
@@ -60,7 +63,7 @@ class SshServer:
         command = [program, "-D", "-e", "-f", str(config)]
         with (self.place / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL)
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + WITHIN_S
         while not is_listening(self.port):
             assert time.monotonic() < give_up, (self.place / "log").read_text()
             time.sleep(0.02)
@@ -121,9 +124,12 @@ def know(known_hosts: Path, port: int, public_key: Path) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port below those of outgoing connections, so that none of them takes it meanwhile."""
+    while True:
+        number = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", number))
+            return number
 
 
 def is_listening(port: int) -> bool:

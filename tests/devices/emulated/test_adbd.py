@@ -108,14 +108,21 @@ def test_a_file_that_stops_growing_fails_the_push(phones, phone, tmp_path):
     assert b"write failed" in out + err
 
 
-def test_what_a_client_left_running_is_ended(phones, phone):
+@pytest.mark.parametrize("terminal", ["-T", "-tt"])
+@pytest.mark.parametrize("deaf", [False, True], ids=["hears", "deaf"])
+@pytest.mark.parametrize("trap", ["", "trap '' HUP; "], ids=["plain", "ignores the hang-up"])
+def test_what_a_client_left_running_is_ended(phones, terminal, deaf, trap):
+    """Also under `nohup`, whose children inherit that they do not hear of a hang-up."""
+    serial = phones.phone(deaf=deaf)
+    phones.connect(serial)
     seconds = f"{700 + secrets.randbelow(200)}.{secrets.randbelow(10**9):09d}"
+    words = ["shell", terminal, f"{trap}sleep {seconds}"]
     client = subprocess.Popen(
-        ["adb", "-P", str(phones.port), "-s", phone, "shell", f"sleep {seconds}"]
+        ["adb", "-P", str(phones.port), "-s", serial, *words], stdin=subprocess.PIPE
     )
     assert started(f"sleep\0{seconds}")
     client.kill()
-    client.wait()
+    client.communicate()
     assert gone(f"sleep\0{seconds}")
 
 
@@ -124,6 +131,7 @@ def test_what_a_command_left_in_the_background_goes_on_as_on_a_phone(phones, pho
     seconds = f"{700 + secrets.randbelow(200)}.{secrets.randbelow(10**9):09d}"
     left = f"nohup sleep {seconds} </dev/null >/dev/null 2>&1 &"
     assert ask(phones, phone, "shell", left)[0] == 0
+    assert started(f"sleep\0{seconds}")
     (process,) = processes.running(f"sleep\0{seconds}")
     time.sleep(2 * shell._GRACE_SECONDS)
     assert processes.running(f"sleep\0{seconds}") == [process]

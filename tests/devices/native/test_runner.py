@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-import time
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -182,7 +181,7 @@ def test_it_ends_with_its_host_while_it_waits_for_its_turn(runner, models):
         while b"ready" not in process.stdout.readline():
             pass
         process.stdin.close()
-        assert process.wait(timeout=30) == 3
+        assert process.wait(timeout=120) == 3
 
 
 def test_a_lenient_warm_up_ends_by_itself(runner, models):
@@ -281,7 +280,5 @@ def test_it_ends_with_its_host(runner, models):
         process.stdin.write(to_line(TimeRequest(str(models["tflite"]), timing=timing)))
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["type"] == "facts"
-        began = time.monotonic()
         process.stdin.close()
-        assert process.wait(timeout=30) == 3
-        assert time.monotonic() - began < 30
+        assert process.wait(timeout=300) == 3  # of the 600 it would warm up for

@@ -77,6 +77,7 @@ async def _on_pipes(
         stderr=pipe if request.framed else merged,
         env=environment,
         start_new_session=True,
+        preexec_fn=_hear_signals,
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -146,9 +147,9 @@ async def _feed(channel: Channel, request: Request, stdin: asyncio.StreamWriter,
                 await stdin.drain()
             elif kind == _CLOSE_STDIN:
                 stdin.close()
-    if channel.closed:
-        _signal_group(pid, signal.SIGHUP)
     stdin.close()
+    if channel.closed:
+        await _hang_up(pid)
 
 
 async def _type(channel: Channel, request: Request, terminal: int, pid: int) -> None:
@@ -161,7 +162,7 @@ async def _type(channel: Channel, request: Request, terminal: int, pid: int) -> 
                 rows, columns = (int(number) for number in data.split(b",")[0].split(b"x"))
                 size = struct.pack("4H", rows & 0xFFFF, columns & 0xFFFF, 0, 0)
                 fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
-    _signal_group(pid, signal.SIGHUP)
+    await _hang_up(pid)
 
 
 async def _next(channel: Channel, request: Request) -> tuple[int, bytes]:
@@ -175,6 +176,17 @@ async def _next(channel: Channel, request: Request) -> tuple[int, bytes]:
     if not data:
         raise EOFError
     return _STDIN, data
+
+
+async def _hang_up(pid: int) -> None:
+    """Tells a command's process group that its client is gone, and kills what stays all the same.
+
+    A silent command that ignores the signal would otherwise hold its pipes, and so this service,
+    until the connection's end.
+    """
+    _signal_group(pid, signal.SIGHUP)
+    await asyncio.sleep(_GRACE_SECONDS)
+    _signal_group(pid, signal.SIGKILL)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -201,5 +213,12 @@ def _terminal_name(request: Request) -> str:
     return next(named, "dumb")
 
 
+def _hear_signals() -> None:
+    """On a phone no command starts deaf, whatever `nohup` or a script made of this process."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _take_terminal() -> None:
+    _hear_signals()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
