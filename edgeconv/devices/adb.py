@@ -170,7 +170,12 @@ class AdbTransport(ShellTransport):
         stem = posixpath.join(posixpath.dirname(self.root), envelope.new_marker())
         files = (f"{stem}.in", f"{stem}.err")
         if size:
-            self._client.push_bytes(self.address, source.read(size), files[0], deadline)
+            content = source.read(size)
+            code, words = self._client.push_bytes(self.address, content, files[0], deadline)
+            if code != 0 and adb_advice.is_lost(words):
+                raise self._lost(words.encode(), code, begun=False)
+            if code != 0:
+                raise DeviceFailed(f"{self.address}: {files[0]} cannot be written ({words})")
         stdin = files[0] if size else "/dev/null"
         wrapped = envelope.script(
             'i=$1; e=$2; shift 2; exec "$@" <"$i" 2>"$e"', stdin, files[1], *arguments

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeconv.devices.exchange import DeadlinePassed, Feeds, exchange
-from edgeconv.errors import DeviceFailed, DeviceUnreachable
+from edgeconv.errors import DeviceUnreachable
 
 _KEPT_BYTES = 256 * 2**10
 _MOST_DEVICES = 256
@@ -82,14 +82,12 @@ class AdbClient:
         )
         return code, _last(words)
 
-    def push_bytes(self, serial: str, data: bytes, remote: str, deadline: float) -> None:
-        """Copies what lies in memory (DeviceFailed)."""
+    def push_bytes(self, serial: str, data: bytes, remote: str, deadline: float) -> tuple[int, str]:
+        """Copies what lies in memory; as `push`."""
         with tempfile.TemporaryDirectory(prefix="edgeconv-") as directory:
             path = Path(directory) / "stdin"
             path.write_bytes(data)
-            code, words = self.push(serial, path, remote, deadline)
-        if code != 0:
-            raise DeviceFailed(f"{serial}: {remote} cannot be written ({words})")
+            return self.push(serial, path, remote, deadline)
 
     def _told(self, *arguments: str, deadline: float) -> tuple[int, str]:
         """The exit code and all output of one adb command."""

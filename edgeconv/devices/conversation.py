@@ -131,6 +131,11 @@ class Conversation:
         """All that it said so far."""
         return self._heard.messages
 
+    @property
+    def stderr(self) -> bytes:
+        """The end of what it wrote to standard error."""
+        return bytes(self._heard.stderr)
+
     def close(self) -> None:
         """Ends it; may be called twice."""
         self._end(0.0)
@@ -144,7 +149,7 @@ class Conversation:
         """
         if not self._listen():
             self._end(_GRACE_S)
-            raise DeviceFailed(self._obituary())
+            raise self._death()
         last = self.messages[-1]
         if last["type"] == "error":
             raise _told_error(last)
@@ -171,7 +176,7 @@ class Conversation:
         except DeadlinePassed:
             raise DeviceFailed(
                 f"the measuring process gave no result within {self._deadline_s:g} s and was killed"
-                f"{_explanation(self._heard)}; give it more time, or fewer runs"
+                f"{last_words(self.stderr)}; give it more time, or fewer runs"
             ) from None
         finally:
             self._left_s -= time.monotonic() - began
@@ -180,13 +185,10 @@ class Conversation:
         if self._process is not None and self._process.returncode is None:
             _end(self._process, grace_s)
 
-    def _obituary(self) -> str:
+    def _death(self) -> DeviceFailed:
+        """What is said of a process that has ended without an answer."""
         assert self._process is not None
-        code = self._process.returncode
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        return (
-            f"the measuring process ended with {how} and gave no result{_explanation(self._heard)}"
-        )
+        return died(self._process.returncode, self.stderr)
 
 
 def converse(
@@ -230,9 +232,18 @@ def _end(process: subprocess.Popen[bytes], grace_s: float) -> None:
             pipe.close()
 
 
-def _explanation(heard: _Heard) -> str:
-    """The last line it wrote to standard error, made harmless for a terminal."""
-    lines = heard.stderr.decode(errors="replace").strip().splitlines()
+def died(code: int, stderr: bytes) -> DeviceFailed:
+    """The error of a process that ended with this exit code, or of -code's signal."""
+    names = {known.value: known.name for known in signal.Signals}
+    how = f"signal {names.get(-code, -code)}" if code < 0 else f"exit status {code}"
+    return DeviceFailed(
+        f"the measuring process ended with {how} and gave no result{last_words(stderr)}"
+    )
+
+
+def last_words(stderr: bytes) -> str:
+    """The last line of standard error, made harmless for a terminal."""
+    lines = stderr.decode(errors="replace").strip().splitlines()
     if not lines:
         return ""
     return f" (it wrote: {''.join(c for c in lines[-1] if c.isprintable())[:300]})"

@@ -7,6 +7,8 @@ Whatever the way there (ssh, adb), the device's shell gets one line of words quo
 - The supervisor prints `MARKER begin` and `MARKER end CODE` around the program's output, on both
   streams. What stands before (a login banner) is no output; where the end is missing, the
   connection was lost: no exit code is taken for it.
+- A program that is talked to has its standard output to itself. Its end is told on standard error
+  alone, by `edgeconv ended CODE`, for what carries it here (ssh, adb) exits with codes of its own.
 - The program runs in a process group of its own, which is killed when the program is over, when
   standard input ends (the host has gone, or gave up), or after SECONDS. So nothing is left running.
 - The program's standard input is the first BYTES bytes of the stream, or the stream to its end.
@@ -40,8 +42,10 @@ _SUPERVISOR = (
     'else s="perl -MPOSIX -e POSIX::setsid(),exec@ARGV"; fi; '
     "exec 5>&1 6>&2 2>/dev/null; "
     'r=$($s sh -c "$g" sh "$@" 4>&1 >&5 2>&6 5>&- 6>&-); r=${r:-137}; '
-    '[ -z "$m" ] || { echo "$m end $r"; echo "$m end $r" >&6; }; exit $r'
+    '[ -z "$m" ] || { echo "$m end $r"; echo "$m end $r" >&6; }; '
+    '[ -n "$m" ] || echo "edgeconv ended $r" >&6; exit $r'
 )
+_ENDED = re.compile(rb"edgeconv ended (\d{1,3})\n\Z")
 #: $1 bytes of standard input or "all", $2 seconds or 0, and the program. Whoever comes to its end
 #: first, timer, feeder or program, kills the whole group. The feeder becomes another process where
 #: the program's input ends: mksh holds on to a descriptor it has only redirected.
@@ -65,8 +69,20 @@ def bounded(arguments: Sequence[str], marker: str, stdin_bytes: int, limit_s: in
 
 
 def streaming(arguments: Sequence[str]) -> str:
-    """The remote command of a program that is talked to until standard input ends: no markers."""
+    """The remote command of a program that is talked to until standard input ends.
+
+    `streamed_end` reads its exit code.
+    """
     return _line(arguments, "", "all", 0)
+
+
+def streamed_end(stderr: bytes) -> tuple[int | None, bytes]:
+    """The exit code of a program that was talked to, and what it wrote to standard error itself.
+
+    The code is None where its end was not told: the connection was lost.
+    """
+    found = _ENDED.search(stderr)
+    return (int(found[1]), stderr[: found.start()]) if found else (None, stderr)
 
 
 def script(source: str, *arguments: str) -> list[str]:

@@ -114,6 +114,10 @@ class LocalTransport:
         """See Transport."""
         return list(arguments)
 
+    def command_end(self, code: int, stderr: bytes) -> tuple[int | None, bytes]:
+        """See Transport."""
+        return code, stderr
+
     def is_intact(self) -> bool:
         """See Transport."""
         return True

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgeconv.devices.conversation import Conversation
+from edgeconv.devices.conversation import Conversation, died, last_words
 from edgeconv.devices.emulated.counter import PREFIX
 from edgeconv.devices.surroundings import Surroundings
 from edgeconv.devices.transport import Transport
@@ -41,9 +41,21 @@ class _Distant(Conversation):
             return super().hear()
         except DeviceFailed as error:
             self.close()
-            if not self._transport.is_intact():
-                raise ConnectionLost(f"{self._transport.address}: {error}") from error
+            # Asked in any case: what finds the connection gone makes it anew the next time.
+            if not self._transport.is_intact() and not isinstance(error, ConnectionLost):
+                raise self._lost(self.stderr) from error
             raise
+
+    def _death(self) -> DeviceFailed:
+        assert self._process is not None
+        code, stderr = self._transport.command_end(self._process.returncode, self.stderr)
+        return self._lost(stderr) if code is None else died(code, stderr)
+
+    def _lost(self, stderr: bytes) -> ConnectionLost:
+        return ConnectionLost(
+            f"{self._transport.address}: the connection was lost while the measuring process ran"
+            f"{last_words(stderr)}"
+        )
 
 
 class RemoteMachine:

@@ -85,6 +85,11 @@ class ShellTransport(ABC):
         self._connect()
         return self._carrier(envelope.streaming(arguments))
 
+    def command_end(self, code: int, stderr: bytes) -> tuple[int | None, bytes]:
+        """See Transport."""
+        del code  # ssh's and adb's own failures have numbers that programs use too
+        return envelope.streamed_end(stderr)
+
     def __enter__(self) -> Self:
         return self
 

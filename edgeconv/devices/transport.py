@@ -98,6 +98,18 @@ class Transport(Protocol):
         """
         ...
 
+    def command_end(self, code: int, stderr: bytes) -> tuple[int | None, bytes]:
+        """The exit code of `command`'s program there, and its own standard error.
+
+        Args:
+            code: what the host's command line ended with: perhaps a code of ssh's or adb's own.
+            stderr: the end of what it wrote to standard error.
+
+        Returns:
+            None for the code where the connection was lost before the program's end.
+        """
+        ...
+
     def is_intact(self) -> bool:
         """Whether the connection stands since it was made, or last made anew.
 

@@ -16,7 +16,9 @@ from edgeconv.devices.adb import AdbTransport
 from edgeconv.devices.adb_client import AdbClient, Listed
 from edgeconv.devices.open_device import open_device
 from edgeconv.devices.profile import Profile
+from edgeconv.devices.remote import RemoteMachine
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
+from edgeconv.runtime.requests import FactsRequest
 from tests.helpers.adb_phone import AdbServer
 from tests.helpers.processes import gone, started
 from tests.helpers.ssh_server import free_port
@@ -150,12 +152,30 @@ def test_a_phone_that_goes_away_is_a_lost_connection(phones, tmp_path, token):
 
         leaving = threading.Thread(target=unplug)
         leaving.start()
-        with pytest.raises(ConnectionLost, match="lost while a command ran"):
+        with pytest.raises(ConnectionLost, match=r"lost (while|before) a command"):
             transport.run(["sleep", token], deadline_s=HANGS_S)
         leaving.join()
         assert not transport.is_intact()
         with pytest.raises(DeviceUnreachable):
             transport.run(["true"])
+
+
+def test_a_connection_cut_in_a_conversation_is_called_so(phones, tmp_path, token, monkeypatch):
+    """Also where the connection is not known to be gone at that moment."""
+    serial = phones.phone()
+
+    def unplug() -> None:
+        assert started(f"sleep\0{token}")
+        phones.end_phones()
+
+    with AdbTransport(phones.profile(serial=serial), root=str(tmp_path / "root")) as transport:
+        monkeypatch.setattr(transport, "is_intact", lambda: True)
+        machine = RemoteMachine("there", transport, ["sh", "-c", f"sleep {token}; exit 3"])
+        cut = threading.Thread(target=unplug)
+        cut.start()
+        with pytest.raises(ConnectionLost, match="connection was lost while the measuring"):
+            machine.ask(FactsRequest(), deadline_s=HANGS_S)
+        cut.join()
 
 
 def test_a_phone_that_comes_back_is_taken_again_and_the_loss_is_seen(phones, tmp_path):

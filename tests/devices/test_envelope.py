@@ -19,7 +19,7 @@ from edgeconv.devices.exchange import Feeds, exchange
 from edgeconv.errors import DeviceFailed
 from tests.helpers.processes import gone, started
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 MARKER = "edgeconv-0123456789abcdef"
 _APPLETS = ("head", "cat", "sleep", "setsid", "echo", "env", "printf", "kill")
 
@@ -119,13 +119,13 @@ def test_what_a_program_leaves_behind_is_killed(shell, token):
 def test_it_is_killed_when_standard_input_ends(shell, token):
     process = start(shell, envelope.bounded(["sleep", token], MARKER, 0, 500))
     assert started(token)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert gone(token)
 
 
 def test_it_is_killed_after_its_time(shell, token):
     process = start(shell, envelope.bounded(["sleep", token], MARKER, 0, 1))
-    process.wait(timeout=20)
+    process.wait(timeout=120)
     assert gone(token)
     process.communicate()
 
@@ -137,14 +137,21 @@ def test_a_conversation_ends_with_standard_input(shell, token):
     process.stdin.write(b"hello\n")
     process.stdin.flush()
     assert process.stdout.readline() == b"hello\n"
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert gone(token)
 
 
 def test_a_conversation_has_the_programs_exit_code(shell):
     process = start(shell, envelope.streaming(["sh", "-c", "exit 9"]))
-    assert process.wait(timeout=20) == 9
-    assert process.communicate() == (b"", b"")
+    assert process.wait(timeout=120) == 9
+    out, err = process.communicate()
+    assert (out, envelope.streamed_end(err)) == (b"", (9, b""))
+
+
+def test_an_end_that_was_not_told_or_not_last_is_none():
+    for stderr in (b"", b"edgeconv ended 3", b"edgeconv ended 3\nlater\n"):
+        assert envelope.streamed_end(stderr) == (None, stderr)
+    assert envelope.streamed_end(b"no newlineedgeconv ended 3\n") == (3, b"no newline")
 
 
 def test_a_banner_before_the_program_is_no_output():

@@ -19,8 +19,10 @@ import pytest
 from edgeconv.devices import ssh, transfer
 from edgeconv.devices.open_device import open_device
 from edgeconv.devices.profile import Profile
+from edgeconv.devices.remote import RemoteMachine
 from edgeconv.devices.ssh import SshTransport
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
+from edgeconv.runtime.requests import FactsRequest
 from tests.helpers.processes import gone, started
 from tests.helpers.ssh_server import SshServer, children, free_port, know, make_key, ssh_server
 
@@ -196,13 +198,25 @@ def test_a_lost_connection_is_no_exit_code_and_the_next_command_connects_anew(bo
     with SshTransport(board.profile()) as transport:
         cut = threading.Thread(target=_cut_when_it_runs, args=(f"sleep\0{token}", board))
         cut.start()
-        with pytest.raises(ConnectionLost, match="lost while a command ran"):
+        with pytest.raises(ConnectionLost, match=r"lost (while|before) a command"):
             transport.run(["sleep", token], deadline_s=HANGS_S)
         cut.join()
         assert not transport.is_intact()
         assert gone(token)
         assert transport.run(["echo", "again"]).stdout == b"again\n"
         assert transport.is_intact()
+
+
+def test_a_connection_cut_in_a_conversation_is_called_so(board, token, monkeypatch):
+    """Also where the connection is not known to be gone at that moment."""
+    with SshTransport(board.profile()) as transport:
+        monkeypatch.setattr(transport, "is_intact", lambda: True)
+        machine = RemoteMachine("there", transport, ["sh", "-c", f"sleep {token}; exit 3"])
+        cut = threading.Thread(target=_cut_when_it_runs, args=(f"sleep\0{token}", board))
+        cut.start()
+        with pytest.raises(ConnectionLost, match="connection was lost while the measuring"):
+            machine.ask(FactsRequest(), deadline_s=HANGS_S)
+        cut.join()
 
 
 def test_a_connection_that_falls_silent_is_given_up_at_the_deadline(own_board):

@@ -17,9 +17,11 @@ import pytest
 from edgeconv.devices.adb import AdbTransport
 from edgeconv.devices.local_transport import LocalTransport
 from edgeconv.devices.profile import Profile
+from edgeconv.devices.remote import RemoteMachine
 from edgeconv.devices.ssh import SshTransport
 from edgeconv.devices.transport import Transport
 from edgeconv.errors import DeviceFailed, EdgeconvError, UnavailableError, UsageError
+from edgeconv.runtime.requests import FactsRequest
 from tests.helpers.processes import gone
 
 #: old-adb is a phone without the shell's second protocol.
@@ -130,7 +132,22 @@ def test_a_conversation_goes_over_the_commands_pipes(transport, way, token):
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (3, b"got hello\n", b"err\n")
+    assert (done.returncode, done.stdout) == (3, b"got hello\n")
+    assert transport.command_end(done.returncode, done.stderr) == (3, b"err\n")
+
+
+@pytest.mark.parametrize("code", [0, 1, 7, 255])
+def test_an_agents_exit_code_is_never_taken_for_a_lost_connection(transport, way, code):
+    """255 is ssh's own failure too, and 1 adb's."""
+    if way == "old-adb":
+        pytest.skip("an old phone's adb carries no conversation")
+    agent = ["sh", "-c", f"read line; echo its last words >&2; exit {code}"]
+    machine = RemoteMachine("there", transport, agent)
+    with pytest.raises(DeviceFailed) as caught:
+        machine.ask(FactsRequest(), deadline_s=60)
+    assert type(caught.value) is DeviceFailed
+    assert f"ended with exit status {code} and gave no result" in str(caught.value)
+    assert "its last words" in str(caught.value)
 
 
 def test_files_arrive_whole_and_come_back(transport, tmp_path):
