@@ -10,6 +10,7 @@ import typer
 
 from edgeconv.cli import arguments, device_options
 from edgeconv.cli.bench_targets import Wanted, engines, files
+from edgeconv.cli.bundles_here import given_or_here
 from edgeconv.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -29,18 +30,18 @@ _LEAST_SECONDS, _MOST_SECONDS = 0.01, 600.0
 
 def bench(
     targets: Annotated[
-        list[str],
+        Optional[list[str]],  # noqa: UP045 - typer reads the annotation at run time
         typer.Argument(
             metavar="NET|BUNDLE|FILE ...",
             help="Bundles, names of nets exported here, or .onnx and .tflite files; for torch "
             "alone also path/to/net.py:factory.",
-            show_default=False,
+            show_default="the bundles in this directory",
         ),
-    ],
+    ] = None,
     device: device_options.Device = device_options.LOCAL,
     threads: Annotated[str, typer.Option(help="Numbers of threads, such as 1,4.")] = "1",
     runs: Annotated[
-        Optional[int],  # noqa: UP045 - typer reads the annotation at run time
+        Optional[int],  # noqa: UP045
         typer.Option(help="Timed runs in each process.", show_default="those of --seconds"),
     ] = None,
     seconds: Annotated[
@@ -128,6 +129,9 @@ def bench(
     numbers = arguments.integers("--threads", threads, low=1, high=_MOST_THREADS)
     if processes is not None and not 1 <= processes <= _MOST_PROCESSES:
         raise UsageError(f"--processes {processes}: 1 to {_MOST_PROCESSES} are allowed")
+    if out is not None and not targets:
+        raise UsageError("--out goes with one NET")
+    targets = given_or_here(targets or ())
     together = _arrangement(side_by_side, one_by_one, len(targets))
     chosen = device_options.profile(device, host, serial, port, user, identity, gpu=True)
     if benchmark_model is not None:

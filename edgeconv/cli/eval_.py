@@ -9,26 +9,32 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from edgeconv.cli import device_options
+from edgeconv.cli.bundles_here import given_or_here
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgeconv.cli.models import Models
+    from edgeconv.data.folders import LabelledImage
     from edgeconv.devices.profile import Profile
+    from edgeconv.verify.evaluate import Evaluation
 
 
 def evaluate(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="BUNDLE|FILE",
-            help="A bundle, the name of a net exported here, or one model file.",
-            show_default=False,
-        ),
-    ],
     data: Annotated[
         Path,
         typer.Option(help="Folder of photos, or of one sub-folder a class.", show_default=False),
     ],
+    target: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Argument(
+            metavar="BUNDLE|FILE",
+            help="A bundle, the name of a net exported here, or one model file.",
+            show_default="the bundles in this directory",
+        ),
+    ] = None,
     labels: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads the annotation at run time
+        Optional[Path],  # noqa: UP045
         typer.Option(
             help="CSV with the columns file and label.", show_default="DIR.csv, DIR/labels.csv"
         ),
@@ -50,20 +56,45 @@ def evaluate(
     """
     from edgeconv.cli.models import models_to_evaluate
     from edgeconv.data.folders import labelled
+
+    chosen = device_options.profile(device, host, serial, port, user, identity)
+    targets = given_or_here([] if target is None else [target])
+    models = [models_to_evaluate(one) for one in targets]
+    photos = [labelled(data, labels, class_names=one.labels, classes=one.classes) for one in models]
+    found = [_evaluated(*pair, chosen, threads) for pair in zip(models, photos, strict=True)]
+    if as_json:
+        from edgeconv.report import jsondoc
+
+        documents = [
+            {"reference": one.reference, "evaluations": evaluations}
+            for one, evaluations in zip(models, found, strict=True)
+        ]
+        named = [{"bundle": t, **d} for t, d in zip(targets, documents, strict=True)]
+        jsondoc.show(documents[0] if len(documents) == 1 else {"bundles": named})
+        return
+    from edgeconv.cli.shown import show_evaluations
+
+    for title, one, evaluations in zip(targets, models, found, strict=True):
+        if len(targets) > 1:
+            typer.echo(f"{title}:")
+        show_evaluations(evaluations, one.reference)
+
+
+def _evaluated(
+    models: Models, photos: Sequence[LabelledImage], chosen: Profile, threads: int
+) -> list[Evaluation]:
+    """One target's files, here or on a device."""
     from edgeconv.devices.session import opener
     from edgeconv.report.progress import progress
     from edgeconv.verify.evaluate import evaluate as run
 
-    chosen = device_options.profile(device, host, serial, port, user, identity)
-    models = models_to_evaluate(target)
-    photos = labelled(data, labels, class_names=models.labels, classes=models.classes)
     with ExitStack() as stack:
         artifacts, elsewhere = models.artifacts, None
         if chosen.transport != device_options.LOCAL:
             artifacts = _for_engines(models.artifacts, models.reference, chosen)
             elsewhere = opener(stack.enter_context(device_options.machine(chosen)))
         advance = stack.enter_context(progress("evaluate", len(photos), unit="photos"))
-        evaluations = run(
+        return run(
             artifacts,
             models.reference,
             photos,
@@ -72,14 +103,6 @@ def evaluate(
             elsewhere=elsewhere,
             on_progress=advance,
         )
-    if as_json:
-        from edgeconv.report import jsondoc
-
-        jsondoc.show({"reference": models.reference, "evaluations": evaluations})
-    else:
-        from edgeconv.cli.shown import show_evaluations
-
-        show_evaluations(evaluations, models.reference)
 
 
 def _for_engines(artifacts: dict[str, Path], reference: str, chosen: Profile) -> dict[str, Path]:

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from edgeconv.cli import arguments, device_options
+from edgeconv.cli.bundles_here import given_or_here
+from edgeconv.errors import ThresholdMissed
 
 if TYPE_CHECKING:
     from edgeconv.devices.profile import Profile
     from edgeconv.export.bundle import Bundle
-    from edgeconv.verify.on_device import DeviceParity
     from edgeconv.verify.parity import Thresholds
     from edgeconv.verify.stages import ParityReport
 
-    Found = TypeVar("Found", ParityReport, DeviceParity)
+    Check = Callable[[Bundle, Thresholds], "_Checked"]
 
 
 def parity(
     bundle: Annotated[
-        str,
+        Optional[str],  # noqa: UP045 - typer reads the annotation at run time
         typer.Argument(
-            help="A bundle's directory, or the name of a net exported here.", show_default=False
+            help="A bundle's directory, or the name of a net exported here.",
+            show_default="the bundles in this directory",
         ),
-    ],
+    ] = None,
     float_error: Annotated[
-        Optional[float],  # noqa: UP045 - typer reads the annotation at run time
+        Optional[float],  # noqa: UP045
         typer.Option(
             help="Largest error of the float files, as a share of the largest logit.",
             show_default="1e-5; 1e-4 past 50 layers",
@@ -58,59 +61,106 @@ def parity(
     from edgeconv.report.output import check_writable
 
     check_writable(junit)
-    directory = arguments.bundle_directory(bundle)
+    targets = given_or_here([] if bundle is None else [bundle])
+    directories = [arguments.bundle_directory(target) for target in targets]
     chosen = device_options.profile(device, host, serial, port, user, identity)
     from edgeconv.export.bundle import Bundle
     from edgeconv.verify.parity import Thresholds
 
-    opened = Bundle.load(directory)
     thresholds = Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr)
-    if chosen.transport != device_options.LOCAL:
-        _on_device(opened, chosen, thresholds, junit, as_json)
-        return
-    report = opened.parity(thresholds)
-    for warning in report.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+    opened = [Bundle.load(directory) for directory in directories]
+    elsewhere = chosen.transport != device_options.LOCAL
+    check: Check = partial(_on_device, chosen) if elsewhere else _here
+    checked = [check(one, thresholds) for one in opened]
+    try:
+        if junit is not None:
+            _write_junit(junit, checked)
+    finally:  # what was found is shown all the same
+        _show(checked, as_json)
+    missed = [name for one in checked for name in _named(one, len(checked) == 1).failed]
+    if missed:
+        raise ThresholdMissed(f"parity missed its threshold: {'; '.join(missed)}")
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What was found of one bundle.
+
+    Attributes:
+        directory: the bundle's.
+        suite: what the check is called in a JUnit file.
+        report: its stages.
+        document: all that was found, as plain values.
+        show: prints it in words.
+    """
+
+    directory: Path
+    suite: str
+    report: ParityReport
+    document: dict[str, Any]
+    show: Callable[[], None]
+
+
+def _here(bundle: Bundle, thresholds: Thresholds) -> _Checked:
     from edgeconv.cli.shown import show_parity
 
-    show = partial(_show, directory, report, show_parity, as_json)
-    _tell(report, directory.name, junit, show)
+    report = bundle.parity(thresholds)
+    for warning in report.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    show = partial(show_parity, report)
+    return _Checked(bundle.directory, _name(bundle.directory), report, report.to_json(), show)
 
 
-def _on_device(
-    bundle: Bundle, chosen: Profile, thresholds: Thresholds, junit: Path | None, as_json: bool
-) -> None:
-    """The same on a device."""
+def _on_device(chosen: Profile, bundle: Bundle, thresholds: Thresholds) -> _Checked:
+    from edgeconv.cli.shown import show_device_parity
     from edgeconv.devices.session import opener
 
     with device_options.machine(chosen) as machine:
         found = bundle.parity_on(
             opener(machine), device=chosen.name, engines=chosen.engines, thresholds=thresholds
         )
-    from edgeconv.cli.shown import show_device_parity
+    suite = f"{_name(bundle.directory)} on {chosen.name}"
+    show = partial(show_device_parity, found)
+    return _Checked(bundle.directory, suite, found.report, found.to_json(), show)
 
-    show = partial(_show, bundle.directory, found, show_device_parity, as_json)
-    _tell(found.report, f"{bundle.directory.name} on {chosen.name}", junit, show)
+
+def _name(directory: Path) -> str:
+    """The directory's own name, also where it is the current one."""
+    return directory.absolute().name
 
 
-def _show(directory: Path, found: Found, in_words: Callable[[Found], None], as_json: bool) -> None:
+def _named(checked: _Checked, alone: bool) -> ParityReport:
+    """The report, its stages named by their bundle where there are several."""
+    if alone:
+        return checked.report
+    return replace(
+        checked.report,
+        stages=tuple(
+            replace(stage, name=f"{_name(checked.directory)}: {stage.name}")
+            for stage in checked.report.stages
+        ),
+    )
+
+
+def _write_junit(path: Path, checked: Sequence[_Checked]) -> None:
+    """One suite of all stages."""
+    from edgeconv.cli.shown import write_junit
+
+    named = [_named(one, len(checked) == 1) for one in checked]
+    stages = tuple(stage for report in named for stage in report.stages)
+    suite = ", ".join(one.suite for one in checked)
+    write_junit(path, suite, replace(checked[0].report, stages=stages))
+
+
+def _show(checked: Sequence[_Checked], as_json: bool) -> None:
+    """Each bundle's stages; as one document, that of a single bundle or a list of them."""
     if as_json:
         from edgeconv.report import jsondoc
 
-        jsondoc.show({"bundle": str(directory), **found.to_json()})
-    else:
-        in_words(found)
-
-
-def _tell(report: ParityReport, suite: str, junit: Path | None, show: Callable[[], None]) -> None:
-    """Writes and shows what was found; raises ThresholdMissed where a stage failed."""
-    from edgeconv.cli.shown import write_junit
-    from edgeconv.errors import ThresholdMissed
-
-    try:
-        if junit is not None:
-            write_junit(junit, suite, report)
-    finally:  # what was found is shown all the same
-        show()
-    if not report.passed:
-        raise ThresholdMissed(f"parity missed its threshold: {'; '.join(report.failed)}")
+        found = [{"bundle": str(one.directory), **one.document} for one in checked]
+        jsondoc.show(found[0] if len(found) == 1 else {"bundles": found})
+        return
+    for one in checked:
+        if len(checked) > 1:
+            typer.echo(f"{one.directory}:")
+        one.show()
