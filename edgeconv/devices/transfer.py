@@ -209,7 +209,7 @@ def content(told: Completed, remote: str, most_bytes: int, address: str) -> byte
 
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file beside its place, then renames it (OutputUnwritable)."""
-    part = path.with_name(f".{path.name}.edgeconv-part")
+    part = path.with_name(f".{secrets.token_hex(8)}.edgeconv-part")
     try:
         part.write_bytes(data)
         part.replace(path)

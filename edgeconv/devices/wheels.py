@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -119,6 +120,23 @@ def fetch(python: DevicePython, wanted: dict[str, str], directory: Path) -> list
         UnavailableError: pip is missing, or finds none.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    if (kept := _wheels(directory, wanted)) is not None:
+        return kept
+    with tempfile.TemporaryDirectory(dir=directory) as held:  # another process may fetch the same
+        why = _download(python, wanted, held)
+        for wheel in Path(held).glob("*.whl"):
+            wheel.replace(directory / wheel.name)
+    found = _wheels(directory, wanted)
+    if found is None:
+        raise UnavailableError(
+            f"no wheels of {', '.join(f'{n} {v}' for n, v in wanted.items())} for {python.tag} "
+            f"could be fetched with pip ({why})"
+        )
+    return found
+
+
+def _download(python: DevicePython, wanted: dict[str, str], directory: str) -> str:
+    """Has pip fetch wheels; gives its last words. UnavailableError where it takes too long."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
     command += ["--disable-pip-version-check", "--only-binary=:all:", "--implementation=cp"]
     command += [f"--python-version={_dotted(python.version)}", f"--dest={directory}"]
@@ -135,15 +153,14 @@ def fetch(python: DevicePython, wanted: dict[str, str], directory: Path) -> list
         )
     except subprocess.TimeoutExpired as error:
         raise UnavailableError(f"pip gave no wheels within {_PIP_DEADLINE_S} s") from error
+    return next(reversed(done.stderr.strip().splitlines()), "it told nothing")[:300]
+
+
+def _wheels(directory: Path, wanted: dict[str, str]) -> list[Path] | None:
+    """The wheels that are kept there; None unless all are."""
     found = [_wheel(directory, name, version) for name, version in wanted.items()]
     wheels = [wheel for wheel in found if wheel is not None]
-    if done.returncode != 0 or len(wheels) != len(wanted):
-        why = next(reversed(done.stderr.strip().splitlines()), "it told nothing")[:300]
-        raise UnavailableError(
-            f"no wheels of {', '.join(f'{n} {v}' for n, v in wanted.items())} for {python.tag} "
-            f"could be fetched with pip ({why})"
-        )
-    return wheels
+    return wheels if len(wheels) == len(wanted) else None
 
 
 def _wheel(directory: Path, name: str, version: str) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,9 @@ def export(
     destination = Path(out or (net.name if net.trained else f"{net.name}-untrained"))
     with staging.staged(destination, force=force, is_ours=bundle.is_bundle) as directory:
         _fill(directory, net, options, progress)
-    return bundle.Bundle.load(destination)
+        written = bundle.Bundle.load(directory)
+    # Not read from the destination: with `force` another export may have replaced it already.
+    return replace(written, directory=destination)
 
 
 class _Download:

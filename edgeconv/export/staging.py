@@ -1,10 +1,11 @@
 """A directory that appears whole or not at all.
 
 A writer fills a hidden directory beside the destination, and one rename makes it the destination.
-Where a directory stands there already, `renameat2(RENAME_EXCHANGE)` swaps the two in one step, so
-that a process killed at any moment leaves either the old directory or the new one. Kernels and file
-systems without that call get a two-step swap; `recover` completes it when the directory is next
-opened.
+That rename fails where a directory with content stands there, so of several writers that are not to
+replace anything exactly one succeeds. Who may replace one swaps the two in one step by
+`renameat2(RENAME_EXCHANGE)`, so that a process killed at any moment leaves either the old directory
+or the new one. Kernels and file systems without that call get a two-step swap; `recover` completes
+it when the directory is next opened.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ except ImportError:  # Windows: abandoned stages stay until removed by hand
     fcntl = None  # type: ignore[assignment]
 
 _AT_FDCWD = -100
-_RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
+_TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR})
 _NOT_SUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
 
 
@@ -44,7 +45,8 @@ def staged(destination: Path, *, force: bool, is_ours: Callable[[Path], bool]) -
             path never costs a user a directory of another kind.
 
     Raises:
-        OutputExists: something stands there and `force` is off, or it is not ours to replace.
+        OutputExists: something stands there and `force` is off, or it is not ours to replace; also
+            where it was put there while the block ran.
         OutputUnwritable: the place cannot be written, or its disk is full.
     """
     destination = destination.absolute()
@@ -52,16 +54,13 @@ def staged(destination: Path, *, force: bool, is_ours: Callable[[Path], bool]) -
     check_destination(destination, force=force, is_ours=is_ours)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(destination)
-        stage = Path(tempfile.mkdtemp(prefix=_stage_prefix(destination), dir=destination.parent))
-        stage.chmod(0o777 & ~_umask())
-        lock = _try_lock(stage)
+        stage, lock = _new_stage(destination)
     except OSError as error:
         raise OutputUnwritable(f"cannot write to {destination.parent}: {error.strerror}") from error
     try:
         yield stage
         _flush(stage)
-        _publish(stage, destination)
+        _publish(stage, destination, force=force, is_ours=is_ours)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutputUnwritable(
@@ -103,22 +102,62 @@ def check_destination(destination: Path, *, force: bool, is_ours: Callable[[Path
 def recover(destination: Path) -> None:
     """Brings the old directory back where a two-step swap was cut off between its steps."""
     previous = _previous(destination)
-    if previous.is_dir() and not os.path.lexists(destination):
-        previous.rename(destination)
+    if not previous.is_dir():
+        return
+    with _alone_in(destination.parent):
+        if previous.is_dir() and not os.path.lexists(destination):
+            previous.rename(destination)
 
 
-def _publish(stage: Path, destination: Path) -> None:
-    """Makes `stage` the destination; what stood there ends up at `stage`, to be removed."""
-    if not os.path.lexists(destination):
-        if not _renameat2(stage, destination, _RENAME_NOREPLACE):
-            stage.rename(destination)
-    elif not _renameat2(stage, destination, _RENAME_EXCHANGE):
+def _new_stage(destination: Path) -> tuple[Path, int | None]:
+    """An empty stage and its lock, after abandoned ones are removed.
+
+    Nobody else looks for abandoned ones meanwhile, and takes a stage not locked yet for one.
+    """
+    with _alone_in(destination.parent):
+        _remove_abandoned(destination)
+        stage = Path(tempfile.mkdtemp(prefix=_stage_prefix(destination), dir=destination.parent))
+        stage.chmod(0o777 & ~_umask())
+        return stage, _try_lock(stage)
+
+
+def _publish(
+    stage: Path, destination: Path, *, force: bool, is_ours: Callable[[Path], bool]
+) -> None:
+    """Makes `stage` the destination; what was replaced ends up at `stage`, to be removed.
+
+    Raises:
+        OutputExists: something stands there that may not be replaced.
+    """
+    while True:
+        try:
+            stage.rename(destination)  # where nothing stands there, or an empty directory
+            break
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+        if not force:
+            raise OutputExists(
+                f"another export wrote {destination} meanwhile: that one is kept, and this one is "
+                "not written; --force replaces it, --out chooses another place"
+            )
+        with contextlib.suppress(FileNotFoundError):  # gone again: another try
+            _swap(stage, destination, is_ours)
+            break
+    _sync_directory(destination.parent)
+
+
+def _swap(stage: Path, destination: Path, is_ours: Callable[[Path], bool]) -> None:
+    """Puts `stage` in the place of a directory; raises OutputExists where that is not ours."""
+    with _alone_in(destination.parent):
+        check_destination(destination, force=True, is_ours=is_ours)
+        if _renameat2(stage, destination, _RENAME_EXCHANGE):
+            return
         previous = _previous(destination)
         shutil.rmtree(previous, ignore_errors=True)
         destination.rename(previous)
         stage.rename(destination)
         shutil.rmtree(previous, ignore_errors=True)
-    _sync_directory(destination.parent)
 
 
 def _renameat2(source: Path, target: Path, flag: int) -> bool:
@@ -170,7 +209,9 @@ def _remove_abandoned(destination: Path) -> None:
     for stage in destination.parent.glob(f"{glob.escape(_stage_prefix(destination))}*"):
         if stage == _previous(destination):
             continue
-        lock = _try_lock(stage)
+        lock = None
+        with contextlib.suppress(FileNotFoundError):  # it was published or removed just now
+            lock = _try_lock(stage)
         if lock is not None:
             shutil.rmtree(stage, ignore_errors=True)
             os.close(lock)
@@ -187,6 +228,24 @@ def _try_lock(directory: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+@contextlib.contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Keeps out other writers of a directory, for a few system calls; not where locks are lacking.
+
+    Those file systems (NFS) then have the plain renames.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:

@@ -8,7 +8,10 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -157,3 +160,138 @@ def test_kill_9_at_any_moment_leaves_an_old_or_a_new_directory(tmp_path: Path) -
     with staging.staged(destination, force=True, is_ours=lambda _: True) as stage:
         (stage / "0").write_text("last")
     assert names(tmp_path) == ["b"], "what the killed processes left is cleaned up"
+
+
+WRITERS = 6
+ROUNDS = 25
+
+
+@pytest.fixture(params=["renameat2", "two steps"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "two steps":
+        monkeypatch.setattr(staging, "_renameat2", lambda *_: False)
+
+
+def together(write_one: Callable[[int, threading.Barrier], None]) -> list[BaseException | None]:
+    """What each of several writers ends with that set out at the same moment."""
+    barrier = threading.Barrier(WRITERS, timeout=60)
+
+    def work(number: int) -> BaseException | None:
+        try:
+            barrier.wait()
+            write_one(number, barrier)
+        except BaseException as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return list(pool.map(work, range(WRITERS)))
+
+
+def write_at_once(destination: Path, number: int, barrier: threading.Barrier, force: bool) -> None:
+    """Several files, and the end of the block at the same moment as the others'."""
+    with staging.staged(destination, force=force, is_ours=is_ours) as stage:
+        for part in (MARK, "a", "b"):
+            (stage / part).write_text(str(number))
+        barrier.wait()
+
+
+def whole(destination: Path) -> int:
+    """Whose directory it is; fails where it is several writers'."""
+    (text,) = {path.read_text() for path in destination.iterdir()}
+    assert names(destination) == ["a", "b", MARK]
+    return int(text)
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["nothing there", "an empty directory"])
+def test_of_several_writers_one_succeeds_and_the_others_are_told(
+    tmp_path: Path, kernel: None, empty: bool
+) -> None:
+    for attempt in range(ROUNDS):
+        place = tmp_path / str(attempt)
+        place.mkdir()
+        if empty:
+            (place / "b").mkdir()
+        ends = together(lambda n, barrier, b=place / "b": write_at_once(b, n, barrier, False))  # type: ignore[misc]
+        (winner,) = [number for number, end in enumerate(ends) if end is None]
+        losers = [end for end in ends if end is not None]
+        assert all(isinstance(end, OutputExists) for end in losers), losers
+        assert all("another export wrote" in str(end) for end in losers)
+        assert whole(place / "b") == winner
+        assert names(place) == ["b"]
+
+
+def test_of_several_writers_with_force_each_succeeds_and_one_is_there_whole(
+    tmp_path: Path, kernel: None
+) -> None:
+    for attempt in range(ROUNDS):
+        place = tmp_path / str(attempt)
+        place.mkdir()
+        ends = together(lambda n, barrier, b=place / "b": write_at_once(b, n, barrier, True))  # type: ignore[misc]
+        assert ends == [None] * WRITERS
+        whole(place / "b")
+        assert names(place) == ["b"]
+
+
+def test_a_directory_of_another_kind_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    for force in (False, True):
+        destination = tmp_path / str(force)
+        with (
+            pytest.raises(OutputExists),
+            staging.staged(destination, force=force, is_ours=is_ours) as stage,
+        ):
+            (stage / MARK).write_text("new")
+            destination.mkdir()
+            (destination / "cat.jpg").write_text("cat")
+        assert names(destination) == ["cat.jpg"]
+    assert names(tmp_path) == ["False", "True"]
+
+
+ONE_OF_SEVERAL = textwrap.dedent(
+    """
+    import sys, pathlib
+    from edgeconv.errors import OutputExists
+    from edgeconv.export import staging
+
+    place, number = pathlib.Path(sys.argv[1]), sys.argv[2]
+    for line in sys.stdin:
+        try:
+            goal = place / line.strip()
+            with staging.staged(goal, force=False, is_ours=pathlib.Path.is_dir) as stage:
+                (stage / "a").write_text(number)
+                print("filled", flush=True)
+                sys.stdin.readline()
+            print("written", flush=True)
+        except OutputExists:
+            print("taken", flush=True)
+    """
+)
+
+
+def test_of_several_processes_one_succeeds(tmp_path: Path) -> None:
+    pipe = subprocess.PIPE
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", ONE_OF_SEVERAL, str(tmp_path), str(number)],
+            stdin=pipe,
+            stdout=pipe,
+            text=True,
+            bufsize=1,
+        )
+        for number in range(3)
+    ]
+
+    def said_by_all(words: str) -> list[str]:
+        for writer in writers:
+            assert writer.stdin is not None
+            writer.stdin.write(f"{words}\n")
+        return [writer.stdout.readline().strip() for writer in writers if writer.stdout]
+
+    for attempt in range(ROUNDS):
+        assert said_by_all(str(attempt)) == ["filled"] * len(writers)
+        ends = said_by_all("publish")
+        assert sorted(ends) == ["taken", "taken", "written"]
+        assert (tmp_path / str(attempt) / "a").read_text() == str(ends.index("written"))
+    for writer in writers:
+        writer.communicate()
+    assert len(names(tmp_path)) == ROUNDS

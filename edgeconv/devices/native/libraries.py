@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edgeconv.devices import wheels
 from edgeconv.devices.cache import cache_directory
+from edgeconv.devices.transfer import write_whole
 from edgeconv.errors import UnavailableError
 
 _LITERT = "ai_edge_litert/libLiteRt.so"
@@ -83,6 +84,4 @@ def _extract(wheel: Path, library: Path) -> None:
             ) from None
         if size > _MOST_LITERT_BYTES:
             raise UnavailableError(f"{wheel.name}: {_LITERT} is larger than any LiteRT")
-        part = library.with_suffix(".part")
-        part.write_bytes(archive.read(_LITERT))
-    part.replace(library)
+        write_whole(library, archive.read(_LITERT))
