@@ -6,6 +6,7 @@
 | 2         | wrong usage                               | UsageError         |
 | 3         | something needed is missing, unreachable  | UnavailableError   |
 | 4         | a file or model was refused               | RefusedError       |
+| 70        | edgeconv itself failed; a report is kept  | any other          |
 | 130       | interrupted                               | KeyboardInterrupt  |
 
 A message names what was wrong, what is allowed, and the way out.
@@ -15,6 +16,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+#: What the command line exits with where none of these classes fits: sysexits' EX_SOFTWARE.
+INTERNAL_ERROR = 70
 
 
 class EdgeconvError(Exception):

@@ -10,6 +10,22 @@ from pathlib import Path
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fuzz",
+        type=int,
+        default=30,
+        metavar="N",
+        help="random command lines, and random nets, that are tried",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `fuzz_seed` is run with --fuzz many of them."""
+    if "fuzz_seed" in metafunc.fixturenames:
+        metafunc.parametrize("fuzz_seed", range(metafunc.config.getoption("--fuzz")))
+
+
 def pytest_configure() -> None:
     """A shell starts what runs in the background deaf to Ctrl-C; some tests press it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import warnings
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -19,15 +20,18 @@ from edgeconv.cli import (
     compare,
     devices,
     diagnose,
+    error_reports,
     eval_,
     explain,
     export,
     inspect_,
     list_,
     parity,
+    streams,
 )
+from edgeconv.cli.group import Group, NotOfTyper
 from edgeconv.cli.supervised import supervised
-from edgeconv.errors import EdgeconvError
+from edgeconv.errors import INTERNAL_ERROR, EdgeconvError
 
 INTERRUPTED = 130
 #: A signal so soon after another is the same one.
@@ -35,10 +39,12 @@ AGAIN_S = 1.0
 
 app = typer.Typer(
     name="edgeconv",
+    cls=Group,
     help="PyTorch CNNs to verified int8 ONNX and TFLite bundles, and their latency and accuracy.",
     epilog=(
         "Exit codes: 0 done; 1 a threshold was missed; 2 wrong usage; 3 something needed is "
-        "missing or unreachable; 4 a file or model was refused; 130 interrupted."
+        "missing or unreachable; 4 a file or model was refused; 70 edgeconv itself failed, and a "
+        "report is kept; 130 interrupted."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -71,6 +77,7 @@ def _root(
 
 def command() -> NoReturn:
     """The program, watched over."""
+    streams.make_safe()
     supervised(_command)
 
 
@@ -80,16 +87,15 @@ def _command() -> NoReturn:
     Taking PyTorch and the engines apart again would add almost a second to every command, and
     nothing is left to do: what was written is flushed and renamed before `main` ends.
     """
+    code = INTERNAL_ERROR
     try:
         main()
     except SystemExit as finished:
         code = finished.code if isinstance(finished.code, int) else int(finished.code is not None)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            code = code or 1
-    os._exit(code)
+    except KeyboardInterrupt:  # once more, while the first one was told
+        code = INTERRUPTED
+    finally:
+        os._exit(streams.flushed(code))
 
 
 def main() -> NoReturn:
@@ -101,26 +107,61 @@ def main() -> NoReturn:
     # Damaged EXIF data makes Pillow warn in Python's format; the photo itself is judged by us.
     warnings.filterwarnings("ignore", module="PIL")
     try:
+        streams.check_open()
         app()
     except SystemExit as finished:
         if finished.code == INTERRUPTED:
-            print("interrupted; nothing was left behind", file=sys.stderr)
+            _say("interrupted; nothing was left behind")
         raise
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing was left behind", INTERRUPTED)
-    except EdgeconvError as error:
-        _fail(str(error), error.exit_code)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        _fail(f"the disk is full ({error.filename or 'while writing'})", 3)
+    except BaseException as error:
+        _fail(*told(error))
     sys.exit(0)
+
+
+def told(error: BaseException) -> tuple[str, int]:
+    """What is said of an error that ends the command, and the exit code."""
+    if isinstance(error, NotOfTyper) and error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, EdgeconvError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; nothing was left behind", INTERRUPTED
+    if isinstance(error, SystemExit):
+        return "code of the net's ended the program (SystemExit); take its exit() out", 4
+    if _is_lack_of_memory(error):
+        return f"there is not enough memory ({error_reports.in_short(error)})", 3
+    if isinstance(error, OSError):
+        return _of_the_system(error), 3
+    report = error_reports.keep(error)
+    kept = "no report could be written" if report is None else f"a report is kept in {report}"
+    return f"edgeconv failed unexpectedly: {error_reports.in_short(error)}; {kept}", INTERNAL_ERROR
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    """Also PyTorch's, which is no class of its own on a CPU."""
+    return isinstance(error, MemoryError) or "DefaultCPUAllocator" in error_reports.in_short(error)
+
+
+def _of_the_system(error: OSError) -> str:
+    """An error that the system gave for a file, a pipe or a process."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full ({error.filename or 'while writing'})"
+    if error.errno == errno.EPIPE:
+        return "the output was closed before all was written"
+    what = error.strerror or error_reports.in_short(error)
+    named = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return f"{' -> '.join(named)}: {what}" if named else f"the system says: {what}"
 
 
 def _fail(message: str, code: int) -> NoReturn:
     """Says what went wrong on stderr and leaves."""
-    print(f"error: {message}", file=sys.stderr)
+    _say(f"error: {message}")
     sys.exit(code)
+
+
+def _say(message: str) -> None:
+    with suppress(OSError):  # nobody listens any more; the exit code tells
+        print(message, file=sys.stderr, flush=True)
 
 
 def _clean_up_when_told_to_end() -> None:

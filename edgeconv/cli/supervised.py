@@ -31,7 +31,11 @@ def supervised(command: Callable[[], NoReturn]) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as some start us, no status is kept
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
     parent = os.getpid()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:  # no more processes, or no memory for one: it can do without
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        command()
     if child == 0:
         _end_with(parent)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -69,4 +73,10 @@ def _exit_code(status: int) -> int:
             file=sys.stderr,
         )
         return RefusedError.exit_code
+    if -code == signal.SIGKILL:
+        print(
+            "error: the command was killed; where memory ran out, free some, or ask for less at a "
+            "time",
+            file=sys.stderr,
+        )
     return code if code >= 0 else 128 - code

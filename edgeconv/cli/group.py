@@ -1,0 +1,45 @@
+"""The root of the command line, which leaves errors to `main`."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from typer.core import TyperGroup
+
+
+class NotOfTyper(Exception):
+    """Carries as its cause an error that Typer would end the program for, with a code of its own.
+
+    A net of the user's may exit or run out of input, and a pipe be closed: Typer would make 0 or 1
+    of these.
+    """
+
+
+class Group(TyperGroup):
+    """The verbs."""
+
+    def make_context(self, *arguments: Any, **keywords: Any) -> Any:
+        """Typer's; prints help, which nobody may read."""
+        with _kept_from_typer():
+            return super().make_context(*arguments, **keywords)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Typer's; runs a verb."""
+        with _kept_from_typer():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _kept_from_typer() -> Iterator[None]:
+    try:
+        yield
+    except (SystemExit, EOFError) as error:
+        pipe = error.__context__  # what Rich makes of a closed pipe is SystemExit(1)
+        raise NotOfTyper from pipe if isinstance(pipe, BrokenPipeError) else error
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        raise NotOfTyper from error
