@@ -15,7 +15,8 @@ in, each inside a Sequential repeating its container's name, then the operator. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -109,8 +110,23 @@ def name_after_modules(model: ir.Model, modules: Collection[str]) -> None:
         if node not in names:
             prefix = f"{scope.shown}/" if scope.shown else ""
             names[node] = _free(prefix + node.op_type.lower(), taken)
-    for node, name in names.items():
-        _rename(model, node, name, taken)
+    with _unregistered_constants(model.graph):
+        for node, name in names.items():
+            _rename(model.graph, node, name, taken)
+
+
+@contextmanager
+def _unregistered_constants(graph: ir.Graph) -> Iterator[None]:
+    """Takes the initializers out while they are renamed, so that none has another's new name.
+
+    A convolution that is called twice, once with a BatchNorm folded into it, has two weights: the
+    one that is new takes the module's name, which the traced one still bears.
+    """
+    constants = list(graph.initializers.values())
+    graph.initializers.clear()
+    yield
+    for value in constants:
+        graph.register_initializer(value)
 
 
 def _free(wanted: str, taken: set[str]) -> str:
@@ -122,19 +138,13 @@ def _free(wanted: str, taken: set[str]) -> str:
     return name
 
 
-def _rename(model: ir.Model, node: ir.Node, name: str, taken: set[str]) -> None:
+def _rename(graph: ir.Graph, node: ir.Node, name: str, taken: set[str]) -> None:
     node.name = name
-    kept: Iterable[ir.Value] = (*model.graph.inputs, *model.graph.outputs)
+    kept: Iterable[ir.Value] = (*graph.inputs, *graph.outputs)
     for index, output in enumerate(node.outputs):
         if not any(output is value for value in kept):
             output.name = name if index == 0 else _free(f"{name}:{index}", taken)
     for index, value in enumerate(node.inputs):
         if value is not None and value.const_value is not None:
             role = ROLES.get((node.op_type, index), "/constant")
-            _rename_initializer(model, value, _free(name + role, taken))
-
-
-def _rename_initializer(model: ir.Model, value: ir.Value, name: str) -> None:
-    model.graph.initializers.pop(str(value.name), None)
-    value.name = name
-    model.graph.register_initializer(value)
+            value.name = _free(name + role, taken)
