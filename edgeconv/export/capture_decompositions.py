@@ -8,7 +8,10 @@ While `Decompositions` is active a call is replaced by others of the same value:
 - group_norm by an instance normalization of (N, groups, C / groups, H, W), which keeps H and W
   apart (the exporter flattens them with the channels, which no NHWC layout can do without copying),
   and a BatchNorm for its factors, one a channel;
-- local_response_norm over an odd number of channels by ONNX's LRN (the exporter pools in 3-D).
+- local_response_norm over an odd number of channels by ONNX's LRN (the exporter pools in 3-D);
+- pools whose arguments the exporter drops or ONNX takes otherwise (`capture_pools`), and softplus
+  with a threshold that is not far out, cosine_similarity with an eps that matters,
+  pairwise_distance and cdist of other norms than 2, of which it drops or changes an argument.
 """
 
 # ruff: noqa: A002 - callers may name the arguments as PyTorch does, `input` among them
@@ -23,6 +26,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+
+from edgeconv.export.capture_pools import POOLS
 
 
 class Decompositions(TorchFunctionMode):
@@ -144,6 +149,40 @@ class _Lrn(torch.autograd.Function):
         return g.op("LRN", x, **attributes).setType(x.type())
 
 
+def _softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    smooth = functional.softplus(input, beta, _FAR_OUT)
+    return smooth if threshold >= _FAR_OUT else torch.where(input * beta > threshold, input, smooth)
+
+
+def _cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    if eps <= _NEGLIGIBLE:
+        result: Tensor = functional.cosine_similarity(x1, x2, dim, eps)
+        return result
+    lengths = [torch.linalg.vector_norm(x, 2, dim, keepdim=True).clamp(min=eps) for x in (x1, x2)]
+    product: Tensor = x1 / lengths[0] * (x2 / lengths[1])
+    return product.sum(dim)
+
+
+def _pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
+    result: Tensor = torch.linalg.vector_norm(x1 - x2 + eps, p, -1, keepdim)
+    return result
+
+
+def _cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
+    if p == 2.0:
+        mode = "use_mm_for_euclid_dist_if_necessary" if compute_mode is None else compute_mode
+        return torch.cdist(x1, x2, p, mode)
+    result: Tensor = torch.linalg.vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
+    return result
+
+
+#: Softplus differs from its argument by less than float32 resolves from here on.
+_FAR_OUT = 16.0
+#: Lengths below this are those of zero vectors.
+_NEGLIGIBLE = 1e-6
+
 _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         torch.channel_shuffle: _channel_shuffle,
@@ -151,5 +190,12 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         functional.adaptive_max_pool2d: _adaptive_max_pool2d,
         functional.group_norm: _group_norm,
         functional.local_response_norm: _local_response_norm,
+        functional.softplus: _softplus,
+        functional.cosine_similarity: _cosine_similarity,
+        torch.cosine_similarity: _cosine_similarity,
+        functional.pairwise_distance: _pairwise_distance,
+        torch.pairwise_distance: _pairwise_distance,
+        torch.cdist: _cdist,
+        **POOLS,
     }
 )

@@ -11,6 +11,7 @@ from onnx_ir.passes import common
 
 from edgeconv.errors import NetRefused
 from edgeconv.graph.check import require_hub_graph, require_static_shapes
+from edgeconv.graph.passes.automatic_pads import state_automatic_pads
 from edgeconv.graph.passes.batchnorm import fold_batchnorm
 from edgeconv.graph.passes.biases import add_zero_biases
 from edgeconv.graph.passes.bypass import bypass_no_ops
@@ -37,6 +38,7 @@ PASSES: tuple[Pass, ...] = (
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
     bypass_no_ops,
     nest_concats,
+    state_automatic_pads,  # before all that reads pads
     fold_pads,
     convolve_padded_averages,  # before BatchNorm, which folds into convolutions
     normalise_gemm,  # before BatchNorm, which folds into that form alone

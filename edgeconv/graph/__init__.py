@@ -11,6 +11,7 @@ What every hub graph promises (`capture` establishes it, the writers and the qua
   (of tensors that are no images, a Mul and an Add);
 - every Conv and Gemm has a bias; every Gemm of constant weights is x (N, in), weight (out, in),
   bias (out,) with transB = 1 and no factors;
+- convolutions and pools state their `pads`, and none has `auto_pad`;
 - zero padding before a Conv is the Conv's own `pads`;
 - a mean over the whole image is GlobalAveragePool, a maximum over it a MaxPool;
 - hard swish is HardSwish and gelu is Gelu, however the net spells them; a swish stays Sigmoid and

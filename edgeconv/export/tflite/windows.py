@@ -10,7 +10,7 @@ from edgeconv.export.tflite.builder import Builder, CannotLower
 from edgeconv.export.tflite.layout import Shape
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import SAME, VALID, schema
-from edgeconv.graph.view import ints, shape_of, string
+from edgeconv.graph.view import ints, shape_of
 
 Pair = tuple[int, int]
 
@@ -115,36 +115,13 @@ def windows_of(node: ir.Node, kernel: Shape) -> Windows:
         raise CannotLower(f"works along {len(sizes) - 2} spatial axes; 2 are supported")
     strides = ints(node, "strides", (1, 1))
     dilations = ints(node, "dilations", (1, 1))
-    top, left, bottom, right = _pads(node, sizes[2:], outputs[2:], kernel, strides, dilations)
+    top, left, bottom, right = ints(node, "pads", (0, 0, 0, 0))
     if min(top, left, bottom, right) < 0:
         raise CannotLower("has negative padding; crop with a slice instead")
     return Windows(
         Window(sizes[2], outputs[2], kernel[0], strides[0], dilations[0], top, bottom),
         Window(sizes[3], outputs[3], kernel[1], strides[1], dilations[1], left, right),
     )
-
-
-def _pads(
-    node: ir.Node,
-    sizes: tuple[int, ...],
-    outputs: tuple[int, ...],
-    kernel: Shape,
-    strides: tuple[int, ...],
-    dilations: tuple[int, ...],
-) -> tuple[int, ...]:
-    """(top, left, bottom, right), computed where the node asks for automatic padding."""
-    automatic = string(node, "auto_pad", "NOTSET")
-    if automatic == "NOTSET":
-        return ints(node, "pads", (0, 0, 0, 0))
-    if automatic == "VALID":
-        return (0, 0, 0, 0)
-    totals = [
-        max((outputs[i] - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - sizes[i], 0)
-        for i in range(2)
-    ]
-    small = [total // 2 for total in totals]
-    large = [total - half for total, half in zip(totals, small, strict=True)]
-    return (*small, *large) if automatic == "SAME_UPPER" else (*large, *small)
 
 
 def padded(node: ir.Node, b: Builder, x: Tensor, pads: tuple[Pair, Pair]) -> Tensor:

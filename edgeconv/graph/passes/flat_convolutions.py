@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.passes.edit import add_constant, make_node, substitute
-from edgeconv.graph.view import constant_of, integer, ints, shape_of, string
+from edgeconv.graph.view import constant_of, integer, ints, shape_of
 
 
 def widen_flat_convolutions(model: ir.Model) -> None:
@@ -22,7 +22,7 @@ def widen_flat_convolutions(model: ir.Model) -> None:
 
 def _widen(model: ir.Model, node: ir.Node, source: ir.Value) -> None:
     weight = constant_of(node.inputs[1])
-    if weight is None or string(node, "auto_pad", "NOTSET") != "NOTSET":
+    if weight is None:
         return
     stem = (node.name or "").rpartition("/")[0]
     batch, channels, length = shape_of(source)

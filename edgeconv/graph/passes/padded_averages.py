@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.passes.edit import add_constant, make_node, substitute
-from edgeconv.graph.view import integer, ints, shape_of, string
+from edgeconv.graph.view import integer, ints, shape_of
 
 
 def convolve_padded_averages(model: ir.Model) -> None:
@@ -48,7 +48,6 @@ def _counts_padding(node: ir.Node) -> bool:
         node.op_type == "AveragePool"
         and integer(node, "count_include_pad", 0) == 1
         and any(ints(node, "pads", ()))
-        and string(node, "auto_pad", "NOTSET") == "NOTSET"
         and not integer(node, "ceil_mode", 0)  # whose last windows reach past the padding
         and all(d == 1 for d in ints(node, "dilations", (1, 1)))
     )

@@ -49,5 +49,4 @@ def _takes_pads(node: ir.Node, padded: ir.Value) -> bool:
         node.op_type == "Conv"
         and node.inputs[0] is padded
         and all(value is not padded for value in node.inputs[1:])
-        and string(node, "auto_pad", "NOTSET") == "NOTSET"
     )

@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.graph.view import ints, name_of, shape_of, string
+from edgeconv.graph.view import ints, name_of, shape_of
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -100,12 +100,7 @@ def windows_of(node: ir.Node, kernel: tuple[int, ...]) -> Windows:
         (outputs[i] - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - sizes[i]
         for i in range(2)
     ]
-    automatic = string(node, "auto_pad", "NOTSET")
-    pads = ints(node, "pads", (0, 0, 0, 0)) if automatic == "NOTSET" else (0, 0, 0, 0)
-    if automatic.startswith("SAME"):
-        small = [max(n, 0) // 2 for n in needed]
-        large = [max(n, 0) - s for n, s in zip(needed, small, strict=True)]
-        pads = (*small, *large) if automatic == "SAME_UPPER" else (*large, *small)
+    pads = ints(node, "pads", (0, 0, 0, 0))
     if min(pads) < 0:
         raise UnsupportedOperator(f"{node.op_type} {name_of(node.outputs[0])} pads negatively")
     after = [max(needed[i] - pads[i], 0) for i in range(2)]

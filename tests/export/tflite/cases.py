@@ -97,8 +97,6 @@ CONVOLUTIONS = {
         (1, 3, 8, 8), (4, 3, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2]
     ),
     "TensorFlow's padding": conv((1, 3, 8, 8), (4, 3, 3, 3), pads=[0, 0, 1, 1], strides=[2, 2]),
-    "auto_pad SAME_UPPER": conv((1, 3, 8, 8), (4, 3, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]),
-    "auto_pad SAME_LOWER": conv((1, 3, 8, 8), (4, 3, 3, 3), auto_pad="SAME_LOWER", strides=[2, 2]),
     "lopsided padding": conv((1, 3, 8, 8), (4, 3, 3, 3), pads=[2, 0, 1, 3]),
     "dilated": conv((1, 3, 9, 9), (4, 3, 3, 3), pads=[2, 2, 2, 2], dilations=[2, 2]),
     "wide kernel": conv((1, 3, 6, 9), (4, 3, 1, 7), pads=[0, 3, 0, 3]),

@@ -14,7 +14,7 @@ from edgeconv.export.tflite.layout import NHWC, Shape
 from edgeconv.export.tflite.schema import SAME, VALID, absorbed, schema
 from edgeconv.export.tflite.windows import Window, padded, windows_of
 from edgeconv.graph.fusion import written_output
-from edgeconv.graph.view import integer, ints, shape_of, string
+from edgeconv.graph.view import integer, ints, shape_of
 
 Array = NDArray[Any]
 
@@ -64,7 +64,7 @@ def conv_transpose(node: ir.Node, b: Builder) -> None:
         raise CannotLower("is a grouped transposed convolution; TRANSPOSE_CONV has no groups")
     if any(d != 1 for d in ints(node, "dilations", (1, 1))):
         raise CannotLower("is a dilated transposed convolution; TRANSPOSE_CONV has no dilation")
-    if string(node, "auto_pad", "NOTSET") != "NOTSET" or "output_shape" in node.attributes:
+    if "output_shape" in node.attributes:
         raise CannotLower("leaves its padding open; state its pads")
     rows, columns = _forward_windows(node, kernel)
     n, channels, out_height, out_width = shape_of(node.outputs[0])

@@ -1,0 +1,62 @@
+"""Spells out padding that a node leaves to the runtime: `auto_pad` becomes `pads`.
+
+Runtimes disagree on it: onnxruntime refuses SAME with a dilation, though ONNX does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import onnx_ir as ir
+
+from edgeconv.graph.view import ints, shape_of, string
+
+#: Index of the input whose shape ends with the kernel's; None where an attribute states it.
+_KERNELS: Mapping[str, int | None] = {
+    "Conv": 1,
+    "ConvTranspose": 1,
+    "MaxPool": None,
+    "AveragePool": None,
+    "LpPool": None,
+}
+
+
+def state_automatic_pads(model: ir.Model) -> None:
+    """Rewrites every convolution and pool whose `auto_pad` is SAME_UPPER, SAME_LOWER or VALID."""
+    for node in model.graph:
+        automatic = string(node, "auto_pad", "NOTSET")
+        if node.op_type not in _KERNELS or automatic == "NOTSET":
+            continue
+        missing = [max(amount, 0) for amount in _missing(node)]
+        if automatic == "VALID":
+            missing = [0] * len(missing)
+        small = [amount // 2 for amount in missing]
+        large = [amount - half for amount, half in zip(missing, small, strict=True)]
+        pads = [*small, *large] if automatic == "SAME_UPPER" else [*large, *small]
+        node.attributes.pop("auto_pad")
+        node.attributes["pads"] = ir.AttrInt64s("pads", pads)
+
+
+def _missing(node: ir.Node) -> list[int]:
+    """By axis, the elements windows reach past the image (transposed: past what is given)."""
+    source, given = node.inputs[0], shape_of(node.outputs[0])[2:]
+    assert source is not None
+    size = shape_of(source)[2:]
+    rank = len(size)
+    kernel = _kernel(node)
+    strides, dilations = ints(node, "strides", (1,) * rank), ints(node, "dilations", (1,) * rank)
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+    if node.op_type == "ConvTranspose":
+        more = ints(node, "output_padding", (0,) * rank)
+        whole = [(size[i] - 1) * strides[i] + reach[i] + more[i] for i in range(rank)]
+        return [whole[i] - given[i] for i in range(rank)]
+    return [(given[i] - 1) * strides[i] + reach[i] - size[i] for i in range(rank)]
+
+
+def _kernel(node: ir.Node) -> Sequence[int]:
+    index = _KERNELS[node.op_type]
+    if index is None:
+        return ints(node, "kernel_shape", ())
+    weight = node.inputs[index]
+    assert weight is not None
+    return shape_of(weight)[2:]
