@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.errors import UsageError
+from edgeconv.nets.running import forward, unchanged
 
 #: Layers that hand features on.
 _PASSIVE = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Upsample)
@@ -64,8 +65,8 @@ def run(module: nn.Module, x: Tensor) -> Calls:
         if path
     ]
     try:
-        with torch.no_grad():
-            logits = first_output(module(x))
+        with unchanged(module), torch.no_grad():
+            logits = first_output(forward(module, x, "the net")).clone()
     finally:
         for handle in handles:
             handle.remove()

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from edgeconv.errors import UsageError
 from edgeconv.explain.calls import first_output, is_feature_map
 from edgeconv.nets.layers import find_layer
+from edgeconv.nets.running import forward, unchanged
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +84,8 @@ def grad_cam(
 
     handle = find_layer(module, layer).register_forward_hook(cut)
     try:
-        with torch.enable_grad():
-            logits = first_output(module(x))
+        with unchanged(module), torch.enable_grad():
+            logits = first_output(forward(module, x, "the net"))
             gradient = _gradient(logits, class_index, leaves[-1], layer)
     finally:
         handle.remove()
@@ -104,8 +105,8 @@ def _calls(module: nn.Module, layer: str, x: Tensor) -> int:
 
     handle = find_layer(module, layer).register_forward_hook(note)
     try:
-        with torch.no_grad():
-            module(x)
+        with unchanged(module), torch.no_grad():
+            forward(module, x, "the net")
     finally:
         handle.remove()
     if not count:

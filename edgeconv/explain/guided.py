@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from edgeconv.explain.calls import first_output
+from edgeconv.nets.running import forward, unchanged
 
 #: Rectifiers as modules and functions call them. A smooth one keeps its own derivative; the
 #: gradient that comes to it is cut all the same.
@@ -43,9 +44,9 @@ def guided_backpropagation(module: nn.Module, x: Tensor, class_index: int) -> ND
         float32 (3, H, W).
     """
     photo = x.detach().clone().requires_grad_()
-    with torch.enable_grad(), _Guided():
-        logits = first_output(module(photo))
-    (gradient,) = torch.autograd.grad(logits[0, class_index], photo)
+    with unchanged(module), torch.enable_grad(), _Guided():
+        logits = first_output(forward(module, photo, "the net"))
+        (gradient,) = torch.autograd.grad(logits[0, class_index], photo)
     result: NDArray[np.float32] = gradient[0].numpy()
     return result
 

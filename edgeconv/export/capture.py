@@ -11,8 +11,10 @@ from torch import nn
 
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture_data_flow import run_followed
-from edgeconv.export.capture_trace import FOREIGN_ERRORS, output_names, reason, trace
+from edgeconv.export.capture_outputs import output_names, require_float_values
+from edgeconv.export.capture_trace import trace
 from edgeconv.export.simplify import simplify
+from edgeconv.nets.running import forward, tensors_of, unchanged
 
 #: An ONNX file is one protobuf message, which cannot be larger than 2 GiB.
 LARGEST_BYTES = 2**31 - 2**24
@@ -25,7 +27,7 @@ def capture(
 
     What it promises stands in `edgeconv.graph`. The graph's input is called `input`; a single
     output as told, several by their keys, field names or numbers (`output_0`). The module runs in
-    eval mode and is left as it was.
+    eval mode and is left as it was, its input too.
 
     Args:
         module: takes one image tensor; on the CPU, float32.
@@ -41,14 +43,36 @@ def capture(
     _require_sound_parameters(module)
     modules = {path for path, _ in module.named_modules() if path}
     with _inference(module):
-        try:
-            outputs = output_names(run_followed(module, example), output)
-        except FOREIGN_ERRORS as error:
-            raise NetRefused(
-                f"{name} cannot take an input of {_size(example)}: {reason(error)}"
-            ) from error
-        proto = trace(module, example, outputs)
+        with unchanged(module):
+            result = run_followed(module, example, name)
+            outputs = output_names(result, output)
+            require_float_values(zip(outputs, tensors_of(result), strict=True))
+        _require_repeatable(module, example, name)
+        with unchanged(module):
+            proto = trace(module, example.clone(), outputs)
     return simplify(proto, name=name, modules=modules)
+
+
+def _require_repeatable(module: nn.Module, example: torch.Tensor, name: str) -> None:
+    """Raises NetRefused where the same photo gives something else the second time."""
+    photo = torch.rand(example.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with unchanged(module):
+        first, second = (
+            [output.clone() for output in tensors_of(forward(module, photo, name))]
+            for _ in range(2)
+        )
+    if all(map(_equal, first, second)):
+        return
+    raise NetRefused(
+        f"{name} gives another output when it is given the same photo again: it draws random "
+        "numbers, or remembers what it was given before, which no model file does. Take the "
+        "randomness or the memory out of its forward, or give and return the memory as tensors"
+    )
+
+
+def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Up to the rounding of sums in another order."""
+    return a.shape == b.shape and torch.allclose(a.double(), b.double(), 1e-4, 1e-6, equal_nan=True)
 
 
 def _require_image(example: torch.Tensor) -> None:
@@ -87,7 +111,3 @@ def _inference(module: nn.Module) -> Iterator[None]:
     finally:
         for child, mode in modes.items():
             child.training = mode
-
-
-def _size(example: torch.Tensor) -> str:
-    return " x ".join(str(length) for length in example.shape)

@@ -8,7 +8,7 @@ alike; here the tensors that depend on the input are followed instead.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from edgeconv.errors import NetRefused
+from edgeconv.nets.running import forward, tensors_of
 
 _TORCH = str(Path(torch.__file__).parent)
+_EDGECONV = str(Path(__file__).parents[1])
 _MARK = "_edgeconv_depends_on_input"
 
 #: What turns a tensor's values into Python's.
@@ -63,28 +65,16 @@ class DataFlow(TorchFunctionMode):
         return result
 
 
-def run_followed(module: torch.nn.Module, example: torch.Tensor) -> Any:
-    """What the module gives for the example.
+def run_followed(module: torch.nn.Module, example: torch.Tensor, name: str) -> Any:
+    """What the module called `name` gives for a copy of the example.
 
     Raises:
-        NetRefused: see DataFlow.
+        NetRefused: see DataFlow; or the module failed.
     """
     marked = example.clone()
     setattr(marked, _MARK, True)
     with DataFlow():
-        return module(marked)
-
-
-def tensors_of(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors in nested mappings, tuples and lists, in the order the exporter flattens them."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors_of(item)
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from tensors_of(item)
+        return forward(module, marked, name)
 
 
 def _caller() -> str:
@@ -94,5 +84,5 @@ def _caller() -> str:
 
 
 def is_foreign(filename: str) -> bool:
-    """Whether a source file belongs to the net: neither to PyTorch nor to the capture."""
-    return not filename.startswith(_TORCH) and Path(filename).parent != Path(__file__).parent
+    """Whether a source file is of the user's: neither PyTorch's nor edgeconv's."""
+    return not filename.startswith((_TORCH, _EDGECONV))

@@ -7,9 +7,9 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 
 import onnx
 import torch
@@ -96,53 +96,6 @@ def _stdout_discarded() -> Iterator[None]:
     finally:
         os.dup2(real, 1)
         os.close(real)
-
-
-def output_names(result: Any, single: str = "logits") -> list[str]:
-    """Names of the tensors a module gave, in the order the exporter flattens them.
-
-    Args:
-        result: what the module gave.
-        single: what the only tensor is called.
-
-    Raises:
-        NetRefused: the result holds something that is no tensor.
-    """
-    if isinstance(result, torch.Tensor):
-        return [single]
-    names = _flat_names(result, "")
-    if not names:
-        raise NetRefused("the net gives no tensor")
-    if len(names) == 1:
-        return [single]
-    return names
-
-
-def _flat_names(value: Any, prefix: str) -> list[str]:
-    if isinstance(value, torch.Tensor):
-        return [prefix]
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise NetRefused(
-                    f"the net gives a dict with the key {key!r}; outputs are called by their keys, "
-                    "which must be texts"
-                )
-        items = list(value.items())
-    elif isinstance(value, (tuple, list)):
-        fields = getattr(value, "_fields", None)
-        keys = fields or [f"output_{i}" if not prefix else str(i) for i in range(len(value))]
-        items = list(zip(keys, value, strict=True))
-    else:
-        raise NetRefused(
-            f"the net gives a {type(value).__name__}{f' as {prefix}' if prefix else ''}; "
-            "edgeconv takes tensors, and tuples, lists and dicts of them"
-        )
-    return [
-        name
-        for key, item in items
-        for name in _flat_names(item, f"{prefix}_{key}" if prefix else key)
-    ]
 
 
 def reason(error: BaseException) -> str:

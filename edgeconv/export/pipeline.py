@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from edgeconv.data import builtin
 from edgeconv.data.preprocessing import Preprocessing, normalize_batch
-from edgeconv.errors import NetRefused
+from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export import artifacts, bundle, describe, manifest, max_drop, staging
 from edgeconv.export.calibration import Calibration, calibration_photos
 from edgeconv.export.capture import capture
-from edgeconv.export.capture_data_flow import tensors_of
 from edgeconv.export.golden import Golden
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
@@ -30,6 +29,7 @@ from edgeconv.graph.view import name_of, shape_of
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
+from edgeconv.nets.running import outputs_of
 from edgeconv.quantize.ends import Ends, ends_of
 from edgeconv.quantize.int16 import int16_plan, with_planned_weights
 from edgeconv.quantize.mixed import Teller, keep_in_float
@@ -37,7 +37,7 @@ from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.precision import PRECISION_NAMES
 from edgeconv.quantize.recipe import Quantized, Recipe, named, quantize
 from edgeconv.quantize.steps import RANGES_STEP
-from edgeconv.runtime.adapt import Images, app_input
+from edgeconv.runtime.adapt import Images, app_input, join_runs
 from edgeconv.runtime.open import open_session
 from edgeconv.verify import whole
 from edgeconv.verify.output_parts import parts_of_outputs
@@ -123,10 +123,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
     """Writes every file of the bundle into `directory`."""
     if not net.trained:
         progress.step("set the BatchNorm statistics from built-in photos")
-        photos = list(builtin.photos(net.preprocessing, _STATISTICS_PHOTOS, "calibration"))
-        set_batchnorm_statistics(
-            net.module, [torch.from_numpy(normalize_batch(photos, net.preprocessing))]
-        )
+        _set_statistics(net, options.batch)
     progress.step("capture the graph")
     model = _captured(net, options)
     former = split_outputs(model) if options.split_outputs else None
@@ -184,6 +181,21 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
     )
 
 
+def _set_statistics(net: LoadedNet, batch: int) -> None:
+    """From all photos at once; where the net is made for one size of batch, from such ones."""
+    photos = list(builtin.photos(net.preprocessing, _STATISTICS_PHOTOS, "calibration"))
+    normalized = torch.from_numpy(normalize_batch(photos, net.preprocessing))
+    try:
+        set_batchnorm_statistics(net.module, [normalized], net.name)
+    except NetRefused as refused:
+        starts = range(0, len(photos) - batch + 1, batch)
+        try:
+            batches = [normalized[start : start + batch] for start in starts]
+            set_batchnorm_statistics(net.module, batches, net.name)
+        except UsageError:
+            raise refused from None
+
+
 def _write_quantized(
     quantized: QuantizedNet,
     directory: Path,
@@ -214,9 +226,23 @@ def _captured(net: LoadedNet, options: ExportOptions) -> ir.Model:
     height, width = net.preprocessing.input_size
     example = torch.zeros(options.batch, 3, height, width)
     if options.features is None:
-        return capture(net.module, example, name=net.name)
-    cut = feature_extractor(net.module, options.features)
-    return capture(cut, example, name=net.name, output=OUTPUT_NAME)
+        model = capture(net.module, example, name=net.name)
+    else:
+        cut = feature_extractor(net.module, options.features)
+        model = capture(cut, example, name=net.name, output=OUTPUT_NAME)
+    _require_rows(model, options.batch)
+    return model
+
+
+def _require_rows(model: ir.Model, batch: int) -> None:
+    """Raises NetRefused where several photos give one output, which is then none of them."""
+    for output in model.graph.outputs:
+        shape = shape_of(output)
+        if batch > 1 and shape[:1] != (batch,):
+            raise NetRefused(
+                f"the net's output {output.name} has the shape {shape}: not one row for each of "
+                f"the {batch} photos of a batch; export it with --batch 1"
+            )
 
 
 def _quantize(
@@ -289,15 +315,13 @@ def _reference(
     outputs = model.graph.outputs if former is None else [joined.output for joined in former]
     names = [name_of(value) for value in outputs]
     rows: dict[str, list[NDArray[np.float32]]] = {name_of(v): [] for v in model.graph.outputs}
-    net.module.eval()
-    with torch.no_grad():
-        for start in range(0, count, batch):
-            result = net.module(torch.from_numpy(normalized[start : start + batch]))
-            given = (tensor.numpy() for tensor in tensors_of(result))
-            made = dict(zip(names, given, strict=True))
-            for name, array in (made if former is None else split_arrays(former, made)).items():
-                rows[name].append(array)
-    reference = {name: np.concatenate(parts) for name, parts in rows.items()}
+    for start in range(0, count, batch):
+        given = torch.from_numpy(normalized[start : start + batch])
+        arrays = (tensor.numpy() for tensor in outputs_of(net.module.eval(), given, net.name))
+        made = dict(zip(names, arrays, strict=True))
+        for name, array in (made if former is None else split_arrays(former, made)).items():
+            rows[name].append(array)
+    reference = {name: join_runs(parts, batch) for name, parts in rows.items()}
     for name, array in reference.items():
         if not np.isfinite(array).all():
             raise NetRefused(f"the net's output {name} is not finite on ordinary photos")

@@ -65,5 +65,5 @@ def _require_ends(graph: ir.Graph) -> None:
             )
     for value in graph.outputs:
         producer = value.producer()
-        if producer is None:
+        if producer is None or producer.op_type == "Constant":
             raise NetRefused(f"{name_of(value)} does not depend on the net's input")

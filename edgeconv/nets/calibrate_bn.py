@@ -9,10 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from edgeconv.errors import UsageError
+from edgeconv.errors import NetRefused, UsageError
+from edgeconv.nets.running import forward, unchanged
 
 
-def set_batchnorm_statistics(module: nn.Module, batches: Iterable[Tensor]) -> int:
+def set_batchnorm_statistics(
+    module: nn.Module, batches: Iterable[Tensor], target: str = "the net"
+) -> int:
     """Set every BatchNorm's running statistics to the plain mean of those of the batches.
 
     One pass: each layer normalizes by its own batch while it counts, so that the layers behind it
@@ -23,20 +26,22 @@ def set_batchnorm_statistics(module: nn.Module, batches: Iterable[Tensor]) -> in
         module: changed in place; its modes and momenta are as before afterwards.
         batches: float32 (N, 3, H, W), each with the same N, of at least two photos where a layer
             sees a single pixel.
+        target: what the net is called in a message.
 
     Returns:
         How many BatchNorm layers were set; 0 where the net has none (the batches are not read).
 
     Raises:
         UsageError: there are no batches, or one is too small to have a variance.
+        NetRefused: the net's own code failed.
     """
     layers = _batchnorms(module)
     if not layers:
         return 0
     count = 0
-    with _counting(layers), torch.inference_mode():
+    with unchanged(module, but=layers), _counting(layers), torch.no_grad():
         for batch in batches:
-            _run(module, batch)
+            _run(module, batch, target)
             count += 1
     if count == 0:
         raise UsageError("no photos to set BatchNorm statistics from")
@@ -70,10 +75,10 @@ def _counting(layers: list[_BatchNorm]) -> Iterator[None]:
             layer.momentum = momentum
 
 
-def _run(module: nn.Module, batch: Tensor) -> None:
+def _run(module: nn.Module, batch: Tensor, target: str) -> None:
     try:
-        module(batch)
-    except ValueError as error:
+        forward(module, batch, target)
+    except NetRefused as error:
         if "more than 1 value per channel" not in str(error):
             raise
         raise UsageError(

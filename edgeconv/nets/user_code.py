@@ -34,8 +34,19 @@ _NOT_THE_USERS = (
 _loaded_neighbours: set[str] = set()
 
 
-def run_user_code(action: Callable[[], T], target: str) -> T:
+def run_user_code(
+    action: Callable[[], T],
+    target: str,
+    failed: str = "failed",
+    advise: Callable[[BaseException], str | None] = lambda _: None,
+) -> T:
     """Run the user's code once, or again after torchvision was mended.
+
+    Args:
+        action: runs it.
+        target: what it is called in a message.
+        failed: what the message says of it.
+        advise: the way out of an error, None where none is known.
 
     Raises:
         NetRefused: it raised; the message holds its error, the place and the line.
@@ -46,12 +57,12 @@ def run_user_code(action: Callable[[], T], target: str) -> T:
         raise
     except (Exception, SystemExit) as error:
         if not is_missing_operator(error):
-            raise _refusal(error, target) from error
+            raise _refusal(error, f"{target} {failed}", advise(error)) from error
     import_torchvision()
     try:
         return action()
     except (Exception, SystemExit) as error:
-        raise _refusal(error, target) from error
+        raise _refusal(error, f"{target} {failed}", advise(error)) from error
 
 
 @contextmanager
@@ -123,9 +134,11 @@ def import_named(name: str) -> ModuleType:
         raise  # something that the user's module itself imports
 
 
-def _refusal(error: BaseException, target: str) -> NetRefused:
+def _refusal(error: BaseException, what: str, advice: str | None) -> NetRefused:
     message = str(error).strip() or "no message"
-    return NetRefused(f"{target} failed: {type(error).__name__}: {message}{_place(error)}")
+    if advice is not None:
+        message = f"{message.splitlines()[0].rstrip('.')}; {advice}"
+    return NetRefused(f"{what}: {type(error).__name__}: {message}{_place(error)}")
 
 
 def _place(error: BaseException) -> str:

@@ -13,7 +13,7 @@ Layout is NCHW or NHWC, whichever the declared shape is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -131,21 +131,36 @@ def batch_size(session: Session) -> int:
 def run_outputs(session: Session, images: Images) -> list[NDArray[np.float32]]:
     """Every output for every photo, as real numbers: a list of (N, ...), in the file's order.
 
-    Photos go in by the file's own batch size; the last batch is filled up with its last photo.
+    Photos go in by the file's own batch size; the last batch is filled up with its last photo. See
+    `join_runs` for outputs without a batch axis.
     """
     if not len(images):
         raise UsageError("no photos were given")
     batch = batch_size(session)
     fed = app_input(session.inputs[0], images)
     for spec in session.outputs:
-        if not spec.shape or spec.shape[0] != batch:
+        if batch > 1 and spec.shape[:1] != (batch,):
             raise ArtifactRefused(
                 f"output {spec.name} has the shape {spec.shape}: not one row for each of the "
                 f"{batch} photo(s) the model takes at once"
             )
     runs = run_each(session, ([part] for part in _batches(fed, batch)))
     outputs = zip(session.outputs, zip(*runs, strict=True), strict=True)
-    return [dequantize(np.concatenate(made)[: len(fed)], spec) for spec, made in outputs]
+    return [dequantize(join_runs(made, batch)[: len(fed)], spec) for spec, made in outputs]
+
+
+def join_runs(made: Sequence[NDArray[Any]], batch: int) -> NDArray[Any]:
+    """What several inferences gave of one output, as (N, ...).
+
+    An output without a batch axis, such as a scalar, is the whole of what one photo gave: it
+    becomes that photo's row.
+
+    Args:
+        made: an array for each inference, (batch, ...); anything where `batch` is 1.
+        batch: photos in an inference.
+    """
+    has_batch_axis = made[0].shape[:1] == (batch,)
+    return np.concatenate(made) if has_batch_axis else np.stack(made)
 
 
 def run_logits(session: Session, images: Images) -> NDArray[np.float32]:

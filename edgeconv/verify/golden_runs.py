@@ -137,13 +137,14 @@ def _in_order(references: Mapping[str, FloatArray], session: Session, outputs: O
             f"a {session.engine} file has {len(outputs)} outputs, the reference {len(references)}"
         )
     if session.engine == "litert":
-        outputs = [_nchw(output) for output in outputs]
+        pairs = zip(session.outputs, outputs, strict=True)
+        outputs = [_nchw(output, len(spec.shape)) for spec, output in pairs]
     named = dict(zip((spec.name for spec in session.outputs), outputs, strict=True))
     if set(named) == set(references):
         return [named[name] for name in references]
     return outputs
 
 
-def _nchw(array: FloatArray) -> FloatArray:
-    """A TFLite file's feature map in the reference's layout."""
-    return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
+def _nchw(array: FloatArray, rank: int) -> FloatArray:
+    """A TFLite file's feature map, of that rank in the file, in the reference's layout."""
+    return np.moveaxis(array, -1, -3) if rank == 4 else array

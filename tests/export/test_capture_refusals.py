@@ -77,7 +77,7 @@ def test_shapes_that_depend_on_values_are_refused():
     "function", [lambda y: y + torch.randn_like(y), nn.functional.dropout], ids=["noise", "dropout"]
 )
 def test_randomness_is_refused(function):
-    assert "another result at every run" in refusal(function)
+    assert "another output when it is given the same photo again" in refusal(function)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,15 @@ def test_randomness_is_refused(function):
         (lambda y: "cat", "gives a str"),
         (lambda y: (y, y), "a second time"),
         (lambda y: torch.ones(1, 2), "does not depend on its input"),
+        (lambda y: (y, torch.ones(1, 2)), "output_1 does not depend on the net's input"),
         (lambda y: y.argmax(1), "must be float32"),
+        (lambda y: (y, y > 0), "output_1 is torch.bool"),
+        (lambda y: y.double(), "torch.float64; outputs must be float32"),
+        (lambda y: y[:, :0], "holds no value"),
+        (lambda y: y.to("meta"), "on the CPU"),
+        (lambda y: {"a": {"b": y}, "a_b": y * 2}, "called 'a_b'"),
+        (lambda y: {"input": y, "b": y * 2}, "called 'input'"),
+        (lambda y: {"": y, "b": y * 2}, "called ''"),
         (lambda y: {}, "no tensor"),
     ],
 )

@@ -10,7 +10,14 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.runtime.adapt import Images, app_input, dequantize, run_logits, run_outputs
+from edgeconv.runtime.adapt import (
+    Images,
+    app_input,
+    dequantize,
+    join_runs,
+    run_logits,
+    run_outputs,
+)
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import TensorSpec
 from tests.helpers.tiny_models import TinyNet, photos
@@ -119,9 +126,17 @@ def test_inputs_no_photo_can_be_turned_into_are_refused(taken, error):
 
 
 def test_an_output_without_a_row_for_each_photo_is_refused():
-    session = FakeSession(TensorSpec("x", (1, 3, 4, 6), F32), TensorSpec("y", (5, 1), F32))
+    session = FakeSession(TensorSpec("x", (2, 3, 4, 6), F32), TensorSpec("y", (5, 1), F32))
     with pytest.raises(ArtifactRefused, match="not one row"):
         run_outputs(session, IMAGES)
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (5, 1), (1,), (1, 5)])
+def test_what_one_photo_gives_becomes_its_row(shape):
+    made = [np.full(shape, photo) for photo in range(3)]
+    rows = join_runs(made, 1)
+    assert len(rows) == 3
+    assert [row.max() for row in rows] == [0, 1, 2]
 
 
 def test_images_of_the_wrong_type_or_shape_are_refused():

@@ -1,0 +1,86 @@
+"""The outputs of a net: their names, and what they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+from edgeconv.errors import NetRefused
+
+_INPUT = "input"
+
+
+def require_float_values(outputs: Iterable[tuple[str, torch.Tensor]]) -> None:
+    """Raises NetRefused where an output is no float32 tensor with values, on the CPU."""
+    for name, tensor in outputs:
+        if tensor.layout != torch.strided or tensor.device.type != "cpu":
+            raise NetRefused(
+                f"the net's output {name} is a {tensor.layout} tensor on {tensor.device.type}; "
+                "outputs must be float32, dense and on the CPU"
+            )
+        if tensor.dtype != torch.float32:
+            raise NetRefused(
+                f"the net's output {name} is {tensor.dtype}; outputs must be float32. Return the "
+                "values it is made of, and do the last step (an argmax, a comparison, a cast) in "
+                "the app"
+            )
+        if tensor.numel() == 0:
+            raise NetRefused(
+                f"the net's output {name} of shape {tuple(tensor.shape)} holds no value; return "
+                "only outputs that do"
+            )
+
+
+def output_names(result: Any, single: str = "logits") -> list[str]:
+    """Names of the tensors a module gave, in the order the exporter flattens them.
+
+    Args:
+        result: what the module gave.
+        single: what the only tensor is called.
+
+    Raises:
+        NetRefused: the result holds something that is no tensor, or two outputs share a name.
+    """
+    if isinstance(result, torch.Tensor):
+        return [single]
+    names = _flat_names(result, "")
+    if not names:
+        raise NetRefused("the net gives no tensor")
+    if len(names) == 1:
+        return [single]
+    for name in names:
+        if names.count(name) > 1 or name == _INPUT or not name.isprintable() or not name.strip():
+            raise NetRefused(
+                f"the net gives an output called {name!r}; each output needs a printable name of "
+                f"its own, and {_INPUT} is what its input is called. Rename the keys it returns"
+            )
+    return names
+
+
+def _flat_names(value: Any, prefix: str) -> list[str]:
+    if isinstance(value, torch.Tensor):
+        return [prefix]
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise NetRefused(
+                    f"the net gives a dict with the key {key!r}; outputs are called by their keys, "
+                    "which must be texts"
+                )
+        items = list(value.items())
+    elif isinstance(value, (tuple, list)):
+        fields = getattr(value, "_fields", None)
+        keys = fields or [f"output_{i}" if not prefix else str(i) for i in range(len(value))]
+        items = list(zip(keys, value, strict=True))
+    else:
+        raise NetRefused(
+            f"the net gives a {type(value).__name__}{f' as {prefix}' if prefix else ''}; "
+            "edgeconv takes tensors, and tuples, lists and dicts of them"
+        )
+    return [
+        name
+        for key, item in items
+        for name in _flat_names(item, f"{prefix}_{key}" if prefix else key)
+    ]

@@ -1,0 +1,114 @@
+"""Run a net's forward pass without sharing memory with it.
+
+A forward pass is code of the user's: it may change its input in place, hand out its own buffers,
+and write into them at every call. So it is given copies, gives copies, and finds the same state at
+every run: the state that a file holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from edgeconv.nets.input_hints import hint
+from edgeconv.nets.user_code import run_user_code
+
+
+def outputs_of(module: nn.Module, x: Tensor, target: str) -> list[Tensor]:
+    """The tensors a net gives for an input, as copies, in the order the exporter flattens them.
+
+    Args:
+        module: as it was, afterwards.
+        x: float32 (N, C, H, W); not changed.
+        target: what the net is called in a message.
+
+    Raises:
+        NetRefused: the net's own code failed.
+    """
+    with unchanged(module), torch.no_grad():
+        return [tensor.clone() for tensor in tensors_of(forward(module, x, target))]
+
+
+def forward(module: nn.Module, x: Tensor, target: str) -> Any:
+    """What a net gives for a copy of the input.
+
+    Raises:
+        NetRefused: the net's own code failed; the message holds its error, the place, the line,
+            and where it is known the way out.
+    """
+    size = " x ".join(str(length) for length in x.shape)
+    return run_user_code(
+        lambda: module(x.clone()),
+        target,
+        f"cannot take an input of {size}",
+        lambda error: hint(module, x, error),
+    )
+
+
+def tensors_of(value: Any) -> Iterator[Tensor]:
+    """The tensors in nested mappings, tuples and lists, in the order the exporter flattens them."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors_of(item)
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_of(item)
+
+
+@contextmanager
+def unchanged(module: nn.Module, but: Collection[nn.Module] = ()) -> Iterator[None]:
+    """Afterwards the module holds what it held before: parameters, buffers and attributes.
+
+    Args:
+        module: any; of TorchScript the tensors alone.
+        but: submodules that keep what they became.
+    """
+    kept = set(but)
+    children = [child for child in module.modules() if child not in kept]
+    tensors = {tensor: _held(tensor) for child in children for tensor in _tensors(child)}
+    tables = [(table, table.copy()) for child in children for table in _tables(child)]
+    lists = [
+        (each, each.copy()) for table, _ in tables for each in table.values() if type(each) is list
+    ]
+    try:
+        yield
+    finally:
+        for table, entries in tables:
+            table.clear()
+            table.update(entries)
+        for each, items in lists:
+            each[:] = items
+        for tensor, (values, wants_gradient) in tensors.items():
+            _restore(tensor, values, wants_gradient)
+
+
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
+    yield from module.parameters(recurse=False)
+    yield from module.buffers(recurse=False)
+    if not isinstance(module, torch.jit.ScriptModule):
+        yield from (value for value in vars(module).values() if isinstance(value, Tensor))
+
+
+def _tables(module: nn.Module) -> Iterator[dict[Any, Any]]:
+    """A module's attributes, and those of them that hold others, such as its buffers."""
+    if not isinstance(module, torch.jit.ScriptModule):
+        yield vars(module)
+        yield from (value for value in vars(module).values() if type(value) is dict)
+
+
+def _held(tensor: Tensor) -> tuple[Tensor, bool]:
+    return tensor.detach().clone(), tensor.requires_grad
+
+
+def _restore(tensor: Tensor, values: Tensor, wants_gradient: bool) -> None:
+    if tensor.requires_grad != wants_gradient:  # it took part in a computation with gradients
+        tensor.detach_().requires_grad_(wants_gradient)
+    same = tensor.shape == values.shape and tensor.dtype == values.dtype
+    if not same or not torch.equal(tensor.detach(), values):
+        tensor.data = values
