@@ -73,7 +73,8 @@ def check(
         if "litert" in engines:
             found += _tflite(artifacts["int8.tflite"], original, opener, Path(held))
         if "onnxruntime" in engines and "int8.onnx" in artifacts:
-            found += _onnx(artifacts["int8.onnx"], original, opener, Path(held))
+            files = artifacts["int8.onnx"], artifacts["int8.tflite"]
+            found += _onnx(*files, original, opener, Path(held))
     return tuple(found)
 
 
@@ -111,9 +112,9 @@ def _tflite(
 
 
 def _onnx(
-    path: Path, original: LiteRtSession, opener: Opener, directory: Path
+    path: Path, int8_tflite: Path, original: LiteRtSession, opener: Opener, directory: Path
 ) -> Iterator[OperatorIdentity]:
-    isolated = IsolatedOnnx.of(path, original)
+    isolated = IsolatedOnnx.of(path, int8_tflite, original)
     cut = directory / "operators.onnx"
     cut.write_bytes(isolated.data)
     kernels: Kernels = "reference" if int8_convolution_saturates() else "default"

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 from onnx_ir.passes import common
 
 from edgeconv.graph.qdq_names import hub_name_of
 from edgeconv.graph.view import constant_of, shape_of
 from edgeconv.runtime.session import TensorSpec
+from edgeconv.verify.tensor_order import TensorOrder, usual
 
 #: Operators that change no integer, only where it lies.
 MOVES = frozenset({"Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 _CLAMPS = frozenset({"Relu", "Clip"})
 
-Tensors = Mapping[str, TensorSpec]
+
+@dataclass(frozen=True)
+class Tensors:
+    """Those of a TFLite file.
+
+    Attributes:
+        specs: by name.
+        orders: how the unusual ones lie, by name.
+    """
+
+    specs: Mapping[str, TensorSpec]
+    orders: Mapping[str, TensorOrder]
+
+    def order_of(self, tensor: str, hub: str, shape: tuple[int, ...]) -> TensorOrder | None:
+        """How a tensor that carries a hub tensor's integers lies; None where its shape is another.
+
+        A requantized tensor lies as the one that it was requantized from.
+        """
+        order = self.orders.get(hub) or usual(shape)
+        return order if order.fits(self.specs[tensor].shape, shape) else None
 
 
 @dataclass(frozen=True)
@@ -31,6 +54,7 @@ class Cut:
         fed: name of the graph input that feeds its readers.
         shape: in the hub's order.
         tensor: name of the TFLite tensor that holds the integers.
+        lies: how those lie in their tensor.
     """
 
     name: str
@@ -39,6 +63,11 @@ class Cut:
     fed: str
     shape: tuple[int, ...]
     tensor: str
+    lies: TensorOrder
+
+    def in_hub_order(self, array: NDArray[Any]) -> NDArray[Any]:
+        """What the TFLite tensor holds, in the hub's order and shape."""
+        return self.lies.in_hub_order(array, self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,18 +91,17 @@ def isolate(model: ir.Model, tensors: Tensors) -> IsolatedOperators:
 
     Args:
         model: an int8 file in QDQ form; changed.
-        tensors: those of the TFLite file, by name.
+        tensors: those of the TFLite file.
     """
     graph = model.graph
     fed = tuple(graph.inputs)
-    moved = _moved_cubes(graph)
     cuts = [cut for value in fed if (cut := _uint8_input(value, tensors)) is not None]
     unmatched: list[str] = []
     graph.outputs.clear()
     for node in tuple(graph):
         if node.op_type != "QuantizeLinear" or _is_moved(node):
             continue
-        cut = None if node.outputs[0] in moved else _behind(node, tensors)
+        cut = _behind(node, tensors)
         if cut is None:
             unmatched.append(str(node.outputs[0].name))
             continue
@@ -97,9 +125,11 @@ def _feed_readers(graph: ir.Graph, integers: ir.Value, cut: Cut) -> None:
 def _uint8_input(value: ir.Value, tensors: Tensors) -> Cut | None:
     """An input of raw pixels is fed to both files as it is."""
     name = str(value.name)
-    if value.dtype != ir.DataType.UINT8 or not _lies_as(shape_of(value), tensors.get(name)):
+    shape = shape_of(value)
+    if value.dtype != ir.DataType.UINT8 or name not in tensors.specs:
         return None
-    return Cut(name, "input", None, name, shape_of(value), name)
+    lies = tensors.order_of(name, name, shape)
+    return None if lies is None else Cut(name, "input", None, name, shape, name, lies)
 
 
 def _behind(node: ir.Node, tensors: Tensors) -> Cut | None:
@@ -111,7 +141,8 @@ def _behind(node: ir.Node, tensors: Tensors) -> Cut | None:
     hub, requantized = named
     shape = shape_of(integers)
     tensor = _requantized_tensor(node, hub, tensors) if requantized else _tensor_of(hub, tensors)
-    if tensor is None or not _lies_as(shape, tensors[tensor]):
+    lies = None if tensor is None else tensors.order_of(tensor, hub, shape)
+    if tensor is None or lies is None:
         return None
     return Cut(
         name=str(integers.name) if requantized else hub,
@@ -120,6 +151,7 @@ def _behind(node: ir.Node, tensors: Tensors) -> Cut | None:
         fed=f"{integers.name}::given",
         shape=shape,
         tensor=tensor,
+        lies=lies,
     )
 
 
@@ -144,7 +176,7 @@ def _operator_behind(value: ir.Value) -> str:
 def _tensor_of(hub: str, tensors: Tensors) -> str | None:
     """The int8 tensor that carries the hub's name, at a converted end of the file with a suffix."""
     for name in (hub, f"{hub}/int8"):
-        if name in tensors and tensors[name].dtype == np.int8:
+        if name in tensors.specs and tensors.specs[name].dtype == np.int8:
             return name
     return None
 
@@ -154,34 +186,10 @@ def _requantized_tensor(node: ir.Node, hub: str, tensors: Tensors) -> str | None
     scale, zero_point = constant_of(node.inputs[1]), constant_of(node.inputs[2])
     if scale is None or zero_point is None:
         return None
-    for name, spec in tensors.items():
-        if not name.startswith(f"{hub}/requantized") or spec.dtype != np.int8 or spec.scale is None:
+    named = re.compile(rf"{re.escape(hub)}(/int8)?/requantized(:\d+)?")
+    for name, spec in tensors.specs.items():
+        if not named.fullmatch(name) or spec.dtype != np.int8 or spec.scale is None:
             continue
         if np.float32(spec.scale) == scale.item() and spec.zero_point == zero_point.item():
             return name
     return None
-
-
-def _moved_cubes(graph: ir.Graph) -> set[ir.Value]:
-    """Images whose axes the net itself has moved, and whose shape cannot tell in which order.
-
-    Such a tensor, of as many channels as rows and columns, may lie in the file in either order.
-    """
-    moved: set[ir.Value] = set()
-    for node in graph:
-        after = any(value in moved for value in node.inputs) != (node.op_type == "Transpose")
-        if after and node.op_type != "Conv":
-            moved.update(node.outputs)
-    return {v for v in moved if len(shape_of(v)) == 4 and len(set(shape_of(v)[1:])) == 1}
-
-
-def _lies_as(shape: tuple[int, ...], spec: TensorSpec | None) -> bool:
-    """Whether a TFLite tensor holds a hub tensor in the usual layout.
-
-    NHWC for four axes; a pooled (N, C, 1, 1) may also lie flat, as (N, C).
-    """
-    if spec is None:
-        return False
-    if len(shape) != 4:
-        return spec.shape == shape
-    return spec.shape == (shape[0], *shape[2:], shape[1]) or (*spec.shape, 1, 1) == shape

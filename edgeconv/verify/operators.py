@@ -29,7 +29,8 @@ from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions, TensorSpec
-from edgeconv.verify.operator_cuts import Cut, isolate
+from edgeconv.verify import tensor_order
+from edgeconv.verify.operator_cuts import Cut, Tensors, isolate
 from edgeconv.verify.reference_work import reference_photos
 from edgeconv.verify.stages import StageResult
 
@@ -106,13 +107,14 @@ class IsolatedOnnx:
     unmatched: tuple[str, ...]
 
     @classmethod
-    def of(cls, int8_onnx: Path, lite: LiteRtSession) -> IsolatedOnnx:
-        """Cuts a file where `lite`, of the same plan, holds the tensor too.
+    def of(cls, int8_onnx: Path, int8_tflite: Path, lite: LiteRtSession) -> IsolatedOnnx:
+        """Cuts a file where the TFLite file of the same plan, open as `lite`, has the tensor too.
 
         Raises:
             ArtifactRefused: it cannot be read, or the two have no tensor in common.
         """
-        parts = isolate(_load(int8_onnx), lite.tensor_specs())
+        tensors = Tensors(lite.tensor_specs(), tensor_order.read(int8_tflite))
+        parts = isolate(_load(int8_onnx), tensors)
         found = cls(
             ir.to_proto(parts.model).SerializeToString(), tuple(parts.cuts), parts.unmatched
         )
@@ -130,10 +132,7 @@ class IsolatedOnnx:
 
     def given(self, lite: LiteRtSession) -> dict[str, NDArray[Any]]:
         """Inputs of the cut model by name: what `lite` holds after its last run."""
-        return {
-            cut.fed: _hub_order(lite.read_tensor(cut.tensor)).reshape(cut.shape)
-            for cut in self.cuts
-        }
+        return {cut.fed: cut.in_hub_order(lite.read_tensor(cut.tensor)) for cut in self.cuts}
 
 
 def check(int8_onnx: Path, int8_tflite: Path, images: Images) -> OperatorReport:
@@ -149,7 +148,7 @@ def check(int8_onnx: Path, int8_tflite: Path, images: Images) -> OperatorReport:
         UsageError: the images do not fit the files.
     """
     lite, kernels = _keeping_tensors(int8_tflite)
-    parts = IsolatedOnnx.of(int8_onnx, lite)
+    parts = IsolatedOnnx.of(int8_onnx, int8_tflite, lite)
     isolated = OrtSession(parts.data, SessionOptions(kernels="reference"))
     tallies = {cut.name: _Tally() for cut in parts.judged}
     for feed in _batches(app_input(lite.inputs[0], images), lite.inputs[0]):
@@ -212,8 +211,3 @@ def _batches(fed: NDArray[Any], spec: TensorSpec) -> list[NDArray[Any]]:
     size = spec.shape[0]
     full = np.concatenate([fed, np.repeat(fed[-1:], -len(fed) % size, axis=0)])
     return [np.ascontiguousarray(full[i : i + size]) for i in range(0, len(full), size)]
-
-
-def _hub_order(array: NDArray[Any]) -> NDArray[Any]:
-    """A TFLite tensor in the hub's order: one of four axes is NHWC there."""
-    return np.ascontiguousarray(array.transpose(0, 3, 1, 2) if array.ndim == 4 else array)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgeconv.export.tflite.assembler import Assembler
 from edgeconv.export.tflite.layout import Layout, Shape, Step, standard, steps
-from edgeconv.export.tflite.program import Quantization, Tensor, computed, constant
+from edgeconv.export.tflite.program import Lie, Quantization, Tensor, computed, constant
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of, require_constant, shape_of
 from edgeconv.quantize.affine import dequantize
@@ -46,6 +46,7 @@ class Builder(Assembler):
         self._output_suffix = output_suffix
         self._bound: dict[str, tuple[Tensor, Layout]] = {}
         self._exact: dict[str, tuple[Tensor, Layout]] = {}
+        self.unusual: dict[str, Lie] = {}
 
     # What a node is and reads.
 
@@ -283,6 +284,15 @@ class Builder(Assembler):
         if value.is_graph_output():
             layout = standard(len(layout.order))
         self._bound[name_of(value)] = (tensor, layout)
+        self._note_lie(value, tensor, layout)
+
+    def _note_lie(self, value: ir.Value, tensor: Tensor, layout: Layout) -> None:
+        """Keeps how an int8 tensor lies, where its name and shape do not tell."""
+        shape = shape_of(value)
+        moves = steps(shape, layout, shape, standard(len(shape)))
+        is_its_own = tensor.name == name_of(value)
+        if tensor.is_int8 and is_its_own and any(move.perm is not None for move in moves):
+            self.unusual[tensor.name] = Lie(*layout.lies(shape))
 
     def _params(self, value: ir.Value) -> QuantParams | None:
         return None if self._plan is None else self._plan.activations.get(name_of(value))

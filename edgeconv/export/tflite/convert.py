@@ -48,7 +48,13 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
     _lower(nodes, b)
     outputs = [_output(b, value, io) for value in model.graph.outputs]
     program = squeeze_means(
-        Program(model.graph.name or "main", tuple(b.operators), tuple(inputs), tuple(outputs))
+        Program(
+            model.graph.name or "main",
+            tuple(b.operators),
+            tuple(inputs),
+            tuple(outputs),
+            b.unusual,
+        )
     )
     program = split_convolutions(program)
     return separate_groups(program) if plan is None else program

@@ -50,6 +50,10 @@ class Layout:
         """Layout of the output of a hub Transpose when the file's tensor stays as it is."""
         return Layout(tuple(list(perm).index(axis) for axis in self.order))
 
+    def lies(self, shape: Shape) -> tuple[Shape, tuple[int, ...]]:
+        """A tensor's hub axes, a flattened image's taken apart, and their order in the file."""
+        return _factors(shape, self)
+
     @property
     def is_plain(self) -> bool:
         """Whether the file has the hub's own order."""

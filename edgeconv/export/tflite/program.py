@@ -5,7 +5,8 @@ Tensors are compared by identity: one `Tensor` is one tensor of the file, whatev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,22 @@ class Operator:
     options: Any = None
 
 
+@dataclass(frozen=True)
+class Lie:
+    """How a hub tensor lies in the file.
+
+    Usual is NHWC for four axes, the hub's own order for any other number; what differs from that
+    only in where axes of size 1 stand is usual too.
+
+    Attributes:
+        axes: sizes of the hub's axes, a flattened image's channels, rows and columns taken apart.
+        order: the file holds axis order[i] as the i-th of them.
+    """
+
+    axes: tuple[int, ...]
+    order: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """A whole model: operators in the order they run.
@@ -144,9 +161,11 @@ class Program:
         name: of the net.
         inputs: (signature name, tensor), in order.
         outputs: (signature name, tensor), in order.
+        unusual: of int8 tensors that lie otherwise than is usual (see `Lie`), by their name.
     """
 
     name: str
     operators: tuple[Operator, ...]
     inputs: tuple[tuple[str, Tensor], ...]
     outputs: tuple[tuple[str, Tensor], ...]
+    unusual: Mapping[str, Lie] = field(default_factory=dict)

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from edgeconv.data.formula import Io
 from edgeconv.errors import OutputUnwritable
-from edgeconv.export.tflite import flatbuffer, stored_weights, versions
+from edgeconv.export.tflite import flatbuffer, lies, stored_weights, versions
 from edgeconv.export.tflite import metadata as about
 from edgeconv.export.tflite.convert import convert
 from edgeconv.export.tflite.int16 import with_int16_activations
@@ -122,6 +122,7 @@ def _chunks(program: Program, metadata: TfliteMetadata | None) -> Chunks:
     """A file's bytes in pieces, so that a large model is not copied to be put together."""
     runtime = versions.minimum_runtime(program.operators).encode()
     blobs = {"min_runtime_version": runtime.ljust(_RUNTIME_VERSION_SIZE, b"\0")}
+    blobs |= lies.blobs(program)
     if metadata is None:
         return [flatbuffer.pack(program, description=program.name, blobs=blobs)]
     blobs |= about.blobs(metadata, program)

@@ -1,0 +1,95 @@
+"""How the tensors of an int8 TFLite file lie against the hub's, as its writer says.
+
+NHWC for four axes and the hub's own order for any other number, but for the tensors that the file
+names in a blob. Axes of size 1 may stand anywhere or be absent: they move no integer. Nothing is
+told from shapes, for axes of one size cannot be told apart by them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from edgeconv.errors import ArtifactRefused
+
+#: The writer's name for the blob (`edgeconv.export.tflite.lies`).
+_BLOB = b"edgeconv_tensor_order"
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TensorOrder:
+    """How one tensor lies.
+
+    Attributes:
+        axes: sizes of the hub's axes; a flattened image's channels, rows and columns taken apart.
+        order: the file holds axis order[i] as the i-th of them.
+    """
+
+    axes: Shape
+    order: tuple[int, ...]
+
+    def fits(self, file_shape: Shape, hub_shape: Shape) -> bool:
+        """Whether a tensor of the file has the shape that this order gives the hub's."""
+        if math.prod(self.axes) != math.prod(hub_shape):
+            return False
+        return _without_ones(file_shape) in (
+            _without_ones(tuple(self.axes[axis] for axis in self.order)),
+            _without_ones(hub_shape) if self.axes != hub_shape else None,
+        )
+
+    def in_hub_order(self, array: NDArray[Any], hub_shape: Shape) -> NDArray[Any]:
+        """A tensor of the file brought to the hub's shape."""
+        laid = array.reshape([self.axes[axis] for axis in self.order])
+        return np.ascontiguousarray(laid.transpose(np.argsort(self.order))).reshape(hub_shape)
+
+
+def usual(hub_shape: Shape) -> TensorOrder:
+    """The order of a tensor of which the file says nothing."""
+    order = (0, 2, 3, 1) if len(hub_shape) == 4 else tuple(range(len(hub_shape)))
+    return TensorOrder(hub_shape, order)
+
+
+def read(path: Path) -> Mapping[str, TensorOrder]:
+    """The orders a TFLite file names, by tensor; empty where all lie as is usual.
+
+    Raises:
+        ArtifactRefused: the blob is damaged.
+    """
+    try:
+        blob = _blob(path.read_bytes())
+        if blob is None:
+            return {}
+        return {str(name): _order(*lie) for name, lie in json.loads(blob).items()}
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
+        raise ArtifactRefused(
+            f"{path}: what it says of the order of its tensors is damaged: {error}"
+        ) from error
+
+
+def _blob(data: bytes) -> bytes | None:
+    model = schema.Model.GetRootAs(data, 0)
+    for index in range(model.MetadataLength()):
+        entry = model.Metadata(index)
+        if entry.Name() == _BLOB:
+            return bytes(model.Buffers(entry.Buffer()).DataAsNumpy())
+    return None
+
+
+def _order(axes: list[int], order: list[int]) -> TensorOrder:
+    if sorted(order) != list(range(len(axes))):
+        raise ValueError(f"{order} is no order of {len(axes)} axes")
+    return TensorOrder(tuple(map(int, axes)), tuple(map(int, order)))
+
+
+def _without_ones(shape: Shape) -> Shape:
+    return tuple(size for size in shape if size != 1)
