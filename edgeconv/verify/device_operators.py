@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,8 @@ from edgeconv.runtime.open import open_session
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import EngineName, Kernels, Opener, SessionOptions
 from edgeconv.verify.isolated_tflite import isolate
-from edgeconv.verify.operators import ALLOWED_STEPS, IsolatedOnnx
+from edgeconv.verify.operators import ALLOWED_STEPS, IsolatedOnnx, steps_apart
+from edgeconv.verify.resize_places import bilinear_resizes, explained_steps
 from edgeconv.verify.stages import StageResult
 
 #: One photo: every value of every tensor is a sample.
@@ -38,7 +38,8 @@ class OperatorIdentity:
         kind: the operator in the words of its format.
         identical: whether every integer is the one this machine's engine computed; None where
             this machine's kernels saturate and say nothing.
-        max_steps: largest difference from LiteRT's reference kernels, in steps of its scale.
+        max_steps: largest difference from LiteRT's reference kernels, in steps of its scale, less
+            what `resize_places` explains.
         share_differing: share of its integers that differ from those, 0 to 1.
     """
 
@@ -106,9 +107,11 @@ def _tflite(
     feeds = isolated.feeds(original)
     there = opener(cut, SessionOptions()).run(feeds)
     here = open_session(cut).run(feeds)
+    explained = explained_steps(bilinear_resizes(path), original)
     for operator, a, b in zip(isolated.operators, there, here, strict=True):
         given = original.read_tensor(operator.name)
-        yield _identity("litert", operator.name, operator.kind, given, a, b)
+        steps = steps_apart(a, given) - explained.get(operator.name, 0)
+        yield _identity("litert", operator.name, operator.kind, steps, bool(np.array_equal(a, b)))
 
 
 def _onnx(
@@ -123,16 +126,16 @@ def _onnx(
     feeds = [given[spec.name] for spec in there.inputs]
     made_there = dict(zip((s.name for s in there.outputs), there.run(feeds), strict=True))
     made_here = dict(zip((s.name for s in here.outputs), here.run(feeds), strict=True))
+    explained = explained_steps(bilinear_resizes(int8_tflite), original)
     for cut_at in isolated.judged:
         written = str(cut_at.written)
-        compared = made_here[written] if kernels == "default" else None
+        same = bool(np.array_equal(made_there[written], made_here[written]))
         yield _identity(
             "onnxruntime",
             cut_at.name,
             cut_at.op_type,
-            given[cut_at.fed],
-            made_there[written],
-            compared,
+            steps_apart(made_there[written], given[cut_at.fed]) - cut_at.explained(explained),
+            same if kernels == "default" else None,
         )
 
 
@@ -140,16 +143,14 @@ def _identity(
     engine: EngineName,
     name: str,
     kind: str,
-    given: NDArray[Any],
-    there: NDArray[Any],
-    here: NDArray[Any] | None,
+    steps: NDArray[np.int16],
+    identical: bool | None,
 ) -> OperatorIdentity:
-    steps = np.abs(there.astype(np.int32) - given.astype(np.int32))
     return OperatorIdentity(
         engine=engine,
         name=name,
         kind=kind,
-        identical=None if here is None else bool(np.array_equal(there, here)),
+        identical=identical,
         max_steps=int(steps.max(initial=0)),
-        share_differing=float(np.count_nonzero(steps) / max(steps.size, 1)),
+        share_differing=float(np.count_nonzero(steps > 0) / max(steps.size, 1)),
     )

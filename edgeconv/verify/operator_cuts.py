@@ -69,6 +69,10 @@ class Cut:
         """What the TFLite tensor holds, in the hub's order and shape."""
         return self.lies.in_hub_order(array, self.shape)
 
+    def explained(self, steps: Mapping[str, NDArray[np.int16]]) -> NDArray[np.int16] | int:
+        """Of what is explained by tensor, in the file's order, this tensor's; 0 for most."""
+        return self.in_hub_order(steps[self.tensor]) if self.tensor in steps else 0
+
 
 @dataclass(frozen=True, eq=False)
 class IsolatedOperators:

@@ -6,6 +6,9 @@ from graph inputs and writes integers to graph outputs. The integers fed are tho
 computed on LiteRT's reference kernels; what each ONNX operator makes of them is compared with what
 the TFLite operator made of them. Graph optimizations stay off, so no CPU's kernel saturates.
 
+Of RESIZE_BILINEAR LiteRT's portable kernel counts places in 1024ths of a pixel; what that explains
+(`resize_places`) is no difference between the files.
+
 Reshape, Transpose and the like are not cut: they move integers, and the two files may rightly hold
 what they move in different orders. Whether they moved them alike shows in the next operator.
 """
@@ -32,6 +35,7 @@ from edgeconv.runtime.session import SessionOptions, TensorSpec
 from edgeconv.verify import tensor_order
 from edgeconv.verify.operator_cuts import Cut, Tensors, isolate
 from edgeconv.verify.reference_work import reference_photos
+from edgeconv.verify.resize_places import bilinear_resizes, explained_steps
 from edgeconv.verify.stages import StageResult
 
 #: int8 kernels of different runtimes round differently; more than this is another formula.
@@ -45,7 +49,8 @@ class OperatorAgreement:
     Attributes:
         name: the hub tensor the operator writes.
         op_type: its ONNX operator.
-        max_steps: largest difference between the two integers, in steps of the output's scale.
+        max_steps: largest difference between the two integers, in steps of the output's scale,
+            less what `resize_places` explains.
         share_differing: share of the output's integers that differ, 0 to 1.
     """
 
@@ -150,13 +155,15 @@ def check(int8_onnx: Path, int8_tflite: Path, images: Images) -> OperatorReport:
     lite, kernels = _keeping_tensors(int8_tflite)
     parts = IsolatedOnnx.of(int8_onnx, int8_tflite, lite)
     isolated = OrtSession(parts.data, SessionOptions(kernels="reference"))
+    resizes = bilinear_resizes(int8_tflite)
     tallies = {cut.name: _Tally() for cut in parts.judged}
     for feed in _batches(app_input(lite.inputs[0], images), lite.inputs[0]):
         lite.run([feed])
-        given = parts.given(lite)
+        given, explained = parts.given(lite), explained_steps(resizes, lite)
         made = _run(isolated, given)
         for cut in parts.judged:
-            tallies[cut.name].add(made[str(cut.written)], given[cut.fed])
+            steps = steps_apart(made[str(cut.written)], given[cut.fed])
+            tallies[cut.name].add(steps, cut.explained(explained))
     agreements = [_agreement(cut, tallies[cut.name]) for cut in parts.judged]
     agreements.sort(key=lambda a: (-a.max_steps, -a.share_differing))
     return OperatorReport(tuple(agreements), parts.unmatched, kernels)
@@ -171,6 +178,11 @@ def _keeping_tensors(path: Path) -> tuple[LiteRtSession, str]:
     return LiteRtSession(path, SessionOptions(keep_tensors=True)), "built-in"
 
 
+def steps_apart(made: NDArray[Any], given: NDArray[Any]) -> NDArray[np.int16]:
+    """How far the integers of two runs of one operator are apart, value by value."""
+    return np.abs(made.astype(np.int16) - given.astype(np.int16))
+
+
 @dataclass
 class _Tally:
     """Differences counted so far."""
@@ -179,9 +191,8 @@ class _Tally:
     differing: int = 0
     values: int = 0
 
-    def add(self, made: NDArray[Any], given: NDArray[Any]) -> None:
-        steps = np.abs(made.astype(np.int16) - given.astype(np.int16))
-        self.max_steps = max(self.max_steps, int(steps.max(initial=0)))
+    def add(self, steps: NDArray[np.int16], explained: NDArray[np.int16] | int) -> None:
+        self.max_steps = max(self.max_steps, int((steps - explained).max(initial=0)))
         self.differing += int(np.count_nonzero(steps))
         self.values += steps.size
 
