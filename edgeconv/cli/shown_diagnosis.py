@@ -20,6 +20,12 @@ _NOTE = (
 )
 
 
+POOR_GRIDS = (
+    "as planned, so nothing is broken: calibration saw other values, or chose the range by what "
+    "its readers make of them; more photos like those the net will see may help"
+)
+
+
 def show_diagnosis(found: Diagnosis) -> None:
     """Every tensor, then what is broken, then the tensor worth a look."""
     columns = (
@@ -35,11 +41,16 @@ def show_diagnosis(found: Diagnosis) -> None:
     broken: dict[str, str] = {}
     for finding in found.findings:
         broken.setdefault(finding.tensor, f"BROKEN in {finding.artifact}")
-    rows = [_row(tensor, broken.get(tensor.name, "-")) for tensor in found.tensors]
+    poor = dict.fromkeys((grid.tensor for grid in found.poor_grids), "poor grid")
+    verdicts = poor | broken
+    rows = [_row(tensor, verdicts.get(tensor.name, "-")) for tensor in found.tensors]
     show(Table(columns, rows, notes=(_NOTE, *found.notes)))
     typer.echo()
     if found.findings:
         _show_findings(found)
+        typer.echo()
+    if found.poor_grids:
+        _show_poor_grids(found)
         typer.echo()
     if found.shown is not None:
         _show_tensor(found.shown, is_broken=not found.passed)
@@ -60,6 +71,12 @@ def _show_findings(found: Diagnosis) -> None:
     remedies = dict.fromkeys(f.remedy for f in found.findings if f.remedy)
     notes = ["the first one is the cause; those behind it may follow from it", *remedies]
     show(Table(columns, rows, notes=notes))
+
+
+def _show_poor_grids(found: Diagnosis) -> None:
+    columns = (Column("tensor"), Column("file"), Column("what its grid loses"))
+    rows = [(grid.tensor, grid.artifact, grid.message) for grid in found.poor_grids]
+    show(Table(columns, rows, notes=(POOR_GRIDS,)))
 
 
 def _show_tensor(tensor: TensorDiagnosis, *, is_broken: bool) -> None:

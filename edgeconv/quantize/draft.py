@@ -32,6 +32,7 @@ class Draft:
         config: how the plan is made.
         ends: what is known of the net's input and output.
         repairs: what was done to single channels of the graph.
+        original: the graph before any repair; None where this is it.
     """
 
     model: ir.Model
@@ -39,7 +40,13 @@ class Draft:
     config: PlanConfig
     ends: Ends = field(default_factory=Ends)
     repairs: Repairs = field(default_factory=Repairs)
+    original: ir.Model | None = None
     _rounders: dict[int, WeightRounder] = field(default_factory=dict, repr=False)
+
+    @property
+    def unrepaired(self) -> ir.Model:
+        """The graph before any repair."""
+        return self.model if self.original is None else self.original
 
     @cached_property
     def observations(self) -> Observations:
@@ -59,7 +66,7 @@ class Draft:
             repairs: what was done to single channels, where the repair did more than scale them.
         """
         known = self.repairs if repairs is None else self.repairs.and_then(repairs)
-        return replace(self, model=model, repairs=known, _rounders={})
+        return replace(self, model=model, repairs=known, original=self.unrepaired, _rounders={})
 
     def with_more(self, photos: Iterable[NDArray[np.float32]], on_progress: Progress) -> Draft:
         """The same graph, planned in the same way from these photos too; steps still see the few.

@@ -48,6 +48,7 @@ def reuse_dead_channels(
     plan: Plan,
     source: ChannelBounds,
     inputs: Iterable[NDArray[np.float32]],
+    unrepaired: ir.Model | None = None,
 ) -> Reused:
     """A copy of the hub graph in which the channels that are dead for every input are put to use.
 
@@ -58,11 +59,14 @@ def reuse_dead_channels(
         plan: of this graph; the grids of its activations are read.
         source: bounds of the input.
         inputs: some calibration inputs, float32 (N, 3, H, W); a few are looked at.
+        unrepaired: the graph before other repairs. A channel must be dead there, too: a clamp is
+            nearer to a channel that was scaled up, but no part of the net says so.
     """
     bounds = channel_bounds(model, source)
+    proven = _proven(model if unrepaired is None else unrepaired, source)
     chosen: list[tuple[Chain, Mapping[int, int]]] = []
     for chain in chains(model):
-        free = chain.free(bounds)
+        free = [channel for channel in chain.free(bounds) if channel in proven[chain.tensors[0]]]
         planned = all(name in plan.activations for name in chain.tensors)
         if planned and len(free) >= max(1, LEAST_FREE * chain.channels):
             of = _assigned(chain, free, plan)
@@ -76,6 +80,12 @@ def reuse_dead_channels(
     for chain, copied in chosen:
         _move_apart(repaired, chain, copied, plan, shares)
     return Reused(repaired, copies)
+
+
+def _proven(model: ir.Model, source: ChannelBounds) -> dict[str, list[int]]:
+    """The free channels of every chain, by its first tensor."""
+    bounds = channel_bounds(model, source)
+    return {chain.tensors[0]: chain.free(bounds) for chain in chains(model)}
 
 
 def _assigned(chain: Chain, free: list[int], plan: Plan) -> dict[int, int]:

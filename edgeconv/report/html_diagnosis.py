@@ -41,6 +41,10 @@ def _body(found: Diagnosis) -> Iterator[str]:
         yield html_page.table(
             ("tensor", "file", "kind", "what is wrong", "what to do"), rows, bad_rows=frozenset({0})
         )
+    if found.poor_grids:
+        grids = [(grid.tensor, grid.artifact, grid.message) for grid in found.poor_grids]
+        yield html_page.table(("tensor", "file", "what its grid loses"), grids)
+        yield html_page.paragraph("Those grids are as planned: nothing is broken there.", "note")
     names = [tensor.name for tensor in found.tensors]
     marked = None if found.shown is None else names.index(found.shown.name)
     yield html_page.heading("Error after all that came before")

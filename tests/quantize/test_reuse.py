@@ -22,6 +22,7 @@ from edgeconv.quantize.planner import PlanConfig, build_plan
 from edgeconv.quantize.recipe import Recipe, quantize
 from edgeconv.quantize.repairs import Repairs
 from edgeconv.quantize.reuse import reuse_dead_channels
+from edgeconv.quantize.steps.equalization import EQUALIZE, EQUALIZE_BY_NOISE
 from edgeconv.quantize.steps.reuse import REUSE_DEAD_CHANNELS
 from tests.quantize.nets import Mobile, conv, hub, photos, run_float, sqnr_db
 
@@ -241,6 +242,41 @@ def test_copies_of_another_net_are_refused(copies: dict[str, dict[int, int]]) ->
     }
     with pytest.raises(BundleRefused, match="export the net again"):
         with_copies(model, named, channel_bounds(model, ANY))
+
+
+class Quiet(nn.Module):
+    """A stem with channels that hardly open, which equalization scales up to their clamp."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.first = nn.Conv2d(3, 8, 3)
+        self.depthwise = nn.Conv2d(8, 8, 3, groups=8)
+        self.second = nn.Conv2d(8, 6, 1)
+        with torch.no_grad():
+            reach = 6 * self.first.weight.abs().sum(dim=(1, 2, 3))
+            self.first.bias[:4] = -reach[:4] * (1 - 10 ** (-1 - 3 * torch.rand(4)))
+            self.depthwise.weight[:4] = self.depthwise.weight[:4].abs()
+            taps = self.depthwise.weight[:4].sum(dim=(1, 2, 3))
+            most = (self.first.bias[:4] + reach[:4]) * taps
+            self.depthwise.bias[:4] = -most * (0.05 + 0.9 * torch.rand(4))
+            self.first.bias[4] = -2 * reach[4]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.relu6(self.first(x))
+        return self.second(nn.functional.relu6(self.depthwise(x)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_reused_is_dead_in_the_float_net_too(seed: int) -> None:
+    model = hub(Quiet(seed))
+    inputs = [0.3 * photo for photo in photos(12)]
+    recipe = Recipe("", (EQUALIZE, EQUALIZE_BY_NOISE, REUSE_DEAD_CHANNELS), 12, measured=False)
+    done = quantize(model, lambda: inputs, ends=Ends(ANY), recipe=recipe)
+    bounds = channel_bounds(done.model, ANY)
+    assert [chain.free(bounds) for chain in chains(done.model)] != free(model)
+    assert [list(of) for of in done.repairs.copies.values()] == free(model) * 2
+    with_copies(model, done.repairs.copies, channel_bounds(model, ANY))
 
 
 class WithConstant(nn.Module):

@@ -12,7 +12,7 @@ def _apply(draft: Draft) -> Draft:
     source = draft.ends.source
     if source is None:
         return draft
-    found = reuse_dead_channels(draft.model, draft.plan, source, draft.inputs())
+    found = reuse_dead_channels(draft.model, draft.plan, source, draft.inputs(), draft.unrepaired)
     if not found.copies:
         return draft
     return draft.with_model(found.model, Repairs(copies=found.copies))

@@ -25,13 +25,13 @@ from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import file_plan, weights
 from edgeconv.verify.diagnose.grids import Grids, thinned
 from edgeconv.verify.diagnose.hub import with_constants
-from edgeconv.verify.diagnose.model import Finding, OwnError
+from edgeconv.verify.diagnose.model import Finding, OwnError, PoorGrid
 from edgeconv.verify.diagnose.noise import ChannelErrors, ChannelFit, Noise
 from edgeconv.verify.diagnose.runs import FloatGraph, OnnxIntegers, TfliteTensors, Values
 
 #: Steps by which an engine may differ from the simulator on identical integers.
 _ALLOWED_STEPS = 2
-#: A grid is broken where it clips and thereby loses this much to the best one, or where it leaves
+#: A grid is poor where it clips and thereby loses this much to the best one, or where it leaves
 #: less than `_COARSE_DB`. A grid merely wider than the values of a few photos is not: calibration
 #: saw others.
 _LOST_DB = 10.0
@@ -167,23 +167,29 @@ def measure_file(
     return found
 
 
-def range_findings(file: Int8File, measured: Measured) -> Iterator[Finding]:
-    """Tensors whose grid does not fit their values, and operators an engine computes otherwise."""
+def poor_grids(file: Int8File, measured: Measured) -> Iterator[PoorGrid]:
+    """Tensors whose grid loses much of the photos' values.
+
+    That is not broken: calibration saw other photos, and a range may be chosen by what its readers
+    make of the values (a swish forgets most of what is far below zero).
+    """
     free = _free_tensors(file.model)
     for name, grids in measured.grids.items():
         lost = grids.ideal_db - grids.grid_db
         clips = grids.clipped_share > _CLIPPED_SHARE
         if name in free and lost > _LOST_DB and (clips or grids.grid_db < _COARSE_DB):
-            best = measured.statistics[name]
-            yield Finding(
+            seen = measured.statistics[name]
+            yield PoorGrid(
                 name,
                 file.artifact,
-                "range",
                 f"its grid spans {_span(file.plan, name)} and clips {grids.clipped_share:.1%} of "
-                f"values in {best.minimum:.4g} to {best.maximum:.4g}: {grids.grid_db:.1f} dB where "
+                f"values in {seen.minimum:.4g} to {seen.maximum:.4g}: {grids.grid_db:.1f} dB where "
                 f"8 bits allow {grids.ideal_db:.1f}",
-                "calibrate again on photos like the ones the net will see",
             )
+
+
+def kernel_findings(file: Int8File, measured: Measured) -> Iterator[Finding]:
+    """Operators that an engine computes otherwise than the plan."""
     for name, (steps, share) in measured.steps.items():
         if steps > _ALLOWED_STEPS:
             yield Finding(

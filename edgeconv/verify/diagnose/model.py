@@ -9,20 +9,20 @@ from typing import Any, Literal
 
 from edgeconv.runtime.metrics import rounded
 
-Kind = Literal["constants", "parameters", "range", "kernel", "float", "output"]
+Kind = Literal["constants", "parameters", "kernel", "float", "output"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A tensor that is broken: worse than quantization explains.
+    """A tensor that is broken: its file computes something else than the net, or than the plan.
 
     Attributes:
         tensor: the hub's name of it.
         artifact: the file that holds it wrongly.
         kind: "constants" (weights or biases are not the net's), "parameters" (a scale or zero point
-            contradicts the rest), "range" (the grid does not fit the values), "kernel" (the engine
-            computes something else), "float" (a float file differs), "output" (the files' outputs
-            are not the reference's, and no tensor explains it).
+            contradicts the rest), "kernel" (the engine computes something else), "float" (a float
+            file differs), "output" (the files' outputs are not the reference's, and no tensor
+            explains it).
         message: what is wrong and by how much.
         remedy: what to do.
         layer: the operator that writes the tensor; the tensor bears the name of the activation
@@ -40,6 +40,25 @@ class Finding:
     def place(self) -> str:
         """The tensor, and its layer where that is called otherwise."""
         return self.tensor if self.layer in ("", self.tensor) else f"{self.tensor} ({self.layer})"
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class PoorGrid:
+    """A tensor whose grid loses much of these photos' values: as planned, so nothing is broken.
+
+    Attributes:
+        tensor: the hub's name of it.
+        artifact: the file.
+        message: what the grid holds, and what it loses.
+    """
+
+    tensor: str
+    artifact: str
+    message: str
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name."""
@@ -182,6 +201,7 @@ class Diagnosis:
         truth: the float file that stands for the net.
         tensors: every tensor that a device holds.
         findings: what is broken, the first tensor first.
+        poor_grids: what is not, but costs much, in the same order.
         notes: what could not be judged, and why.
     """
 
@@ -189,6 +209,7 @@ class Diagnosis:
     truth: str
     tensors: tuple[TensorDiagnosis, ...]
     findings: tuple[Finding, ...]
+    poor_grids: tuple[PoorGrid, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -224,6 +245,7 @@ class Diagnosis:
             "truth": self.truth,
             "first_bad": None if self.first_bad is None else self.first_bad.to_json(),
             "findings": [finding.to_json() for finding in self.findings],
+            "poor_grids": [grid.to_json() for grid in self.poor_grids],
             "weakest": None if shown is None or not self.passed else shown.name,
             "notes": list(self.notes),
             "tensors": [tensor.to_json() for tensor in self.tensors],

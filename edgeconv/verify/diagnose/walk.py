@@ -20,7 +20,13 @@ from edgeconv.quantize.weights import layer_of
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import float_files, hub, parameters
 from edgeconv.verify.diagnose.grids import Upstream, distribution
-from edgeconv.verify.diagnose.int8_file import Int8File, Measured, measure_file, range_findings
+from edgeconv.verify.diagnose.int8_file import (
+    Int8File,
+    Measured,
+    kernel_findings,
+    measure_file,
+    poor_grids,
+)
 from edgeconv.verify.diagnose.model import (
     Diagnosis,
     Distribution,
@@ -40,8 +46,7 @@ _WEIGHT_OF_KIND: Mapping[Kind, int] = {
     "parameters": 1,
     "float": 2,
     "kernel": 3,
-    "range": 4,
-    "output": 5,
+    "output": 4,
 }
 
 
@@ -101,6 +106,9 @@ def diagnose(
         truth=stage.truth,
         tensors=tuple(_tensors(walked, stage, walk.measured)),
         findings=tuple(_ordered(walked, findings)),
+        poor_grids=tuple(
+            grid for name, file in files.items() for grid in poor_grids(file, walk.measured[name])
+        ),
         notes=tuple(_notes(artifacts)),
     )
 
@@ -136,7 +144,7 @@ class _Int8Walk:
         yield from file.weight_findings()
         like = _like(file, self.files, self.measured)
         self.measured[name] = measure_file(file, self.exact, self.chunks, like=like)
-        yield from range_findings(file, self.measured[name])
+        yield from kernel_findings(file, self.measured[name])
 
 
 def _like(
