@@ -160,8 +160,12 @@ def parts_of_outputs(model: ir.Model, seen: Statistics) -> dict[str, OutputParts
         seen: calibration's statistics of its tensors; may be empty.
     """
     found = {}
+    batch = shape_of(model.graph.inputs[0])[:1]
     for output in model.graph.outputs:
         joined, shape = parts_of(output), shape_of(output)
+        if shape[:1] != batch:  # one value for all photos: nothing to tell apart photo by photo
+            found[name_of(output)] = OutputParts()
+            continue
         steps = {grid.part: grid.step for grid in part_grids(joined, seen)}
         blocks: list[OutputPart] = []
         for part in joined.parts if joined.is_joined else ():
