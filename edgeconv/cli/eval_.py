@@ -102,6 +102,7 @@ def _evaluated(
             threads=threads,
             elsewhere=elsewhere,
             on_progress=advance,
+            parts=models.parts,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import typer
@@ -14,6 +14,7 @@ from edgeconv.errors import RefusedError
 from edgeconv.export.artifacts import FILES
 from edgeconv.export.bundle import Bundle, is_bundle, require_artifacts
 from edgeconv.runtime.open import ENGINE_OF_SUFFIX, open_session
+from edgeconv.verify.output_parts import OutputParts
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Models:
         preprocessing: how a photo becomes an input.
         labels: names of the classes, None where they are not known.
         classes: how many there are.
+        parts: columns of the logits that are joined from tensors of their own, by name.
     """
 
     artifacts: dict[str, Path]
@@ -33,6 +35,7 @@ class Models:
     preprocessing: Preprocessing
     labels: tuple[str, ...] | None
     classes: int
+    parts: dict[str, slice] = field(default_factory=dict)
 
 
 def model_files(target: str, out: Path | None = None) -> dict[str, Path]:
@@ -56,8 +59,14 @@ def _of_bundle(bundle: Bundle, artifacts: dict[str, Path]) -> Models:
     reference = next((name for name in ("onnx", "tflite") if name in artifacts), None)
     if reference is None:
         raise RefusedError(f"{bundle.directory} holds no float file to compare with")
+    told = next(iter(bundle.output_parts.values()), OutputParts())
     return Models(
-        artifacts, reference, bundle.preprocessing, bundle.labels, _classes(artifacts[reference])
+        artifacts,
+        reference,
+        bundle.preprocessing,
+        bundle.labels,
+        _classes(artifacts[reference]),
+        {part.name: slice(part.start[0], part.stop[0]) for part in told.parts},
     )
 
 
@@ -68,7 +77,7 @@ def _single(path: Path) -> Models:
         whole = _of_bundle(bundle, bundle.artifacts)
         own = next(name for name, held in whole.artifacts.items() if held.name == path.name)
         kept = {name: whole.artifacts[name] for name in (whole.reference, own)}
-        return Models(kept, whole.reference, whole.preprocessing, whole.labels, whole.classes)
+        return replace(whole, artifacts=kept)
     session = open_session(path)
     shape = session.inputs[0].shape
     size = (shape[1], shape[2]) if shape[-1] == 3 else (shape[-2], shape[-1])

@@ -256,6 +256,12 @@ def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
         for e in evaluations
         if e.kernels == "reference"
     ]
+    notes += [
+        f"{e.artifact}: of the parts of its output, {part} has the lowest SQNR, {sqnr_db:.1f} dB"
+        for e in evaluations
+        if e.artifact != reference and e.comparison.parts
+        for part, sqnr_db in [min(e.comparison.parts.items(), key=lambda item: item[1])]
+    ]
     show(Table(columns, rows, notes=notes))
 
 

@@ -22,7 +22,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
-from edgeconv.graph.view import shape_of
+from edgeconv.graph.parts import parts_of
+from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.in_float import with_islands
 from edgeconv.quantize.islands import Island, IslandGraph, ranked
 from edgeconv.quantize.plan import Plan
@@ -131,6 +132,7 @@ def keep_in_float(
     """
     teller = teller or Teller()
     _require_classifier(model)
+    _require_one_kind(model, plan)
     nets = _Nets(folds)
     teller.step("predict the drop of int8", None)
     judge = _Judge(nets)
@@ -245,6 +247,16 @@ def _require_classifier(model: ir.Model) -> None:
         raise UsageError(
             f"a bound on the drop of top-1 needs a classifier; this net gives outputs of shape "
             f"{', '.join(map(str, outputs))}"
+        )
+
+
+def _require_one_kind(model: ir.Model, plan: Plan) -> None:
+    """Raises UsageError where the output joins unlike parts, among which no value is the top."""
+    joined = parts_of(model.graph.outputs[0])
+    if joined.is_joined and name_of(joined.output) not in plan.activations:
+        raise UsageError(
+            f"a bound on the drop of top-1 needs a classifier; the output of this net joins "
+            f"{', '.join(part.name for part in joined.parts)}, which are of unlike ranges"
         )
 
 

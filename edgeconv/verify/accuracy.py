@@ -9,7 +9,8 @@ Rules that decide single images:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ class AccuracyComparison:
         drop: the reference's top-1 less the candidate's, paired.
         sqnr_db: 10 log10 of the reference logits' energy over the difference's; infinite where
             they are identical; over the images with finite logits, NaN where there are none.
+        parts: the same of each part that is joined into the logits, by name.
     """
 
     images: int
@@ -65,6 +67,7 @@ class AccuracyComparison:
     agreement: Share
     drop: PairedDrop
     sqnr_db: float
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name; `sqnr_db` is null where it is not finite."""
@@ -75,6 +78,10 @@ class AccuracyComparison:
             "agreement": self.agreement.to_json(),
             "drop": self.drop.to_json(),
             "sqnr_db": self.sqnr_db if math.isfinite(self.sqnr_db) else None,
+            "sqnr_db_of_parts": {
+                name: sqnr_db if math.isfinite(sqnr_db) else None
+                for name, sqnr_db in self.parts.items()
+            },
         }
 
 
@@ -143,11 +150,12 @@ def compare(
 class ComparisonTally:
     """Compares batch after batch and keeps a few bytes an image, so sets of any size fit."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Mapping[str, slice] | None = None) -> None:
+        """`parts` are the columns of the logits that are joined from tensors of their own."""
         self._reference: list[Ranking] = []
         self._candidate: list[Ranking] = []
-        self._signal = 0.0
-        self._noise = 0.0
+        self._whole = _Energies()
+        self._parts = {name: (columns, _Energies()) for name, columns in (parts or {}).items()}
         self._finite = 0
 
     def add(self, reference_logits: ArrayLike, logits: ArrayLike, labels: ArrayLike) -> None:
@@ -175,9 +183,10 @@ class ComparisonTally:
     def _add_energies(
         self, reference: NDArray[Any], candidate: NDArray[Any], finite: NDArray[np.bool_]
     ) -> None:
-        signal = reference[finite].astype(np.float64)
-        self._signal += float(np.square(signal).sum())
-        self._noise += float(np.square(signal - candidate[finite].astype(np.float64)).sum())
+        one, other = (a[finite].astype(np.float64) for a in (reference, candidate))
+        self._whole.add(one, other)
+        for columns, energies in self._parts.values():
+            energies.add(one[:, columns], other[:, columns])
         self._finite += int(finite.sum())
 
     def result(self) -> AccuracyComparison:
@@ -199,15 +208,30 @@ class ComparisonTally:
             drop=paired_drop(
                 int((right & ~right_too).sum()), int((right_too & ~right).sum()), total
             ),
-            sqnr_db=self._sqnr_db(),
+            sqnr_db=self._whole.sqnr_db if self._finite else math.nan,
+            parts={
+                name: energies.sqnr_db if self._finite else math.nan
+                for name, (_, energies) in self._parts.items()
+            },
         )
 
-    def _sqnr_db(self) -> float:
-        if self._finite == 0:
-            return math.nan
-        if self._noise == 0:
+
+@dataclass
+class _Energies:
+    """Energy of a signal and of the error on it, so far."""
+
+    signal: float = 0.0
+    noise: float = 0.0
+
+    def add(self, reference: NDArray[np.float64], candidate: NDArray[np.float64]) -> None:
+        self.signal += float(np.square(reference).sum())
+        self.noise += float(np.square(reference - candidate).sum())
+
+    @property
+    def sqnr_db(self) -> float:
+        if self.noise == 0:
             return math.inf
-        return 10 * math.log10(self._signal / self._noise) if self._signal > 0 else -math.inf
+        return 10 * math.log10(self.signal / self.noise) if self.signal > 0 else -math.inf
 
 
 def _accuracy(ranking: Ranking) -> Accuracy:

@@ -58,6 +58,7 @@ def evaluate(
     threads: int = 1,
     elsewhere: Opener | None = None,
     on_progress: Callable[[int], None] | None = None,
+    parts: Mapping[str, slice] | None = None,
 ) -> list[Evaluation]:
     """Accuracy of every file, and its agreement with the reference.
 
@@ -69,6 +70,7 @@ def evaluate(
         threads: of each engine.
         elsewhere: opens the other files on a device; they run here too, to be compared.
         on_progress: called with the number of photos just done.
+        parts: columns of the logits that are joined from tensors of their own, by name.
 
     Raises:
         UsageError: no photo, or a label that is no class of the net.
@@ -78,7 +80,7 @@ def evaluate(
     if not photos:
         raise UsageError("there is no photo to evaluate on")
     judged = {
-        name: _Judged.of(name, path, threads, None if name == reference else elsewhere)
+        name: _Judged.of(name, path, threads, None if name == reference else elsewhere, parts)
         for name, path in artifacts.items()
     }
     for images, labels in _chunks(photos, preprocessing, _CHUNK if elsewhere is None else _FAR):
@@ -106,15 +108,24 @@ class _Judged:
     session: Session
     kernels: Kernels
     twin: Session | None
-    tally: ComparisonTally = field(default_factory=ComparisonTally)
+    tally: ComparisonTally
     twin_tally: ComparisonTally = field(default_factory=ComparisonTally)
 
     @classmethod
-    def of(cls, name: str, path: Path, threads: int, elsewhere: Opener | None) -> _Judged:
+    def of(
+        cls,
+        name: str,
+        path: Path,
+        threads: int,
+        elsewhere: Opener | None,
+        parts: Mapping[str, slice] | None,
+    ) -> _Judged:
         here, kernels = _open(path, threads)
+        tally = ComparisonTally(parts)
         if elsewhere is None:
-            return cls(name, here, kernels, None)
-        return cls(name, elsewhere(path, SessionOptions(threads=threads)), "default", here)
+            return cls(name, here, kernels, None, tally)
+        there = elsewhere(path, SessionOptions(threads=threads))
+        return cls(name, there, "default", here, tally)
 
     def add(
         self,

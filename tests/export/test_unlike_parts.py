@@ -5,16 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnx_ir as ir
 import pytest
 import torch
 from numpy.typing import NDArray
 
 import edgeconv
-from edgeconv.errors import BundleRefused
+from edgeconv.errors import BundleRefused, UsageError
+from edgeconv.export import onnx_writer
 from edgeconv.export.bundle import Bundle
 from edgeconv.nets.load import load_net
+from edgeconv.quantize import planner
+from edgeconv.quantize.apart import Apart
+from edgeconv.quantize.observe import observe
 from edgeconv.runtime.adapt import Images, run_outputs
 from edgeconv.runtime.open import open_session
+from edgeconv.verify.accuracy import ComparisonTally
+from edgeconv.verify.diagnose.walk import diagnose
 from edgeconv.verify.output_parts import OutputPart, OutputParts, worst_part
 from tests.helpers.heads import write_heads
 
@@ -159,3 +167,38 @@ def test_a_channel_that_is_gone_fails() -> None:
 def test_an_edited_manifest_is_refused(document: object) -> None:
     with pytest.raises(BundleRefused, match="manifest"):
         OutputParts.from_json(document, (1, 4))
+
+
+def test_diagnose_names_the_part_that_one_scale_has_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of one scale for boxes and scores, as other tools write it."""
+    bundle = exported(tmp_path, "joined")
+    hub = ir.from_proto(onnx.load(bundle.artifacts["onnx"]))
+    photos = [bundle.golden.normalized[i : i + 1] for i in range(8)]
+    seen = observe(hub, photos)
+    monkeypatch.setattr(planner, "keep_apart", lambda _model, _seen: Apart())
+    spoilt = planner.build_plan(hub, seen)
+    onnx_writer.write_int8(hub, spoilt, tmp_path / "one.onnx", io="float32", metadata={})
+    files = {"onnx": bundle.artifacts["onnx"], "int8.onnx": tmp_path / "one.onnx"}
+    golden = bundle.golden
+    images = Images(normalized=golden.normalized, pixels=golden.pixels)
+    found = diagnose(files, images, golden.reference).findings
+    assert [(f.kind, f.artifact) for f in found] == [("output", "int8.onnx")]
+    assert "sigmoid" in found[0].message
+
+
+def test_a_bound_on_top_1_is_refused_for_an_output_of_unlike_parts(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="joins"):
+        exported(tmp_path, "vector", max_drop=1.0)
+
+
+def test_eval_tells_the_parts_of_logits_apart() -> None:
+    generator = np.random.default_rng(0)
+    loud, quiet = generator.normal(size=(20, 4)) * 100, generator.normal(size=(20, 6))
+    tally = ComparisonTally({"loud": slice(0, 4), "quiet": slice(4, 10)})
+    labels = np.zeros(20, np.int64)
+    tally.add(np.hstack([loud, quiet]), np.hstack([loud, 0 * quiet]), labels)
+    found = tally.result()
+    assert found.sqnr_db > 30
+    assert found.parts["quiet"] == pytest.approx(0)

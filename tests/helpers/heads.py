@@ -59,6 +59,10 @@ def one_layer():
     return Head(lambda net, x, boxes, scores: net.raw(x))
 
 
+def vector():
+    return Head(lambda net, x, boxes, scores: torch.cat([boxes.mean(2), scores.mean(2)], 1))
+
+
 def alike():
     return Head(lambda net, x, boxes, scores: torch.cat([net.box(x), net.score(x)], 1))
 """

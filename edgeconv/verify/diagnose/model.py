@@ -22,7 +22,7 @@ class Finding:
         kind: "constants" (weights or biases are not the net's), "parameters" (a scale or zero point
             contradicts the rest), "kernel" (the engine computes something else), "float" (a float
             file differs), "output" (the files' outputs are not the reference's, and no tensor
-            explains it).
+            explains it; or one scale for all of an output loses a part of it).
         message: what is wrong and by how much.
         remedy: what to do.
         layer: the operator that writes the tensor; the tensor bears the name of the activation

@@ -27,6 +27,7 @@ from edgeconv.verify.diagnose.int8_file import (
     measure_file,
     poor_grids,
 )
+from edgeconv.verify.diagnose.lost_parts import lost_part_findings
 from edgeconv.verify.diagnose.model import (
     Diagnosis,
     Distribution,
@@ -145,6 +146,7 @@ class _Int8Walk:
         like = _like(file, self.files, self.measured)
         self.measured[name] = measure_file(file, self.exact, self.chunks, like=like)
         yield from kernel_findings(file, self.measured[name])
+        yield from lost_part_findings(file, self.measured[name])
 
 
 def _like(
