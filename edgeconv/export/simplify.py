@@ -25,6 +25,7 @@ from edgeconv.graph.passes.nested_concats import nest_concats
 from edgeconv.graph.passes.own_constants import own_constants
 from edgeconv.graph.passes.padded_averages import convolve_padded_averages
 from edgeconv.graph.passes.pads import fold_pads
+from edgeconv.graph.passes.pads_apart import set_pads_apart
 from edgeconv.graph.passes.pixel_shuffles import reorder_pixel_shuffles
 from edgeconv.graph.passes.pooling import normalise_pooling
 from edgeconv.graph.passes.reshapes import normalise_reshapes
@@ -40,6 +41,7 @@ PASSES: tuple[Pass, ...] = (
     nest_concats,
     state_automatic_pads,  # before all that reads pads
     fold_pads,
+    set_pads_apart,  # those that are left
     convolve_padded_averages,  # before BatchNorm, which folds into convolutions
     normalise_gemm,  # before BatchNorm, which folds into that form alone
     fold_batchnorm,
@@ -57,8 +59,9 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-#: A factor before a convolution may be the half of a gelu.
-_SKIPPED = ("fuse_preceding_mul_into_conv",)
+#: A factor before a convolution may be the half of a gelu; pads are folded by `fold_pads`, for
+#: onnxsim does not look at `ceil_mode`, `auto_pad` and the size of the kernel.
+_SKIPPED = ("fuse_preceding_mul_into_conv", "fuse_pad_into_conv", "fuse_pad_into_pool")
 
 
 def simplify(proto: onnx.ModelProto, *, name: str, modules: Collection[str]) -> ir.Model:

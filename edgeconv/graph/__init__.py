@@ -12,7 +12,8 @@ What every hub graph promises (`capture` establishes it, the writers and the qua
 - every Conv and Gemm has a bias; every Gemm of constant weights is x (N, in), weight (out, in),
   bias (out,) with transB = 1 and no factors;
 - convolutions and pools state their `pads`, and none has `auto_pad`;
-- zero padding before a Conv is the Conv's own `pads`;
+- zero padding before a Conv, or before a pool that takes it, is that node's own `pads`; any other
+  Pad by zero before a pool has the smallest normal number as its value, which no runtime folds;
 - a mean over the whole image is GlobalAveragePool, a maximum over it a MaxPool;
 - hard swish is HardSwish and gelu is Gelu, however the net spells them; a swish stays Sigmoid and
   Mul;

@@ -16,6 +16,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import clip_bounds
+from edgeconv.graph.passes.pads_apart import SMALLEST
 from edgeconv.graph.view import activation_inputs, constant_of, integer, ints, name_of, shape_of
 from edgeconv.quantize.shared import Groups
 from edgeconv.quantize.weights import Layer, layer_of
@@ -215,7 +216,7 @@ def _keeps_channels(node: ir.Node) -> bool:
 
 def _is_zero(value: ir.Value | None) -> bool:
     array = constant_of(value)
-    return value is None or (array is not None and not np.any(array))
+    return value is None or (array is not None and bool(np.all(np.abs(array) <= SMALLEST)))
 
 
 def _sliced(node: ir.Node, channels: Index) -> Index | None:

@@ -15,8 +15,8 @@ from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import NHWC
 from edgeconv.export.tflite.program import Quantization, Tensor, constant
 from edgeconv.export.tflite.schema import VALID, schema
-from edgeconv.export.tflite.signs import is_nonnegative
 from edgeconv.export.tflite.windows import Window, Windows, padded_rows, windows_of
+from edgeconv.graph.signs import is_nonnegative
 from edgeconv.graph.view import integer, ints
 
 

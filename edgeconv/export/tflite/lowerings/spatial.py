@@ -14,6 +14,7 @@ from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import NHWC, Layout, Shape
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import schema
+from edgeconv.graph.passes.pads_apart import SMALLEST
 from edgeconv.graph.view import constant_of, integer, require_constant, shape_of, string
 
 _REFLECT: int = schema.MirrorPadMode.REFLECT
@@ -43,7 +44,7 @@ def pad(node: ir.Node, b: Builder) -> None:
         raise CannotLower(f"pads by {mode}; constant, reflect and edge are supported")
     else:
         fill = _pad_value(node)
-        if fill == 0.0:
+        if abs(fill) <= SMALLEST:
             b.write(node, "PAD", [x, paddings], layout, schema.PadOptionsT())
         else:
             value = b.scalar(f"{node.name}/fill", fill, x)

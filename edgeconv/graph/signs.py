@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import clip_bounds
+from edgeconv.graph.view import constant_of
 
 _NONNEGATIVE = frozenset({"Sigmoid", "HardSigmoid", "Softmax", "Abs", "Exp", "Sqrt"})
 _KEEPS_SIGN = frozenset(
@@ -42,6 +43,13 @@ def is_nonnegative(value: ir.Value) -> bool:
             continue
         if node.op_type not in _KEEPS_SIGN:
             return False
-        # Only tensors keep a sign: a constant operand of these is a shape or a list of axes.
+        if node.op_type == "Concat" and any(_is_negative(v) for v in node.inputs):
+            return False
+        # Of a constant operand the others keep no sign: it is a shape or a list of axes.
         pending.extend(v for v in node.inputs if v is not None and v.const_value is None)
     return True
+
+
+def _is_negative(value: ir.Value | None) -> bool:
+    array = constant_of(value)
+    return array is not None and bool((array < 0).any())
