@@ -84,12 +84,24 @@ def _walk(value: ir.Value, path: list[ir.Node]) -> list[Part]:
     if node is None or node.op_type not in COPIES or is_absorbed(node):
         return [Part(value, whole)]
     path.append(node)
+    source = _copied(node)
+    return _within(source, _places(node), path)
+
+
+def _copied(node: ir.Node) -> ir.Value:
+    """What a copying node reads."""
     source = node.inputs[0]
     assert source is not None  # a copy copies something
-    copied = COPIES[node.op_type](node, np.arange(whole.size).reshape(shape_of(source)), shape)
-    places = np.empty(whole.size, np.int64)
-    places[copied.reshape(-1)] = whole.reshape(-1)
-    return _within(source, places.reshape(shape_of(source)), path)
+    return source
+
+
+def _places(node: ir.Node) -> Places:
+    """Where each element of what a node copies lies in its flat output, of the source's shape."""
+    before, after = shape_of(_copied(node)), shape_of(node.outputs[0])
+    numbers = np.arange(math.prod(before), dtype=np.int64)
+    places = np.empty_like(numbers)
+    places[COPIES[node.op_type](node, numbers.reshape(before), after).reshape(-1)] = numbers
+    return places.reshape(before)
 
 
 def _within(value: ir.Value, lying: Places, path: list[ir.Node]) -> list[Part]:
@@ -121,8 +133,9 @@ COPIES: Mapping[str, Callable[[ir.Node, Places, tuple[int, ...]], Places]] = Map
 #: Layers whose channels are the last axis of what they write.
 _CHANNELS_LAST = frozenset({"MatMul"})
 #: Operators that compute each value from those at its place: their channels are their input's.
-_IN_PLACE = frozenset(
-    {"Add", "Clip", "Elu", "Exp", "LeakyRelu", "Mul", "PRelu", "Relu", "Sigmoid", "Sub", "Tanh"}
+IN_PLACE = frozenset(
+    {"Add", "Clip", "Div", "Elu", "Exp", "LeakyRelu", "Mul", "Pow", "PRelu", "Relu", "Sigmoid"}
+    | {"Sub", "Tanh"}
 )
 
 
@@ -138,22 +151,27 @@ def channel_axis(value: ir.Value) -> int | None:
     if node is None:
         return 1
     if node.op_type in COPIES:
-        copied = parts_of(value)
-        return _copied_axis(copied.parts[0], shape) if len(copied.parts) == 1 else 1
-    if node.op_type in _IN_PLACE:
-        sources = [v for v in node.inputs if v is not None and constant_of(v) is None]
-        alike = [v for v in sources if shape_of(v) == shape]
-        return channel_axis(alike[0]) if alike else 1
+        return _copied_axis(node)
+    if node.op_type in IN_PLACE | {"Concat", "Slice"}:
+        source = next_before(node)
+        return 1 if source is None else channel_axis(source)
     return len(shape) - 1 if node.op_type in _CHANNELS_LAST else 1
 
 
-def _copied_axis(part: Part, shape: tuple[int, ...]) -> int:
+def next_before(node: ir.Node) -> ir.Value | None:
+    """The first computed input of as many axes as the output; None where there is none."""
+    rank = len(shape_of(node.outputs[0]))
+    sources = (v for v in node.inputs if v is not None and constant_of(v) is None)
+    return next((v for v in sources if len(shape_of(v)) == rank), None)
+
+
+def _copied_axis(node: ir.Node) -> int:
     """Where the channel axis of what was copied went; 1 where it is no axis any more."""
-    axis = channel_axis(part.value)
+    axis, shape, places = channel_axis(_copied(node)), shape_of(node.outputs[0]), _places(node)
     if axis is None:
         return 1
-    numbers = np.arange(part.places.shape[axis])
-    channels = np.expand_dims(numbers, [i for i in range(part.places.ndim) if i != axis])
-    along = np.unravel_index(part.places, shape)
+    numbers = np.arange(places.shape[axis])
+    channels = np.expand_dims(numbers, [i for i in range(places.ndim) if i != axis])
+    along = np.unravel_index(places, shape)
     whole = (i for i in range(1, len(shape)) if shape[i] == len(numbers))
     return next((i for i in whole if bool((along[i] == channels).all())), 1)

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import clip_bounds, writer_of
 from edgeconv.graph.metrics import multiply_adds, node_multiply_adds
-from edgeconv.graph.parts import Joined, channel_axis, parts_of
+from edgeconv.graph.parts import IN_PLACE, Joined, channel_axis, next_before, parts_of
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.in_float import written
 from edgeconv.quantize.passing import PASSING
 from edgeconv.quantize.ranges import LEVELS
 from edgeconv.quantize.statistics import TensorStatistics
 from edgeconv.quantize.targets import OUTPUT_BOUNDS
+from edgeconv.quantize.weights import layer_of
 
 #: A part may lose two of its eight bits to the others' range: 64 levels are 36 dB.
 MOST_COARSER = 4.0
@@ -120,7 +121,7 @@ def keep_apart(model: ir.Model, seen: Statistics) -> Apart:
         path: tuple[ir.Node, ...] | None = joined.path
         if not joined.is_joined and len(joined.parts) == 1:
             found = channel_grids(output, joined.parts[0].value, seen)
-            path = _with_layer(model, joined)
+            path = _with_writers(model, joined, seen) if any(g.lost for g in found) else None
         lost = [grid for grid in found if grid.lost]
         grids += lost
         if lost and path and _is_alone(path, output):
@@ -150,8 +151,11 @@ def channel_grids(output: ir.Value, value: ir.Value, seen: Statistics) -> list[P
     """
     node = value.producer()
     statistics = seen.get(name_of(value))
-    if node is None or statistics is None or len(shape_of(value)) < 3 or channel_axis(value) != 1:
+    if node is None or statistics is None or len(shape_of(output)) < 3:
         return []
+    axis = channel_axis(value)
+    if axis is None or len(statistics.channel_minimum) != shape_of(value)[axis]:
+        return []  # it is read elsewhere too, where other channels count
     if node.op_type in OUTPUT_BOUNDS or clip_bounds(node) is not None:
         return []
     lows: NDArray[np.float32] = np.minimum(statistics.channel_minimum, 0)
@@ -178,23 +182,33 @@ def _span(value: ir.Value, seen: Statistics) -> tuple[float, float]:
     return (0.0, 0.0) if found is None else (min(found.minimum, 0.0), max(found.maximum, 0.0))
 
 
-def _with_layer(model: ir.Model, joined: Joined) -> tuple[ir.Node, ...] | None:
-    """The path, what moves values before it, and the layer or operator that computed them.
+def _with_writers(model: ir.Model, joined: Joined, seen: Statistics) -> tuple[ir.Node, ...] | None:
+    """The path, and all that computes unlike channels before it.
 
-    None where that is too large a layer to compute in float.
+    Back to the concatenation where they come together, or to the layer that computes them: it too
+    where its own output is as unlike. None where that is too large a layer to compute in float.
     """
-    path, value = list(joined.path), joined.parts[0].value
-    while True:
+    path, leaf = list(joined.path), joined.parts[0].value
+    value: ir.Value | None = leaf
+    while value is not None:
         node = value.producer()
         node = None if node is None else writer_of(node)
-        if node is None or node.op_type == "Concat":
-            return None
-        path.append(node)
-        if node.op_type not in PASSING or node.inputs[0] is None:
+        if node is None or not (value is leaf or _is_read_by(value, path)):
             break
-        value = node.inputs[0]
-    small = node_multiply_adds(node) <= SMALL_LAYER * multiply_adds(model)
-    return tuple(path) if small else None
+        if layer_of(node) is not None:
+            if value is leaf or any(grid.lost for grid in channel_grids(leaf, value, seen)):
+                if node_multiply_adds(node) > SMALL_LAYER * multiply_adds(model):
+                    return None
+                path.append(node)
+            break
+        path.append(node)
+        value = next_before(node) if node.op_type in PASSING | IN_PLACE else None
+    return tuple(path)
+
+
+def _is_read_by(value: ir.Value, path: list[ir.Node]) -> bool:
+    names = {node.name for node in path}
+    return not value.is_graph_output() and {use.node.name for use in value.uses()} <= names
 
 
 def _is_alone(path: tuple[ir.Node, ...], output: ir.Value) -> bool:

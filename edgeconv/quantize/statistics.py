@@ -23,7 +23,7 @@ class TensorStatistics:
 
     Attributes:
         channel_minimum, channel_maximum: float32 (channels,), exact extremes over every value of
-            every input, by channel (axis 1).
+            every input, by channel (along the target's axis).
         channel_mean: float64 (channels,), mean over every value of every input.
         channel_square: float64 (channels,), mean square over every value of every input.
         histogram: of a sample of the values.
@@ -74,7 +74,8 @@ class Gathering:
         Raises:
             RefusedError: NaN or infinity among the values.
         """
-        rows = by_channel(array)
+        axis = self._target.channel_axis
+        rows = by_channel(array if axis == 1 else np.moveaxis(array, axis, 1))
         lows, highs = (_over(rows, reduce) for reduce in (np.minimum, np.maximum))
         _require_finite(self._target, float(lows.min()), float(highs.max()))
         sums = np.einsum("nci->nc", rows).sum(axis=0, dtype=np.float64)

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from edgeconv.errors import NetRefused
 from edgeconv.graph.fusion import clip_bounds, is_absorbed, written_output
+from edgeconv.graph.parts import channel_axis, parts_of
 from edgeconv.graph.view import activation_inputs, name_of
 from edgeconv.quantize.passing import PASSING
 
@@ -42,6 +43,8 @@ class Target:
         bounds: interval no value of it can leave.
         is_answer: whether it is an output of the graph, or becomes one with no weights in between:
             class maps that are averaged, logits behind which stands a softmax.
+        channel_axis: along which its statistics are told apart: 1, but for what becomes an output
+            of several channels along another axis, and is read by nothing else.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Target:
     producer: ir.Node | None
     bounds: tuple[float, float]
     is_answer: bool
+    channel_axis: int = 1
 
 
 def targets(model: ir.Model) -> list[Target]:
@@ -60,11 +64,27 @@ def targets(model: ir.Model) -> list[Target]:
     Raises:
         NetRefused: a tensor without a name.
     """
-    answers = _answers(model)
+    answers, axes = _answers(model), _output_axes(model)
     return [
-        Target(name_of(value), value, producer, _bounds(value, producer), value in answers)
+        Target(
+            *(name_of(value), value, producer, _bounds(value, producer)),
+            *(value in answers, axes.get(value, 1)),
+        )
         for value, producer in _written(model)
     ]
+
+
+def _output_axes(model: ir.Model) -> dict[ir.Value, int]:
+    """The channel axis of every value that becomes an output by copies, and does nothing else."""
+    found = {}
+    for output in model.graph.outputs:
+        joined = parts_of(output)
+        value = output if joined.is_joined or not joined.parts else joined.parts[0].value
+        path = {node.name for node in joined.path}
+        axis = channel_axis(value)
+        if axis is not None and all(use.node.name in path for use in value.uses()):
+            found[value] = axis
+    return found
 
 
 def _answers(model: ir.Model) -> set[ir.Value]:

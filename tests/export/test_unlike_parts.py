@@ -59,7 +59,7 @@ def pytorch(tmp_path: Path, name: str, bundle: Bundle) -> object:
         return net.module.eval()(torch.from_numpy(bundle.golden.normalized.copy()))
 
 
-@pytest.mark.parametrize("name", ["joined", "transposed", "nested"])
+@pytest.mark.parametrize("name", ["joined", "transposed", "nested", "scaled"])
 def test_scores_beside_boxes_keep_their_accuracy_in_both_formats(tmp_path: Path, name: str) -> None:
     bundle = exported(tmp_path, name)
     real = pytorch(tmp_path, name, bundle)
@@ -73,7 +73,8 @@ def test_scores_beside_boxes_keep_their_accuracy_in_both_formats(tmp_path: Path,
     assert bundle.parity_passed
     told = bundle.manifest["quantization"]["outputs_apart"]
     assert all(row["kept_apart"] for row in told)
-    assert all(row["shared_step"] > 100 * row["step"] for row in told)
+    assert all(row["shared_step"] > 30 * row["step"] for row in told)
+    assert told
 
 
 def test_the_layer_that_writes_unlike_channels_computes_in_float(tmp_path: Path) -> None:

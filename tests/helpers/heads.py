@@ -59,6 +59,14 @@ def one_layer():
     return Head(lambda net, x, boxes, scores: net.raw(x))
 
 
+def scaled():
+    def join(net, x, boxes, scores):
+        found = torch.cat([boxes.sigmoid(), scores], 1).transpose(1, 2)
+        return (found * 2 + torch.tensor([3.0] * 4 + [0.0] * 6)) * torch.tensor([64.0] * 4 + [0.5] * 6)
+
+    return Head(join)
+
+
 def vector():
     return Head(lambda net, x, boxes, scores: torch.cat([boxes.mean(2), scores.mean(2)], 1))
 
