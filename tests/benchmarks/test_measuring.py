@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-HOLD_64_MIB = "import time; held = bytearray(64 << 20); time.sleep(0.5)"
+HOLD_64_MIB = "held = bytearray(64 << 20); print(flush=True); input()"
 
 
 @pytest.fixture
@@ -50,9 +50,12 @@ def test_peak_memory_is_the_process_s_own(module: Any, tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_processes_that_run_at_once_add_up(module: Any, tmp_path: Path) -> None:
     start_two = (
-        "import subprocess, sys\n"
-        f"child = [sys.executable, '-c', {HOLD_64_MIB!r}]\n"
-        "for process in [subprocess.Popen(child) for _ in range(2)]: process.wait()"
+        "import subprocess, sys, time\n"
+        f"child, pipe = [sys.executable, '-c', {HOLD_64_MIB!r}], subprocess.PIPE\n"
+        "both = [subprocess.Popen(child, stdin=pipe, stdout=pipe) for _ in range(2)]\n"
+        "for process in both: process.stdout.readline()\n"
+        "time.sleep(0.5)\n"
+        "for process in both: process.communicate(b'\\n')"
     )
     cost = module("_process").run([sys.executable, "-c", start_two], tmp_path / "log.txt")
     assert cost.peak_mib > 128
