@@ -1,7 +1,7 @@
 """Import and call code of the user's.
 
-It may fail in any way, so `run_user_code` is the one place that catches every Exception: each
-becomes a NetRefused that shows the user's own line.
+It may fail in any way, so `run_user_code` is the one place that catches every exception: each
+becomes a NetRefused that shows the user's own line. Ctrl-C and a lack of memory are not its own.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _NOT_THE_USERS = (
     str(Path(torch.__file__).resolve().parent),
     "<frozen",
 )
+_NOT_ITS_OWN = (EdgeconvError, KeyboardInterrupt, MemoryError)
 _loaded_neighbours: set[str] = set()
 
 
@@ -53,16 +54,20 @@ def run_user_code(
     """
     try:
         return action()
-    except EdgeconvError:
+    except _NOT_ITS_OWN:
         raise
-    except (Exception, SystemExit) as error:
-        if not is_missing_operator(error):
-            raise _refusal(error, f"{target} {failed}", advise(error)) from error
+    except BaseException as error:
+        raised = _with_words(error)
+        if not is_missing_operator(raised):
+            raise _refusal(raised, f"{target} {failed}", advise(raised)) from error
     import_torchvision()
     try:
         return action()
-    except (Exception, SystemExit) as error:
-        raise _refusal(error, f"{target} {failed}", advise(error)) from error
+    except _NOT_ITS_OWN:
+        raise
+    except BaseException as error:
+        raised = _with_words(error)
+        raise _refusal(raised, f"{target} {failed}", advise(raised)) from error
 
 
 @contextmanager
@@ -134,11 +139,29 @@ def import_named(name: str) -> ModuleType:
         raise  # something that the user's module itself imports
 
 
+def _with_words(error: BaseException) -> BaseException:
+    """The error, or another one in its place where its own message cannot be read."""
+    try:
+        str(error)
+    except Exception:
+        message = f"a {type(error).__name__} whose message cannot be read"
+        return RuntimeError(message).with_traceback(error.__traceback__)
+    return error
+
+
 def _refusal(error: BaseException, what: str, advice: str | None) -> NetRefused:
-    message = str(error).strip() or "no message"
+    message = _message(error)
     if advice is not None:
         message = f"{message.splitlines()[0].rstrip('.')}; {advice}"
     return NetRefused(f"{what}: {type(error).__name__}: {message}{_place(error)}")
+
+
+def _message(error: BaseException) -> str:
+    """The error's words; of TorchScript's, which tell its calls, the first and the last ones."""
+    words, calls, last = str(error).partition("Traceback of TorchScript")
+    if calls:
+        words = f"{words.strip()} {last.strip().splitlines()[-1]}"
+    return words.strip() or "no message"
 
 
 def _place(error: BaseException) -> str:

@@ -119,10 +119,34 @@ def test_what_a_net_cannot_take_is_told_with_the_way_out(net, said):
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), StopIteration(), SystemExit(3), RecursionError()])
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class Rootless(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(KeyError("x"), StopIteration(), SystemExit(3), RecursionError(), EOFError()),
+        *(Speechless(), Rootless("no Exception"), GeneratorExit(), OSError(28, "No space left")),
+    ],
+)
 def test_whatever_a_forward_raises_is_a_refusal_with_its_line(error):
     def raises(net: Holder, x: Tensor) -> Tensor:
         raise error
 
     with pytest.raises(NetRefused, match=r"test_running.py:\d+: raise error"):
+        outputs_of(Holder(raises), torch.rand(1, 3, 8, 8), "net")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError()])
+def test_what_is_not_the_nets_own_passes(error):
+    def raises(net: Holder, x: Tensor) -> Tensor:
+        raise error
+
+    with pytest.raises(type(error)):
         outputs_of(Holder(raises), torch.rand(1, 3, 8, 8), "net")
