@@ -2,7 +2,9 @@
 
 - `ceil_mode`: a last window that would start in the padding behind the image does not count for
   PyTorch; for ONNX it does before opset 22. Where that makes a difference the pool is written
-  without `ceil_mode`, with as much padding behind the image as its windows reach.
+  without `ceil_mode`, with as much padding behind the image as its windows reach. So is every
+  average pool whose windows reach past its padding: onnxruntime's int8 kernel counts what lies
+  there, where its float kernel does not.
 - `divisor_override`, which the exporter drops: a depthwise convolution by equal weights, which also
   takes the padding that ceil mode adds.
 """
@@ -118,8 +120,10 @@ def average_pool(
         return _batched(rank, input, lambda x: _divided(rank, x, windows, divisor_override))
     arguments = (kernel_size, stride, padding, ceil_mode, count_include_pad)
     call = partial(_average, rank, arguments)
-    if not _are_miscounted(windows):
+    if not _are_miscounted(windows) and all(w.after == w.padding for w in windows):
         return call(input)
+    if not any(window.padding for window in windows):
+        count_include_pad = False
     if not count_include_pad:
         return _batched(rank, input, lambda x: _written_out("AveragePool", windows, call, x))
     # Padding that counts becomes part of the image: what ceil mode adds behind it does not count.

@@ -28,7 +28,7 @@ def test_a_pool_that_counts_its_padding_is_one_convolution(
     [
         nn.AvgPool2d(2),
         nn.AvgPool2d(3, 2, 1, count_include_pad=False),
-        nn.AvgPool2d(3, 2, 1, ceil_mode=True),
+        nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False),
     ],
 )
 def test_any_other_pool_stays_one(pool: nn.Module) -> None:
