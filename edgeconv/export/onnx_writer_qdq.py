@@ -29,7 +29,7 @@ from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import clip_bounds, fused_activation, is_absorbed, written_output
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
-from edgeconv.graph.view import name_of, shape_of
+from edgeconv.graph.view import is_real, name_of, shape_of
 from edgeconv.quantize.plan import Plan, QuantizedConstant, QuantParams
 
 _STORED = {"int8": np.int8, "int16": np.int16, "int32": np.int32}
@@ -73,7 +73,7 @@ def _require_fit(model: ir.Model, plan: Plan) -> None:
         if is_absorbed(node):
             continue
         outputs = [written_output(node)] if len(node.outputs) == 1 else node.outputs
-        names = {name_of(value) for value in outputs if value.name}
+        names = {name_of(value) for value in outputs if value.name and is_real(value)}
         written |= names
         missing = sorted(names - set(plan.activations))
         if missing and node.name not in plan.islands:

@@ -56,6 +56,16 @@ def activation_inputs(node: ir.Node) -> list[tuple[int, ir.Value]]:
     return [(i, v) for i, v in enumerate(node.inputs) if v is not None and v.const_value is None]
 
 
+def is_real(value: ir.Value) -> bool:
+    """Whether a value holds real numbers, not indices or truth values."""
+    return value.dtype in (None, ir.DataType.FLOAT)
+
+
+def real_inputs(node: ir.Node) -> list[tuple[int, ir.Value]]:
+    """Those of `activation_inputs` that hold real numbers: what int8 can stand for."""
+    return [(i, v) for i, v in activation_inputs(node) if is_real(v)]
+
+
 def ints(node: ir.Node, name: str, default: Sequence[int]) -> tuple[int, ...]:
     """An INTS attribute, or the default where it is absent."""
     attribute = node.attributes.get(name)

@@ -157,7 +157,7 @@ def _constants(
         elif node.op_type in WITH_OPERANDS:
             for value in node.inputs:
                 array = constant_of(value)
-                if value is not None and array is not None:
+                if value is not None and array is not None and array.dtype.kind == "f":
                     constants[name_of(value)] = _operand(name_of(value), array)
     return constants
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import is_absorbed
-from edgeconv.graph.view import activation_inputs, name_of
+from edgeconv.graph.view import name_of, real_inputs
 from edgeconv.quantize.affine import WEIGHT_MAX
 from edgeconv.quantize.plan import Edge, Plan, QuantParams
 from edgeconv.quantize.planner import PRESCRIBED
@@ -49,7 +49,7 @@ def check_plan(model: ir.Model, plan: Plan) -> None:
         if node.name in plan.islands:
             continue
         if not is_absorbed(node):
-            for index, _ in activation_inputs(node):
+            for index, _ in real_inputs(node):
                 seen_by(plan, node, index)
         _check_ties(node, plan)
         layer = layer_of(node)
@@ -103,7 +103,7 @@ def _check_ties(node: ir.Node, plan: Plan) -> None:
         _same(seen_by(plan, node, 0), _params_of(plan, output), node, source, output)
     if node.op_type == "Concat":
         output = name_of(node.outputs[0])
-        for index, value in activation_inputs(node):
+        for index, value in real_inputs(node):
             _same(
                 seen_by(plan, node, index), _params_of(plan, output), node, name_of(value), output
             )

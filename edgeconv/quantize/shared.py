@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import is_absorbed
-from edgeconv.graph.view import activation_inputs, name_of
+from edgeconv.graph.view import activation_inputs, is_real, name_of, real_inputs
 from edgeconv.quantize.passing import PASSING
 from edgeconv.quantize.plan import Edge, Plan
 from edgeconv.quantize.ranges import Range
@@ -43,7 +43,7 @@ def tied_tensors(node: ir.Node) -> list[tuple[str, str]]:
     """Pairs of (input, output) that a passing operator ties; empty for any other node."""
     if node.op_type not in PASSING or is_absorbed(node) or node.inputs[0] is None:
         return []
-    if node.inputs[0].const_value is not None:
+    if node.inputs[0].const_value is not None or not is_real(node.inputs[0]):
         return []
     source = name_of(node.inputs[0])
     return [(source, name_of(output)) for output in node.outputs if output.name]
@@ -53,7 +53,7 @@ def concat_edges(model: ir.Model) -> Iterator[tuple[ir.Node, int, str]]:
     """(node, input index, tensor) of every computed input of every concatenation, in order."""
     for node in model.graph:
         if node.op_type == "Concat":
-            for index, value in activation_inputs(node):
+            for index, value in real_inputs(node):
                 yield node, index, name_of(value)
 
 

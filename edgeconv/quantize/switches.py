@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from edgeconv.graph.fusion import is_absorbed, written_output
-from edgeconv.graph.view import activation_inputs, name_of
+from edgeconv.graph.view import name_of, real_inputs
 from edgeconv.quantize.affine import dequantize
 from edgeconv.quantize.plan import Edge, Plan, QuantParams
 from edgeconv.quantize.shared import Groups, tied_tensors
@@ -60,7 +60,7 @@ def switches(model: ir.Model, plan: Plan) -> list[Switch]:
     touching: dict[str, set[str]] = defaultdict(set)
     groups = Groups(plan.activations)
     for node in nodes:
-        for value in (*(v for _, v in activation_inputs(node)), *_written(node)):
+        for value in (*(v for _, v in real_inputs(node)), *_written(node)):
             touching[name_of(value)].add(node.name or "")
         for pair in _same_grid(node, plan):
             groups.union(*pair)
@@ -92,7 +92,7 @@ def _same_grid(node: ir.Node, plan: Plan) -> list[tuple[str, str]]:
         output = name_of(node.outputs[0])
         pairs += [
             (name_of(value), output)
-            for index, value in activation_inputs(node)
+            for index, value in real_inputs(node)
             if Edge(node.name or "", index) not in plan.requantize
         ]
     return [pair for pair in pairs if all(name in plan.activations for name in pair)]

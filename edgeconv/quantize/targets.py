@@ -12,7 +12,7 @@ import onnx_ir as ir
 from edgeconv.errors import NetRefused
 from edgeconv.graph.fusion import clip_bounds, is_absorbed, written_output
 from edgeconv.graph.parts import channel_axis, parts_of
-from edgeconv.graph.view import activation_inputs, name_of
+from edgeconv.graph.view import activation_inputs, is_real, name_of
 from edgeconv.quantize.passing import PASSING
 
 #: Operators whose result cannot leave an interval, whatever they read.
@@ -59,7 +59,8 @@ def targets(model: ir.Model) -> list[Target]:
     """Every activation that exists on the device, in the order it is computed.
 
     Graph inputs come first. A tensor inside a fusion (between a convolution and the activation it
-    absorbs) is none of them: no device ever stores it.
+    absorbs) is none of them: no device ever stores it. Nor are indices and truth values: int8
+    stands for real numbers.
 
     Raises:
         NetRefused: a tensor without a name.
@@ -104,9 +105,10 @@ def _written(model: ir.Model) -> Iterator[tuple[ir.Value, ir.Node | None]]:
         if is_absorbed(node):
             continue
         if len(node.outputs) == 1:
-            yield written_output(node), node
+            written = [written_output(node)]
         else:
-            yield from ((output, node) for output in node.outputs if output.name)
+            written = [output for output in node.outputs if output.name]
+        yield from ((output, node) for output in written if is_real(output))
 
 
 def _bounds(value: ir.Value, producer: ir.Node | None) -> tuple[float, float]:
