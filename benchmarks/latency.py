@@ -48,7 +48,7 @@ PHOTOS = 8
 LIMIT, SHUFFLENET_LIMIT = 1.02, 0.85
 
 #: Latency does not hang on how well the integers were chosen, so they are chosen fast.
-EXPORT_OPTIONS = ("--recipe", "fast", "--calib-samples", str(PHOTOS), "--int8-sqnr=-100")
+EXPORT_OPTIONS = ("--recipe", "fast", "--calib-samples", str(PHOTOS), "--int8-sqnr-db=-100")
 Files = Mapping[str, Path]
 
 

@@ -18,12 +18,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="random command lines, and random nets, that are tried",
     )
+    parser.addoption(
+        "--nets",
+        type=int,
+        default=20,
+        metavar="N",
+        help="nets of tests/helpers/random_nets.py whose right files must pass parity",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `fuzz_seed` is run with --fuzz many of them."""
-    if "fuzz_seed" in metafunc.fixturenames:
-        metafunc.parametrize("fuzz_seed", range(metafunc.config.getoption("--fuzz")))
+    """A test that takes `fuzz_seed` or `net_seed` is run with --fuzz or --nets many of them."""
+    for fixture, option in (("fuzz_seed", "--fuzz"), ("net_seed", "--nets")):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, range(metafunc.config.getoption(option)))
 
 
 def pytest_configure() -> None:

@@ -122,7 +122,7 @@ def export(
             show_default="1e-5; 1e-4 past 50 layers",
         ),
     ] = None,
-    int8_sqnr: Annotated[
+    int8_sqnr_db: Annotated[
         float, typer.Option(help="Least logit SQNR of the int8 files against float, in dB.")
     ] = 10.0,
     as_json: Annotated[
@@ -169,7 +169,7 @@ def export(
             io=io,
             classes=classes,
             seed=seed,
-            thresholds=Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr),
+            thresholds=Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr_db),
         )
         bundle = run(net, options, out=out, force=force, progress=progress)
     if as_json:

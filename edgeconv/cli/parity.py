@@ -38,7 +38,7 @@ def parity(
             show_default="1e-5; 1e-4 past 50 layers",
         ),
     ] = None,
-    int8_sqnr: Annotated[
+    int8_sqnr_db: Annotated[
         float, typer.Option(help="Least logit SQNR of the int8 files against float, in dB.")
     ] = 10.0,
     junit: Annotated[
@@ -67,7 +67,7 @@ def parity(
     from edgeconv.export.bundle import Bundle
     from edgeconv.verify.parity import Thresholds
 
-    thresholds = Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr)
+    thresholds = Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr_db)
     opened = [Bundle.load(directory) for directory in directories]
     elsewhere = chosen.transport != device_options.LOCAL
     check: Check = partial(_on_device, chosen) if elsewhere else _here

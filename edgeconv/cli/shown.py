@@ -141,14 +141,13 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
         Column("threshold"),
         Column("verdict"),
     )
-    verdicts = {True: "passed", False: "FAILED", None: "not judged"}
     rows: list[tuple[Any, ...]] = []
     noted: dict[str, list[str]] = {}
     for stage in stages:
         bounds = stage["thresholds"] or [None] * len(stage["figures"])
         several = len(stage["figures"]) > 1
-        rated = zip(stage["outputs"], stage["figures"], bounds, strict=True)
-        for name, figures, bound in rated:
+        rated = zip(stage["outputs"], stage["figures"], bounds, stage["met"], strict=True)
+        for name, figures, bound, met in rated:
             rows.append(
                 (
                     f"{stage['name']}, {name}" if several else stage["name"],
@@ -157,11 +156,11 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
                     figures["cosine"],
                     figures["top1_agreement"],
                     "-" if bound is None else _bound(bound),
-                    verdicts[stage["passed"]],
+                    _verdict(stage, met),
                 )
             )
         if not stage["figures"]:
-            rows.append((stage["name"], *(None,) * 4, "-", verdicts[stage["passed"]]))
+            rows.append((stage["name"], *(None,) * 4, "-", _verdict(stage, stage["passed"])))
         if stage["worst_part"] is not None:
             rows.append(_part_row(stage))
         for remark in filter(None, stage["note"].split("; ")):
@@ -178,8 +177,14 @@ def _part_row(stage: dict[str, Any]) -> tuple[Any, ...]:
         "-" if part["relative_error"] is None else f"{part['relative_error']:.1e}",
         part["sqnr_db"],
         *(None, None, "-"),
-        "passed" if part["passed"] else "FAILED",
+        _verdict(stage, part["passed"]),
     )
+
+
+def _verdict(stage: dict[str, Any], met: bool) -> str:
+    if not stage["judged"]:
+        return "not judged"
+    return "passed" if met else "FAILED"
 
 
 def _bound(bound: dict[str, Any]) -> str:
@@ -195,11 +200,12 @@ def write_junit(path: Path, suite: str, report: ParityReport) -> None:
     cases = [
         junit.Case(
             name=stage.name,
-            passed=stage.passed is not False,
+            passed=stage.passed,
             message="; ".join(
                 [*(str(threshold) for threshold in stage.thresholds), *filter(None, [stage.note])]
             ),
             figures=stage.figures[0].to_json() if stage.figures else {},
+            seconds=stage.seconds,
         )
         for stage in report.stages
     ]

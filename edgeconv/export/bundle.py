@@ -19,6 +19,7 @@ from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Opener, SessionOptions
 from edgeconv.verify import on_device, whole
+from edgeconv.verify.float64 import Float64
 from edgeconv.verify.on_device import DeviceParity
 from edgeconv.verify.output_parts import OutputParts
 from edgeconv.verify.parity import Thresholds
@@ -127,6 +128,7 @@ class Bundle:
             trained=self.trained,
             thresholds=thresholds,
             parts=self.output_parts,
+            float64=lambda: Float64(vectors.float64),
         )
 
     def parity_on(
@@ -158,6 +160,7 @@ class Bundle:
             trained=self.trained,
             thresholds=thresholds or Thresholds(),
             parts=self.output_parts,
+            float64=lambda: Float64(vectors.float64),
         )
 
     def open(self, artifact: str, options: SessionOptions | None = None) -> Predictor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from edgeconv.errors import BundleRefused
 FILE_NAME = "golden.npz"
 _LARGEST_GOLDEN_BYTES = 2 * 2**30
 _OUTPUT_PREFIX = "reference_"
+_FLOAT64_PREFIX = "float64_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,18 +29,22 @@ class Golden:
         app_input: (N, H, W, 3) exactly as an app feeds the TFLite file of the highest compression
             in the bundle: int8, uint8 or float32. None where the bundle holds no TFLite file.
         reference: float32 (N, ...) for every output of the net, by its name.
+        float64: float64 (N, ...) for every output, where a float file missed its bound and what
+            float32 can hold had to be known; empty otherwise.
     """
 
     normalized: NDArray[np.float32]
     pixels: NDArray[np.uint8]
     app_input: NDArray[Any] | None
     reference: dict[str, NDArray[np.float32]]
+    float64: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def save(self, directory: Path) -> None:
         """Writes golden.npz; its bytes depend on the arrays alone."""
         arrays: dict[str, NDArray[Any]] = {
             f"{_OUTPUT_PREFIX}{name}": array for name, array in self.reference.items()
         }
+        arrays |= {f"{_FLOAT64_PREFIX}{name}": array for name, array in self.float64.items()}
         if self.app_input is not None:
             arrays["input_app_nhwc"] = self.app_input
         np.savez_compressed(
@@ -67,11 +73,13 @@ def load(directory: Path) -> Golden:
                 normalized=arrays["input_float32_nchw"],
                 pixels=arrays["input_pixels_nhwc"],
                 app_input=arrays.get("input_app_nhwc"),
-                reference={
-                    name.removeprefix(_OUTPUT_PREFIX): arrays[name]
-                    for name in arrays.files
-                    if name.startswith(_OUTPUT_PREFIX)
-                },
+                reference=_named(arrays, _OUTPUT_PREFIX),
+                float64=_named(arrays, _FLOAT64_PREFIX),
             )
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise BundleRefused(f"{path} cannot be read: {error}") from error
+
+
+def _named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """The arrays of one prefix by the names of the net's outputs."""
+    return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}

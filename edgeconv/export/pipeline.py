@@ -17,19 +17,19 @@ from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export import artifacts, bundle, describe, manifest, max_drop, staging
 from edgeconv.export.calibration import Calibration, calibration_photos
 from edgeconv.export.capture import capture
+from edgeconv.export.float64 import KeptFloat64, float64_outputs
 from edgeconv.export.golden import Golden
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.progress import Progress, Silent
 from edgeconv.export.quantized import QuantizedNet
+from edgeconv.export.torch_run import TorchRun
 from edgeconv.graph.metrics import depth
-from edgeconv.graph.parts import Joined
-from edgeconv.graph.passes.split_outputs import split_arrays, split_outputs
-from edgeconv.graph.view import name_of, shape_of
+from edgeconv.graph.passes.split_outputs import split_outputs
+from edgeconv.graph.view import shape_of
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
-from edgeconv.nets.running import outputs_of
 from edgeconv.quantize.ends import Ends, ends_of
 from edgeconv.quantize.int16 import int16_plan, with_planned_weights
 from edgeconv.quantize.mixed import Teller, keep_in_float
@@ -37,7 +37,7 @@ from edgeconv.quantize.planner import PlanConfig
 from edgeconv.quantize.precision import PRECISION_NAMES
 from edgeconv.quantize.recipe import Quantized, Recipe, named, quantize
 from edgeconv.quantize.steps import RANGES_STEP
-from edgeconv.runtime.adapt import Images, app_input, join_runs
+from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
 from edgeconv.verify import whole
 from edgeconv.verify.output_parts import parts_of_outputs
@@ -152,9 +152,11 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
     if labels is not None:
         (directory / bundle.LABELS).write_text("\n".join(labels) + "\n", encoding="utf-8")
     progress.step("check parity")
-    images, reference = _reference(net, model, former, options.batch)
+    run = TorchRun(model, former, options.batch, net.name)
+    images, reference = _reference(net, run)
     seen = {} if quantized is None else quantized.whole.observations.tensors
     parts = parts_of_outputs(model, seen)
+    exact = KeptFloat64(lambda: float64_outputs(run, net.module, images.normalized))
     report = whole.check(
         artifacts.present(directory),
         images,
@@ -163,10 +165,12 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
         trained=net.trained,
         thresholds=options.thresholds,
         parts=parts,
+        float64=exact,
     )
     for warning in report.warnings:
         progress.warn(warning)
-    _golden(directory, images, reference).save(directory)
+    float64 = {} if exact.found is None else dict(exact.found.outputs)
+    replace(_golden(directory, images, reference), float64=float64).save(directory)
     manifest.write(
         directory,
         describe.describe(
@@ -302,26 +306,12 @@ def _recipe(options: ExportOptions) -> Recipe:
     return recipe if options.ranges is None else recipe.without(RANGES_STEP)
 
 
-def _reference(
-    net: LoadedNet, model: ir.Model, former: Sequence[Joined] | None, batch: int
-) -> tuple[Images, dict[str, NDArray[np.float32]]]:
-    """The golden photos and what the PyTorch net makes of them, by output name.
-
-    `former` says how the net's own outputs were split, if they were.
-    """
-    count = -(-GOLDEN_PHOTOS // batch) * batch
+def _reference(net: LoadedNet, run: TorchRun) -> tuple[Images, dict[str, NDArray[np.float32]]]:
+    """The golden photos and what the PyTorch net makes of them, by output name."""
+    count = -(-GOLDEN_PHOTOS // run.batch) * run.batch
     photos = list(builtin.photos(net.preprocessing, count, "golden"))
     normalized = normalize_batch(photos, net.preprocessing)
-    outputs = model.graph.outputs if former is None else [joined.output for joined in former]
-    names = [name_of(value) for value in outputs]
-    rows: dict[str, list[NDArray[np.float32]]] = {name_of(v): [] for v in model.graph.outputs}
-    for start in range(0, count, batch):
-        given = torch.from_numpy(normalized[start : start + batch])
-        arrays = (tensor.numpy() for tensor in outputs_of(net.module.eval(), given, net.name))
-        made = dict(zip(names, arrays, strict=True))
-        for name, array in (made if former is None else split_arrays(former, made)).items():
-            rows[name].append(array)
-    reference = {name: join_runs(parts, batch) for name, parts in rows.items()}
+    reference = run(net.module, normalized)
     for name, array in reference.items():
         if not np.isfinite(array).all():
             raise NetRefused(f"the net's output {name} is not finite on ordinary photos")

@@ -58,7 +58,7 @@ class Figures:
         }
 
 
-def compare(reference: FloatArray, other: FloatArray) -> Figures:
+def compare(reference: NDArray[np.floating], other: NDArray[np.floating]) -> Figures:
     """Figures of `other` against `reference`, both (samples, ...) of the same shape.
 
     Raises:

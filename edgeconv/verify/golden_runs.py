@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,6 +41,7 @@ class GoldenRuns:
         artifacts: names of the files at hand.
         names: of the reference's outputs.
         left_out: why LiteRT's reference kernels did not run a file.
+        seconds: how long each run took, beside the others.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class GoldenRuns:
         self.artifacts = frozenset(paths)
         self.names = tuple(references)
         self.left_out: dict[Run, str] = {}
+        self.seconds: dict[Run, float] = {}
         self._references = references
         self._parts = parts or {}
         self._opener = opener
@@ -63,7 +66,7 @@ class GoldenRuns:
         wanted = sorted(runs, key=_is_fast)
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_AT_A_TIME)) as pool:
             try:
-                done = pool.map(lambda run: self._run(paths[run[0]], run, images), wanted)
+                done = pool.map(lambda run: self._timed(paths[run[0]], run, images), wanted)
                 pairs = zip(wanted, done, strict=True)
                 self._outputs = {run: outputs for run, outputs in pairs if outputs is not None}
             except BaseException:
@@ -77,9 +80,17 @@ class GoldenRuns:
         """What a file gave, one array for each output."""
         return self._outputs[run]
 
-    def figures(self, run: Run) -> tuple[Figures, ...]:
-        """One for each output, against the reference."""
-        return compare_all(list(self._references.values()), self.outputs(run))
+    def figures(self, run: Run, photos: int | None = None) -> tuple[Figures, ...]:
+        """One for each output, against the reference; of the first `photos` where that is given."""
+        outputs = [output[:photos] for output in self.outputs(run)]
+        return compare_all(list(self._references.values()), outputs)
+
+    def _timed(self, path: Path, run: Run, images: Images) -> Outputs | None:
+        started = time.perf_counter()
+        try:
+            return self._run(path, run, images)
+        finally:
+            self.seconds[run] = time.perf_counter() - started
 
     def worst_part(self, run: Run, bound: Threshold) -> PartResult | None:
         """The part of an output that lies furthest from the reference; None where none is told."""

@@ -5,20 +5,21 @@
               -> tflite, reference kernels  float error, on the first two photos: they are slow
               -> int8.onnx                  SQNR, optimizations on (where this CPU can) and off
               -> int8.tflite                SQNR, XNNPACK and reference kernels
-    int8.tflite -> int8.onnx                SQNR, at least the floor
+    int8.tflite -> int8.onnx                SQNR
     reference -> float16                    float error
               -> the other precisions       SQNR
 
-int8 nets are not bit-identical end to end even when the same file runs on two sets of kernels: the
-*floor* is the SQNR between XNNPACK and LiteRT's reference kernels on the int8 TFLite file, and the
-int8 ONNX file must lie no further from it than that, less a small slack.
+int8 nets are not bit-identical end to end even when the same file runs on two sets of kernels; how
+far the two int8 files may be apart says `pair`. Where a float file misses its bound, what float32
+can hold decides (`float64`).
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgeconv.errors import UsageError
@@ -27,9 +28,11 @@ from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.metrics import Figures, FloatArray
 from edgeconv.runtime.saturation import WARNING as SATURATION_WARNING
 from edgeconv.runtime.saturation import int8_convolution_saturates
+from edgeconv.verify.float64 import Float64Source, FloatJudge, none_known
 from edgeconv.verify.golden_runs import GoldenRuns, Run, compare_all
 from edgeconv.verify.output_parts import OutputParts
-from edgeconv.verify.stages import ParityReport, StageResult, Threshold
+from edgeconv.verify.pair import PairBounds, further
+from edgeconv.verify.stages import ParityReport, StageResult, Threshold, loosest
 
 __all__ = ["ARTIFACTS", "ParityReport", "StageResult", "Threshold", "Thresholds", "check"]
 
@@ -66,6 +69,8 @@ _SATURATED_RUN = _INT8_RUNS[0]
 _SATURATED_DYNAMIC_RUN: Run = ("dynamic-int8.onnx", "default")
 _PAIR_RUNS = _INT8_RUNS[1:]
 
+#: Name of the stage that compares the two int8 files end to end.
+PAIR = "int8.onnx against int8.tflite"
 _UNTRAINED_NOTE = "untrained weights: not judged end to end, accuracy not assessed"
 _SATURATED_DYNAMIC_NOTE = "not run: this CPU's int8 kernels saturate"
 _SATURATED_NOTE = "not run with graph optimizations: this CPU's int8 kernels saturate"
@@ -82,10 +87,9 @@ class Thresholds:
         int8_sqnr_db: least SQNR of an int8 file's logits against the float reference.
         float16_error: largest error of a float16 file, as a share of the largest reference logit;
             constants rounded to eleven bits make 6e-3 in MobileNetV2.
-        pair_slack_db: how far below the floor the two int8 files may lie from each other.
-        pair_ceiling_db: the floor counts as at most this: where a small net runs identically on
-            both sets of kernels the floor is infinite and says nothing about the other file, and
-            one output step on a tenth of the logits alone is already 40 dB.
+        float32_factor: where a float file misses its bound, how many times as far from PyTorch's
+            float64 result as PyTorch's float32 result it may be; 0 never asks float64.
+        pair: how far the two int8 files may be apart.
     """
 
     float_error: float = 1e-5
@@ -93,21 +97,29 @@ class Thresholds:
     deep_layers: int = 50
     int8_sqnr_db: float = 10.0
     float16_error: float = 2e-2
-    pair_slack_db: float = 1.0
-    pair_ceiling_db: float = 40.0
+    float32_factor: float = 4.0
+    pair: PairBounds = field(default_factory=PairBounds)
 
     def __post_init__(self) -> None:
         """Raises UsageError where a bound is no finite number."""
-        for name, value in vars(self).items():
-            if not math.isfinite(value):
+        for name, value in {**vars(self), **vars(self.pair)}.items():
+            if isinstance(value, float) and not math.isfinite(value):
                 raise UsageError(f"the bound of {name} is {value}; it must be a finite number")
 
     @classmethod
     def of(cls, *, float_error: float | None, int8_sqnr_db: float) -> Thresholds:
-        """The default bounds but for those given; a float error holds for deep nets too."""
+        """The default bounds but for those given; a float error holds for deep nets too.
+
+        A float error that the user names is not widened by what float32 can hold.
+        """
         if float_error is None:
             return cls(int8_sqnr_db=int8_sqnr_db)
-        return cls(float_error=float_error, deep_float_error=float_error, int8_sqnr_db=int8_sqnr_db)
+        return cls(
+            float_error=float_error,
+            deep_float_error=float_error,
+            int8_sqnr_db=int8_sqnr_db,
+            float32_factor=0.0,
+        )
 
     def float_bound(self, depth: int) -> float:
         """The float error allowed for a net of `depth` layers."""
@@ -123,6 +135,7 @@ def check(
     trained: bool = True,
     thresholds: Thresholds | None = None,
     parts: Mapping[str, OutputParts] | None = None,
+    float64: Float64Source = none_known,
 ) -> ParityReport:
     """Runs every artifact on the golden photos and compares.
 
@@ -135,6 +148,7 @@ def check(
         trained: without trained weights int8 logits are noise, and the int8 stages only inform.
         thresholds: the bounds.
         parts: how each output is told apart; by default they are judged whole.
+        float64: PyTorch's float64 result, asked for where a float file misses its bound.
 
     Raises:
         UsageError: no artifact, an unknown name, or outputs that do not fit the reference.
@@ -154,8 +168,15 @@ def check(
     ]
     named = _named(references, len(images))
     runs = GoldenRuns(paths, images, named, wanted, parts=parts)
+    judge = FloatJudge(
+        references=named,
+        limit=bounds.float_bound(depth),
+        factor=bounds.float32_factor,
+        float64=float64,
+        files=tuple(path for name, path in paths.items() if name in ("onnx", "tflite")),
+    )
     stages = (
-        *_float_stages(runs, bounds.float_bound(depth)),
+        *_float_stages(runs, judge),
         *_int8_stages(runs, bounds.int8_sqnr_db, trained=trained, saturates=saturates),
         *_pair_stage(runs, bounds, trained=trained),
         *_between_stages(runs, bounds, trained=trained, saturates=saturates),
@@ -163,11 +184,11 @@ def check(
     return ParityReport(stages, (SATURATION_WARNING,) if saturates else ())
 
 
-def _float_stages(runs: GoldenRuns, limit: float) -> Iterator[StageResult]:
-    bound = Threshold("relative_error", limit)
+def _float_stages(runs: GoldenRuns, judge: FloatJudge) -> Iterator[StageResult]:
     for run in _FLOAT_RUNS:
         if run in runs:
-            yield _judged(run, runs, bound, trained=True)
+            found = judge.judge(run, runs.outputs(run), runs.figures(run))
+            yield _stage(run, runs, found.figures, found.thresholds, found.note)
         elif run in runs.left_out:
             yield _not_run(run, runs.left_out[run])
 
@@ -204,52 +225,71 @@ def _between_stages(
 def _pair_stage(
     runs: GoldenRuns, thresholds: Thresholds, *, trained: bool
 ) -> Iterator[StageResult]:
-    """The two int8 files against each other, judged by the floor of each output."""
+    """The two int8 files against each other, each output by its own bound."""
     onnx, tflite, tflite_reference = _PAIR_RUNS
     if not (onnx in runs and tflite in runs and tflite_reference in runs):
         return
+    started = time.perf_counter()
     slow = runs.outputs(tflite_reference)
     photos = len(slow[0])
     fast, other = ([output[:photos] for output in runs.outputs(run)] for run in (tflite, onnx))
     floors, figures = compare_all(fast, slow), compare_all(fast, other)
-    bounds = tuple(
-        Threshold("sqnr_db", min(f.sqnr_db, thresholds.pair_ceiling_db) - thresholds.pair_slack_db)
-        for f in floors
-    )
-    passed = all(b.met_by(f) for b, f in zip(bounds, figures, strict=True))
+    own = [runs.figures(run, photos) for run in (tflite, onnx)]
+    bounds = tuple(map(thresholds.pair.of, floors, *own))
     floor = ", ".join(f"{f.sqnr_db:.1f}" for f in floors)
     note = f"floor {floor} dB: XNNPACK against the reference kernels on int8.tflite"
+    for index, (bound, found) in enumerate(zip(bounds, figures, strict=True)):
+        if not bound.met_by(found):
+            which = f"{runs.names[index]}: " if len(figures) > 1 else ""
+            note += f"; {which}{further(own[0][index], own[1][index], (tflite[0], onnx[0]))}"
+    judged = trained or not _finite(figures)
     yield StageResult(
-        name="int8.onnx against int8.tflite",
+        name=PAIR,
         a=_label(tflite),
         b=_label(onnx),
         figures=figures,
         thresholds=bounds,
-        passed=passed if trained or not _finite(figures) else None,
+        passed=not judged or all(map(Threshold.met_by, bounds, figures)),
+        judged=judged,
         note=note if trained else f"{note}; {_UNTRAINED_NOTE}",
         outputs=runs.names,
+        seconds=time.perf_counter() - started,
     )
 
 
 def _judged(run: Run, runs: GoldenRuns, bound: Threshold, *, trained: bool) -> StageResult:
+    """A run against the reference; without trained weights it only informs, unless it broke."""
     figures = runs.figures(run)
-    worst = runs.worst_part(run, bound)
-    passed = all(map(bound.met_by, figures)) and (worst is None or worst.passed)
+    stage = _stage(run, runs, figures, (bound,) * len(figures), "" if trained else _UNTRAINED_NOTE)
+    judged = trained or not _finite(figures)
+    return replace(stage, judged=judged, passed=not judged or stage.passed)
+
+
+def _stage(
+    run: Run,
+    runs: GoldenRuns,
+    figures: tuple[Figures, ...],
+    bounds: tuple[Threshold, ...],
+    note: str,
+) -> StageResult:
+    worst = runs.worst_part(run, loosest(bounds))
+    met = all(map(Threshold.met_by, bounds, figures))
     return StageResult(
         name=_label(run),
         a="reference",
         b=_label(run),
         figures=figures,
-        thresholds=(bound,) * len(figures),
-        passed=passed if trained or not _finite(figures) else None,
-        note="" if trained else _UNTRAINED_NOTE,
+        thresholds=bounds,
+        passed=met and (worst is None or worst.passed),
+        note=note,
         outputs=runs.names,
         worst=worst,
+        seconds=runs.seconds[run],
     )
 
 
 def _not_run(run: Run, why: str) -> StageResult:
-    return StageResult(_label(run), "reference", _label(run), note=why)
+    return StageResult(_label(run), "reference", _label(run), judged=False, note=why)
 
 
 def _label(run: Run) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edgeconv.runtime.metrics import Figures, rounded
@@ -32,6 +33,12 @@ class Threshold:
         return f"SQNR >= {self.limit:.1f} dB"
 
 
+def loosest(bounds: Sequence[Threshold]) -> Threshold:
+    """Of bounds of one figure, the one that allows most."""
+    is_error = bounds[0].figure == "relative_error"
+    return max(bounds, key=lambda bound: bound.limit if is_error else -bound.limit)
+
+
 @dataclass(frozen=True)
 class StageResult:
     """One comparison of two runs.
@@ -44,8 +51,10 @@ class StageResult:
         outputs: their names, in that order.
         worst: the worst part of any of them; None where they have no parts.
         thresholds: the bound for each of `figures`; empty where nothing is judged.
-        passed: None where the figures are there to be read, not judged.
+        passed: whether no threshold was missed; true where nothing is judged.
+        judged: false where the figures are there to be read.
         note: what a reader must know, "" for nothing.
+        seconds: how long the run that is judged took; no document holds it, so that they repeat.
     """
 
     name: str
@@ -53,10 +62,20 @@ class StageResult:
     b: str
     figures: tuple[Figures, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
-    passed: bool | None = None
+    passed: bool = True
+    judged: bool = True
     note: str = ""
     outputs: tuple[str, ...] = ()
     worst: PartResult | None = None
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def met(self) -> tuple[bool, ...]:
+        """For each of `figures`, whether it holds its threshold; true where it has none."""
+        if not self.thresholds:
+            return (True,) * len(self.figures)
+        pairs = zip(self.thresholds, self.figures, strict=True)
+        return tuple(threshold.met_by(figures) for threshold, figures in pairs)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; figures with four significant digits, so that a repeated run repeats."""
@@ -65,6 +84,8 @@ class StageResult:
             "a": self.a,
             "b": self.b,
             "passed": self.passed,
+            "judged": self.judged,
+            "met": list(self.met),
             "outputs": list(self.outputs),
             "figures": [figures.to_json() for figures in self.figures],
             "thresholds": [
@@ -90,7 +111,7 @@ class ParityReport:
     @property
     def failed(self) -> tuple[str, ...]:
         """Names of the stages that missed a threshold."""
-        return tuple(stage.name for stage in self.stages if stage.passed is False)
+        return tuple(stage.name for stage in self.stages if not stage.passed)
 
     @property
     def passed(self) -> bool:

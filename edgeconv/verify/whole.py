@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,7 +11,9 @@ from pathlib import Path
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.metrics import FloatArray
 from edgeconv.verify import operators, parity
+from edgeconv.verify.float64 import Float64Source, none_known
 from edgeconv.verify.output_parts import OutputParts
+from edgeconv.verify.pair import further
 from edgeconv.verify.stages import ParityReport, StageResult
 
 #: Photos for the check operator by operator: every value of every tensor is a sample there.
@@ -26,6 +29,7 @@ def check(
     trained: bool,
     thresholds: parity.Thresholds | None = None,
     parts: Mapping[str, OutputParts] | None = None,
+    float64: Float64Source = none_known,
 ) -> ParityReport:
     """Parity of every artifact, then the two int8 files on identical integers.
 
@@ -42,12 +46,27 @@ def check(
             trained=trained,
             thresholds=thresholds,
             parts=parts,
+            float64=float64,
         )
-        return replace(report, stages=(*report.stages, *operator_stage.result()))
+        judged = (_naming(stage, report) for stage in operator_stage.result())
+        return replace(report, stages=(*report.stages, *judged))
+
+
+def _naming(stage: StageResult, report: ParityReport) -> StageResult:
+    """A failed stage with the file that is likely wrong: the one further from float."""
+    found = {s.name: s for s in report.stages}
+    files = "int8.onnx (optimizations off)", "int8.tflite"
+    if stage.passed or not all(name in found for name in files):
+        return stage
+    worst = [min(found[name].figures, key=lambda f: f.sqnr_db) for name in files]
+    names = "int8.onnx", "int8.tflite"
+    return replace(stage, note=f"{stage.note}; {further(worst[0], worst[1], names)}")
 
 
 def _operator_stage(artifacts: Mapping[str, Path], images: Images) -> tuple[StageResult, ...]:
     if not {"int8.onnx", "int8.tflite"} <= set(artifacts):
         return ()
+    started = time.perf_counter()
     files = artifacts["int8.onnx"], artifacts["int8.tflite"]
-    return (operators.check(*files, images[:OPERATOR_PHOTOS]).stage(),)
+    stage = operators.check(*files, images[:OPERATOR_PHOTOS]).stage()
+    return (replace(stage, seconds=time.perf_counter() - started),)

@@ -62,7 +62,7 @@ def test_parity_prints_every_stage_and_a_junit_file(
 
 
 def test_parity_past_a_threshold_ends_with_1_and_names_the_stage(run: Run, exported: Path) -> None:
-    result = run("parity", exported, "--int8-sqnr", 90, "--json")
+    result = run("parity", exported, "--int8-sqnr-db", 90, "--json")
     assert result.code == 1
     assert "int8.tflite" in result.err
     document = json.loads(result.out)
@@ -81,7 +81,7 @@ def test_a_junit_file_that_cannot_be_written_is_refused_before_anything_runs(
 
 
 @pytest.mark.parametrize("bound", ["nan", "inf"])
-@pytest.mark.parametrize("option", ["--float-error", "--int8-sqnr"])
+@pytest.mark.parametrize("option", ["--float-error", "--int8-sqnr-db"])
 def test_a_bound_that_is_no_number_is_wrong_usage(
     run: Run, exported: Path, option: str, bound: str
 ) -> None:

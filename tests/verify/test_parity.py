@@ -111,7 +111,7 @@ def test_where_this_cpu_saturates_int8_onnx_is_judged_without_optimizations(file
     monkeypatch.setattr(parity, "int8_convolution_saturates", lambda: True)
     report = parity.check(files, PHOTOS, LOGITS)
     skipped = stage(report, "int8.onnx")
-    assert (skipped.passed, skipped.figures) == (None, ())
+    assert (skipped.judged, skipped.passed, skipped.figures) == (False, True, ())
     assert "saturate" in skipped.note
     assert stage(report, "int8.onnx (optimizations off)").passed
     assert report.warnings == (WARNING,)
@@ -129,7 +129,7 @@ def test_an_untrained_net_is_not_judged_end_to_end_in_int8(files, tmp_path):
     report = parity.check(files, PHOTOS, LOGITS, trained=False)
     assert report.passed
     informative = [s for s in report.stages if s.name.startswith("int8")]
-    assert all(s.passed is None and "not assessed" in s.note for s in informative)
+    assert all(s.passed and not s.judged and "not assessed" in s.note for s in informative)
     assert all(s.figures for s in informative)
     assert stage(report, "tflite").passed
 

@@ -17,7 +17,7 @@ from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.session import SessionOptions
 from edgeconv.verify.operators import check
 from edgeconv.verify.resize_places import bilinear_resizes
-from tests.helpers.int8_pair import Int8Pair, int8_pair
+from tests.helpers.small_export import SmallExport, small_export
 
 SIZES = [(33, 47), (7, 9), (96, 96), (200, 150), (31, 1), (1, 5), (64, 48)]
 
@@ -35,8 +35,8 @@ class Resized(nn.Module):
         return self.after(x)
 
 
-def resized(size: tuple[int, int], align_corners: bool, directory: Path) -> Int8Pair:
-    return int8_pair(Resized(size, align_corners=align_corners), (32, 24), directory)
+def resized(size: tuple[int, int], align_corners: bool, directory: Path) -> SmallExport:
+    return small_export(Resized(size, align_corners=align_corners), (32, 24), directory)
 
 
 @pytest.mark.parametrize("align_corners", [True, False])

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from edgeconv.errors import ArtifactRefused
 from edgeconv.verify import tensor_order
 from edgeconv.verify.operators import check
-from tests.helpers.int8_pair import int8_pair
+from tests.helpers.small_export import small_export
 
 
 class Of(nn.Module):
@@ -57,7 +57,7 @@ CUBES = {
 
 @pytest.mark.parametrize("name", CUBES)
 def test_every_operator_is_compared_by_itself_and_within_a_step(name, tmp_path):
-    pair = int8_pair(Of(CUBES[name]), (32, 32), tmp_path)
+    pair = small_export(Of(CUBES[name]), (32, 32), tmp_path)
     report = check(pair.onnx, pair.tflite, pair.images)
     assert report.passed, report.stage().note
     assert report.unmatched == ()
@@ -72,7 +72,7 @@ def test_a_file_that_moves_equal_axes_elsewhere_is_found(name, perm, tmp_path):
     size = (32, 32)
     if perm == [0, 1, 2]:  # eight times eight pixels, and as many channels
         module.conv = nn.Conv2d(3, 64, 4, 4)
-    pair = int8_pair(module, size, tmp_path)
+    pair = small_export(module, size, tmp_path)
     proto = onnx.load(pair.onnx)
     moves = [node for node in proto.graph.node if node.op_type == "Transpose"]
     assert moves
@@ -84,12 +84,12 @@ def test_a_file_that_moves_equal_axes_elsewhere_is_found(name, perm, tmp_path):
 
 
 def test_files_in_the_usual_order_say_nothing_of_it(tmp_path):
-    pair = int8_pair(Of(lambda s, x: F.max_pool2d(x, 2)), (32, 32), tmp_path)
+    pair = small_export(Of(lambda s, x: F.max_pool2d(x, 2)), (32, 32), tmp_path)
     assert tensor_order.read(pair.tflite) == {}
 
 
 def test_a_damaged_statement_is_refused(tmp_path):
-    pair = int8_pair(Of(CUBES["tokens"]), (32, 32), tmp_path)
+    pair = small_export(Of(CUBES["tokens"]), (32, 32), tmp_path)
     orders = tensor_order.read(pair.tflite)
     assert orders
     written = json.dumps(

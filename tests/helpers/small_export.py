@@ -1,0 +1,89 @@
+"""The four files of a module, planned and checked by the product, without a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from edgeconv.export import tflite
+from edgeconv.export.capture import capture
+from edgeconv.export.float64 import float64_outputs
+from edgeconv.export.onnx_writer import write_float, write_int8
+from edgeconv.export.torch_run import TorchRun
+from edgeconv.graph.metrics import depth
+from edgeconv.quantize.observe import observe
+from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.runtime.adapt import Images
+from edgeconv.verify import whole
+from edgeconv.verify.stages import ParityReport
+
+PHOTOS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class SmallExport:
+    """A module's files.
+
+    Attributes:
+        module: what they are of.
+        files: "onnx", "tflite", "int8.onnx", "int8.tflite" to the path.
+        images: what the plan was calibrated on and the files are checked on.
+        references: the module's outputs for them by name.
+        hub: the graph.
+    """
+
+    module: nn.Module
+    files: Mapping[str, Path]
+    images: Images
+    references: Mapping[str, NDArray[np.float32]]
+    hub: ir.Model
+
+    @property
+    def onnx(self) -> Path:
+        return self.files["int8.onnx"]
+
+    @property
+    def tflite(self) -> Path:
+        return self.files["int8.tflite"]
+
+    def check(self) -> ParityReport:
+        """Everything that is checked of a bundle's files."""
+        run = TorchRun(self.hub, None, 1, "net")
+        exact = partial(float64_outputs, run, self.module, self.images.normalized)
+        return whole.check(
+            self.files,
+            self.images,
+            self.references,
+            depth=depth(self.hub),
+            trained=True,
+            float64=exact,
+        )
+
+
+def small_export(module: nn.Module, size: tuple[int, int], directory: Path) -> SmallExport:
+    """Writes the files of a module that takes (1, 3, *size)."""
+    hub = capture(module.eval(), torch.zeros(1, 3, *size), name="net")
+    images = _images(size)
+    plan = build_plan(hub, observe(hub, list(images[:, None])), PlanConfig())
+    names = "onnx", "tflite", "int8.onnx", "int8.tflite"
+    files = {name: directory / f"model.{name}" for name in names}
+    write_float(hub, files["onnx"], metadata={})
+    tflite.write_float(hub, files["tflite"])
+    write_int8(hub, plan, files["int8.onnx"], io="int8", metadata={})
+    tflite.write_int8(hub, plan, files["int8.tflite"], io="int8")
+    references = TorchRun(hub, None, 1, "net")(module, images)
+    return SmallExport(module, files, Images(images), references, hub)
+
+
+def _images(size: tuple[int, int]) -> NDArray[np.float32]:
+    """Noise made as smooth as photos are, float32 (PHOTOS, 3, *size)."""
+    drawn = torch.randn(PHOTOS, 3, *size, generator=torch.Generator().manual_seed(7))
+    return 2 * torch.nn.functional.avg_pool2d(drawn, 3, 1, 1).numpy()

@@ -1,0 +1,164 @@
+"""Ill-conditioned nets are judged by what float32 can hold, and no looser; a bundle keeps it."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+from torch import nn
+
+from edgeconv.export import golden
+from edgeconv.export.bundle import Bundle
+from edgeconv.export.float64 import KeptFloat64, float64_outputs
+from edgeconv.export.options import ExportOptions
+from edgeconv.export.pipeline import export
+from edgeconv.runtime.open import open_session
+from edgeconv.verify.float64 import Float64, FloatJudge
+from edgeconv.verify.golden_runs import compare_all
+from edgeconv.verify.parity import Thresholds
+from edgeconv.verify.plain_sums import longest_sum, lost
+from tests.helpers.small_export import small_export
+
+NETS = """
+import torch
+from torch import nn
+
+
+class Cancelling(nn.Module):
+    '''A LayerNorm of channels that differ in the fourth digit alone.'''
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm = nn.Conv2d(3, 8, 3, 2, 1), nn.LayerNorm(8, 1e-6)
+        self.head = nn.Conv2d(8, 4, 1)
+        self.preprocessing = {"input_size": [32, 32], "resize": 36}
+        self.preprocessing |= {"mean": [0.5] * 3, "std": [0.2] * 3}
+
+    def forward(self, x):
+        x = (self.conv(x) * 1e-3 + 5).permute(0, 2, 3, 1)
+        return self.head(self.norm(x).permute(0, 3, 1, 2))
+
+
+class Stubborn(Cancelling):
+    '''It names float32.'''
+
+    def forward(self, x):
+        return super().forward(x) + torch.nn.functional.conv2d(
+            x, torch.zeros(4, 3, 1, 1, dtype=torch.float32), stride=2
+        )
+
+
+def cancelling():
+    return Cancelling().eval()
+
+
+def stubborn():
+    return Stubborn().eval()
+"""
+
+
+@pytest.fixture(scope="module")
+def nets(tmp_path_factory):
+    path = tmp_path_factory.mktemp("nets") / "nets.py"
+    path.write_text(NETS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def cancelling(nets) -> Bundle:
+    return export(f"{nets}:cancelling", out=nets.with_name("cancelling"))
+
+
+def test_an_ill_conditioned_net_passes_and_its_bundle_keeps_why(cancelling):
+    held = cancelling.golden
+    (name,) = held.reference
+    own = np.abs(held.reference[name] - held.float64[name]).max() / np.abs(held.float64[name]).max()
+    assert own > 1e-5  # PyTorch's own float32 misses the bound
+    assert cancelling.parity_passed
+    again = cancelling.parity()
+    assert again.passed
+    assert again.to_json()["stages"] == cancelling.manifest["parity"]["stages"]
+    assert again.stages[0].thresholds[0].limit == pytest.approx(4 * own)
+    assert "float64" in again.stages[0].note
+
+
+def test_the_same_verdict_is_given_on_a_device(cancelling):
+    found = cancelling.parity_on(open_session, device="board", engines=("litert", "onnxruntime"))
+    assert found.report.passed, found.report.failed
+
+
+def test_a_bound_that_the_user_names_is_not_widened(cancelling):
+    named = Thresholds.of(float_error=1e-5, int8_sqnr_db=10)
+    assert "onnx" in cancelling.parity(named).failed
+
+
+def test_a_wrong_file_of_such_a_net_still_fails(cancelling, tmp_path):
+    proto = onnx.load(cancelling.artifacts["onnx"])
+    (stored,) = (i for i in proto.graph.initializer if i.name == "head.bias")
+    wrong = numpy_helper.to_array(stored) + np.float32(0.05)
+    stored.CopyFrom(numpy_helper.from_array(wrong, "head.bias"))
+    onnx.save(proto, tmp_path / "model.onnx")
+    held = cancelling.golden
+    judge = FloatJudge(held.reference, 1e-5, 4.0, lambda: Float64(held.float64))
+    outputs = open_session(tmp_path / "model.onnx").run([held.normalized[:1]])
+    figures = compare_all([*held.reference.values()], outputs)
+    found = judge.judge(("onnx", "default"), outputs, figures)
+    assert not found.thresholds[0].met_by(found.figures[0])
+
+
+def test_a_net_that_refuses_float64_is_judged_as_before_and_says_so(nets):
+    bundle = export(f"{nets}:stubborn", ExportOptions(formats=("onnx",)), out=nets.with_name("s"))
+    assert bundle.golden.float64 == {}
+    (stage,) = bundle.manifest["parity"]["stages"]
+    assert not stage["passed"]
+    assert "float64 result cannot be computed" in stage["note"]
+    assert not bundle.parity().passed
+
+
+def test_float64_is_asked_for_only_where_it_decides(tmp_path):
+    torch.manual_seed(0)
+    found = small_export(nn.Conv2d(3, 4, 3), (12, 12), tmp_path)
+    source = KeptFloat64(lambda: pytest.fail("nothing missed its bound"))
+    judge = FloatJudge(found.references, 1e-5, 4.0, source)
+    arrays = [*found.references.values()]
+    judge.judge(("onnx", "default"), arrays, compare_all(arrays, arrays))
+    assert source.found is None
+
+
+def test_the_module_and_the_default_type_stay_as_they_are():
+    net = nn.Conv2d(3, 4, 3)
+    photos = np.zeros((2, 3, 8, 8), np.float32)
+
+    def run(module, photos):
+        return {"logits": module(torch.from_numpy(photos)).detach().numpy()}
+
+    (found,) = float64_outputs(run, net, photos).outputs.values()
+    assert found.dtype == np.float64
+    assert net.weight.dtype == torch.float32
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_golden_vectors_hold_float64_only_where_it_was_needed(tmp_path):
+    arrays = np.zeros((1, 3, 2, 2), np.float32), np.zeros((1, 2, 2, 3), np.uint8)
+    plain = golden.Golden(*arrays, None, {"logits": np.ones((1, 2), np.float32)})
+    plain.save(tmp_path)
+    assert golden.load(tmp_path).float64 == {}
+    with np.load(tmp_path / golden.FILE_NAME) as held:
+        assert not [name for name in held if "float64" in name]
+
+
+@pytest.mark.parametrize("side", [32, 64])
+def test_long_means_on_kernels_that_add_in_order_are_no_fault(side, tmp_path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1), nn.ReLU(), nn.GroupNorm(1, 16))
+    found = small_export(net, (side, side), tmp_path)
+    assert longest_sum([found.files["onnx"]]) == 16 * side * side
+    assert longest_sum([found.files["tflite"]]) == 16 * side * side
+    report = found.check()
+    assert report.passed, report.failed
+    (stage,) = (s for s in report.stages if s.name == "tflite (reference kernels)")
+    assert stage.thresholds[0].limit == pytest.approx(lost(16 * side * side, "reference", "litert"))
+    assert "adds up" in stage.note
