@@ -15,6 +15,8 @@ sees a bare convolution between integers.
 
 A node that the plan keeps in float has no integers for its weights, and none for what only such
 nodes read. It reads what an island before it wrote: `NAME::float` where others read `NAME` rounded.
+What it reads of integers is spelled without a DequantizeLinear (`onnx_islands`): `NAME::in_float`
+where others read `NAME`.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.errors import PlanRefused
+from edgeconv.export.onnx_islands import spell_out
 from edgeconv.graph.fusion import clip_bounds, fused_activation, is_absorbed, written_output
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
@@ -50,6 +53,7 @@ def insert_qdq(model: ir.Model, plan: Plan, *, uint8_inputs: bool = False) -> ir
         _store_integers(copy, name, constant)
     readers = _quantize_activations(copy, plan, uint8_inputs=uint8_inputs)
     _requantize_edges(copy, plan, readers)
+    spell_out(copy, readers.values(), plan.islands)
     copy.graph.sort()
     return copy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import pytest
 import edgeconv
 from edgeconv.errors import BundleRefused
 from edgeconv.explain.int8_file import Int8File, Pair
-from edgeconv.export import artifacts
+from edgeconv.export import artifacts, onnx_writer
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.tflite.write import write_int8
 from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.quantize.ends import ends_of
+from edgeconv.quantize.islands import with_islands
 from edgeconv.quantize.recipe import Recipe, quantize
 from edgeconv.quantize.repairs import Copies, Repairs
 from edgeconv.quantize.steps.equalization import EQUALIZE
@@ -25,7 +27,7 @@ from edgeconv.runtime.adapt import Images, dequantize
 from edgeconv.runtime.metrics import sqnr_db
 from edgeconv.verify.diagnose import Diagnosis, diagnose, hub
 from tests.helpers.repaired_bundle import export_repaired
-from tests.helpers.tampering import change_tflite_data
+from tests.helpers.tampering import change_onnx, change_tflite_data
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +147,52 @@ def test_copies_are_followed_through_operators_in_float(
     for tensor in ("stem.2", "apart.2", "enter.0"):
         wanted = file._floating.read_tensor(tensor)[0].transpose(2, 0, 1)
         assert sqnr_db(wanted, file.activations(tensor)) > 15, tensor
+
+
+def mixed(bundle: edgeconv.Bundle, islands: frozenset[str], out: Path) -> Callable[[], Diagnosis]:
+    """Writes int8 files of a bundle anew, with operators in float; walks through them."""
+    vectors, model = bundle.golden, hub.load(bundle.artifacts["onnx"])
+    photos = [photo[None] for photo in vectors.normalized]
+    done = quantize(model, lambda: photos, recipe="fast")
+    plan = with_islands(done.model, done.plan, islands)
+    for name in ("model.onnx", "model.tflite"):
+        shutil.copy(bundle.directory / name, out)
+    write_int8(done.model, plan, out / "model.int8.tflite", io="float32")
+    onnx_writer.write_int8(done.model, plan, out / "model.int8.onnx", io="float32", metadata={})
+    images = Images(vectors.normalized, vectors.pixels)
+    return lambda: diagnose(artifacts.present(out), images, vectors.reference, photos=1)
+
+
+def test_operators_in_float_have_the_weights_that_equalization_left_them(
+    bundle: edgeconv.Bundle, tmp_path: Path
+) -> None:
+    model = hub.load(bundle.artifacts["onnx"])
+    nodes = [node.name or "" for node in model.graph if not is_absorbed(node)]
+    kept = [frozenset(nodes[:4]), frozenset(nodes[::2]), frozenset(nodes[5:9])]
+    for number, islands in enumerate(kept):
+        out = tmp_path / str(number)
+        out.mkdir()
+        assert mixed(bundle, islands, out)().findings == ()
+
+
+@pytest.mark.parametrize("name", ["model.int8.onnx", "model.int8.tflite"])
+def test_wrong_weights_of_an_operator_in_float_are_found(
+    bundle: edgeconv.Bundle, name: str, tmp_path: Path
+) -> None:
+    walked = mixed(bundle, frozenset({"enter.0"}), tmp_path)
+
+    def swapped(weight: np.ndarray) -> np.ndarray:
+        weight = weight.copy()
+        weight[[1, 4]] = weight[[4, 1]]
+        return weight
+
+    change = change_tflite_data if name.endswith("tflite") else change_onnx
+    change(tmp_path / name, "enter.0.weight", swapped)
+    first = walked().first_bad
+    assert first is not None
+    assert (first.tensor, first.artifact, first.kind) == ("enter.0", name[6:], "constants")
+    assert "the weights of enter.0.weight" in first.message
+    assert "output channel 1, 4" in first.message
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,35 @@ def of_onnx(model: ir.Model, path: Path) -> Plan:
     return Plan(activations, constants, edges, islands)
 
 
+def floats_of_tflite(model: ir.Model, path: Path) -> dict[str, NDArray[Any]]:
+    """The constants of the graph that a TFLite file holds in float, in the hub's order.
+
+    An operator in float has the weights that equalization left it, not the float net's.
+
+    Raises:
+        ArtifactRefused: the file is damaged.
+    """
+    held = read_tensors(path)
+    found = {}
+    for name, (node, index) in initializers_read(model).items():
+        tensor = held.get(name)
+        if tensor is not None and tensor.data is not None and tensor.dtype == np.float32:
+            values = constant_in_hub_order(node, index, tensor.data)
+            if values is not None:
+                found[name] = values
+    return found
+
+
+def floats_of_onnx(model: ir.Model, path: Path) -> dict[str, NDArray[Any]]:
+    """The same of an ONNX file; raises ArtifactRefused where it is none."""
+    wanted = initializers_read(model)
+    return {
+        name: array
+        for name, value in load(path).graph.initializers.items()
+        if name in wanted and (array := constant_of(value)) is not None
+    }
+
+
 def integers_name(name: str) -> str:
     """Name of the integers behind a hub tensor in an int8 ONNX file."""
     return integers_of(name)

@@ -45,12 +45,14 @@ class Int8File:
 
     Attributes:
         artifact: its short name.
-        model: the hub graph it was written from, with its pixel input where it has one.
+        net: the hub graph, with a pixel input where the file has one.
+        model: the same with what the file holds in float: the weights of its islands.
         plan: read back from the file.
     """
 
     artifact: str
     path: Path
+    net: ir.Model
     model: ir.Model
     plan: Plan
 
@@ -63,26 +65,34 @@ class Int8File:
         with_pixels: Callable[[ir.Model], ir.Model] | None,
     ) -> Int8File:
         """Reads a file's plan; raises ArtifactRefused where it is none of this net's."""
-        read = file_plan.of_tflite if artifact.endswith("tflite") else file_plan.of_onnx
-        model = hub
+        lite = artifact.endswith("tflite")
+        read = file_plan.of_tflite if lite else file_plan.of_onnx
+        floats = file_plan.floats_of_tflite if lite else file_plan.floats_of_onnx
+        net = hub
         if with_pixels is not None and _engine(artifact, path, hub, read(hub, path)).takes_pixels:
-            model = with_pixels(hub)
-        return cls(artifact, path, model, read(model, path))
+            net = with_pixels(hub)
+        model = with_constants(net, floats(net, path))
+        return cls(artifact, path, net, model, read(model, path))
 
     def weight_findings(self) -> Iterator[Finding]:
-        """Layers whose integers are not the net's weights."""
-        for node in self.model.graph:
+        """Layers whose integers, or whose weights in float, are not the net's."""
+        for node, held in zip(self.net.graph, self.model.graph, strict=True):
             layer = layer_of(node)
-            stored = None if layer is None else self.plan.constants.get(name_of(layer.weight))
-            if layer is None or stored is None:
+            if layer is None:
                 continue
-            found = weights.fit(node, require_constant(node, 1), stored)
+            stored = self.plan.constants.get(name_of(layer.weight))
+            exact = require_constant(node, 1)
+            if stored is None:
+                found = weights.fit_floats(node, exact, require_constant(held, 1), layer.axis)
+            else:
+                found = weights.fit(node, exact, stored)
             if found.is_bad:
+                what = "weights" if stored is None else "integers"
                 yield Finding(
                     name_of(written_output(node)),
                     self.artifact,
                     "constants",
-                    f"the integers of {name_of(layer.weight)} are not the net's weights in "
+                    f"the {what} of {name_of(layer.weight)} are not the net's weights in "
                     f"{found.describe()}: no scaling of channels brings them nearer than "
                     f"{found.sqnr_db:.1f} dB (transposed, swapped, or of another net)",
                     "export the net again from its own weights",
@@ -163,7 +173,7 @@ def measure_file(
                 grids.add(values[name])
             _alone(found, simulator, file.plan, values)
         _compare(found, file, floats, values, integers)
-        _engine_steps(found, simulator, integers)
+        _engine_steps(found, simulator, file.plan, integers)
     return found
 
 
@@ -230,10 +240,18 @@ def _alone(found: Measured, simulator: Simulator, plan: Plan, values: Values) ->
                 found.own.setdefault(name, ChannelErrors()).add(values[name], reals)
 
 
-def _engine_steps(found: Measured, simulator: Simulator, integers: Values) -> None:
-    """Each operator on the integers the engine gave it, against what the engine made of them."""
+def _engine_steps(found: Measured, simulator: Simulator, plan: Plan, integers: Values) -> None:
+    """Each operator on the integers the engine gave it, against what the engine made of them.
+
+    An operator in float that reads what another one wrote reads it unrounded: no integers tell.
+    """
+    exact: set[str] = set()
     for node in simulator.nodes:
         reads, names = _ends(node)
+        in_float = node.name in plan.islands
+        exact |= set(names) & set(plan.activations) if in_float else set()
+        if in_float and not exact.isdisjoint(reads):
+            continue
         if all(name in integers for name in (*reads, *names)):
             given = simulator.apply(str(node.name), [integers[name] for name in reads])
             for name, made in zip(names, given, strict=True):

@@ -68,15 +68,24 @@ class WeightFit:
 
 def fit(node: ir.Node, exact: NDArray[Any], stored: QuantizedConstant) -> WeightFit:
     """Compares integers with the float weights they stand for, both in the hub's order."""
-    axis = stored.params.axis or 0
-    wanted, given = (
-        _rows(array.astype(np.float64), axis)
-        for array in (exact, dequantize(stored.values, stored.params))
-    )
+    scale = stored.params.scale.astype(np.float64).reshape(-1)
+    reals = dequantize(stored.values, stored.params)
+    return _fit(node, exact, reals, stored.params.axis or 0, scale)
+
+
+def fit_floats(node: ir.Node, exact: NDArray[Any], held: NDArray[Any], axis: int) -> WeightFit:
+    """Compares weights that a file holds in float; `axis` is that of the output channels."""
+    return _fit(node, exact, held, axis, np.zeros(1))
+
+
+def _fit(
+    node: ir.Node, exact: NDArray[Any], held: NDArray[Any], axis: int, scale: Floats
+) -> WeightFit:
+    wanted, given = (_rows(array.astype(np.float64), axis) for array in (exact, held))
     inputs = _inputs_of(node, wanted.shape)
     a, b = _gains(wanted, given, inputs)
     left = given - a[:, None, None] * b[inputs][:, :, None] * wanted
-    steps = np.broadcast_to(stored.params.scale.astype(np.float64).reshape(-1), (len(given),))
+    steps = np.broadcast_to(scale, (len(given),))
     rows = _bad(given, left, steps, (1, 2))
     columns = _bad_inputs(given, left, steps, inputs)
     negative = np.flatnonzero((a < 0) & ~rows)
