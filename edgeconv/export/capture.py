@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from edgeconv.errors import NetRefused
+from edgeconv.export.capture_calls import calls_of
 from edgeconv.export.capture_data_flow import run_followed
 from edgeconv.export.capture_outputs import output_names, require_float_values
 from edgeconv.export.capture_trace import trace
@@ -63,10 +64,13 @@ def _require_repeatable(module: nn.Module, example: torch.Tensor, name: str) -> 
         )
     if all(map(_equal, first, second)):
         return
+    drawn = next((call for call in calls_of(module, photo) if call.is_random), None)
+    cause = "it draws random numbers, or remembers what it was given before"
+    if drawn is not None:
+        cause = f"it draws random numbers in {drawn}"
     raise NetRefused(
-        f"{name} gives another output when it is given the same photo again: it draws random "
-        "numbers, or remembers what it was given before, which no model file does. Take the "
-        "randomness or the memory out of its forward, or give and return the memory as tensors"
+        f"{name} gives another output when it is given the same photo again: {cause}, which no "
+        "model file does. Take the randomness or the memory out of its forward"
     )
 
 

@@ -7,19 +7,16 @@ alike; here the tensors that depend on the input are followed instead.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from edgeconv.errors import NetRefused
+from edgeconv.export.capture_calls import place
 from edgeconv.nets.running import forward, tensors_of
 
-_TORCH = str(Path(torch.__file__).parent)
-_EDGECONV = str(Path(__file__).parents[1])
 _MARK = "_edgeconv_depends_on_input"
 
 #: What turns a tensor's values into Python's.
@@ -54,9 +51,15 @@ class DataFlow(TorchFunctionMode):
         if depends and func in _READS:
             raise NetRefused(
                 f"the net turns a tensor that depends on its input into {_READS[func]} at "
-                f"{_caller()}; a static graph can hold one path only. Replace the Python decision "
+                f"{place()}; a static graph can hold one path only. Replace the Python decision "
                 "by arithmetic on tensors (torch.clamp, a product with a sigmoid), or move it out "
                 "of the net"
+            )
+        if depends and torch.is_autocast_enabled("cpu"):
+            raise NetRefused(
+                f"the net runs under torch.autocast at {place()}, which rounds to "
+                f"{torch.get_autocast_dtype('cpu')}; edgeconv computes in float32. Take the "
+                "autocast out of its forward, or give it enabled=False"
             )
         result = func(*args, **kwargs)
         if depends:
@@ -75,14 +78,3 @@ def run_followed(module: torch.nn.Module, example: torch.Tensor, name: str) -> A
     setattr(marked, _MARK, True)
     with DataFlow():
         return forward(module, marked, name)
-
-
-def _caller() -> str:
-    """File and line of the innermost frame that is neither PyTorch's nor this module's."""
-    frames = [f for f in traceback.extract_stack() if is_foreign(f.filename)]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown line"
-
-
-def is_foreign(filename: str) -> bool:
-    """Whether a source file is of the user's: neither PyTorch's nor edgeconv's."""
-    return not filename.startswith((_TORCH, _EDGECONV))

@@ -5,6 +5,7 @@ While `Decompositions` is active a call is replaced by others of the same value:
 - channel_shuffle, which ONNX has no operator for, by the reshapes and the transpose of its paper;
 - adaptive pooling to sizes that do not divide the image's, by one pooling for each bin, rows first:
   a bin is a rectangle, so its mean is the mean of its rows' means;
+- interpolate by mode "area", which is adaptive average pooling, by that;
 - group_norm by an instance normalization of (N, groups, C / groups, H, W), which keeps H and W
   apart (the exporter flattens them with the channels, which no NHWC layout can do without copying),
   and a BatchNorm for its factors, one a channel;
@@ -18,6 +19,7 @@ While `Decompositions` is active a call is replaced by others of the same value:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -72,6 +74,23 @@ def _adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool =
     if not _is_uneven(input, size):
         return functional.adaptive_max_pool2d(input, size)
     return _binned(input, size, largest)
+
+
+def _interpolate(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    *more: Any,
+    **named: Any,
+) -> Tensor:
+    if mode != "area" or input.dim() != 4:
+        return functional.interpolate(input, size, scale_factor, mode, *more, **named)
+    if size is None:  # as PyTorch rounds it
+        pair = scale_factor if isinstance(scale_factor, Iterable) else (scale_factor,) * 2
+        sides = zip(_shape(input)[-2:], pair, strict=True)
+        size = tuple(math.floor(side * factor) for side, factor in sides)
+    return _adaptive_avg_pool2d(input, size)
 
 
 def _size(x: Tensor, output_size: Any) -> tuple[int, int]:
@@ -189,6 +208,7 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         functional.adaptive_avg_pool2d: _adaptive_avg_pool2d,
         functional.adaptive_max_pool2d: _adaptive_max_pool2d,
         functional.group_norm: _group_norm,
+        functional.interpolate: _interpolate,
         functional.local_response_norm: _local_response_norm,
         functional.softplus: _softplus,
         functional.cosine_similarity: _cosine_similarity,

@@ -30,6 +30,7 @@ from edgeconv.graph.passes.pixel_shuffles import reorder_pixel_shuffles
 from edgeconv.graph.passes.pooling import normalise_pooling
 from edgeconv.graph.passes.reshapes import normalise_reshapes
 from edgeconv.graph.passes.shuffle import fold_shuffles
+from edgeconv.graph.view import set_place, title_of
 
 Pass = Callable[[ir.Model], object]
 
@@ -59,6 +60,10 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
+_OTHER_FLOATS = frozenset(
+    {ir.DataType.DOUBLE, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.COMPLEX64}
+)
+
 #: A factor before a convolution may be the half of a gelu; pads are folded by `fold_pads`, for
 #: onnxsim does not look at `ceil_mode`, `auto_pad` and the size of the kernel.
 _SKIPPED = ("fuse_preceding_mul_into_conv", "fuse_pad_into_conv", "fuse_pad_into_pool")
@@ -68,7 +73,7 @@ def simplify(proto: onnx.ModelProto, *, name: str, modules: Collection[str]) -> 
     """The hub graph of an exported model.
 
     Args:
-        proto: what torch.onnx.export gave, opset 17.
+        proto: what torch.onnx.export gave, opset 17; a node's `doc_string` is its file and line.
         name: of the net, becomes the graph's name.
         modules: paths of the net's modules, for naming.
 
@@ -79,6 +84,9 @@ def simplify(proto: onnx.ModelProto, *, name: str, modules: Collection[str]) -> 
     if not same:
         raise NetRefused(f"{name}: onnxsim gives other values than the exported graph")
     model: ir.Model = ir.from_proto(simplified)
+    for node in model.graph:
+        set_place(node, node.doc_string)
+        node.doc_string = None
     for change in PASSES:
         change(model)
     name_after_modules(model, modules)
@@ -92,4 +100,19 @@ def _require_valid(model: ir.Model) -> None:
     try:
         common.CheckerPass(full_check=True)(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise NetRefused(f"{model.graph.name} is no valid ONNX graph: {error}") from error
+        said = str(error).strip().partition("\n")[0]
+        raise NetRefused(
+            f"{model.graph.name} is no valid ONNX graph{_odd(model)}: {said}"
+        ) from error
+
+
+def _odd(model: ir.Model) -> str:
+    """Where a graph leaves float32, which is why most invalid ones are; else nothing."""
+    for node in model.graph:
+        for value in node.outputs:
+            if value.dtype in _OTHER_FLOATS:
+                return (
+                    f", for it computes in {value.dtype} from {node.op_type} {title_of(node)} on; "
+                    "edgeconv computes in float32, so take .double() and the like out"
+                )
+    return ""

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.errors import NetRefused
-from edgeconv.graph.view import constant_of, name_of, shape_of
+from edgeconv.graph.view import constant_of, name_of, shape_of, title_of
 
 _RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli"}
@@ -37,7 +37,7 @@ def require_hub_graph(model: ir.Model) -> None:
     for node in graph:
         for operators, why in _WHY.items():
             if node.op_type in operators:
-                raise NetRefused(f"{node.op_type} {node.name} {why}")
+                raise NetRefused(f"{node.op_type} {title_of(node)} {why}")
     require_static_shapes(model)
     _require_ends(graph)
     for name, value in graph.initializers.items():
@@ -49,8 +49,8 @@ def require_hub_graph(model: ir.Model) -> None:
 def _require_static(node: ir.Node, value: ir.Value) -> None:
     if value.shape is None or not value.shape.is_static():
         raise NetRefused(
-            f"the shape of {value.name}, which {node.op_type} gives, depends on the values of the "
-            f"input ({value.shape}); every shape must be known beforehand"
+            f"the shape of {value.name}, which {node.op_type} {title_of(node)} gives, depends on "
+            f"the values of the input ({value.shape}); every shape must be known beforehand"
         )
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import NetRefused
 
+_PLACE = "edgeconv.place"
+
 
 def shape_of(value: ir.Value) -> tuple[int, ...]:
     """Static shape of a value; raises NetRefused where a dimension is unknown."""
@@ -24,6 +26,18 @@ def name_of(value: ir.Value) -> str:
     if not value.name:
         raise NetRefused("the graph holds a tensor without a name")
     return value.name
+
+
+def set_place(node: ir.Node, place: str | None) -> None:
+    """Notes which file and line a node comes from; such notes are never written to a file."""
+    if place:
+        node.meta[_PLACE] = place
+
+
+def title_of(node: ir.Node) -> str:
+    """A node for a message: its name, and the file and line it comes from where they are known."""
+    name, place = node.name or "?", node.meta.get(_PLACE)
+    return f"{name} at {place}" if place else name
 
 
 def constant_of(value: ir.Value | None) -> NDArray[Any] | None:

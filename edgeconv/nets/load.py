@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,12 @@ from edgeconv.nets.calibrate_bn import has_initial_batchnorm
 from edgeconv.nets.download import Progress
 from edgeconv.nets.file_metadata import FileMetadata, parse_metadata
 from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
+from edgeconv.nets.plain import fold_parametrizations
 from edgeconv.nets.registry import spec_of
 from edgeconv.nets.spec import NetSpec, OptionValue, PublishedPreprocessing
 from edgeconv.nets.state_files import StateFile, read_state_file
 from edgeconv.nets.user import UserNet, load_user_net
+from edgeconv.nets.user_code import run_user_code
 from edgeconv.nets.weights import WeightsInfo, published_file, seeded, why_unpublished
 
 _HOW_TO_GET_WEIGHTS = "give --weights FILE.safetensors or FILE.pth for trained ones"
@@ -231,7 +233,8 @@ def _load_user(target: str, request: _Request) -> LoadedNet:
     with seeded(request.seed):
         user = load_user_net(target, request.net_options, request.classes)
     check_finite(user.module, target)
-    weights = _user_weights(user, target, request)
+    weights = _noted(_user_weights(user, target, request), user)
+    run_user_code(lambda: fold_parametrizations(user.module), target)
     return LoadedNet(
         module=user.module.eval(),
         name=user.name,
@@ -255,6 +258,7 @@ def _user_from_file(target: str, request: _Request, state: StateFile) -> LoadedN
             raise
         raise WeightsRefused(f"{state.path}: net_options in its metadata: {error}") from error
     apply_state(user.module, state.tensors, str(state.path), target)
+    run_user_code(lambda: fold_parametrizations(user.module), target)
     published = PublishedPreprocessing(**asdict(user.preprocessing))
     return LoadedNet(
         module=user.module.eval(),
@@ -265,9 +269,14 @@ def _user_from_file(target: str, request: _Request, state: StateFile) -> LoadedN
         ),
         labels=metadata.labels or user.labels,
         trained=True,
-        weights=_file_info(state, metadata),
+        weights=_noted(_file_info(state, metadata), user),
         spec=None,
     )
+
+
+def _noted(weights: WeightsInfo, user: UserNet) -> WeightsInfo:
+    """With what is to be told of the module, where there is nothing else to tell."""
+    return weights if weights.note else replace(weights, note=user.note)
 
 
 def _user_weights(user: UserNet, target: str, request: _Request) -> WeightsInfo:

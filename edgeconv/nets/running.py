@@ -7,6 +7,7 @@ every run: the state that a file holds.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -42,11 +43,26 @@ def forward(module: nn.Module, x: Tensor, target: str) -> Any:
     """
     size = " x ".join(str(length) for length in x.shape)
     return run_user_code(
-        lambda: module(x.clone()),
+        lambda: _eagerly(module, x.clone()),
         target,
         f"cannot take an input of {size}",
         lambda error: hint(module, x, error),
     )
+
+
+def _eagerly(module: nn.Module, x: Tensor) -> Any:
+    with uncompiled():
+        return module(x)
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Functions that the net's code gave to torch.compile run as they are written."""
+    if "torch._dynamo" not in sys.modules:  # importing it takes seconds; without it none can be
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:

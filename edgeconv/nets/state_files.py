@@ -126,6 +126,11 @@ def _check_archive(path: Path) -> None:
     """Refuse an archive that would unpack to more than the file holds."""
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
+    if any(member.filename.endswith("/constants.pkl") for member in members):
+        raise WeightsRefused(
+            f"{path} is a TorchScript program, which edgeconv does not run; save its values alone: "
+            f"torch.save(torch.jit.load({path.name!r}).state_dict(), 'weights.pth')"
+        )
     packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
     if packed or sum(member.file_size for member in members) > path.stat().st_size:
         raise WeightsRefused(
@@ -147,10 +152,12 @@ def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
             raise WeightsRefused(
                 f"{path} is no state dict: {name!r} is a {type(value).__name__}, not a tensor"
             )
+    # What torch.compile puts into the names of what it wraps.
+    state = {name.replace("_orig_mod.", ""): value for name, value in content.items()}
     # What DataParallel and DistributedDataParallel put before every name.
-    if all(name.startswith("module.") for name in content):
-        return {name.removeprefix("module."): value for name, value in content.items()}
-    return dict(content)
+    if all(name.startswith("module.") for name in state):
+        return {name.removeprefix("module."): value for name, value in state.items()}
+    return state
 
 
 def _first_line(error: BaseException) -> str:

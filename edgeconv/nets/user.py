@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import NetRefused, RefusedError, UnknownName, UsageError
+from edgeconv.nets.plain import narrowed, require_float_net, unwrapped
 from edgeconv.nets.user_code import import_file, import_named, neighbours, run_user_code
 
 _CLASSES_KEYWORDS = ("classes", "num_classes")
@@ -32,12 +33,14 @@ class UserNet:
         preprocessing: its `preprocessing` attribute (a Preprocessing or a mapping of its fields) on
             the module or the factory, else ImageNet's.
         labels: its `labels` attribute, else None.
+        note: what to tell the user of how it was changed, else None.
     """
 
     module: nn.Module
     name: str
     preprocessing: Preprocessing
     labels: tuple[str, ...] | None
+    note: str | None
 
 
 def load_user_net(
@@ -68,12 +71,17 @@ def load_user_net(
         )
         factory = _attribute(source, attribute, target)
         module = _build(factory, target, options, classes)
-    _check_module(module, target)
+    if not isinstance(module, nn.Module):
+        raise NetRefused(f"{target} returned a {type(module).__name__}, not an nn.Module")
+    bare = unwrapped(module)
+    _check_module(bare, target)
+    note = narrowed((*bare.parameters(), *bare.buffers()))
     return UserNet(
-        module=module.to("cpu", torch.float32),
+        module=bare.to("cpu", torch.float32),
         name=attribute,
-        preprocessing=_preprocessing(module, factory, target),
-        labels=_labels(module, factory, target),
+        preprocessing=_preprocessing((bare, module, factory), target),
+        labels=_labels((bare, module, factory), target),
+        note=note,
     )
 
 
@@ -137,18 +145,22 @@ def _classes_keyword(signature: inspect.Signature, target: str) -> str:
     )
 
 
-def _check_module(module: Any, target: str) -> None:
-    if not isinstance(module, nn.Module):
-        raise NetRefused(f"{target} returned a {type(module).__name__}, not an nn.Module")
+def _check_module(module: nn.Module, target: str) -> None:
+    require_float_net(module, target)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if is_lazy(tensor):
             raise NetRefused(f"{target}: {name} has no shape yet; run the net once in the factory")
         if tensor.is_meta:
             raise NetRefused(f"{target}: {name} is on the meta device and has no values")
+        if tensor.is_complex() or tensor.is_quantized or tensor.layout != torch.strided:
+            kind = tensor.layout if tensor.layout != torch.strided else tensor.dtype
+            raise NetRefused(
+                f"{target}: {name} is {kind}; edgeconv takes nets whose weights are dense floats"
+            )
 
 
-def _preprocessing(module: nn.Module, factory: Any, target: str) -> Preprocessing:
-    for holder in (module, factory):
+def _preprocessing(holders: Sequence[Any], target: str) -> Preprocessing:
+    for holder in holders:
         found = getattr(holder, "preprocessing", None)
         if isinstance(found, Preprocessing):
             return found
@@ -160,8 +172,8 @@ def _preprocessing(module: nn.Module, factory: Any, target: str) -> Preprocessin
     return Preprocessing()
 
 
-def _labels(module: nn.Module, factory: Any, target: str) -> tuple[str, ...] | None:
-    for holder in (module, factory):
+def _labels(holders: Sequence[Any], target: str) -> tuple[str, ...] | None:
+    for holder in holders:
         found = getattr(holder, "labels", None)
         if found is None or callable(found):
             continue

@@ -126,11 +126,11 @@ def test_a_decision_by_the_inputs_values_is_refused_with_its_line(
     [
         ("return y, 'done'", "gives a str as output_1"),
         ("return None", "gives a NoneType"),
-        ("return y + torch.randn_like(y)", "gives another result at every run"),
-        ("return torch.fft.fft2(y).abs()", "aten::fft_fft2"),
+        ("return y + torch.randn_like(y)", "it draws random numbers in torch.randn_like at"),
+        ("return torch.fft.fft2(y).abs()", "calls torch.fft.fft2 at"),
         ("return nn.functional.max_pool2d(y, 32)", "cannot take an input of 1 x 3 x 32 x 32"),
         ("raise ValueError('not this one')", "ValueError: not this one"),
-        ("return torch.celu(torch.selu(y))", "Selu (selu); Celu (celu)"),
+        ("return torch.celu(torch.selu(y))", "Selu (selu at"),
     ],
 )
 def test_what_is_no_graph_of_known_operators_is_refused(

@@ -30,6 +30,16 @@ def test_adaptive_pooling(pool: type[nn.Module], size: object) -> None:
     assert_same(pool(size), image())
 
 
+@pytest.mark.parametrize(
+    "size",
+    [*({"size": size} for size in [(3, 3), (7, 5), (16, 6), 5]),
+     *({"scale_factor": factor} for factor in [0.5, 0.3, (0.25, 0.7), 2, 1.7])],
+)  # fmt: skip
+def test_areas(size: dict[str, object]) -> None:
+    assert_same(lambda x: nn.functional.interpolate(x, mode="area", **size), image())
+    assert_same(nn.Upsample(mode="area", **size), image())
+
+
 @pytest.mark.parametrize("groups", [1, 2, 3, 12])
 def test_shuffled_channels(groups: int) -> None:
     assert_same(nn.ChannelShuffle(groups), image())
@@ -48,6 +58,13 @@ def test_normalized_groups(shape: tuple[int, ...], groups: int, affine: bool) ->
 def test_an_uneven_pool_is_exported() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d((5, 7)))
     assert "Concat" in operators(capture_and_compare(net))
+
+
+def test_areas_are_exported() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Upsample(size=(4, 5), mode="area"))
+    capture_and_compare(net)
+    half = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Upsample(scale_factor=0.5, mode="area"))
+    assert operators(capture_and_compare(half)) == ["Conv", "AveragePool"]
 
 
 def test_an_even_pool_stays_one_operator() -> None:

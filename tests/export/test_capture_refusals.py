@@ -59,7 +59,9 @@ def test_taking_values_out_of_the_graph_is_refused(function, said):
 
 
 def test_an_operator_onnx_lacks_is_named(capfd):
-    assert "aten::fft_fft2" in refusal(lambda y: torch.fft.fft2(y).abs())
+    said = refusal(lambda y: torch.fft.fft2(y).abs())
+    assert "calls torch.fft.fft2 at" in said
+    assert re.search(rf"{Path(__file__).name}:\d+, which ONNX .* has no operator for", said)
     assert capfd.readouterr().out == ""  # the exporter's dump of the graph stays out of stdout
 
 
@@ -67,6 +69,63 @@ def test_a_form_onnx_lacks_is_told_without_boilerplate():
     message = refusal(lambda y: nn.functional.adaptive_avg_pool1d(y.flatten(2), 3))
     assert "adaptive_avg_pool1d" in message
     assert message.endswith("output size that are not factor of input size")
+    assert re.search(rf"{Path(__file__).name}:\d+ in a form that ONNX", message)
+
+
+def grid(y: Tensor) -> Tensor:
+    return nn.functional.affine_grid(
+        y.mean((2, 3)).repeat(1, 2)[:, :6].reshape(1, 2, 3), [1, 4, 5, 5], False
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (grid, "torch.nn.functional.affine_grid"),
+        (lambda y: nn.functional.fold(y.flatten(2), (11, 11), (2, 2)), "torch.nn.functional.fold"),
+        (lambda y: y.median(1)[0], "torch.Tensor.median"),
+        (lambda y: torch.linalg.svdvals(y), "torch.linalg.svdvals"),
+        (lambda y: torch.rot90(y, 1, (2, 3)), "torch.rot90"),
+        (lambda y: torch.view_as_real(torch.complex(y, y)), "torch.complex"),
+    ],
+)
+def test_a_function_onnx_lacks_is_named_as_a_user_writes_it(function, said):
+    message = refusal(function)
+    assert f"calls {said} at " in message
+    assert re.search(rf"{Path(__file__).name}:\d+", message)
+    assert "aten" not in message
+    assert "exporting with this" not in message
+
+
+def test_a_shape_that_depends_on_values_names_its_line():
+    assert re.search(
+        rf"NonZero /NonZero at .*{Path(__file__).name}:\d+", refusal(lambda y: y[y > 0])
+    )
+
+
+def test_what_leaves_float32_names_its_line():
+    said = refusal(lambda y: y.double().mean((2, 3)).float())
+    assert re.search(rf"computes in DOUBLE from Cast .*{Path(__file__).name}:\d+", said)
+    assert len(said.splitlines()) == 1
+
+
+def test_autocast_is_refused_with_its_line():
+    def automatic(y: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return nn.functional.relu(y @ y.mT).float()
+
+    assert re.search(rf"torch.autocast at .*{Path(__file__).name}:\d+", refusal(automatic))
+
+
+def test_torchscript_inside_names_its_module():
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), torch.jit.script(nn.Conv2d(4, 4, 1)))
+    with pytest.raises(NetRefused, match=r"TorchScript \(1\).*without torch.jit.script"):
+        capture(net, X, name="net")
+
+
+def test_randomness_names_its_line():
+    said = refusal(lambda y: y + torch.randn_like(y))
+    assert re.search(rf"random numbers in torch.randn_like at .*{Path(__file__).name}:\d+", said)
 
 
 def test_shapes_that_depend_on_values_are_refused():

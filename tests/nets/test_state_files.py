@@ -176,3 +176,23 @@ def test_no_damage_gets_past_as_anything_but_a_refusal(suffix: str) -> None:
             read_state_file(path)
         except EdgeconvError:
             continue
+
+
+@pytest.mark.parametrize(
+    "make", [torch.jit.script, lambda net: torch.jit.trace(net, torch.ones(1, 2))]
+)
+def test_a_torchscript_program_is_told_from_weights(make) -> None:
+    torch.jit.save(make(torch.nn.Linear(2, 3)), "net.pt")
+    with pytest.raises(WeightsRefused, match=r"TorchScript program.*state_dict") as caught:
+        read_state_file(Path("net.pt"))
+    advice = str(caught.value).partition("alone: ")[2]
+    exec(advice)  # what the message tells to do
+    assert set(read_state_file(Path("weights.pth")).tensors) == {"weight", "bias"}
+
+
+def test_names_that_compiling_left_are_those_of_the_net() -> None:
+    torch.save(
+        {"_orig_mod.conv.weight": STATE["conv.weight"], "_orig_mod.conv.bias": STATE["conv.bias"]},
+        "weights.pth",
+    )
+    assert set(read_state_file(Path("weights.pth")).tensors) == set(STATE)

@@ -19,7 +19,7 @@ from edgeconv.export.tflite.separate_groups import separate_groups
 from edgeconv.export.tflite.split_convolutions import split_convolutions
 from edgeconv.export.tflite.squeezes import squeeze_means
 from edgeconv.graph.fusion import is_absorbed
-from edgeconv.graph.view import name_of, shape_of
+from edgeconv.graph.view import name_of, shape_of, title_of
 from edgeconv.quantize.plan import Plan
 
 #: How many nodes of one kind an error names.
@@ -69,7 +69,7 @@ def _check_known(nodes: Iterable[ir.Node]) -> None:
     unknown: dict[str, list[str]] = {}
     for node in nodes:
         if node.op_type not in LOWERINGS or node.domain not in ("", "ai.onnx"):
-            unknown.setdefault(node.op_type, []).append(node.name or "?")
+            unknown.setdefault(node.op_type, []).append(title_of(node))
     if unknown:
         raise UnsupportedOperator(
             "TFLite has no lowering here for "
@@ -85,7 +85,7 @@ def _lower(nodes: Iterable[ir.Node], b: Builder) -> None:
         try:
             LOWERINGS[node.op_type](node, b)
         except CannotLower as reason:
-            refused.setdefault(f"{node.op_type} {reason}", []).append(node.name or "?")
+            refused.setdefault(f"{node.op_type} {reason}", []).append(title_of(node))
             b.bind_placeholders(node)
     if refused:
         raise UnsupportedOperator(

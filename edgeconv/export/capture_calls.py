@@ -1,0 +1,100 @@
+"""Which PyTorch functions a net calls, and on which lines: for messages that speak of its code."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode, resolve_name
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from edgeconv.errors import NetRefused
+from edgeconv.nets.running import forward, unchanged
+
+_NOT_THE_USERS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a PyTorch function.
+
+    Attributes:
+        function: as a user writes it, such as torch.nn.functional.affine_grid.
+        place: file and line of the user's code.
+        operators: names of the ATen operators it ran.
+        is_random: whether it drew random numbers.
+    """
+
+    function: str
+    place: str
+    operators: frozenset[str]
+    is_random: bool
+
+    def __str__(self) -> str:
+        """The function, and where it is called."""
+        return f"{self.function} at {self.place}"
+
+
+def calls_of(module: nn.Module, example: Tensor) -> tuple[Call, ...]:
+    """Every call up to the end of a run, or up to where it fails."""
+    recorder = _Recorder()
+    with unchanged(module), torch.no_grad(), recorder, suppress(NetRefused):
+        forward(module, example, "the net")
+    return tuple(recorder.calls)
+
+
+def is_foreign(filename: str) -> bool:
+    """Whether a source file is of the user's: neither PyTorch's nor edgeconv's."""
+    return not filename.startswith(_NOT_THE_USERS)
+
+
+def place() -> str:
+    """File and line of the innermost frame of the user's."""
+    frames = [f for f in traceback.extract_stack() if is_foreign(f.filename)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown line"
+
+
+class _Recorder(TorchFunctionMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Runs one PyTorch function and notes it."""
+        before, ran = torch.get_rng_state(), _Operators()
+        try:
+            with ran:
+                return func(*args, **(kwargs or {}))
+        finally:
+            is_random = not torch.equal(before, torch.get_rng_state())
+            name = resolve_name(func) or getattr(func, "__name__", str(func))
+            self.calls.append(Call(name, place(), frozenset(ran.names), is_random))
+
+
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Runs one ATen operator and notes its name."""
+        self.names.add(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
