@@ -62,7 +62,8 @@ def one_layer():
 def scaled():
     def join(net, x, boxes, scores):
         found = torch.cat([boxes.sigmoid(), scores], 1).transpose(1, 2)
-        return (found * 2 + torch.tensor([3.0] * 4 + [0.0] * 6)) * torch.tensor([64.0] * 4 + [0.5] * 6)
+        offset, factor = torch.tensor([3.0] * 4 + [0.0] * 6), torch.tensor([64.0] * 4 + [0.5] * 6)
+        return (found * 2 + offset) * factor
 
     return Head(join)
 
