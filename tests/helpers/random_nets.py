@@ -137,6 +137,20 @@ class Resize(nn.Module):
         return F.interpolate(x, self.size, mode=self.mode, align_corners=self.align_corners)
 
 
+class Detector(nn.Module):
+    """Boxes in pixels and scores in 0..1, joined to one output; in the order of YOLO's heads."""
+
+    def __init__(self, channels: int, last: bool) -> None:
+        super().__init__()
+        self.boxes, self.scores = nn.Conv2d(channels, 4, 1), nn.Conv2d(channels, 3, 1)
+        self.last = last
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = [self.boxes(x).flatten(2) * 100, torch.sigmoid(self.scores(x).flatten(2))]
+        joined = torch.cat(found, 1)
+        return joined.transpose(1, 2) if self.last else joined
+
+
 class Map(nn.Module):
     """A function as a module."""
 
@@ -270,6 +284,7 @@ HEADS: dict[str, Block] = {
         nn.Linear(5 * c, 6),
     ),
     "map": lambda d, c, s: nn.Conv2d(c, 5, 1),
+    "detector": lambda d, c, s: Detector(c, d.random() < 0.5),
     "mean of a row": lambda d, c, s: nn.Sequential(
         Map(lambda x: x.mean(-1).amax(-1)), nn.Linear(c, 4)
     ),

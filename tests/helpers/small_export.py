@@ -23,6 +23,7 @@ from edgeconv.quantize.observe import observe
 from edgeconv.quantize.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify import whole
+from edgeconv.verify.output_parts import OutputParts, parts_of_outputs
 from edgeconv.verify.stages import ParityReport
 
 PHOTOS = 8
@@ -38,6 +39,7 @@ class SmallExport:
         images: what the plan was calibrated on and the files are checked on.
         references: the module's outputs for them by name.
         hub: the graph.
+        parts: how each output is told apart.
     """
 
     module: nn.Module
@@ -45,6 +47,7 @@ class SmallExport:
     images: Images
     references: Mapping[str, NDArray[np.float32]]
     hub: ir.Model
+    parts: Mapping[str, OutputParts]
 
     @property
     def onnx(self) -> Path:
@@ -65,6 +68,7 @@ class SmallExport:
             depth=depth(self.hub),
             trained=True,
             float64=exact,
+            parts=self.parts,
         )
 
 
@@ -72,7 +76,8 @@ def small_export(module: nn.Module, size: tuple[int, int], directory: Path) -> S
     """Writes the files of a module that takes (1, 3, *size)."""
     hub = capture(module.eval(), torch.zeros(1, 3, *size), name="net")
     images = _images(size)
-    plan = build_plan(hub, observe(hub, list(images[:, None])), PlanConfig())
+    seen = observe(hub, list(images[:, None]))
+    plan = build_plan(hub, seen, PlanConfig())
     names = "onnx", "tflite", "int8.onnx", "int8.tflite"
     files = {name: directory / f"model.{name}" for name in names}
     write_float(hub, files["onnx"], metadata={})
@@ -80,7 +85,8 @@ def small_export(module: nn.Module, size: tuple[int, int], directory: Path) -> S
     write_int8(hub, plan, files["int8.onnx"], io="int8", metadata={})
     tflite.write_int8(hub, plan, files["int8.tflite"], io="int8")
     references = TorchRun(hub, None, 1, "net")(module, images)
-    return SmallExport(module, files, Images(images), references, hub)
+    parts = parts_of_outputs(hub, seen.tensors)
+    return SmallExport(module, files, Images(images), references, hub, parts)
 
 
 def _images(size: tuple[int, int]) -> NDArray[np.float32]:
