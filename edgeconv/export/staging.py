@@ -14,10 +14,11 @@ import contextlib
 import ctypes
 import errno
 import glob
+import hashlib
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +29,8 @@ try:
 except ImportError:  # Windows: abandoned stages stay until removed by hand
     fcntl = None  # type: ignore[assignment]
 
+#: File systems take 255, and the hidden names are 30 longer.
+_LONGEST_NAME_BYTES = 200
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR})
@@ -116,8 +119,8 @@ def _new_stage(destination: Path) -> tuple[Path, int | None]:
     """
     with _alone_in(destination.parent):
         _remove_abandoned(destination)
-        stage = Path(tempfile.mkdtemp(prefix=_stage_prefix(destination), dir=destination.parent))
-        stage.chmod(0o777 & ~_umask())
+        stage = destination.parent / f"{_stage_prefix(destination)}{secrets.token_hex(8)}"
+        stage.mkdir()
         return stage, _try_lock(stage)
 
 
@@ -197,11 +200,15 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _stage_prefix(destination: Path) -> str:
+    """Hidden names beside the destination; a name that leaves no room for more is shortened."""
+    name = os.fsencode(destination.name)
+    if len(name) > _LONGEST_NAME_BYTES:
+        return f".{hashlib.sha256(name).hexdigest()}.edgeconv-"
     return f".{destination.name}.edgeconv-"
 
 
 def _previous(destination: Path) -> Path:
-    return destination.parent / f".{destination.name}.edgeconv-previous"
+    return destination.parent / f"{_stage_prefix(destination)}previous"
 
 
 def _remove_abandoned(destination: Path) -> None:
@@ -246,10 +253,3 @@ def _alone_in(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

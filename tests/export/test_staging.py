@@ -43,6 +43,23 @@ def test_the_directory_appears_when_the_block_ends(tmp_path: Path) -> None:
     assert names(tmp_path) == ["b"]
 
 
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    for name in ("n" * 255, "\u00fc" * 127):
+        write(tmp_path / name, "old")
+        write(tmp_path / name, "new", force=True)
+        assert (tmp_path / name / MARK).read_text() == "new"
+    assert len(names(tmp_path)) == 2
+
+
+def test_it_may_be_entered_by_whom_the_umask_lets(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write(tmp_path / "b", "new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o750
+
+
 def test_an_error_leaves_nothing(tmp_path: Path) -> None:
     with (
         pytest.raises(ZeroDivisionError),
