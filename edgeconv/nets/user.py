@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import NetRefused, RefusedError, UnknownName, UsageError
+from edgeconv.nets.detectors import refuse_detection
 from edgeconv.nets.plain import narrowed, require_float_net, unwrapped
 from edgeconv.nets.user_code import import_file, import_named, neighbours, run_user_code
 
@@ -75,6 +76,7 @@ def load_user_net(
         raise NetRefused(f"{target} returned a {type(module).__name__}, not an nn.Module")
     bare = unwrapped(module)
     _check_module(bare, target)
+    refuse_detection(bare, target)
     note = narrowed((*bare.parameters(), *bare.buffers()))
     return UserNet(
         module=bare.to("cpu", torch.float32),
