@@ -23,6 +23,7 @@ from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.progress import Progress, Silent
 from edgeconv.export.quantized import QuantizedNet
+from edgeconv.export.threads import one_thread
 from edgeconv.export.torch_run import TorchRun
 from edgeconv.graph.metrics import depth
 from edgeconv.graph.passes.split_outputs import split_outputs
@@ -48,6 +49,7 @@ GOLDEN_PHOTOS = 8
 _STATISTICS_PHOTOS = 16
 
 
+@one_thread()
 def export(
     target: str,
     options: ExportOptions | None = None,

@@ -13,7 +13,7 @@ neither time nor memory grows without bound, and memory does not grow with the i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -98,8 +98,7 @@ def second_moments(
     with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
         while handful := list(islice(source, HANDFUL)):
             seen = list(pool.map(look, handful, range(done, done + len(handful))))
-            for gathered, parts in zip(sums.values(), zip(*seen, strict=True), strict=True):
-                gathered.add(np.concatenate(parts, axis=2))
+            list(pool.map(_Sums.add_parts, sums.values(), zip(*seen, strict=True)))
             done += len(handful)
             if on_progress is not None:
                 on_progress(done)
@@ -147,6 +146,10 @@ class _Sums:
         self._about: NDArray[np.float32] | None = None
         self._mean = np.zeros((groups, width))
         self._samples = 0
+
+    def add_parts(self, parts: Sequence[NDArray[np.float32]]) -> None:
+        """Takes the columns of some inputs, in their order."""
+        self.add(np.concatenate(parts, axis=2))
 
     def add(self, found: NDArray[np.float32]) -> None:
         """Takes columns, (groups, width, samples)."""

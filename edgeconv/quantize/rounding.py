@@ -15,7 +15,9 @@ and of rounding to nearest, so a row is never worse than rounded to nearest.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +40,8 @@ BLOCK = 64
 SWEEPS = 2
 #: Weights worked on at once, about: their copies in float64 would else outgrow a large layer.
 CHUNK = 2**22
+#: Layers worked on side by side, at most.
+MOST_WORKERS = 4
 #: Rows up to this wide try other scales.
 NARROW = 32
 #: By how much scales are stretched.
@@ -74,10 +78,14 @@ class WeightRounder:
         layers = {name: layer for name, layer in self._layers.items() if name in constants}
         if not all(self._is_done(name, constants[name]) for name in layers):
             moments = self._moments()
-            for name, layer in layers.items():
+
+            def choose(name: str) -> QuantizedConstant:
                 before = constants[name]
-                after = _rounded(layer, before, moments[name]) if name in moments else before
-                self._done[name] = (before.params.scale, after)
+                return _rounded(layers[name], before, moments[name]) if name in moments else before
+
+            with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
+                for name, after in zip(layers, pool.map(choose, layers), strict=True):
+                    self._done[name] = (constants[name].params.scale, after)
         rounded = dict(constants)
         for name, layer in layers.items():
             rounded[name] = weight = self._done[name][1]
