@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,6 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from edgeconv.report.console import console, draws
 from edgeconv.report.progress import Lines
 from edgeconv.report.tables import Column, Table, show
 
@@ -42,8 +42,8 @@ class Drawn:
     """Steps as live lines on a terminal, as plain lines elsewhere; warnings above them."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._live = self._console.is_terminal and not quiet
+        self._console = console(sys.stderr, soft_wrap=True)
+        self._live = draws(sys.stderr) and not quiet
         self._quiet = quiet
         self._title: str | None = None
         self._started = 0.0

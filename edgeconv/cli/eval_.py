@@ -10,6 +10,7 @@ import typer
 
 from edgeconv.cli import device_options
 from edgeconv.cli.bundles_here import given_or_here
+from edgeconv.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ def evaluate(
             help="CSV with the columns file and label.", show_default="DIR.csv, DIR/labels.csv"
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(help="Threads of the engines.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the engines.")] = 1,
     device: device_options.Device = device_options.LOCAL,
     host: device_options.Host = None,
     serial: device_options.Serial = None,
@@ -57,6 +58,10 @@ def evaluate(
     from edgeconv.cli.models import models_to_evaluate
     from edgeconv.data.folders import labelled
 
+    if not data.is_dir():
+        raise UsageError(f"--data {data} is no folder; give one of photos")
+    if labels is not None and not labels.is_file():
+        raise UsageError(f"--labels {labels}: there is no such file")
     chosen = device_options.profile(device, host, serial, port, user, identity)
     targets = given_or_here([] if target is None else [target])
     models = [models_to_evaluate(one) for one in targets]
@@ -108,7 +113,6 @@ def _evaluated(
 
 def _for_engines(artifacts: dict[str, Path], reference: str, chosen: Profile) -> dict[str, Path]:
     """The files the device's engines open; the reference runs here in any case."""
-    from edgeconv.errors import UsageError
     from edgeconv.runtime.open import engine_of
 
     kept = {n: p for n, p in artifacts.items() if engine_of(p) in chosen.engines}

@@ -66,13 +66,18 @@ def explain(
     """
     from edgeconv.data.images import load_image
     from edgeconv.explain import picture
+    from edgeconv.nets.registry import check_target
+    from edgeconv.nets.weights_path import check_weights
 
+    options = arguments.net_options(net_option)
+    check_target(net, options)  # before PyTorch is started
+    check_weights(weights)
     photo = load_image(image)
     name = net.rpartition(":")[2] or net
     destination = out or Path(f"{image.stem}-{name}.png")
     picture.check_destination(destination, force=force)
     opened = None if bundle is None else _bundle(bundle, name)
-    loaded = _load(net, weights, arguments.net_options(net_option), opened)
+    loaded = _load(net, weights, options, opened)
     explanation = _explain(loaded, photo, class_, layer, opened)
     picture.save(picture.draw(explanation.panels()), destination, force=force)
     if as_json:
@@ -112,9 +117,6 @@ def _load(
 ) -> LoadedNet:
     """The float net, at the bundle's options and input size where there is one."""
     from edgeconv.errors import UsageError
-    from edgeconv.nets.registry import spec_of
-
-    spec_of(target)  # a wrong name is told before PyTorch is started
     from edgeconv.nets.load import load_net
 
     size = None

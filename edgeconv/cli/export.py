@@ -142,35 +142,35 @@ def export(
         options_of_net["fully_convolutional"] = True
     from edgeconv.cli.drawing import Drawn
     from edgeconv.errors import ThresholdMissed
-    from edgeconv.nets.registry import spec_of
+    from edgeconv.export.options import ExportOptions
+    from edgeconv.export.preflight import check_request
+    from edgeconv.verify.parity import Thresholds
 
-    spec_of(net)  # a wrong name is told before PyTorch is started
+    options = ExportOptions(
+        int8=int8,
+        precisions=precisions,  # type: ignore[arg-type]  # checked there
+        weights=weights,
+        net_options=options_of_net,
+        features=features,
+        split_outputs=split_outputs,
+        formats=formats_wanted,  # type: ignore[arg-type]  # checked there
+        input_size=size,
+        batch=batch,
+        calib=None if calib == "builtin" else Path(calib),
+        calib_samples=calib_samples,
+        recipe=recipe,
+        ranges=ranges,
+        max_drop=max_drop,
+        io=io,
+        classes=classes,
+        seed=seed,
+        thresholds=Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr_db),
+    )
+    check_request(net, options, out, force=force)  # before PyTorch is started
     with Drawn() as progress:
         progress.step("start PyTorch")
-        from edgeconv.export.options import ExportOptions
         from edgeconv.export.pipeline import export as run
-        from edgeconv.verify.parity import Thresholds
 
-        options = ExportOptions(
-            int8=int8,
-            precisions=precisions,  # type: ignore[arg-type]  # checked there
-            weights=weights,
-            net_options=options_of_net,
-            features=features,
-            split_outputs=split_outputs,
-            formats=formats_wanted,  # type: ignore[arg-type]  # checked there
-            input_size=size,
-            batch=batch,
-            calib=None if calib == "builtin" else Path(calib),
-            calib_samples=calib_samples,
-            recipe=recipe,
-            ranges=ranges,
-            max_drop=max_drop,
-            io=io,
-            classes=classes,
-            seed=seed,
-            thresholds=Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr_db),
-        )
         bundle = run(net, options, out=out, force=force, progress=progress)
     if as_json:
         from edgeconv.report import jsondoc

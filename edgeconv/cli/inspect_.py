@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeconv.cli import arguments
+from edgeconv.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeconv.nets.load import LoadedNet
@@ -45,10 +46,13 @@ def inspect(
     published: Published | None = None
     if path.suffix in (".onnx", ".tflite"):
         if net_option or input_size:
-            from edgeconv.errors import UsageError
-
             raise UsageError(f"{path} is a file: it takes no --net-option and no --input-size")
         inspection = run(_of_file(path))
+    elif path.exists() and ":" not in target:
+        raise UsageError(
+            f"{path} is no .onnx or .tflite file; give one, or a net's name, or "
+            "path/to/net.py:factory"
+        )
     else:
         size = arguments.input_size(input_size or None)
         net = _load(target, arguments.net_options(net_option), size)
@@ -72,8 +76,6 @@ def _show(target: str, inspection: Inspection, published: Published | None, as_j
 
 
 def _of_file(path: Path) -> ModelOperations:
-    from edgeconv.errors import UsageError
-
     if not path.is_file():
         raise UsageError(f"{path} does not exist; give a net's name or a .onnx or .tflite file")
     if path.suffix == ".onnx":
@@ -87,9 +89,9 @@ def _of_file(path: Path) -> ModelOperations:
 
 def _load(target: str, net_options: dict[str, object], size: tuple[int, int] | None) -> LoadedNet:
     """The net with random values: what it costs does not depend on them."""
-    from edgeconv.nets.registry import spec_of
+    from edgeconv.nets.registry import check_target
 
-    spec_of(target)  # a wrong name is told before PyTorch is started
+    check_target(target, net_options, size)  # before PyTorch is started
     from edgeconv.nets.load import load_net
 
     return load_net(target, weights="random", net_options=net_options, input_size=size)

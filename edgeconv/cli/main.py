@@ -32,6 +32,7 @@ from edgeconv.cli import (
 from edgeconv.cli.group import Group, NotOfTyper
 from edgeconv.cli.supervised import supervised
 from edgeconv.errors import INTERNAL_ERROR, EdgeconvError
+from edgeconv.report.console import is_plain
 
 INTERRUPTED = 130
 #: A signal so soon after another is the same one.
@@ -48,6 +49,7 @@ app = typer.Typer(
     ),
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None if is_plain() else "rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -21,6 +21,7 @@ from edgeconv.export.float64 import KeptFloat64, float64_outputs
 from edgeconv.export.golden import Golden
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
+from edgeconv.export.preflight import check_request
 from edgeconv.export.progress import Progress, Silent
 from edgeconv.export.quantized import QuantizedNet
 from edgeconv.export.threads import one_thread
@@ -75,8 +76,7 @@ def export(
     """
     options = options or ExportOptions()
     progress = progress or Silent()
-    if out is not None:
-        staging.check_destination(Path(out), force=force, is_ours=bundle.is_bundle)
+    check_request(target, options, None if out is None else Path(out), force=force)
     progress.step("load the net and its weights")
     net = load_net(
         target,

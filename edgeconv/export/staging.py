@@ -29,8 +29,10 @@ try:
 except ImportError:  # Windows: abandoned stages stay until removed by hand
     fcntl = None  # type: ignore[assignment]
 
-#: File systems take 255, and the hidden names are 30 longer.
-_LONGEST_NAME_BYTES = 200
+#: Bytes of a file's name, on every common file system; hidden names are 30 longer.
+_LONGEST_NAME_BYTES = 255
+_LONGEST_KEPT_BYTES = 200
+_SHOWN = 40
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR})
@@ -53,6 +55,7 @@ def staged(destination: Path, *, force: bool, is_ours: Callable[[Path], bool]) -
         OutputUnwritable: the place cannot be written, or its disk is full.
     """
     destination = destination.absolute()
+    check_name(destination)
     recover(destination)
     check_destination(destination, force=force, is_ours=is_ours)
     try:
@@ -79,6 +82,7 @@ def staged(destination: Path, *, force: bool, is_ours: Callable[[Path], bool]) -
 
 def check_destination(destination: Path, *, force: bool, is_ours: Callable[[Path], bool]) -> None:
     """Raises what `staged` would raise of a destination that is taken; call it before long work."""
+    check_name(destination)
     if not os.path.lexists(destination):
         parent = destination.absolute().parent
         while not parent.exists():
@@ -99,6 +103,16 @@ def check_destination(destination: Path, *, force: bool, is_ours: Callable[[Path
     if is_ours(destination) and not force:
         raise OutputExists(
             f"{destination} exists already; --force replaces it, --out chooses another place"
+        )
+
+
+def check_name(destination: Path) -> None:
+    """Raises UsageError where no directory can have the name."""
+    length = len(os.fsencode(destination.name))
+    if length > _LONGEST_NAME_BYTES or "\0" in str(destination):
+        raise UsageError(
+            f"{destination.name[:_SHOWN]}... has {length} bytes; the name of a bundle's directory "
+            f"has at most {_LONGEST_NAME_BYTES}: choose one with --out"
         )
 
 
@@ -202,7 +216,7 @@ def _sync_directory(directory: Path) -> None:
 def _stage_prefix(destination: Path) -> str:
     """Hidden names beside the destination; a name that leaves no room for more is shortened."""
     name = os.fsencode(destination.name)
-    if len(name) > _LONGEST_NAME_BYTES:
+    if len(name) > _LONGEST_KEPT_BYTES:
         return f".{hashlib.sha256(name).hexdigest()}.edgeconv-"
     return f".{destination.name}.edgeconv-"
 

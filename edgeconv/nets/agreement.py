@@ -110,14 +110,8 @@ def resized(
     """
     if input_size is not None and input_size != preprocessing.input_size:
         preprocessing = scaled_to(preprocessing, input_size)
-    if spec is not None and min(preprocessing.input_size) < spec.minimum_for(options):
-        height, width = preprocessing.input_size
-        asking = [f"{name}={options[name]}" for name in spec.asking_for_more(options)]
-        title = " with ".join([spec.name, *asking])
-        raise UsageError(
-            f"{title} cannot take {height} x {width} pixels; "
-            f"each side must be at least {spec.minimum_for(options)}"
-        )
+    if spec is not None:
+        spec.require_size(preprocessing.input_size, options)
     return preprocessing
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from edgeconv.errors import UnknownName, UsageError
 from edgeconv.nets.catalog import (
@@ -59,12 +61,47 @@ def spec_of(target: str) -> NetSpec | None:
     return find(target)
 
 
+def check_target(
+    target: str, net_options: Mapping[str, Any], input_size: tuple[int, int] | None = None
+) -> None:
+    """What can be said of a command's NET without building it.
+
+    Args:
+        target: a name of the registry, "path/to/file.py:factory" or "package.module:factory".
+        net_options: options of the net, of a registry's net alone checked here.
+        input_size: (height, width) in pixels; None where it comes from elsewhere.
+
+    Raises:
+        UnknownName: there is no such net, or it has no such option.
+        UsageError: an option's value or the size cannot be, or there is no such file.
+    """
+    spec = spec_of(target)
+    if spec is not None:
+        options = spec.resolve_options(net_options)
+        if input_size is not None:
+            spec.require_size(input_size, options)
+        return
+    place, _, factory = target.rpartition(":")
+    if not place or not factory:
+        raise UsageError(f"{target} is not path/to/file.py:factory or package.module:factory")
+    if place.endswith(".py") and not Path(place).is_file():
+        raise UsageError(f"{place}: there is no such file")
+
+
 def find(name: str) -> NetSpec:
     """The net of that name.
 
     Raises:
         UnknownName: there is none; the message suggests near ones.
     """
+    if not name:
+        raise UsageError("an empty name is no net; edgeconv list prints them all")
+    if name not in NETS and Path(name).exists():
+        kind = "directory" if Path(name).is_dir() else "file"
+        raise UsageError(
+            f"{name} is a {kind}, no net; give a net's name (edgeconv list prints them all) or "
+            "path/to/file.py:factory"
+        )
     if name not in NETS:
         hint = "edgeconv list prints them all; your own module is given as path/to/file.py:factory"
         raise UnknownName("net", name, NETS, hint)

@@ -221,6 +221,17 @@ class NetSpec:
         asked = (self.options[name].minimum_input for name in self.asking_for_more(options))
         return max((self.minimum_input, *asked))
 
+    def require_size(self, size: tuple[int, int], options: Mapping[str, OptionValue]) -> None:
+        """Raises UsageError where (height, width) in pixels is too small at these options."""
+        smallest = self.minimum_for(options)
+        if min(size) < smallest:
+            asking = [f"{name}={options[name]}" for name in self.asking_for_more(options)]
+            title = " with ".join([self.name, *asking])
+            raise UsageError(
+                f"{title} cannot take {size[0]} x {size[1]} pixels; each side must be at least "
+                f"{smallest}"
+            )
+
     def asking_for_more(self, options: Mapping[str, OptionValue]) -> list[str]:
         """Names of the options whose values need larger inputs than the net's default."""
         return [

@@ -15,12 +15,8 @@ import safetensors
 import torch
 from torch import Tensor
 
-from edgeconv.errors import UsageError, WeightsRefused
-
-MAX_BYTES = 4 * 2**30
-"""No net of a phone comes near; a larger file is a mistake."""
-
-SUFFIXES = (".safetensors", ".pth", ".pt")
+from edgeconv.errors import WeightsRefused
+from edgeconv.nets.weights_path import check_weights_file
 
 # What torch's readers raise on bytes that are not what they expect. A pickle is a program for a
 # stack machine, so a broken one can end in any of the interpreter's plain errors.
@@ -63,10 +59,10 @@ def read_state_file(path: Path) -> StateFile:
     """Read a state dict without running anything the file contains.
 
     Raises:
-        UsageError: there is no such file, or its suffix is none of `SUFFIXES`.
+        UsageError: there is no such file, or its suffix is none of a weights file.
         WeightsRefused: empty, too large, truncated, holding code or no state dict.
     """
-    _check_file(path)
+    check_weights_file(path)
     if path.suffix == ".safetensors":
         tensors, metadata = _read_safetensors(path)
     else:
@@ -74,21 +70,6 @@ def read_state_file(path: Path) -> StateFile:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return StateFile(path, tensors, metadata, sha256)
-
-
-def _check_file(path: Path) -> None:
-    if path.suffix not in SUFFIXES:
-        raise UsageError(
-            f"{path} is no weights file: allowed are auto, pretrained, random, "
-            f"or a file ending in {', '.join(SUFFIXES)}"
-        )
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file")
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise WeightsRefused(f"{path} has {size} bytes; at most {MAX_BYTES} are read")
-    if size == 0:
-        raise WeightsRefused(f"{path} is empty")
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

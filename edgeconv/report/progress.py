@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
+from edgeconv.report.console import console, draws
 from edgeconv.report.text import duration, printable
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def progress(
         a function to call with the number of items just finished.
     """
     stream = file or sys.stderr
-    if stream.isatty():
+    if draws(stream):
         with _live(stream, unit) as bar:
             task = bar.add_task(printable(title), total=total)
             yield lambda count: bar.advance(task, count)
@@ -55,7 +56,6 @@ def progress(
 
 
 def _live(stream: IO[str], unit: str) -> Progress:
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -80,7 +80,7 @@ def _live(stream: IO[str], unit: str) -> Progress:
         TextColumn(unit),
         RateColumn(),
         TimeRemainingColumn(),
-        console=Console(file=stream, highlight=False),
+        console=console(stream),
         transient=True,
     )
 

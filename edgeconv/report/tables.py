@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from edgeconv.report import console as terminal
 from edgeconv.report import text
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ def show(table: Table, file: IO[str] | None = None, *, width: int | None = None)
         file: where to; stdout by default.
         width: columns of the terminal; found out by default.
     """
-    from rich.console import Console
-
-    console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    console = terminal.console(file, width=width, markup=False)
     cells = table.cells()
     if table.title:
         _line(console, text.printable(table.title), style="bold")

@@ -28,6 +28,8 @@ def audit(path: Path) -> Audit:
         UsageError: it is neither an .onnx nor a .tflite file, or does not exist.
         ArtifactRefused: it is damaged.
     """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; give a .onnx or .tflite file of any tool")
     if path.suffix not in (".onnx", ".tflite") or not path.is_file():
         raise UsageError(f"{path} is no .onnx or .tflite file; audit takes one of any tool")
     onnx = path.suffix == ".onnx"

@@ -181,7 +181,7 @@ def test_an_untrained_bundle_is_found_by_its_nets_name(
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("bench", "no_such_net"), 2, "no_such_net is no net"),
+        (("bench", "no_such_net"), 2, "there is no bundle at no_such_net"),
         (("bench", "mobilenet_v2", "--device", "rpi9"), 2, "rpi9 is no device"),
         (("bench", "mobilenet_v2", "--threads", "none"), 2, "list of integers"),
         (("bench", "missing.tflite"), 2, "missing.tflite"),

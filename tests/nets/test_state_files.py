@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 from edgeconv.errors import EdgeconvError, UsageError, WeightsRefused
-from edgeconv.nets import state_files
+from edgeconv.nets import weights_path
 from edgeconv.nets.state_files import read_state_file
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")
@@ -119,7 +119,7 @@ def test_an_archive_that_unpacks_to_more_than_it_holds_is_refused() -> None:
 
 def test_a_file_past_the_limit_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     save_file(STATE, "w.safetensors")
-    monkeypatch.setattr(state_files, "MAX_BYTES", 100)
+    monkeypatch.setattr(weights_path, "MAX_BYTES", 100)
     with pytest.raises(WeightsRefused, match="at most 100 are read"):
         read_state_file(Path("w.safetensors"))
 

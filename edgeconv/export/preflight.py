@@ -1,0 +1,38 @@
+"""Everything of an export that can be judged before PyTorch is started and the net is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.errors import UsageError
+from edgeconv.export import bundle, max_drop, staging
+from edgeconv.export.calibration import calibration_photos
+from edgeconv.export.options import ExportOptions
+from edgeconv.nets.registry import check_target
+from edgeconv.nets.weights_path import check_weights
+
+
+def check_request(target: str, options: ExportOptions, out: Path | None, *, force: bool) -> None:
+    """Raises what `export` would raise later, of the target, the options and every path."""
+    check_target(target, options.net_options, options.input_size)
+    if options.classes is not None and options.classes < 1:
+        raise UsageError(f"classes={options.classes} cannot be; a net has at least 1")
+    check_weights(options.weights)
+    for destination in _destinations(target, options, out):
+        staging.check_destination(destination, force=force, is_ours=bundle.is_bundle)
+    if options.calib is not None or options.max_drop is not None:
+        photos = calibration_photos(options.calib, Preprocessing(), options.calib_samples)
+        if options.max_drop is not None:
+            max_drop.require_enough(photos)
+
+
+def _destinations(target: str, options: ExportOptions, out: Path | None) -> tuple[Path, ...]:
+    """Where the bundle will stand, as far as that is known: not whether published weights are."""
+    if out is not None:
+        return (out,)
+    name = target.rpartition(":")[2]
+    if options.weights == "auto":
+        staging.check_name(Path(f"{name}-untrained"))
+        return ()
+    return (Path(f"{name}-untrained" if options.weights == "random" else name),)
