@@ -39,6 +39,12 @@ def require_hub_graph(model: ir.Model) -> None:
             if node.op_type in operators:
                 raise NetRefused(f"{node.op_type} {title_of(node)} {why}")
     require_static_shapes(model)
+    for value in (value for node in graph for value in node.outputs if value.name):
+        if 0 in shape_of(value):
+            raise NetRefused(
+                f"{value.name}, which the net computes, has the shape {list(shape_of(value))} and "
+                "holds no value; leave it out of the net"
+            )
     _require_ends(graph)
     for name, value in graph.initializers.items():
         array = constant_of(value)

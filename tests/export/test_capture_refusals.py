@@ -45,6 +45,18 @@ def test_deciding_by_the_inputs_values_names_file_and_line():
 
 
 @pytest.mark.parametrize(
+    "function",
+    [
+        lambda y: torch.cat([y, y[:, :0] * 2], 1).mean((2, 3)),
+        lambda y: torch.cat([part.relu() for part in y.split([0, y.shape[1]], 1)], 1),
+        lambda y: y + y[:, :, :0].sum(),
+    ],
+)
+def test_a_tensor_without_a_value_is_refused(function):
+    assert "holds no value" in refusal(function)
+
+
+@pytest.mark.parametrize(
     ("function", "said"),
     [
         (lambda y: y * y.max().item(), "a Python number"),
