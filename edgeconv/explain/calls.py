@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.errors import UsageError
+from edgeconv.nets.layers import require_open
 from edgeconv.nets.running import forward, unchanged
 
 #: Layers that hand features on.
@@ -59,6 +60,8 @@ def run(module: nn.Module, x: Tensor) -> Calls:
         if group is not None and not passive:
             group.append(path)
 
+    for layer in module.modules():
+        require_open(layer)
     handles = [
         layer.register_forward_hook(lambda m, _, output, path=path: note(path, m, output))
         for path, layer in module.named_modules()

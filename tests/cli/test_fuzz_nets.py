@@ -224,7 +224,8 @@ def test_no_net_ends_in_a_traceback(program: CommandServer, tmp_path: Path, fuzz
     try:
         check_promises(done, tmp_path)
         written = (tmp_path / "bundle" / "manifest.json").is_file()
-        assert written == (done.code in (0, 1)), done.err
+        # 3 may also be that what was written cannot be told.
+        assert written == (done.code in (0, 1)) or done.code == 3, done.err
         if written and fuzz_seed % 3 == 0:
             check_promises(program.run(tmp_path, "parity", "bundle"), tmp_path)
     except AssertionError:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeconv.errors import UnknownName, UsageError
+from edgeconv.errors import NetRefused, UnknownName, UsageError
 from edgeconv.export.capture import capture
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import load_net
@@ -81,6 +81,13 @@ def test_a_layer_called_twice_gives_its_last_result():
         y = functional.relu(net.stem(X))
         wanted = functional.relu(y - 2 * (y - 1))
         assert torch.equal(feature_extractor(net, "relu")(X), wanted)
+
+
+def test_torchscript_is_refused():
+    with pytest.raises(NetRefused, match="PyTorch module that it was made from"):
+        feature_extractor(torch.jit.trace(nn.Sequential(nn.ReLU()), X), "0")
+    with pytest.raises(NetRefused, match="PyTorch module that it was made from"):
+        feature_extractor(nn.Sequential(torch.jit.trace(nn.ReLU(), X)), "0")
 
 
 @pytest.mark.parametrize(
