@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from edgeconv.errors import UsageError
 from edgeconv.explain.calls import first_output, is_feature_map
 from edgeconv.nets.layers import find_layer
-from edgeconv.nets.running import forward, unchanged
+from edgeconv.nets.running import forward, gradient_of, unchanged
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def _gradient(logits: Tensor, class_index: int, leaf: Tensor, layer: str) -> Ten
     """d logit / d leaf, (C, h, w)."""
     found = None
     if logits.requires_grad:
-        (found,) = torch.autograd.grad(logits[0, class_index], leaf, allow_unused=True)
+        found = gradient_of(logits[0, class_index], leaf)
     if found is None:
         raise UsageError(f"the net's output does not depend on layer {layer}; choose another one")
     return found[0]

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from edgeconv.errors import UsageError
 from edgeconv.explain.calls import first_output
-from edgeconv.nets.running import forward, unchanged
+from edgeconv.nets.running import forward, gradient_of, unchanged
 
 #: Rectifiers as modules and functions call them. A smooth one keeps its own derivative; the
 #: gradient that comes to it is cut all the same.
@@ -42,11 +43,17 @@ def guided_backpropagation(module: nn.Module, x: Tensor, class_index: int) -> ND
 
     Returns:
         float32 (3, H, W).
+
+    Raises:
+        NetRefused: the net overwrites what its derivative needs.
+        UsageError: the logits do not depend on the photo.
     """
     photo = x.detach().clone().requires_grad_()
     with unchanged(module), torch.enable_grad(), _Guided():
         logits = first_output(forward(module, photo, "the net"))
-        (gradient,) = torch.autograd.grad(logits[0, class_index], photo)
+        gradient = gradient_of(logits[0, class_index], photo)
+    if gradient is None:
+        raise UsageError("the net's output does not depend on the photo")
     result: NDArray[np.float32] = gradient[0].numpy()
     return result
 

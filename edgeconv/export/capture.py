@@ -55,14 +55,14 @@ def capture(
 
 
 def _require_repeatable(module: nn.Module, example: torch.Tensor, name: str) -> None:
-    """Raises NetRefused where the same photo gives something else the second time."""
+    """Raises NetRefused where a photo gives something else once the net has seen another."""
     photo = torch.rand(example.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with unchanged(module):
-        first, second = (
-            [output.clone() for output in tensors_of(forward(module, photo, name))]
-            for _ in range(2)
+        first, _, again = (
+            [output.clone() for output in tensors_of(forward(module, given, name))]
+            for given in (photo, -photo, photo)
         )
-    if all(map(_equal, first, second)):
+    if all(map(_equal, first, again)):
         return
     drawn = next((call for call in calls_of(module, photo) if call.is_random), None)
     cause = "it draws random numbers, or remembers what it was given before"

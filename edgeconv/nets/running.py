@@ -50,6 +50,21 @@ def forward(module: nn.Module, x: Tensor, target: str) -> Any:
     )
 
 
+def gradient_of(value: Tensor, by: Tensor) -> Tensor | None:
+    """The derivative of one number by a tensor that a net was run on; None: it does not depend.
+
+    Raises:
+        NetRefused: the net overwrote what the derivative needs.
+    """
+    (found,) = run_user_code(
+        lambda: torch.autograd.grad(value, by, allow_unused=True),
+        "the net",
+        "cannot be differentiated",
+    )
+    gradient: Tensor | None = found
+    return gradient
+
+
 def _eagerly(module: nn.Module, x: Tensor) -> Any:
     with uncompiled():
         return module(x)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.data.preprocessing import Preprocessing
-from edgeconv.errors import UnknownName, UsageError
+from edgeconv.errors import NetRefused, UnknownName, UsageError
 from edgeconv.explain.explanation import Explanation, explain
 from edgeconv.explain.gradcam import Cam
 from edgeconv.nets.load import LoadedNet
@@ -56,6 +56,42 @@ def test_the_most_probable_class_is_explained_where_none_is_asked_for():
     assert got.explained == got.top
     assert got.top.index == int(logits.argmax())
     assert np.isclose(got.top.probability, float(logits.softmax(0).max()))
+
+
+class Careless(Small):
+    """The same values by a forward pass that overwrites its input and what it holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kept", torch.zeros(1, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.kept.copy_(super().forward(x.mul_(2).mul_(0.5)))
+        return self.kept
+
+
+def test_a_net_that_overwrites_its_input_is_explained_as_one_that_does_not():
+    pixels = IMAGES.normalized.copy()
+    careless = replace(net(), module=Careless().eval())
+    got, expected = explain(careless, IMAGES), explain(net(), IMAGES)
+    np.testing.assert_array_equal(IMAGES.normalized, pixels)
+    np.testing.assert_array_equal(got.guided, expected.guided)
+    np.testing.assert_array_equal(got.floating.cam.signed, expected.floating.cam.signed)
+    assert got.floating.top == expected.floating.top
+    assert not careless.module.kept.requires_grad
+    assert not careless.module.kept.any()
+
+
+class Spoilt(Small):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        x.zero_()
+        return self.head(self.pool(y).flatten(1))
+
+
+def test_a_net_that_overwrites_what_its_derivative_needs_is_refused():
+    with pytest.raises(NetRefused, match="cannot be differentiated: RuntimeError: one of the var"):
+        explain(replace(net(), module=Spoilt().eval()), IMAGES)
 
 
 def test_the_layer_is_the_last_that_makes_features_not_one_that_pools_them():

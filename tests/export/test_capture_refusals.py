@@ -135,6 +135,39 @@ def test_torchscript_inside_names_its_module():
         capture(net, X, name="net")
 
 
+def last_mixed_in(net: nn.Module, y: Tensor) -> Tensor:
+    last = getattr(net, "last", y)
+    net.last = y
+    return y + last
+
+
+def running_mean(net: nn.Module, y: Tensor) -> Tensor:
+    net.mean.mul_(0.9).add_(0.1 * y.mean())
+    return y - net.mean
+
+
+@pytest.mark.parametrize("function", [last_mixed_in, running_mean])
+def test_an_output_that_depends_on_what_came_before_is_refused(function):
+    net = Apply(lambda y: function(net, y))
+    net.register_buffer("mean", torch.zeros(()))
+    with pytest.raises(NetRefused, match="remembers what it was given before"):
+        capture(net, X, name="net")
+    assert not hasattr(net, "last")
+    assert net.mean == 0
+
+
+def test_what_a_net_keeps_without_using_it_does_no_harm():
+    def counted(y: Tensor) -> Tensor:
+        net.calls += 1
+        net.seen = y
+        return y
+
+    net = Apply(counted)
+    net.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+    capture(net, X, name="net")
+    assert (int(net.calls), hasattr(net, "seen")) == (0, False)
+
+
 def test_randomness_names_its_line():
     said = refusal(lambda y: y + torch.randn_like(y))
     assert re.search(rf"random numbers in torch.randn_like at .*{Path(__file__).name}:\d+", said)
