@@ -15,8 +15,7 @@ in, each inside a Sequential repeating its container's name, then the operator. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -110,23 +109,16 @@ def name_after_modules(model: ir.Model, modules: Collection[str]) -> None:
         if node not in names:
             prefix = f"{scope.shown}/" if scope.shown else ""
             names[node] = _free(prefix + node.op_type.lower(), taken)
-    with _unregistered_constants(model.graph):
-        for node, name in names.items():
-            _rename(model.graph, node, name, taken)
-
-
-@contextmanager
-def _unregistered_constants(graph: ir.Graph) -> Iterator[None]:
-    """Takes the initializers out while they are renamed, so that none has another's new name.
-
-    A convolution that is called twice, once with a BatchNorm folded into it, has two weights: the
-    one that is new takes the module's name, which the traced one still bears.
-    """
-    constants = list(graph.initializers.values())
-    graph.initializers.clear()
-    yield
+    # Taken out while they are renamed, so that none has another's new name: a convolution that is
+    # called twice, once with a BatchNorm folded in, has two weights, and the one that is new takes
+    # the name that the traced one still bears.
+    constants = list(model.graph.initializers.values())
+    model.graph.initializers.clear()
+    for node, name in names.items():
+        _rename(model.graph, node, name, taken)
     for value in constants:
-        graph.register_initializer(value)
+        if value.name not in model.graph.initializers:
+            model.graph.register_initializer(value)
 
 
 def _free(wanted: str, taken: set[str]) -> str:
@@ -148,3 +140,4 @@ def _rename(graph: ir.Graph, node: ir.Node, name: str, taken: set[str]) -> None:
         if value is not None and value.const_value is not None:
             role = ROLES.get((node.op_type, index), "/constant")
             value.name = _free(name + role, taken)
+            graph.register_initializer(value)
