@@ -119,7 +119,7 @@ def keep_apart(model: ir.Model, seen: Statistics) -> Apart:
         joined = parts_of(output)
         found = part_grids(joined, seen)
         path: tuple[ir.Node, ...] | None = joined.path
-        if not joined.is_joined and len(joined.parts) == 1:
+        if has_unlike_channels(joined):
             found = channel_grids(output, joined.parts[0].value, seen)
             path = _with_writers(model, joined, seen) if any(g.lost for g in found) else None
         lost = [grid for grid in found if grid.lost]
@@ -143,21 +143,25 @@ def part_grids(joined: Joined, seen: Statistics) -> list[PartGrid]:
     ]
 
 
-def channel_grids(output: ir.Value, value: ir.Value, seen: Statistics) -> list[PartGrid]:
-    """The grid of every channel of a value that becomes an output.
+def has_unlike_channels(joined: Joined) -> bool:
+    """Whether the channels of an output may be unlike quantities.
 
-    None of a value whose channels are of one kind by their make: a row of logits, probabilities,
-    and features behind a clamp, of which some are hardly ever active.
+    They are of one kind by their make in a row of logits, in probabilities, and in features behind
+    a clamp, of which some are hardly ever active.
     """
-    node = value.producer()
-    statistics = seen.get(name_of(value))
-    if node is None or statistics is None or len(shape_of(output)) < 3:
+    if joined.is_joined or not joined.parts or len(shape_of(joined.output)) < 3:
+        return False
+    node = joined.parts[0].value.producer()
+    return node is not None and node.op_type not in OUTPUT_BOUNDS and clip_bounds(node) is None
+
+
+def channel_grids(output: ir.Value, value: ir.Value, seen: Statistics) -> list[PartGrid]:
+    """The grid of every channel of a value that becomes an output."""
+    statistics, axis = seen.get(name_of(value)), channel_axis(value)
+    if statistics is None or axis is None:
         return []
-    axis = channel_axis(value)
-    if axis is None or len(statistics.channel_minimum) != shape_of(value)[axis]:
+    if len(statistics.channel_minimum) != shape_of(value)[axis]:
         return []  # it is read elsewhere too, where other channels count
-    if node.op_type in OUTPUT_BOUNDS or clip_bounds(node) is not None:
-        return []
     lows: NDArray[np.float32] = np.minimum(statistics.channel_minimum, 0)
     highs: NDArray[np.float32] = np.maximum(statistics.channel_maximum, 0)
     shared = float(highs.max() - lows.min()) / LEVELS

@@ -9,8 +9,8 @@ however quiet the part is on the photos at hand:
     no value is off by more than a quarter of the part's largest
     no value is off by more than two steps of an int8 grid of the part's own
 
-A channel of a map, whose energy may be next to nothing beside its neighbours', is wrong only where
-its error is as large as itself: below 3 dB, and none of the others.
+A channel of a map may be quieter than the noise of its layer, also in a right file: features have
+such. It is lost where it has become a few values, which no noise makes of it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ import onnx_ir as ir
 from edgeconv.errors import BundleRefused
 from edgeconv.graph.parts import Part, channel_axis, parts_of
 from edgeconv.graph.view import name_of, shape_of
-from edgeconv.quantize.apart import Statistics, part_grids
-from edgeconv.runtime.metrics import FloatArray, compare, rounded
+from edgeconv.quantize.apart import Statistics, has_unlike_channels, part_grids
+from edgeconv.runtime.metrics import Figures, FloatArray, compare, rounded
 
 #: Largest error of a part that passes whatever its SQNR, as a share of its largest value.
 PART_ERROR = 0.25
 #: The same in steps of an int8 grid of its own.
 PART_STEPS = 2.0
-#: Below this a channel's error is as large as the channel.
-CHANNEL_SQNR_DB = 3.0
+#: A channel that takes fewer values than the first, where the reference takes as many as the second
+#: or more, was rounded to a grid that is not its own.
+FEWEST_VALUES = 4
+MANY_VALUES = 16
 #: A part of a float file may be this many times further off than the whole, for its share of the
 #: rounding errors of float32 is not its share of the values.
 FLOAT_PART = 100.0
@@ -172,7 +174,7 @@ def parts_of_outputs(model: ir.Model, seen: Statistics) -> dict[str, OutputParts
             block = _block(part, shape, steps.get(part.name, 0.0))
             if block is not None:
                 blocks.append(block)
-        axis = channel_axis(output) if len(shape) > 2 and not joined.is_joined else None
+        axis = channel_axis(output) if has_unlike_channels(joined) else None
         found[name_of(output)] = OutputParts(tuple(blocks), axis)
     return found
 
@@ -206,50 +208,61 @@ def worst_part(
         relative_error: the stage's bound, for float files.
     """
     results = [
-        _judged(name, label, reference, output, step, bound, relative_error)
-        for (name, whole), made in zip(references.items(), outputs, strict=True)
-        for label, reference, output, step, bound in _told_apart(
-            parts.get(name, OutputParts()), whole[: len(made)], made, sqnr_db
+        PartResult(
+            name,
+            part.name,
+            figures.sqnr_db,
+            figures.relative_error,
+            _is_right(part, figures, sqnr_db, relative_error),
         )
+        for (name, whole), made in zip(references.items(), outputs, strict=True)
+        for part in _told_apart(parts.get(name, OutputParts()), whole[: len(made)], made)
+        if sqnr_db is not None or not part.is_channel
+        for figures in [compare(part.reference, part.output)]
     ]
     return min(results, key=lambda r: (r.passed, r.sqnr_db), default=None)
 
 
-_Compared = tuple[str, FloatArray, FloatArray, float, float | None]
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """A part of an output beside the reference's; `step` is of a grid of its own."""
+
+    name: str
+    reference: FloatArray
+    output: FloatArray
+    step: float = 0.0
+    is_channel: bool = False
 
 
 def _told_apart(
-    told: OutputParts, reference: FloatArray, output: FloatArray, bound: float | None
+    told: OutputParts, reference: FloatArray, output: FloatArray
 ) -> Iterator[_Compared]:
     for part in told.parts:
-        yield part.name, part.of(reference), part.of(output), part.step, bound
-    if told.channel_axis is None or bound is None:
-        return
-    channels = reference.shape[told.channel_axis]
-    step = float(reference.max() - reference.min()) / 255
+        yield _Compared(part.name, part.of(reference), part.of(output), part.step)
+    channels = 0 if told.channel_axis is None else reference.shape[told.channel_axis]
     for index in range(channels if channels > 1 else 0):
-        at = (slice(None),) * told.channel_axis + (slice(index, index + 1),)
-        yield f"channel {index}", reference[at], output[at], step, min(bound, CHANNEL_SQNR_DB)
+        at = (slice(None),) * (told.channel_axis or 0) + (slice(index, index + 1),)
+        yield _Compared(f"channel {index}", reference[at], output[at], is_channel=True)
 
 
-def _judged(
-    name: str,
-    label: str,
-    reference: FloatArray,
-    output: FloatArray,
-    step: float,
-    sqnr_db: float | None,
-    relative_error: float | None,
-) -> PartResult:
-    figures = compare(reference, output)
-    largest = float(np.abs(reference).max())
-    passed = figures.finite and (
-        (sqnr_db is not None and figures.sqnr_db >= sqnr_db)
-        or figures.relative_error <= _allowed(relative_error)
-        or float(np.abs(output - reference).max()) <= PART_STEPS * step
-        or (largest == 0 and step == 0)
-    )
-    return PartResult(name, label, figures.sqnr_db, figures.relative_error, passed)
+def _is_right(
+    part: _Compared, figures: Figures, sqnr_db: float | None, relative_error: float | None
+) -> bool:
+    if not figures.finite:
+        return False
+    if sqnr_db is not None and figures.sqnr_db >= sqnr_db:
+        return True
+    if figures.relative_error <= _allowed(relative_error):
+        return True
+    if part.is_channel:
+        return not _became_few_values(part)
+    error = float(np.abs(part.output - part.reference).max())
+    return error <= PART_STEPS * part.step
+
+
+def _became_few_values(part: _Compared) -> bool:
+    few, many = len(np.unique(part.output)), len(np.unique(part.reference))
+    return few < FEWEST_VALUES and many >= MANY_VALUES
 
 
 def _allowed(relative_error: float | None) -> float:

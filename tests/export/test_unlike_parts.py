@@ -155,6 +155,19 @@ def test_a_channel_that_is_gone_fails() -> None:
     assert (found.part, found.passed) == ("channel 3", False)
 
 
+def test_a_channel_below_the_noise_of_its_layer_passes() -> None:
+    generator = np.random.default_rng(0)
+    reference = generator.normal(size=(2, 5, 8, 8)).astype(np.float32)
+    reference[:, 3] *= 0.05
+    made = reference + generator.normal(size=reference.shape).astype(np.float32) * 0.1
+    found = worst_part(
+        {"map": OutputParts((), channel_axis=1)}, {"map": reference}, [made], sqnr_db=10.0
+    )
+    assert found is not None
+    assert found.sqnr_db < 0
+    assert found.passed
+
+
 @pytest.mark.parametrize(
     "document",
     [
