@@ -14,15 +14,16 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
+from edgeconv.export.manifest import FORMAT
 from edgeconv.runtime.open import open_session
 from tests.cli.conftest import Run
 from tests.helpers.tiny_models import TinyNet
 
 MANIFEST = {
-    "format": 2,
+    "format": FORMAT,
     "artifacts": {},
     "files": {},
-    "graph": {"outputs": {}},
+    "graph": {"outputs": {}, "parts": {}},
     "net": {"name": "tiny", "depth": 1, "options": {}},
     "parity": {"stages": [], "status": "passed"},
     "preprocessing": {},
