@@ -146,35 +146,41 @@ def _publish(
     Raises:
         OutputExists: something stands there that may not be replaced.
     """
-    while True:
-        try:
-            stage.rename(destination)  # where nothing stands there, or an empty directory
-            break
-        except OSError as error:
-            if error.errno not in _TAKEN:
-                raise
-        if not force:
-            raise OutputExists(
-                f"another export wrote {destination} meanwhile: that one is kept, and this one is "
-                "not written; --force replaces it, --out chooses another place"
-            )
-        with contextlib.suppress(FileNotFoundError):  # gone again: another try
-            _swap(stage, destination, is_ours)
-            break
+    # Alone from the first try on: between the two steps of another's swap nothing stands there.
+    with _alone_in(destination.parent):
+        while not _renamed(stage, destination):
+            if not force:
+                raise OutputExists(
+                    f"another export wrote {destination} meanwhile: that one is kept, and this one "
+                    "is not written; --force replaces it, --out chooses another place"
+                )
+            with contextlib.suppress(FileNotFoundError):  # gone again: another try
+                _swap(stage, destination, is_ours)
+                break
     _sync_directory(destination.parent)
+
+
+def _renamed(stage: Path, destination: Path) -> bool:
+    """Moves `stage` where nothing stands, or an empty directory; False where something does."""
+    try:
+        stage.rename(destination)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        return False
+    return True
 
 
 def _swap(stage: Path, destination: Path, is_ours: Callable[[Path], bool]) -> None:
     """Puts `stage` in the place of a directory; raises OutputExists where that is not ours."""
-    with _alone_in(destination.parent):
-        check_destination(destination, force=True, is_ours=is_ours)
-        if _renameat2(stage, destination, _RENAME_EXCHANGE):
-            return
-        previous = _previous(destination)
-        shutil.rmtree(previous, ignore_errors=True)
-        destination.rename(previous)
-        stage.rename(destination)
-        shutil.rmtree(previous, ignore_errors=True)
+    check_destination(destination, force=True, is_ours=is_ours)
+    if _renameat2(stage, destination, _RENAME_EXCHANGE):
+        return
+    previous = _previous(destination)
+    shutil.rmtree(previous, ignore_errors=True)
+    destination.rename(previous)
+    stage.rename(destination)
+    shutil.rmtree(previous, ignore_errors=True)
 
 
 def _renameat2(source: Path, target: Path, flag: int) -> bool:
