@@ -1,20 +1,21 @@
 """Which operators of an int8 net compute in float, whatever is asked for.
 
 No engine has an int8 kernel worth the name for these: quotients, roots, logarithms, norms. Between
-two of them, and before one, a tensor that is rounded to 256 steps only loses: the 1e-6 that keeps
-`x / (norm + 1e-6)` from dividing by zero is less than half a step of any norm. So an operator
-without weights that nothing but such operators read is one of them too.
+two of them a tensor that is rounded to 256 steps only loses: the 1e-6 that keeps
+`x / (norm + 1e-6)` from dividing by zero is less than half a step of any norm. So what stands
+between such operators is one of them too, and so is the arithmetic before a divisor, a root or a
+logarithm, where a value near zero decides.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 import onnx_ir as ir
 
-from edgeconv.graph.fusion import is_absorbed, written_output
+from edgeconv.graph.fusion import is_absorbed, writer_of, written_output
 from edgeconv.graph.view import activation_inputs, constant_of, integer, name_of, shape_of
-from edgeconv.quantize.passing import PASSING
 from edgeconv.quantize.plan import Plan
 from edgeconv.quantize.weights import layer_of
 
@@ -24,6 +25,12 @@ FLOAT_ONLY = frozenset(
     {"Div", "Log", "Neg", "ReduceL2", "ReduceSum", "Softplus", "Sqrt"}
     # Variances span too many magnitudes for 256 steps.
     | {"InstanceNormalization", "LayerNormalization", "LRN"}
+)
+
+#: Operators that compute and have no weights; before a divisor or a root they are exact in float.
+ARITHMETIC = frozenset(
+    {"Abs", "Add", "Clip", "Exp", "Max", "Min", "Mul", "Pow", "ReduceMax", "ReduceMean"}
+    | {"ReduceMin", "ReduceSumSquare", "Sub"}
 )
 
 #: LiteRT's int8 softmax kernels sum exponentials in 12 integer bits: with more values than this,
@@ -46,20 +53,46 @@ def float_nodes(model: ir.Model) -> frozenset[str]:
     """Names of the nodes that compute in float in every int8 file of a hub graph."""
     nodes = [node for node in model.graph if not is_absorbed(node)]
     needed = {node.name or "" for node in nodes if is_float_only(node)}
-    found = set(needed)
+    found = needed | _before_singular(nodes, needed)
+    return frozenset(found | _between(nodes, found))
+
+
+def _before_singular(nodes: Sequence[ir.Node], needed: Set[str]) -> set[str]:
+    """The arithmetic of which nothing but what computes in float reads the outcome, near zero."""
+    found: set[str] = set()
     for node in reversed(nodes):
-        readers = [use.node.name for value in written(node) for use in value.uses()]
-        if readers and found.issuperset(readers) and layer_of(node) is None:
+        uses = [use for value in written(node) for use in value.uses()]
+        if node.op_type not in ARITHMETIC or node.name in needed:
+            continue
+        if all(use.node.name in needed | found for use in uses) and any(
+            use.node.name in found or is_singular(use.node, use.idx) for use in uses
+        ):
             found.add(node.name or "")
-    # What only passes integers on gains nothing in float behind a tensor that is rounded anyway.
-    exact = {name_of(v) for node in nodes if node.name in needed for v in written(node)}
+    return found
+
+
+def is_singular(node: ir.Node, index: int) -> bool:
+    """Whether what a node gives for an input near zero hangs on how near."""
+    if node.op_type == "Pow":
+        exponent = constant_of(node.inputs[1])
+        return index == 0 and (exponent is None or bool((exponent < 1).any()))
+    return node.op_type in ("Log", "Sqrt") or (node.op_type == "Div" and index == 1)
+
+
+def _between(nodes: Sequence[ir.Node], islands: Set[str]) -> set[str]:
+    """Nodes without weights that read islands alone, and are read by some, by way of each other."""
+    behind: set[str] = set()
     for node in nodes:
-        if node.name in found - needed:
-            if node.op_type in PASSING and name_of(_first(node)) not in exact:
-                found.discard(node.name or "")
-                continue
-            exact.update(name_of(value) for value in written(node))
-    return frozenset(found)
+        sources = [value.producer() for _, value in activation_inputs(node)]
+        makers = {None if source is None else writer_of(source).name for source in sources}
+        if layer_of(node) is None and makers and makers <= islands | behind:
+            behind.add(node.name or "")
+    found: set[str] = set()
+    for node in reversed(nodes):
+        readers = {use.node.name for value in written(node) for use in value.uses()}
+        if node.name in behind and not readers.isdisjoint(islands | found):
+            found.add(node.name or "")
+    return found
 
 
 def written(node: ir.Node) -> list[ir.Value]:
@@ -67,10 +100,6 @@ def written(node: ir.Node) -> list[ir.Value]:
     if len(node.outputs) == 1:
         return [written_output(node)]
     return [value for value in node.outputs if value.name]
-
-
-def _first(node: ir.Node) -> ir.Value:
-    return activation_inputs(node)[0][1]
 
 
 def with_islands(

@@ -30,8 +30,8 @@ FLOAT: dict[str, set[str]] = {
     "other_norms": {"MEAN", "SUB", "MUL", "ADD", "RSQRT"},
     "activations": {"ABS", "NEG", "EXP", "ADD", "LOG", "RELU", "DIV"},
     "reshaping": {"SUM"},
-    "oddments": {"POW"},
-    "gates": {"MUL", "SUM", "SQRT", "DIV"},
+    "oddments": {"POW", "MEAN"},
+    "gates": {"MUL", "SUM", "SQRT", "MAXIMUM", "DIV"},
 }
 #: A shuffle between two grouped convolutions cannot do without; nothing else transposes.
 TRANSPOSES = {"shuffles": 1}
