@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from edgeconv.export import onnx_writer, tflite
 from edgeconv.graph.fusion import is_absorbed
+from edgeconv.quantize.in_float import with_islands
 from edgeconv.quantize.int16 import int16_plan, with_planned_weights
-from edgeconv.quantize.islands import with_islands
 from edgeconv.quantize.recipe import Quantized, Recipe, quantize
 from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
 from edgeconv.runtime.adapt import Images, run_logits

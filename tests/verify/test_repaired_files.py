@@ -18,7 +18,7 @@ from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.tflite.write import write_int8
 from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.quantize.ends import ends_of
-from edgeconv.quantize.islands import with_islands
+from edgeconv.quantize.in_float import with_islands
 from edgeconv.quantize.recipe import Recipe, quantize
 from edgeconv.quantize.repairs import Copies, Repairs
 from edgeconv.quantize.steps.equalization import EQUALIZE
