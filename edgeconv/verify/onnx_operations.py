@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from onnx import inliner, shape_inference
 
 from edgeconv.errors import ArtifactRefused
+from edgeconv.graph.view import constant_of, sole_consumer
 from edgeconv.verify.onnx_contrib import complete
 from edgeconv.verify.onnx_memory import Memory, dtype_of, is_absorbed, shape_of
 from edgeconv.verify.operations import (
@@ -84,6 +85,7 @@ def _read(graph: ir.Graph, size: int) -> ModelOperations:
     complete(graph)
     memory = Memory(graph)
     fed = [value for value in graph.inputs if not value.is_initializer()]
+    converting = {id(part) for node in graph for part in _spelled_dequantization(node)}
     return ModelOperations(
         format="onnx",
         bytes=size,
@@ -93,11 +95,29 @@ def _read(graph: ir.Graph, size: int) -> ModelOperations:
             _operation(node, memory)
             for node in graph
             if node.op_type not in _QUANTIZE
+            and id(node) not in converting
             and not all(memory.is_constant(value) for value in node.outputs)
         ),
         fed=tuple(map(memory.of, fed)),
         given=tuple(map(memory.of, graph.outputs)),
     )
+
+
+def _spelled_dequantization(cast: ir.Node) -> list[ir.Node]:
+    """The nodes of a DequantizeLinear that is spelled out, from its first: Cast, Sub, Mul.
+
+    Files have it where an optimizer would take what reads it for an int8 operator.
+    """
+    if cast.op_type != "Cast" or cast.inputs[0] is None:
+        return []
+    if cast.inputs[0].dtype not in (ir.DataType.INT8, ir.DataType.UINT8):
+        return []
+    nodes = [cast]
+    for kind in ("Sub", "Mul"):
+        after = sole_consumer(nodes[-1].outputs[0])
+        if after is not None and after.op_type == kind and constant_of(after.inputs[1]) is not None:
+            nodes.append(after)
+    return nodes if nodes[-1].op_type == "Mul" else []
 
 
 def _operation(node: ir.Node, memory: Memory) -> Operation:
