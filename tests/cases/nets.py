@@ -18,7 +18,7 @@ def _conv(i, o, k=3, s=1, **more):
     return lambda: nn.Conv2d(i, o, k, s, k // 2, **more)
 
 
-def _slopes(least, most, channels):
+def slopes(least, most, channels):
     prelu = nn.PReLU(channels)
     with torch.no_grad():
         prelu.weight.copy_(torch.linspace(least, most, channels))
@@ -94,7 +94,7 @@ two_flattens = case(
 channel_prelu = case(
     lambda s, x: s.fc(s.q(s.b(s.p(s.a(x)))).flatten(1)),
     a=lambda: nn.Conv2d(3, 8, 4, 4),
-    p=lambda: _slopes(-1.5, 2.0, 8),
+    p=lambda: slopes(-1.5, 2.0, 8),
     b=_conv(8, 8),
     q=lambda: nn.PReLU(1, -0.3),
     fc=lambda: nn.Linear(512, 7),

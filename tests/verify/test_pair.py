@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from edgeconv.runtime.metrics import Figures, compare
 from edgeconv.verify.pair import PairBounds, further
 from edgeconv.verify.parity import PAIR
+from tests.cases._net import Of
+from tests.cases.nets import slopes
 from tests.helpers.small_export import small_export
 
 DRAWN = np.random.default_rng(0).standard_normal((3, 8, 100)).astype(np.float32)
@@ -61,26 +63,8 @@ def test_the_further_file_is_named_where_it_is_clearly_further():
     assert "further" not in further(near, near, ("a", "b"))
 
 
-class Of(nn.Module):
-    def __init__(self, forward, **modules) -> None:
-        super().__init__()
-        self._forward = forward
-        for name, module in modules.items():
-            self.add_module(name, module)
-
-    def forward(self, x):
-        return self._forward(self, x)
-
-
 def _stem(channels=8):
     return nn.Sequential(nn.Conv2d(3, channels, 3, 2, 1), nn.ReLU())
-
-
-def _slopes(least, most, channels):
-    prelu = nn.PReLU(channels)
-    with torch.no_grad():
-        prelu.weight.copy_(torch.linspace(least, most, channels))
-    return prelu
 
 
 def two_flattens():
@@ -104,7 +88,7 @@ def slopes_before_a_linear():
     return Of(
         lambda s, x: s.fc(s.q(s.b(s.p(s.a(x)))).flatten(1)),
         a=nn.Conv2d(3, 8, 4, 4),
-        p=_slopes(-1.5, 2.0, 8),
+        p=slopes(-1.5, 2.0, 8),
         b=nn.Conv2d(8, 8, 3, 1, 1),
         q=nn.PReLU(1, -0.3),
         fc=nn.Linear(8 * 6 * 8, 7),
