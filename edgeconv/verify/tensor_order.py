@@ -1,4 +1,4 @@
-"""How the tensors of an int8 TFLite file lie against the hub's, as its writer says.
+"""How the tensors of a TFLite file lie against the hub's, as its writer says.
 
 NHWC for four axes and the hub's own order for any other number, but for the tensors that the file
 names in a blob. Axes of size 1 may stand anywhere or be absent: they move no integer. Nothing is

@@ -188,3 +188,17 @@ def _decode(s, x):
 
 
 slice_assignment = case(_decode, c=_conv(3, 8, 3, 2))
+
+# Cubes, whose axes no shape tells apart: moved, computed on, and moved back; and read as tokens.
+moved_cube = case(
+    lambda s, x: s.b(torch.sigmoid(s.a(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)).mean((2, 3)),
+    (8, 8),
+    a=_conv(3, 8),
+    b=_conv(8, 8),
+)
+square_tokens = case(
+    lambda s, x: s.fc(F.hardswish(s.a(x).flatten(2).transpose(1, 2))).mean(1),
+    (8, 8),
+    a=lambda: nn.Conv2d(3, 4, 4, 4),
+    fc=lambda: nn.Linear(4, 6),
+)

@@ -287,11 +287,11 @@ class Builder(Assembler):
         self._note_lie(value, tensor, layout)
 
     def _note_lie(self, value: ir.Value, tensor: Tensor, layout: Layout) -> None:
-        """Keeps how an int8 tensor lies, where its name and shape do not tell."""
+        """Keeps how a tensor lies, where its name and shape do not tell."""
         shape = shape_of(value)
         moves = steps(shape, layout, shape, standard(len(shape)))
         is_its_own = tensor.name == name_of(value)
-        if tensor.is_int8 and is_its_own and any(move.perm is not None for move in moves):
+        if is_its_own and any(move.perm is not None for move in moves):
             self.unusual[tensor.name] = Lie(*layout.lies(shape))
 
     def _params(self, value: ir.Value) -> QuantParams | None:

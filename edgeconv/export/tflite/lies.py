@@ -1,4 +1,4 @@
-"""The blob by which an int8 file says how its tensors lie, where their shapes cannot tell.
+"""The blob by which a file says how its tensors lie, where their shapes cannot tell.
 
 A hub tensor (1, 4, 4, 16) that a Reshape gave may lie in the file as (1, 4, 4, 16) in three orders.
 Whoever compares two files tensor by tensor has to know in which; `verify.tensor_order` reads this:

@@ -161,7 +161,7 @@ class Program:
         name: of the net.
         inputs: (signature name, tensor), in order.
         outputs: (signature name, tensor), in order.
-        unusual: of int8 tensors that lie otherwise than is usual (see `Lie`), by their name.
+        unusual: of tensors that lie otherwise than is usual (see `Lie`), by their name.
     """
 
     name: str

@@ -58,20 +58,6 @@ def flattened_image(value: ir.Value | None) -> tuple[int, int, int] | None:
     return shape[1], shape[2], shape[3]
 
 
-def activation_in_hub_order(value: ir.Value, array: Array) -> Array | None:
-    """A TFLite tensor brought to the hub's order; None where the file has another shape."""
-    shape = shape_of(value)
-    image = flattened_image(value)
-    if image is not None and array.shape == shape:
-        channels, height, width = image
-        pixels = array.reshape(-1, height, width, channels)
-        return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).reshape(shape)
-    if array.ndim == 2 and len(shape) == 4 and shape[2:] == (1, 1):  # a mean without its axes
-        array = array.reshape(array.shape[0], 1, 1, -1)
-    moved = array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
-    return np.ascontiguousarray(moved) if moved.shape == shape else None
-
-
 def constant_in_hub_order(node: ir.Node, index: int, array: Array) -> Array | None:
     """A TFLite constant brought to the hub's order; None where the file has another shape."""
     value = node.inputs[index]

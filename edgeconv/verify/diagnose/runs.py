@@ -19,8 +19,10 @@ from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions, TensorSpec
+from edgeconv.verify import tensor_order
 from edgeconv.verify.diagnose.file_plan import integers_name
-from edgeconv.verify.diagnose.hub import activation_in_hub_order, load
+from edgeconv.verify.diagnose.hub import load
+from edgeconv.verify.resize_places import bilinear_resizes, explained_steps
 
 Values = Mapping[str, NDArray[Any]]
 
@@ -67,6 +69,8 @@ class TfliteTensors:
         self._session = _open(path)
         specs = self._session.tensor_specs()
         self._names = {t.name: (t.value, _held(t.name, specs)) for t in targets(model)}
+        self._orders = tensor_order.read(path)
+        self._resizes = bilinear_resizes(path)
 
     @property
     def takes_pixels(self) -> bool:
@@ -74,13 +78,13 @@ class TfliteTensors:
         return bool(self._session.inputs[0].dtype == np.uint8)
 
     def run(self, images: Images) -> Values:
-        """Raw tensors of one batch, integers or floats; none that lies in an order of its own."""
+        """Raw tensors of one batch, integers or floats, in the hub's order."""
         self._session.run([app_input(self._session.inputs[0], images)])
         found = {}
         for name, (value, held) in self._names.items():
             if held is None:
                 continue
-            array = activation_in_hub_order(value, self._session.read_tensor(held))
+            array = self._in_hub_order(name, value, self._session.read_tensor(held))
             if array is not None:
                 found[name] = array
         for name, (value, held) in self._names.items():
@@ -91,6 +95,22 @@ class TfliteTensors:
             if source is not None and source.name in found:  # one tensor of the file is both
                 found[name] = found[source.name].reshape(shape_of(value))
         return found
+
+    def explained(self) -> Mapping[str, NDArray[np.int16]]:
+        """Steps beyond the first that `resize_places` explains of the last batch, by hub tensor."""
+        steps = explained_steps(self._resizes, self._session)
+        found = {
+            name: self._in_hub_order(name, value, steps[held])
+            for name, (value, held) in self._names.items()
+            if held is not None and held in steps
+        }
+        return {name: array for name, array in found.items() if array is not None}
+
+    def _in_hub_order(self, name: str, value: ir.Value, array: NDArray[Any]) -> NDArray[Any] | None:
+        """A tensor of the file as the hub's; None where the file has another shape."""
+        shape = shape_of(value)
+        order = self._orders.get(name) or tensor_order.usual(shape)
+        return order.in_hub_order(array, shape) if order.fits(array.shape, shape) else None
 
 
 class OnnxIntegers:
