@@ -83,8 +83,10 @@ def _coarsen(source: Histogram, pitch: float) -> Histogram:
     """The same values on a grid whose pitch is a larger power of two."""
     if source.pitch == pitch:
         return source
-    ratio = round(pitch / source.pitch)
-    index = (source.first + np.arange(len(source.counts))) // ratio
+    # In float, for beside values next to nothing the ratio has no room in 64 bits; exact all the
+    # same, for bins are few and the ratio is a power of two.
+    ratio = source.pitch / pitch
+    index = np.floor((source.first + np.arange(len(source.counts))) * ratio).astype(np.intp)
     first = int(index[0])
     counts = np.bincount(index - first, weights=source.counts).astype(np.float64)
     return Histogram(pitch, first, counts, source.zeros)

@@ -60,3 +60,12 @@ def test_every_value_is_counted_in_a_bin_that_holds_it(values: list[float]) -> N
 def test_the_grid_is_as_fine_as_its_bins_allow() -> None:
     found = counted(np.array([-1.0, 3.0], np.float32))
     assert MAX_BINS / 2 <= len(found.counts) <= MAX_BINS
+
+
+def test_values_next_to_nothing_join_others() -> None:
+    tiny = np.array([1e-29, -1e-29, 3e-29], np.float32)
+    large = np.array([1.0, -2.0], np.float32)
+    found = merge(histogram(tiny, -1e-29, 3e-29), histogram(large, -2.0, 1.0))
+    assert found.total == 5
+    assert found.counts[-found.first] == 2  # just above zero
+    assert found.counts[-found.first - 1] == 1  # just below

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.graph.view import integer, name_of, set_constant, shape_of
+from edgeconv.graph.view import integer, is_real, name_of, set_constant, shape_of
 
 Array = NDArray[Any]
 
@@ -100,5 +100,6 @@ def initializers_read(model: ir.Model) -> Mapping[str, tuple[ir.Node, int]]:
         for index, value in enumerate(node.inputs)
         if value is not None
         and value.const_value is not None
+        and is_real(value)
         and node.op_type not in ("Clip", "Reshape", "Slice", "Pad", "Resize", "Gather", "Split")
     }
