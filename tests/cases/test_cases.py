@@ -17,8 +17,8 @@ from edgeconv.export.bundle import Bundle
 from edgeconv.nets.running import tensors_of
 from edgeconv.runtime.adapt import Images, run_outputs
 from edgeconv.runtime.open import open_session
-from edgeconv.verify.diagnose import diagnose
 from tests.cases import nets
+from tests.helpers.diagnosed import diagnosed
 
 NETS = Path(nets.__file__)
 #: Least SQNR of each part of an int8 file in dB, where it is not 20. A choice by a comparison turns
@@ -96,15 +96,7 @@ def test_case(name: str, tmp_path: Path) -> None:
                 else:
                     assert np.abs(error).max() <= 3e-5 * np.abs(right[at]).max(), artifact
     assert bundle.parity_passed, bundle.manifest["parity"]["failed"]
-    golden = bundle.golden
-    found = diagnose(
-        bundle.artifacts,
-        Images(normalized=golden.normalized, pixels=golden.pixels),
-        golden.reference,
-        recorded=bundle.manifest["quantization"]["tensors"],
-        as_written=bundle.as_written,
-    )
-    assert not found.findings
+    assert not diagnosed(bundle).findings
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))

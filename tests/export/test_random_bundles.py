@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 import edgeconv
-from edgeconv.runtime.adapt import Images
 from edgeconv.verify.audit import audit
-from edgeconv.verify.diagnose import diagnose
+from tests.helpers.diagnosed import diagnosed
 
 NET = """
 import sys
@@ -36,14 +35,6 @@ def test_nothing_of_a_random_net_is_broken(seed: int, recipe: str, tmp_path: Pat
     )
     bundle = edgeconv.export(f"{source}:net", options, out=tmp_path / "bundle")
     assert bundle.parity_passed, bundle.manifest["parity"]["failed"]
-    golden = bundle.golden
-    found = diagnose(
-        bundle.artifacts,
-        Images(normalized=golden.normalized, pixels=golden.pixels),
-        golden.reference,
-        recorded=bundle.manifest["quantization"]["tensors"],
-        as_written=bundle.as_written,
-    )
-    assert not found.findings
+    assert not diagnosed(bundle).findings
     for name in ("int8.onnx", "int8.tflite"):
         assert audit(bundle.artifacts[name]).int8_share > 0
