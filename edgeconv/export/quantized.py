@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from edgeconv.export.calibration import Calibration
 from edgeconv.quantize.apart import Apart, keep_apart
@@ -30,7 +31,7 @@ class QuantizedNet:
         """The plan of the int8 files."""
         return self.whole.plan if self.mixed is None else self.mixed.plan
 
-    @property
+    @cached_property
     def apart(self) -> Apart:
         """What the plan keeps in float so that no part of an output is lost."""
         return keep_apart(self.whole.model, self.whole.observations.tensors)

@@ -70,6 +70,19 @@ def parts_of(output: ir.Value) -> Joined:
     return Joined(output, tuple(p for p in parts if p.value.const_value is None), tuple(path))
 
 
+def uncopied(value: ir.Value) -> tuple[ir.Value, list[ir.Node]]:
+    """What a value is a copy of, and the nodes that copy it, the last first."""
+    copies: list[ir.Node] = []
+    while (node := value.producer()) is not None and _copies(node):
+        copies.append(node)
+        value = _copied(node)
+    return value, copies
+
+
+def _copies(node: ir.Node) -> bool:
+    return node.op_type in COPIES and not is_absorbed(node)
+
+
 def _walk(value: ir.Value, path: list[ir.Node]) -> list[Part]:
     node = value.producer()
     shape = shape_of(value)
@@ -81,7 +94,7 @@ def _walk(value: ir.Value, path: list[ir.Node]) -> list[Part]:
         ends = np.cumsum([shape_of(v)[axis] for v in sources])[:-1]
         lying = np.split(whole, ends, axis)
         return [part for v, at in zip(sources, lying, strict=True) for part in _within(v, at, path)]
-    if node is None or node.op_type not in COPIES or is_absorbed(node):
+    if node is None or not _copies(node):
         return [Part(value, whole)]
     path.append(node)
     source = _copied(node)

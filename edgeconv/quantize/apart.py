@@ -179,7 +179,7 @@ def _grid(output: str, part: str, step: float, shared: float, most: float) -> Pa
 def _span(value: ir.Value, seen: Statistics) -> tuple[float, float]:
     """The interval of a part's own grid, zero in it; what the specification prescribes, if so."""
     node = value.producer()
-    bounds = (-np.inf, np.inf) if node is None else OUTPUT_BOUNDS.get(node.op_type)
+    bounds = None if node is None else OUTPUT_BOUNDS.get(node.op_type)
     if bounds is not None and np.isfinite(bounds).all():
         return bounds
     found = seen.get(name_of(value))

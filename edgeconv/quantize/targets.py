@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from edgeconv.errors import NetRefused
 from edgeconv.graph.fusion import clip_bounds, is_absorbed, written_output
-from edgeconv.graph.parts import channel_axis, parts_of
+from edgeconv.graph.parts import channel_axis, uncopied
 from edgeconv.graph.view import activation_inputs, is_real, name_of
 from edgeconv.quantize.passing import PASSING
 
@@ -79,11 +79,10 @@ def _output_axes(model: ir.Model) -> dict[ir.Value, int]:
     """The channel axis of every value that becomes an output by copies, and does nothing else."""
     found = {}
     for output in model.graph.outputs:
-        joined = parts_of(output)
-        value = output if joined.is_joined or not joined.parts else joined.parts[0].value
-        path = {node.name for node in joined.path}
+        value, copies = uncopied(output)
+        names = {node.name for node in copies}
         axis = channel_axis(value)
-        if axis is not None and all(use.node.name in path for use in value.uses()):
+        if axis is not None and all(use.node.name in names for use in value.uses()):
             found[value] = axis
     return found
 

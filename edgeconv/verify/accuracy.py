@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgeconv.errors import RefusedError, UsageError
+from edgeconv.verify.diagnose.noise import Noise
 from edgeconv.verify.proportions import PairedDrop, Share, paired_drop, share
 
 
@@ -154,8 +155,8 @@ class ComparisonTally:
         """`parts` are the columns of the logits that are joined from tensors of their own."""
         self._reference: list[Ranking] = []
         self._candidate: list[Ranking] = []
-        self._whole = _Energies()
-        self._parts = {name: (columns, _Energies()) for name, columns in (parts or {}).items()}
+        self._whole = Noise()
+        self._parts = {name: (columns, Noise()) for name, columns in (parts or {}).items()}
         self._finite = 0
 
     def add(self, reference_logits: ArrayLike, logits: ArrayLike, labels: ArrayLike) -> None:
@@ -214,24 +215,6 @@ class ComparisonTally:
                 for name, (_, energies) in self._parts.items()
             },
         )
-
-
-@dataclass
-class _Energies:
-    """Energy of a signal and of the error on it, so far."""
-
-    signal: float = 0.0
-    noise: float = 0.0
-
-    def add(self, reference: NDArray[np.float64], candidate: NDArray[np.float64]) -> None:
-        self.signal += float(np.square(reference).sum())
-        self.noise += float(np.square(reference - candidate).sum())
-
-    @property
-    def sqnr_db(self) -> float:
-        if self.noise == 0:
-            return math.inf
-        return 10 * math.log10(self.signal / self.noise) if self.signal > 0 else -math.inf
 
 
 def _accuracy(ranking: Ranking) -> Accuracy:
