@@ -46,7 +46,7 @@ $(VENV)/.installed-check: $(VENV)/.installed-test
 	touch $@
 
 native: $(VENV)/.installed  ## compile the agent for phones and boards without Python
-	$(BIN)/python -m edgeconv.devices.native.build aarch64
+	$(BIN)/python -m edgeconv.devices.agent.native.build aarch64
 
 # The commands that `edgeconv devices start` asks for where something is missing. As root, on Debian:
 # binfmt_misc comes first, so that the packages register QEMU with it.

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from edgeconv.verify.accuracy import AccuracyComparison, compare
-from edgeconv.verify.proportions import LEVEL, tango
+from edgeconv.verify.accuracy.comparison import AccuracyComparison, compare
+from edgeconv.verify.accuracy.proportions import LEVEL, tango
 
 Logits = NDArray[np.float32]
 Verdict = Literal["shown", "holds", "within chance", "broken"]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.verify.proportions import tango
+from edgeconv.verify.accuracy.proportions import tango
 
 Verdict = Literal["better", "worse", "no difference"]
 

@@ -91,10 +91,10 @@ def plan(subject: Subject, count: int, input_size: int | None, recipe: str) -> N
     import torch
 
     from edgeconv.export.calibration import calibration_photos
-    from edgeconv.export.capture import capture
+    from edgeconv.export.capture.hub import capture
     from edgeconv.nets.load import load_net
-    from edgeconv.quantize.ends import ends_of
-    from edgeconv.quantize.recipe import named, quantize
+    from edgeconv.quantize.recipe.recipes import named, quantize
+    from edgeconv.quantize.repair.ends import ends_of
 
     size = None if input_size is None else (input_size, input_size)
     net = load_net(subject.net, weights=str(subject.weights), input_size=size)

@@ -35,10 +35,10 @@ from _process import ROOT, environment
 
 sys.path.insert(0, str(ROOT))
 
-from edgeconv.devices.bench import bench
-from edgeconv.devices.comparison import Comparison, compare_times
-from edgeconv.devices.local import LocalMachine
-from edgeconv.devices.report import BenchConfig
+from edgeconv.devices.agent.local import LocalMachine
+from edgeconv.devices.bench.comparison import Comparison, compare_times
+from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.run import bench
 from edgeconv.runtime.timing import TimingConfig
 
 ALLOWED_RATIO = 0.03

@@ -62,7 +62,7 @@ sys.path.insert(0, str(ROOT))
 
 from _verdicts import Lead, lead
 
-from edgeconv.verify.accuracy import AccuracyComparison, compare
+from edgeconv.verify.accuracy.comparison import AccuracyComparison, compare
 
 AGREEMENT_FLOOR = {
     "mobilenet_v2": 0.92,

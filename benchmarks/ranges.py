@@ -42,14 +42,14 @@ sys.path.insert(0, str(ROOT))
 from edgeconv.data.decode import stream
 from edgeconv.data.folders import list_images
 from edgeconv.data.preprocessing import Preprocessing, normalize
-from edgeconv.export.capture import capture
-from edgeconv.export.onnx_writer import write_float, write_int8
+from edgeconv.export.capture.hub import capture
+from edgeconv.export.onnx.write import write_float, write_int8
 from edgeconv.nets.load import load_net
-from edgeconv.quantize.ends import ends_of
-from edgeconv.quantize.planner import PlanConfig
-from edgeconv.quantize.recipe import RECIPES, Recipe, quantize
-from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
-from edgeconv.quantize.steps.equalization import EQUALIZE
+from edgeconv.quantize.plan.planner import PlanConfig
+from edgeconv.quantize.recipe.recipes import RECIPES, Recipe, quantize
+from edgeconv.quantize.recipe.steps.bias_correction import CORRECT_BIASES
+from edgeconv.quantize.recipe.steps.equalization import EQUALIZE
+from edgeconv.quantize.repair.ends import ends_of
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
 

@@ -4,7 +4,7 @@ The whole API:
 
     import edgeconv
 
-    bundle = edgeconv.export("mobilenet_v2", edgeconv.ExportOptions(int8=True))
+    bundle = edgeconv.export_bundle("mobilenet_v2", edgeconv.ExportOptions(int8=True))
     bundle = edgeconv.Bundle.load("mobilenet_v2")
 
     bundle.parity().passed              # every file against the float reference
@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgeconv.data.preprocessing import Preprocessing
     from edgeconv.errors import EdgeconvError
-    from edgeconv.export.bundle import Bundle
+    from edgeconv.export.bundle.bundle import Bundle
     from edgeconv.export.options import ExportOptions
-    from edgeconv.export.pipeline import export as export
+    from edgeconv.export.pipeline import export_bundle
     from edgeconv.runtime.session import SessionOptions
-    from edgeconv.verify.parity import Thresholds
+    from edgeconv.verify.parity.end_to_end import Thresholds
 
 __all__ = [
     "Bundle",
@@ -37,23 +37,22 @@ __all__ = [
     "Preprocessing",
     "SessionOptions",
     "Thresholds",
-    "export",
+    "export_bundle",
 ]
 
 _HOMES = {
-    "Bundle": "edgeconv.export.bundle",
+    "Bundle": "edgeconv.export.bundle.bundle",
     "EdgeconvError": "edgeconv.errors",
     "ExportOptions": "edgeconv.export.options",
+    "export_bundle": "edgeconv.export.pipeline",
     "Preprocessing": "edgeconv.data.preprocessing",
     "SessionOptions": "edgeconv.runtime.session",
-    "Thresholds": "edgeconv.verify.parity",
+    "Thresholds": "edgeconv.verify.parity.end_to_end",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a public name when it is first used; `export` is the package itself, see there."""
-    if name == "export":
-        return import_module("edgeconv.export")
+    """Imports a public name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'edgeconv' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -77,8 +77,8 @@ def bundle_directory(target: str, out: Path | None = None) -> Path:
 
     A path wins over a name. A net's bundle is `./NET`, or `./NET-untrained` where only that exists.
     """
-    from edgeconv.export.manifest import FILE_NAME
-    from edgeconv.export.staging import recover
+    from edgeconv.export.bundle.manifest import FILE_NAME
+    from edgeconv.export.bundle.staging import recover
 
     if not target:
         raise UsageError(f"an empty name is no bundle; {_A_BUNDLE}")
@@ -103,7 +103,7 @@ def bundle_directory(target: str, out: Path | None = None) -> Path:
 
 def _near(name: Path) -> str:
     """A question after bundles beside it, or nets, whose names come near; or nothing."""
-    from edgeconv.export.manifest import FILE_NAME
+    from edgeconv.export.bundle.manifest import FILE_NAME
 
     beside = name.parent.iterdir() if name.parent.is_dir() else ()
     bundles = [each.name for each in beside if (each / FILE_NAME).is_file()]

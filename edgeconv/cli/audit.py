@@ -10,7 +10,7 @@ import typer
 from edgeconv.errors import ThresholdMissed, UsageError
 
 if TYPE_CHECKING:
-    from edgeconv.verify.audit_findings import Audit
+    from edgeconv.verify.audit.findings import Audit
 
 #: How many operators a line names.
 _NAMED = 4
@@ -33,7 +33,7 @@ def audit(
 ) -> None:
     """Is FILE really int8: share of the work, float islands, unfused pairs, scales."""
     share = _share(require)
-    from edgeconv.verify.audit import audit as examine
+    from edgeconv.verify.audit.verdict import audit as examine
 
     found = examine(file)
     if as_json:

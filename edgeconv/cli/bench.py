@@ -14,8 +14,8 @@ from edgeconv.cli.bundles_here import given_or_here
 from edgeconv.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from edgeconv.devices.profile import Profile
-    from edgeconv.devices.report import BenchConfig, BenchReport
+    from edgeconv.devices.bench.report import BenchConfig, BenchReport
+    from edgeconv.devices.profile.model import Profile
     from edgeconv.runtime.timing import TimingConfig
 
 _MOST_THREADS = 64
@@ -161,7 +161,7 @@ def _show(report: BenchReport, *, as_json: bool) -> None:
 
         jsondoc.show(report.to_json())
     else:
-        from edgeconv.cli.shown import show_bench
+        from edgeconv.cli.shown.results import show_bench
 
         show_bench(report)
 
@@ -177,7 +177,7 @@ def _arrangement(side_by_side: bool, one_by_one: bool, targets: int) -> bool | N
 
 def _processes(side_by_side: bool | None, chosen: Profile) -> int:
     """Processes where nobody says: more where they are to be compared in pairs."""
-    from edgeconv.devices.report import BenchConfig
+    from edgeconv.devices.bench.report import BenchConfig
 
     is_paired = side_by_side is not False and not chosen.emulated
     return _PAIRED_PROCESSES if is_paired else BenchConfig.processes
@@ -221,7 +221,7 @@ def _timing(runs: int | None, seconds: float | None) -> TimingConfig:
 def _config(
     threads: list[int], timing: TimingConfig, processes: int, cores: tuple[int, ...]
 ) -> BenchConfig:
-    from edgeconv.devices.report import BenchConfig
+    from edgeconv.devices.bench.report import BenchConfig
 
     return BenchConfig(
         threads=tuple(threads),
@@ -235,8 +235,8 @@ def _config(
 def _measure(
     chosen: Profile, paths: dict[str, Path], config: BenchConfig, profiled: bool
 ) -> BenchReport:
-    from edgeconv.devices import benchmark_model
-    from edgeconv.devices.open_device import open_device
+    from edgeconv.devices.bench import benchmark_model
+    from edgeconv.devices.transport.open import open_device
 
     if chosen.benchmark_model is None:
         return _by_agent(chosen, paths, config, profiled)
@@ -253,8 +253,8 @@ def _measure(
 def _by_agent(
     chosen: Profile, paths: dict[str, Path], config: BenchConfig, profiled: bool
 ) -> BenchReport:
-    from edgeconv.devices.bench import Listener, check_profiled, profile
-    from edgeconv.devices.bench import bench as run
+    from edgeconv.devices.bench.run import Listener, check_profiled, profile
+    from edgeconv.devices.bench.run import bench as run
     from edgeconv.report.progress import progress
 
     def on_warning(warning: str) -> None:

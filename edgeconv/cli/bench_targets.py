@@ -16,8 +16,8 @@ from edgeconv.cli import arguments
 from edgeconv.errors import ArtifactRefused, UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from edgeconv.devices.profile import Profile
-    from edgeconv.devices.torch_net import TorchNet
+    from edgeconv.devices.agent.torch_net import TorchNet
+    from edgeconv.devices.profile.model import Profile
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _at_batches(paths: dict[str, Path], wanted: Wanted, directory: Path) -> dict
         ArtifactRefused: no .onnx file has another batch size, and torch is not asked for either.
         UsageError: there is a .tflite file.
     """
-    from edgeconv.devices.rebatch import rebatched
+    from edgeconv.devices.bench.rebatch import rebatched
     from edgeconv.runtime.open import engine_of
 
     copied = {name: path for name, path in paths.items() if engine_of(path) == "onnxruntime"}
@@ -149,7 +149,7 @@ def _at_batches(paths: dict[str, Path], wanted: Wanted, directory: Path) -> dict
 
 def _torch_net(target: str, wanted: Wanted) -> TorchNet | None:
     """The net that torch is to build; None where the target is a file, or says none."""
-    from edgeconv.devices.torch_net import TorchNet
+    from edgeconv.devices.agent.torch_net import TorchNet
     from edgeconv.nets.registry import NETS
     from edgeconv.runtime.open import ENGINE_OF_SUFFIX
 
@@ -163,8 +163,8 @@ def _torch_net(target: str, wanted: Wanted) -> TorchNet | None:
 
 def _of_bundle(directory: Path, wanted: Wanted) -> TorchNet | None:
     """The net a bundle was exported from, where it is one of the registry's."""
-    from edgeconv.devices.torch_net import TorchNet
-    from edgeconv.export.bundle import Bundle
+    from edgeconv.devices.agent.torch_net import TorchNet
+    from edgeconv.export.bundle.bundle import Bundle
     from edgeconv.nets.registry import NETS
 
     opened = Bundle.load(directory)

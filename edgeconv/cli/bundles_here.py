@@ -36,7 +36,7 @@ def given_or_here(targets: Sequence[str]) -> list[str]:
 
 def _is_bundle(directory: Path) -> bool:
     """Whether it has a manifest; other tools' documents of that name are none."""
-    from edgeconv.export.manifest import FILE_NAME
+    from edgeconv.export.bundle.manifest import FILE_NAME
 
     try:
         document = json.loads((directory / FILE_NAME).read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from edgeconv.devices.compare import CompareReport
+    from edgeconv.devices.bench.compare import CompareReport
 
 _MOST_PERCENT = 1000.0
 #: Of A and B, so that B over A gives the percentage beside them.
@@ -46,7 +46,7 @@ def compare(
     permutation test over the processes. With five processes or more on each side. A and B are
     geometric means of the processes' medians, and what B takes is their ratio.
     """
-    from edgeconv.devices.compare import compare_files
+    from edgeconv.devices.bench.compare import compare_files
     from edgeconv.errors import ThresholdMissed
     from edgeconv.report.output import check_writable
 
@@ -100,7 +100,7 @@ def _show(report: CompareReport, *, as_json: bool) -> None:
 
         jsondoc.show(report.to_json())
         return
-    from edgeconv.devices.report import significant
+    from edgeconv.devices.bench.report import significant
     from edgeconv.report.tables import Column, Table, show
 
     columns = (

@@ -12,8 +12,8 @@ import typer
 from edgeconv.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgeconv.devices.machine import Machine
-    from edgeconv.devices.profile import Profile
+    from edgeconv.devices.agent.machine import Machine
+    from edgeconv.devices.profile.model import Profile
 
 Device = Annotated[
     str, typer.Option("--device", help="Where to run; `edgeconv devices list` tells of all.")
@@ -59,7 +59,7 @@ def profile(
     Raises:
         UsageError: it runs on a GPU, and the verb does not (`gpu`).
     """
-    from edgeconv.devices import profiles
+    from edgeconv.devices.profile import read as profiles
 
     overrides = profiles.Overrides(
         host=host, serial=serial, port=port, user=user, identity=identity
@@ -76,7 +76,7 @@ def profile(
 @contextmanager
 def machine(chosen: Profile) -> Iterator[Machine]:
     """The device, ready to work; what takes long is told on stderr."""
-    from edgeconv.devices.open_machine import open_machine
+    from edgeconv.devices.agent.open_machine import open_machine
 
     def told(step: str) -> None:
         typer.echo(f"{chosen.name}: {step}", err=True)

@@ -9,7 +9,7 @@ import typer
 from edgeconv.cli import device_options, devices_emulated
 
 if TYPE_CHECKING:
-    from edgeconv.devices.profile import Profile
+    from edgeconv.devices.profile.model import Profile
 
 app = typer.Typer(
     help="The devices that --device takes: list them, check one, start and stop emulated ones.",
@@ -25,7 +25,7 @@ _UNUSABLE = 3
 @app.command("list")
 def list_devices(as_json: _Json = False) -> None:
     """List the devices that are known, your own among them."""
-    from edgeconv.devices import profiles
+    from edgeconv.devices.profile import read as profiles
 
     found, broken = _all()
     if as_json:
@@ -33,7 +33,7 @@ def list_devices(as_json: _Json = False) -> None:
 
         jsondoc.show({"devices": found, "broken": broken, "own": profiles.directory()})
         return
-    from edgeconv.cli.shown_devices import show_devices
+    from edgeconv.cli.shown.devices import show_devices
 
     show_devices(found, broken, profiles.directory())
 
@@ -65,7 +65,7 @@ def check_device(
     if as_json:
         _show_json(checked.to_json())
     else:
-        from edgeconv.cli.shown_devices import show_check
+        from edgeconv.cli.shown.devices import show_check
 
         show_check(checked)
     if not checked.usable:
@@ -84,7 +84,7 @@ def _show_json(document: dict[str, Any]) -> None:
 
 def _all() -> tuple[list[Profile], dict[str, str]]:
     """Every profile, and what is wrong with those that cannot be read."""
-    from edgeconv.devices import profiles
+    from edgeconv.devices.profile import read as profiles
     from edgeconv.errors import UsageError
 
     found: list[Profile] = []

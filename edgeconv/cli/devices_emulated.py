@@ -17,7 +17,7 @@ def start(name: Name) -> None:
     Nothing is installed or mounted on this machine; what it lacks is said with the commands that
     bring it. The first start unpacks a root file system into the user's cache.
     """
-    from edgeconv.devices.emulated import machine
+    from edgeconv.emulated import machine
 
     running = machine.start(name, lambda step: typer.echo(step, err=True))
     typer.echo(f"{name} runs; try it: {' '.join(running.login())}")
@@ -27,6 +27,6 @@ def start(name: Name) -> None:
 
 def stop(name: Name) -> None:
     """Stop an emulated device; of its run nothing is left but what was stored there."""
-    from edgeconv.devices.emulated import machine
+    from edgeconv.emulated import machine
 
     typer.echo(f"{name} {'stopped' if machine.stop(name) else 'was not running'}")

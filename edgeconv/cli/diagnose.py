@@ -10,7 +10,7 @@ import typer
 from edgeconv.cli import arguments
 
 if TYPE_CHECKING:
-    from edgeconv.export.bundle import Bundle
+    from edgeconv.export.bundle.bundle import Bundle
     from edgeconv.verify.diagnose import Diagnosis
 
 
@@ -67,14 +67,14 @@ def _show(directory: Path, found: Diagnosis, *, as_json: bool) -> None:
 
         jsondoc.show({"bundle": str(directory), **found.to_json()})
     else:
-        from edgeconv.cli.shown_diagnosis import show_diagnosis
+        from edgeconv.cli.shown.diagnosis import show_diagnosis
 
         show_diagnosis(found)
 
 
 def _open(directory: Path, *, altered: bool) -> Bundle:
-    from edgeconv.export import manifest
-    from edgeconv.export.bundle import Bundle
+    from edgeconv.export.bundle import manifest
+    from edgeconv.export.bundle.bundle import Bundle
 
     return Bundle(directory, manifest.read(directory)) if altered else Bundle.load(directory)
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from edgeconv.cli.models import Models
     from edgeconv.data.folders import LabelledImage
-    from edgeconv.devices.profile import Profile
-    from edgeconv.verify.evaluate import Evaluation
+    from edgeconv.devices.profile.model import Profile
+    from edgeconv.verify.accuracy.evaluate import Evaluation
 
 
 def evaluate(
@@ -77,7 +77,7 @@ def evaluate(
         named = [{"bundle": t, **d} for t, d in zip(targets, documents, strict=True)]
         jsondoc.show(documents[0] if len(documents) == 1 else {"bundles": named})
         return
-    from edgeconv.cli.shown import show_evaluations
+    from edgeconv.cli.shown.results import show_evaluations
 
     for title, one, evaluations in zip(targets, models, found, strict=True):
         if len(targets) > 1:
@@ -89,9 +89,9 @@ def _evaluated(
     models: Models, photos: Sequence[LabelledImage], chosen: Profile, threads: int
 ) -> list[Evaluation]:
     """One target's files, here or on a device."""
-    from edgeconv.devices.session import opener
+    from edgeconv.devices.agent.session import opener
     from edgeconv.report.progress import progress
-    from edgeconv.verify.evaluate import evaluate as run
+    from edgeconv.verify.accuracy.evaluate import evaluate as run
 
     with ExitStack() as stack:
         artifacts, elsewhere = models.artifacts, None

@@ -11,7 +11,7 @@ from edgeconv.cli import arguments
 
 if TYPE_CHECKING:
     from edgeconv.explain.explanation import Explanation
-    from edgeconv.export.bundle import Bundle
+    from edgeconv.export.bundle.bundle import Bundle
     from edgeconv.nets.load import LoadedNet
 
 
@@ -92,7 +92,7 @@ def explain(
 def _bundle(target: str, net: str) -> Bundle:
     """The bundle; raises UsageError where it is another net's or cannot be explained."""
     from edgeconv.errors import UsageError
-    from edgeconv.export.bundle import Bundle
+    from edgeconv.export.bundle.bundle import Bundle
 
     opened = Bundle.load(arguments.bundle_directory(target))
     held = opened.manifest["net"]["name"]

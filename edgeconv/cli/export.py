@@ -144,7 +144,7 @@ def export(
     from edgeconv.errors import ThresholdMissed
     from edgeconv.export.options import ExportOptions
     from edgeconv.export.preflight import check_request
-    from edgeconv.verify.parity import Thresholds
+    from edgeconv.verify.parity.end_to_end import Thresholds
 
     options = ExportOptions(
         int8=int8,
@@ -169,15 +169,15 @@ def export(
     check_request(net, options, out, force=force)  # before PyTorch is started
     with Drawn() as progress:
         progress.step("start PyTorch")
-        from edgeconv.export.pipeline import export as run
+        from edgeconv.export.pipeline import export_bundle
 
-        bundle = run(net, options, out=out, force=force, progress=progress)
+        bundle = export_bundle(net, options, out=out, force=force, progress=progress)
     if as_json:
         from edgeconv.report import jsondoc
 
         jsondoc.show(bundle.manifest)
     else:
-        from edgeconv.cli.shown import show_bundle
+        from edgeconv.cli.shown.results import show_bundle
 
         show_bundle(bundle)
     if not bundle.parity_passed:
@@ -185,6 +185,6 @@ def export(
         raise ThresholdMissed(f"parity missed its threshold: {'; '.join(missed)}")
     mixed = bundle.manifest.get("quantization", {}).get("mixed_precision")
     if mixed is not None and not mixed["met"]:
-        from edgeconv.cli.shown_mixed import why_missed
+        from edgeconv.cli.shown.mixed import why_missed
 
         raise ThresholdMissed(why_missed(mixed))

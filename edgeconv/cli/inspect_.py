@@ -11,9 +11,9 @@ from edgeconv.cli import arguments
 from edgeconv.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgeconv.files.operations import ModelOperations
     from edgeconv.nets.load import LoadedNet
-    from edgeconv.verify.inspection import Inspection, Published
-    from edgeconv.verify.operations import ModelOperations
+    from edgeconv.verify.inspect.inspection import Inspection, Published
 
 
 def inspect(
@@ -40,7 +40,7 @@ def inspect(
     Memory access is what the operators read and write, each tensor once an operator; an activation
     that an engine computes inside the operator before it costs nothing.
     """
-    from edgeconv.verify.inspection import inspect as run
+    from edgeconv.verify.inspect.inspection import inspect as run
 
     path = Path(target)
     published: Published | None = None
@@ -70,7 +70,7 @@ def _show(target: str, inspection: Inspection, published: Published | None, as_j
             document["published"] = published.to_json()
         jsondoc.show(document)
     else:
-        from edgeconv.cli.shown_inspect import show_inspection
+        from edgeconv.cli.shown.inspect import show_inspection
 
         show_inspection(target, inspection, published)
 
@@ -79,10 +79,10 @@ def _of_file(path: Path) -> ModelOperations:
     if not path.is_file():
         raise UsageError(f"{path} does not exist; give a net's name or a .onnx or .tflite file")
     if path.suffix == ".onnx":
-        from edgeconv.verify.onnx_operations import read_onnx
+        from edgeconv.files.onnx_operations import read_onnx
 
         return read_onnx(path)
-    from edgeconv.verify.tflite_operations import read_tflite
+    from edgeconv.files.tflite_operations import read_tflite
 
     return read_tflite(path)
 
@@ -100,7 +100,7 @@ def _load(target: str, net_options: dict[str, object], size: tuple[int, int] | N
 def _published(net: LoadedNet) -> Published | None:
     """What is published of the net at its options, beside what the definition counts."""
     from edgeconv.nets.facts import count_parameters
-    from edgeconv.verify.inspection import Published
+    from edgeconv.verify.inspect.inspection import Published
 
     facts = None if net.spec is None else net.spec.facts_for(net.net_options)
     if net.spec is None or facts is None:
@@ -124,9 +124,9 @@ def _of_net(net: LoadedNet) -> ModelOperations:
 
     import torch
 
-    from edgeconv.export import onnx_writer
-    from edgeconv.export.capture import capture
-    from edgeconv.verify.onnx_operations import read_onnx
+    from edgeconv.export.capture.hub import capture
+    from edgeconv.export.onnx import write as onnx_writer
+    from edgeconv.files.onnx_operations import read_onnx
 
     height, width = net.preprocessing.input_size
     graph = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)

@@ -11,10 +11,10 @@ import typer
 from edgeconv.cli import arguments
 from edgeconv.data.preprocessing import Preprocessing, scaled_to
 from edgeconv.errors import RefusedError
-from edgeconv.export.artifacts import FILES
-from edgeconv.export.bundle import Bundle, is_bundle, require_artifacts
+from edgeconv.export.bundle.artifacts import FILES
+from edgeconv.export.bundle.bundle import Bundle, is_bundle, require_artifacts
 from edgeconv.runtime.open import ENGINE_OF_SUFFIX, open_session
-from edgeconv.verify.output_parts import OutputParts
+from edgeconv.verify.parity.output_parts import OutputParts
 
 
 @dataclass(frozen=True)

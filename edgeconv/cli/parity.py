@@ -15,10 +15,10 @@ from edgeconv.cli.bundles_here import given_or_here
 from edgeconv.errors import ThresholdMissed
 
 if TYPE_CHECKING:
-    from edgeconv.devices.profile import Profile
-    from edgeconv.export.bundle import Bundle
-    from edgeconv.verify.parity import Thresholds
-    from edgeconv.verify.stages import ParityReport
+    from edgeconv.devices.profile.model import Profile
+    from edgeconv.export.bundle.bundle import Bundle
+    from edgeconv.verify.parity.end_to_end import Thresholds
+    from edgeconv.verify.parity.stages import ParityReport
 
     Check = Callable[[Bundle, Thresholds], "_Checked"]
 
@@ -64,8 +64,8 @@ def parity(
     targets = given_or_here([] if bundle is None else [bundle])
     directories = [arguments.bundle_directory(target) for target in targets]
     chosen = device_options.profile(device, host, serial, port, user, identity)
-    from edgeconv.export.bundle import Bundle
-    from edgeconv.verify.parity import Thresholds
+    from edgeconv.export.bundle.bundle import Bundle
+    from edgeconv.verify.parity.end_to_end import Thresholds
 
     thresholds = Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr_db)
     opened = [Bundle.load(directory) for directory in directories]
@@ -102,7 +102,7 @@ class _Checked:
 
 
 def _here(bundle: Bundle, thresholds: Thresholds) -> _Checked:
-    from edgeconv.cli.shown import show_parity
+    from edgeconv.cli.shown.results import show_parity
 
     report = bundle.parity(thresholds)
     for warning in report.warnings:
@@ -112,8 +112,8 @@ def _here(bundle: Bundle, thresholds: Thresholds) -> _Checked:
 
 
 def _on_device(chosen: Profile, bundle: Bundle, thresholds: Thresholds) -> _Checked:
-    from edgeconv.cli.shown import show_device_parity
-    from edgeconv.devices.session import opener
+    from edgeconv.cli.shown.results import show_device_parity
+    from edgeconv.devices.agent.session import opener
 
     with device_options.machine(chosen) as machine:
         found = bundle.parity_on(
@@ -144,7 +144,7 @@ def _named(checked: _Checked, alone: bool) -> ParityReport:
 
 def _write_junit(path: Path, checked: Sequence[_Checked]) -> None:
     """One suite of all stages."""
-    from edgeconv.cli.shown import write_junit
+    from edgeconv.cli.shown.results import write_junit
 
     named = [_named(one, len(checked) == 1) for one in checked]
     stages = tuple(stage for report in named for stage in report.stages)

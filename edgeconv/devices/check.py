@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from edgeconv.devices import gpu_findings, wheels
-from edgeconv.devices.open_device import connect
-from edgeconv.devices.preflight import BUSY_SHARE, HOT_C
-from edgeconv.devices.probe import DeviceFacts, probe
-from edgeconv.devices.profile import Profile
-from edgeconv.devices.wheels import OLDEST_PYTHON
+from edgeconv.devices.agent import wheels
+from edgeconv.devices.agent.wheels import OLDEST_PYTHON
+from edgeconv.devices.profile.model import Profile
+from edgeconv.devices.state import gpu_findings
+from edgeconv.devices.state.preflight import BUSY_SHARE, HOT_C
+from edgeconv.devices.state.probe import DeviceFacts, probe
+from edgeconv.devices.transport.open import connect
 from edgeconv.runtime.host import host_facts
 
 #: Engines, an agent and a few models.

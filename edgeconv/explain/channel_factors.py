@@ -1,10 +1,11 @@
 """By what the channels of an int8 file's tensor were scaled against the float file's.
 
-Cross-layer equalization (`edgeconv.quantize.equalize`) may multiply channel c of a tensor by k[c]
-and divide the weights that read it. The net computes the same, but an activation read out of the
-int8 file is k[c] times the float net's. Both files hold the weights of a layer under the same name,
-so k is read back from them, layer by layer from the input on. Where a channel of the int8 file is a
-copy of another (`edgeconv.quantize.copies`), the float file's weights are taken as copied, too.
+Cross-layer equalization (`edgeconv.quantize.repair.equalize`) may multiply channel c of a tensor by
+k[c] and divide the weights that read it. The net computes the same, but an activation read out of
+the int8 file is k[c] times the float net's. Both files hold the weights of a layer under the same
+name, so k is read back from them, layer by layer from the input on. Where a channel of the int8
+file is a copy of another (`edgeconv.quantize.repair.copies`), the float file's weights are taken as
+copied, too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused
-from edgeconv.quantize.repairs import Copies, sources
+from edgeconv.quantize.repair.repairs import Copies, sources
 
 _OPERATOR_NAMES = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()

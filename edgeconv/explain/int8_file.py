@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused, UsageError
 from edgeconv.explain.channel_factors import channel_factors
-from edgeconv.quantize.repairs import Repairs, sources
+from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.quantize.repair.repairs import Repairs, sources
 from edgeconv.runtime.adapt import Images, dequantize, run_logits
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.session import SessionOptions
-from edgeconv.verify.tflite_operations import read_tflite
 
 #: Farthest that a tensor of the float file may be from the float net's, relative to the largest
 #: value, to count as the same; the two differ by rounding.

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.export.calibration import Calibration
-from edgeconv.quantize.mixed import Fold
-from edgeconv.quantize.predicted_drop import FEWEST_PHOTOS
-from edgeconv.quantize.recipe import Quantized
+from edgeconv.quantize.mixed.choice import Fold
+from edgeconv.quantize.mixed.predicted_drop import FEWEST_PHOTOS
+from edgeconv.quantize.recipe.recipes import Quantized
 
 #: Photos of each half that the sensitivity is measured on: some settle it within some per cent.
 RANKING_PHOTOS = 8

@@ -9,10 +9,10 @@ from typing import Any, Literal, get_args
 
 from edgeconv.data.formula import Io
 from edgeconv.errors import UnknownName, UsageError
-from edgeconv.quantize.precision import PRECISION_NAMES, PrecisionName
-from edgeconv.quantize.ranges import RangeMethod
-from edgeconv.quantize.recipe import RECIPE_NAMES, RecipeName
-from edgeconv.verify.parity import Thresholds
+from edgeconv.quantize.plan.precision import PRECISION_NAMES, PrecisionName
+from edgeconv.quantize.plan.ranges import RangeMethod
+from edgeconv.quantize.recipe.recipes import RECIPE_NAMES, RecipeName
+from edgeconv.verify.parity.end_to_end import Thresholds
 
 Format = Literal["onnx", "tflite"]
 FORMATS: tuple[Format, ...] = get_args(Format)

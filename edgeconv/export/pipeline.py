@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from edgeconv.data import builtin
 from edgeconv.data.preprocessing import Preprocessing, normalize_batch
 from edgeconv.errors import NetRefused, UsageError
-from edgeconv.export import artifacts, bundle, describe, manifest, max_drop, staging
+from edgeconv.export import max_drop
+from edgeconv.export.bundle import artifacts, bundle, describe, manifest, staging
+from edgeconv.export.bundle.golden import Golden
 from edgeconv.export.calibration import Calibration, calibration_photos
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.export.float64 import KeptFloat64, float64_outputs
-from edgeconv.export.golden import Golden
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.preflight import check_request
@@ -32,17 +33,17 @@ from edgeconv.graph.view import shape_of
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
-from edgeconv.quantize.ends import Ends, ends_of
-from edgeconv.quantize.int16 import int16_plan, with_planned_weights
-from edgeconv.quantize.mixed import Teller, keep_in_float
-from edgeconv.quantize.planner import PlanConfig
-from edgeconv.quantize.precision import PRECISION_NAMES
-from edgeconv.quantize.recipe import Quantized, Recipe, named, quantize
-from edgeconv.quantize.steps import RANGES_STEP
+from edgeconv.quantize.mixed.choice import Teller, keep_in_float
+from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
+from edgeconv.quantize.plan.planner import PlanConfig
+from edgeconv.quantize.plan.precision import PRECISION_NAMES
+from edgeconv.quantize.recipe.recipes import Quantized, Recipe, named, quantize
+from edgeconv.quantize.recipe.steps import RANGES_STEP
+from edgeconv.quantize.repair.ends import Ends, ends_of
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
-from edgeconv.verify import whole
-from edgeconv.verify.output_parts import parts_of_outputs
+from edgeconv.verify.parity import whole
+from edgeconv.verify.parity.output_parts import parts_of_outputs
 
 #: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
 GOLDEN_PHOTOS = 8
@@ -51,7 +52,7 @@ _STATISTICS_PHOTOS = 16
 
 
 @one_thread()
-def export(
+def export_bundle(
     target: str,
     options: ExportOptions | None = None,
     *,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
-from edgeconv.export import bundle, max_drop, staging
+from edgeconv.export import max_drop
+from edgeconv.export.bundle import bundle, staging
 from edgeconv.export.calibration import calibration_photos
 from edgeconv.export.options import ExportOptions
 from edgeconv.nets.registry import check_target

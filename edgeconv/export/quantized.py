@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from edgeconv.export.calibration import Calibration
-from edgeconv.quantize.apart import Apart, keep_apart
-from edgeconv.quantize.mixed import Mixed
-from edgeconv.quantize.plan import Plan
-from edgeconv.quantize.recipe import Quantized
+from edgeconv.quantize.mixed.choice import Mixed
+from edgeconv.quantize.plan.apart import Apart, keep_apart
+from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.recipe.recipes import Quantized
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,6 +92,6 @@ def test_int8_agrees_with_a_hard_net(hard: Any, name: str, tmp_path: Path) -> No
         calib_samples=hard.CALIBRATION_COUNT,
         formats=("tflite",),
     )
-    bundle = edgeconv.export(name, options, out=tmp_path / name)
+    bundle = edgeconv.export_bundle(name, options, out=tmp_path / name)
     found = run_logits(open_session(bundle.artifacts["int8.tflite"]), images).argmax(1)
     assert (found == top1).mean() >= AGREEMENT

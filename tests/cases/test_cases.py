@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import edgeconv
 from edgeconv.errors import NetRefused, UnsupportedOperator
-from edgeconv.export.bundle import Bundle
+from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.nets.running import tensors_of
 from edgeconv.runtime.adapt import Images, run_outputs
 from edgeconv.runtime.open import open_session
@@ -81,7 +81,7 @@ def test_case(name: str, tmp_path: Path) -> None:
     options = edgeconv.ExportOptions(
         int8=True, recipe="fast", formats=("onnx",) if name in ONNX_ALONE else ("onnx", "tflite")
     )
-    bundle = edgeconv.export(f"{NETS}:{name}", options, out=tmp_path / name)
+    bundle = edgeconv.export_bundle(f"{NETS}:{name}", options, out=tmp_path / name)
     photos = bundle.golden.normalized
     wanted = real(name, photos.tobytes(), len(photos))
     for artifact in bundle.artifacts:
@@ -103,6 +103,6 @@ def test_case(name: str, tmp_path: Path) -> None:
 def test_what_is_not_taken_is_refused_in_words(name: str, tmp_path: Path) -> None:
     options = edgeconv.ExportOptions(int8=True, recipe="fast")
     with pytest.raises((NetRefused, UnsupportedOperator), match=REFUSED[name]) as refused:
-        edgeconv.export(f"{NETS}:{name}", options, out=tmp_path / name)
+        edgeconv.export_bundle(f"{NETS}:{name}", options, out=tmp_path / name)
     assert "Traceback" not in str(refused.value)
     assert not (tmp_path / name).exists()

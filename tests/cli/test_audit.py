@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.export import onnx_writer, tflite
-from edgeconv.quantize.recipe import quantize
+from edgeconv.export import tflite
+from edgeconv.export.onnx import write as onnx_writer
+from edgeconv.quantize.recipe.recipes import quantize
 from tests.cli.conftest import Run
 from tests.quantize.nets import Mobile, hub, photos
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from edgeconv.export.manifest import FORMAT
+from edgeconv.export.bundle.manifest import FORMAT
 from edgeconv.runtime.open import open_session
 from tests.cli.conftest import Run
 from tests.helpers.tiny_models import TinyNet

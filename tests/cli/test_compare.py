@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from edgeconv.devices.bench import bench
-from edgeconv.devices.local import LocalMachine
-from edgeconv.devices.report import BenchConfig
+from edgeconv.devices.agent.local import LocalMachine
+from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.run import bench
 from edgeconv.report import jsondoc
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.tiny_models import TinyNet

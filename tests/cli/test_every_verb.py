@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import edgeconv
-from edgeconv.quantize.recipe import RecipeName
+from edgeconv.quantize.recipe.recipes import RecipeName
 from tests.cli.conftest import Run
 from tests.conftest import RealData
 
@@ -34,7 +34,7 @@ def exported(net: str, recipe: RecipeName, data: RealData, out: Path) -> Path:
         calib_samples=12,
         input_size=(96, 96),
     )
-    return edgeconv.export(net, options, out=out / f"{net}-{recipe}").directory
+    return edgeconv.export_bundle(net, options, out=out / f"{net}-{recipe}").directory
 
 
 @pytest.mark.parametrize("recipe", ["fast", "default"])

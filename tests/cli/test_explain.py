@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         calib_samples=8,
         formats=("tflite",),
     )
-    edgeconv.export(NET, options, out=place / NET)
+    edgeconv.export_bundle(NET, options, out=place / NET)
     array = np.random.default_rng(0).integers(0, 255, (80, 100, 3), dtype=np.uint8)
     Image.fromarray(array).save(place / "photo.png")
     return place

@@ -28,7 +28,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = edgeconv.ExportOptions(
         weights=str(place / "w.safetensors"), input_size=(64, 64), formats=("tflite",)
     )
-    return edgeconv.export("squeezenet1_1", options, out=place / "b").directory
+    return edgeconv.export_bundle("squeezenet1_1", options, out=place / "b").directory
 
 
 @pytest.fixture

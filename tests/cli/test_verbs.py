@@ -30,7 +30,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = edgeconv.ExportOptions(
         int8=True, weights=str(place / "w.safetensors"), input_size=(SIZE, SIZE), calib_samples=8
     )
-    return edgeconv.export("squeezenet1_1", options, out=place / "squeezenet1_1").directory
+    return edgeconv.export_bundle("squeezenet1_1", options, out=place / "squeezenet1_1").directory
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from edgeconv.cli.shown import show_stages, write_junit
+from edgeconv.cli.shown.results import show_stages, write_junit
 from edgeconv.runtime.metrics import compare
-from edgeconv.verify.stages import ParityReport, StageResult, Threshold
+from edgeconv.verify.parity.stages import ParityReport, StageResult, Threshold
 from tests.verify.test_parity import LOGITS
 
 SAME, WORSE = compare(LOGITS, LOGITS), compare(LOGITS, LOGITS * 1.5)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices import adb_advice
-from edgeconv.devices.adb import AdbTransport
-from edgeconv.devices.adb_client import AdbClient, Listed
-from edgeconv.devices.open_device import open_device
-from edgeconv.devices.profile import Profile
-from edgeconv.devices.remote import RemoteMachine
+from edgeconv.devices.agent.remote import RemoteMachine
+from edgeconv.devices.profile.model import Profile
+from edgeconv.devices.transport import adb_advice
+from edgeconv.devices.transport.adb import AdbTransport
+from edgeconv.devices.transport.adb_client import AdbClient, Listed
+from edgeconv.devices.transport.open import open_device
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
 from edgeconv.runtime.requests import FactsRequest
 from tests.helpers.adb_phone import AdbServer

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices.benchmark_model import benchmark
-from edgeconv.devices.local_transport import LocalTransport
-from edgeconv.devices.report import BenchConfig
+from edgeconv.devices.bench.benchmark_model import benchmark
+from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.errors import DeviceFailed
 from edgeconv.runtime.timing import TimingConfig
 from tests.cli.conftest import Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeconv.devices.benchmark_output import read_operators, read_statistics
+from edgeconv.devices.bench.benchmark_output import read_operators, read_statistics
 from tests.helpers import benchmark_program as program
 
 OLD = """STARTING!

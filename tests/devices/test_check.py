@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from edgeconv.devices import check
-from edgeconv.devices.probe import DeviceFacts, read_facts
-from edgeconv.devices.profile import Cluster, Profile
+from edgeconv.devices.profile.model import Cluster, Profile
+from edgeconv.devices.state.probe import DeviceFacts, read_facts
 from edgeconv.errors import DeviceUnreachable
 
 BOARD = Profile("board", "a test", "ssh", architecture="aarch64", host="board")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices import conversation
-from edgeconv.devices.conversation import converse
+from edgeconv.devices.agent import conversation
+from edgeconv.devices.agent.conversation import converse
 from edgeconv.errors import (
     ArtifactRefused,
     DeviceFailed,

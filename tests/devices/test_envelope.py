@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices import envelope
-from edgeconv.devices.exchange import Feeds, exchange
+from edgeconv.devices.transport import envelope
+from edgeconv.devices.transport.exchange import Feeds, exchange
 from edgeconv.errors import DeviceFailed
 from tests.helpers.processes import gone, started
 

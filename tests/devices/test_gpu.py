@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices import gpu_findings
-from edgeconv.devices.bench import bench, profile
+from edgeconv.devices.agent.local import LocalMachine
+from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.run import bench, profile
 from edgeconv.devices.check import findings
-from edgeconv.devices.gpu import Gpu, gpus, read_gpus
-from edgeconv.devices.local import LocalMachine
-from edgeconv.devices.local_transport import LocalTransport
-from edgeconv.devices.probe import read_facts
-from edgeconv.devices.profiles import load
-from edgeconv.devices.report import BenchConfig
+from edgeconv.devices.profile.read import load
+from edgeconv.devices.state import gpu_findings
+from edgeconv.devices.state.gpu import Gpu, gpus, read_gpus
+from edgeconv.devices.state.probe import read_facts
+from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.tiny_models import TinyNet

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from edgeconv.devices import preflight
-from edgeconv.devices.bench import Listener, bench
-from edgeconv.devices.local import LocalMachine
-from edgeconv.devices.report import BenchConfig, significant
+from edgeconv.devices.agent.local import LocalMachine
+from edgeconv.devices.bench.report import BenchConfig, significant
+from edgeconv.devices.bench.run import Listener, bench
+from edgeconv.devices.state import preflight
 from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.tiny_models import TinyNet

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgeconv.devices.preflight import warnings
+from edgeconv.devices.state.preflight import warnings
 from edgeconv.runtime.host import HostFacts, host_facts
 
 QUIET = HostFacts(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices.local_transport import LocalTransport
-from edgeconv.devices.probe import probe, read_facts, throttling
-from edgeconv.devices.probe_script import PROBE
-from edgeconv.devices.ssh import SshTransport
+from edgeconv.devices.state.probe import probe, read_facts, throttling
+from edgeconv.devices.state.probe_script import PROBE
+from edgeconv.devices.transport.local import LocalTransport
+from edgeconv.devices.transport.ssh import SshTransport
 from edgeconv.errors import DeviceFailed
 
 ANSWER = """\

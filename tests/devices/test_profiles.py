@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices import profiles
-from edgeconv.devices.profile import Cluster
-from edgeconv.devices.profiles import Overrides
+from edgeconv.devices.profile import read as profiles
+from edgeconv.devices.profile.model import Cluster
+from edgeconv.devices.profile.read import Overrides
 from edgeconv.errors import UnknownName, UsageError
 
 BUILT_IN = {
@@ -39,7 +39,7 @@ def test_every_built_in_profile_can_be_loaded():
 
 
 def test_emulated_devices_are_the_ones_that_can_be_started():
-    from edgeconv.devices.emulated.boards import BOARDS
+    from edgeconv.emulated.boards import BOARDS
 
     assert {name for name in BUILT_IN if name.endswith("-emulated")} == set(BOARDS)
 

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeconv.devices.rebatch import rebatched
+from edgeconv.devices.bench.rebatch import rebatched
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime.open import open_session
 from tests.helpers.tiny_models import TinyNet, photos

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeconv.devices import payload
-from edgeconv.devices.bench import bench
-from edgeconv.devices.local import LocalMachine, agent_command
-from edgeconv.devices.local_transport import LocalTransport
-from edgeconv.devices.remote import RemoteMachine
-from edgeconv.devices.report import BenchConfig
-from edgeconv.devices.session import DeviceSession, opener
+from edgeconv.devices.agent import payload
+from edgeconv.devices.agent.local import LocalMachine, agent_command
+from edgeconv.devices.agent.remote import RemoteMachine
+from edgeconv.devices.agent.session import DeviceSession, opener
+from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.run import bench
+from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.errors import ArtifactRefused, ConnectionLost, DeviceFailed, UsageError
 from edgeconv.runtime.adapt import Images, run_logits
 from edgeconv.runtime.feeds import random_inputs

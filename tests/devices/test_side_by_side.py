@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices import conversation
-from edgeconv.devices.bench import Listener, bench
-from edgeconv.devices.conversation import Conversation
-from edgeconv.devices.local import LocalMachine
-from edgeconv.devices.local_transport import LocalTransport
-from edgeconv.devices.processes import time_side_by_side
-from edgeconv.devices.remote import RemoteMachine
-from edgeconv.devices.report import BenchConfig
-from edgeconv.devices.ssh import SshTransport
+from edgeconv.devices.agent import conversation
+from edgeconv.devices.agent.conversation import Conversation
+from edgeconv.devices.agent.local import LocalMachine
+from edgeconv.devices.agent.processes import time_side_by_side
+from edgeconv.devices.agent.remote import RemoteMachine
+from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.run import Listener, bench
+from edgeconv.devices.transport.local import LocalTransport
+from edgeconv.devices.transport.ssh import SshTransport
 from edgeconv.errors import ArtifactRefused, ConnectionLost, DeviceFailed, UsageError
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.results import TimedResult

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices import ssh, transfer
-from edgeconv.devices.open_device import open_device
-from edgeconv.devices.profile import Profile
-from edgeconv.devices.remote import RemoteMachine
-from edgeconv.devices.ssh import SshTransport
+from edgeconv.devices.agent.remote import RemoteMachine
+from edgeconv.devices.profile.model import Profile
+from edgeconv.devices.transport import ssh, transfer
+from edgeconv.devices.transport.open import open_device
+from edgeconv.devices.transport.ssh import SshTransport
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
 from edgeconv.runtime.requests import FactsRequest
 from tests.helpers.processes import gone, started
@@ -299,8 +299,8 @@ def test_nothing_runs_on_when_this_process_is_killed(board, token, tmp_path):
     script = textwrap.dedent(
         f"""
         from pathlib import Path
-        from edgeconv.devices.profile import Profile
-        from edgeconv.devices.ssh import SshTransport
+        from edgeconv.devices.profile.model import Profile
+        from edgeconv.devices.transport.ssh import SshTransport
         profile = Profile(
             "board", "", "ssh", host="127.0.0.1", port={board.port},
             user={board.profile().user!r},

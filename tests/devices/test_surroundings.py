@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices import open_machine
-from edgeconv.devices.bench import Listener, bench
-from edgeconv.devices.gpu import Gpu
-from edgeconv.devices.local import LocalMachine
-from edgeconv.devices.local_transport import LocalTransport
-from edgeconv.devices.profile import Profile
-from edgeconv.devices.report import BenchConfig
-from edgeconv.devices.surroundings import Battery, Surroundings, ask, read_battery, warnings
+from edgeconv.devices.agent import open_machine
+from edgeconv.devices.agent.local import LocalMachine
+from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.run import Listener, bench
+from edgeconv.devices.profile.model import Profile
+from edgeconv.devices.state.gpu import Gpu
+from edgeconv.devices.state.surroundings import Battery, Surroundings, ask, read_battery, warnings
+from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.tiny_models import TinyNet
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgeconv.devices.bench import bench
-from edgeconv.devices.local import LocalMachine
-from edgeconv.devices.report import BenchConfig
-from edgeconv.devices.torch_agent import time_net
-from edgeconv.devices.torch_net import TorchNet, read
+from edgeconv.devices.agent.local import LocalMachine
+from edgeconv.devices.agent.torch_agent import time_net
+from edgeconv.devices.agent.torch_net import TorchNet, read
+from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.run import bench
 from edgeconv.errors import ArtifactRefused, RefusedError, UnavailableError, UsageError
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.timing import TimingConfig

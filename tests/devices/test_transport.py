@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices.adb import AdbTransport
-from edgeconv.devices.local_transport import LocalTransport
-from edgeconv.devices.profile import Profile
-from edgeconv.devices.remote import RemoteMachine
-from edgeconv.devices.ssh import SshTransport
-from edgeconv.devices.transport import Transport
+from edgeconv.devices.agent.remote import RemoteMachine
+from edgeconv.devices.profile.model import Profile
+from edgeconv.devices.transport.adb import AdbTransport
+from edgeconv.devices.transport.base import Transport
+from edgeconv.devices.transport.local import LocalTransport
+from edgeconv.devices.transport.ssh import SshTransport
 from edgeconv.errors import DeviceFailed, EdgeconvError, UnavailableError, UsageError
 from edgeconv.runtime.requests import FactsRequest
 from tests.helpers.processes import gone

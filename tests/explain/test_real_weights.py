@@ -43,7 +43,7 @@ def pair(real_data: RealData, tmp_path_factory: pytest.TempPathFactory) -> Pair:
         calib_samples=16,
     )
     out = tmp_path_factory.mktemp("explain") / "mobilenet_v2"
-    bundle = edgeconv.export("mobilenet_v2", options, out=out)
+    bundle = edgeconv.export_bundle("mobilenet_v2", options, out=out)
     files = bundle.artifacts
     return Pair(files["int8.tflite"], files["tflite"], bundle.repairs)
 

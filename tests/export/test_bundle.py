@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 import edgeconv
 from edgeconv.errors import BundleRefused, NetRefused, UnknownName
-from edgeconv.export.manifest import sha256_of
+from edgeconv.export.bundle.manifest import sha256_of
 from edgeconv.nets.load import load_net
 
 OPTIONS = {"int8": True, "input_size": (64, 64), "calib_samples": 8}
@@ -30,7 +30,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make(weights: Path, out: Path, **changes: object) -> edgeconv.Bundle:
     options = edgeconv.ExportOptions(**{**OPTIONS, "weights": str(weights), **changes})
-    return edgeconv.export("squeezenet1_1", options, out=out)
+    return edgeconv.export_bundle("squeezenet1_1", options, out=out)
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ def test_batches_are_part_of_the_shape(weights: Path, tmp_path: Path) -> None:
 def test_an_untrained_bundle_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     options = edgeconv.ExportOptions(**{**OPTIONS, "weights": "random"})
-    made = edgeconv.export("mobilenet_v2", options)
+    made = edgeconv.export_bundle("mobilenet_v2", options)
     assert made.directory.name == "mobilenet_v2-untrained"
     assert not made.trained
     assert made.manifest["weights"]["trained"] is False
@@ -230,7 +230,7 @@ def test_nested_outputs_are_exported_by_their_names(
         "def build():\n"
         "    return Net()\n"
     )
-    made = edgeconv.export("net.py:build", edgeconv.ExportOptions(input_size=(32, 32)))
+    made = edgeconv.export_bundle("net.py:build", edgeconv.ExportOptions(input_size=(32, 32)))
     assert made.parity_passed
     assert len(made.golden.reference) == 3
     (stage,) = (s for s in made.manifest["parity"]["stages"] if s["name"] == "tflite")
@@ -254,8 +254,8 @@ def test_labels_must_be_as_many_as_classes(
     )
     options = edgeconv.ExportOptions(input_size=(32, 32))
     if fits:
-        assert edgeconv.export("net.py:build", options).labels == tuple("abcd")
+        assert edgeconv.export_bundle("net.py:build", options).labels == tuple("abcd")
         return
     with pytest.raises(NetRefused, match="2 labels"):
-        edgeconv.export("net.py:build", options)
+        edgeconv.export_bundle("net.py:build", options)
     assert list(tmp_path.iterdir()) == [tmp_path / "net.py"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.nets.mobilenet_v1 import MobileNetV1
 from edgeconv.nets.torchvision_shim import import_torchvision
 from tests.helpers.hub import capture_and_compare, node_named, operators, run_hub, unsettle

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeconv.errors import NetRefused
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.graph.view import shape_of
 from tests.helpers.hub import operators, run_hub
 

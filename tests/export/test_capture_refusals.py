@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.errors import NetRefused
-from edgeconv.export import capture as capture_module
-from edgeconv.export.capture import capture
+from edgeconv.export.capture import hub as capture_module
+from edgeconv.export.capture.hub import capture
 
 X = torch.zeros(1, 3, 12, 12)
 

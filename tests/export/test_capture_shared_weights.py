@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from tests.helpers.hub import run_hub, unsettle
 
 SHAPE = (1, 3, 12, 12)

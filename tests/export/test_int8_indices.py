@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.export import onnx_writer, tflite
-from edgeconv.export.capture import capture
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.planner import PlanConfig, build_plan
-from edgeconv.quantize.switches import switches
+from edgeconv.export import tflite
+from edgeconv.export.capture.hub import capture
+from edgeconv.export.onnx import write as onnx_writer
+from edgeconv.quantize.mixed.switches import switches
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from tests.helpers.every_engine import onnx_results
 
 SHAPE = (1, 3, 12, 12)

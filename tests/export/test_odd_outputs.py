@@ -11,9 +11,9 @@ import torch
 from edgeconv.data import builtin
 from edgeconv.data.preprocessing import normalize_batch
 from edgeconv.errors import NetRefused
-from edgeconv.export.bundle import Bundle
+from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.export.options import ExportOptions
-from edgeconv.export.pipeline import export
+from edgeconv.export.pipeline import export_bundle
 from edgeconv.nets.load import load_net
 
 NET = """
@@ -77,7 +77,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_golden_vectors_are_what_a_net_makes_of_one_photo_alone(
     name: str, net: Path, tmp_path: Path
 ) -> None:
-    bundle = export(f"{net}:{name}", OPTIONS, out=tmp_path / "out")
+    bundle = export_bundle(f"{net}:{name}", OPTIONS, out=tmp_path / "out")
     assert bundle.manifest["parity"]["failed"] == []
     assert bundle.parity().passed
     golden = Bundle.load(tmp_path / "out").golden
@@ -98,7 +98,7 @@ def test_the_golden_vectors_are_what_a_net_makes_of_one_photo_alone(
 def test_one_output_for_several_photos_is_refused(net: Path, tmp_path: Path) -> None:
     options = ExportOptions(batch=4)
     with pytest.raises(NetRefused, match=r"not one row for each of the 4 photos.*--batch 1"):
-        export(f"{net}:scalar", options, out=tmp_path / "out")
+        export_bundle(f"{net}:scalar", options, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -106,5 +106,5 @@ def test_a_net_that_fails_while_its_statistics_are_set_is_refused(
     net: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(NetRefused, match="KeyError: 'no such mode'"):
-        export(f"{net}:fails_in_training", OPTIONS, out=tmp_path / "out")
+        export_bundle(f"{net}:fails_in_training", OPTIONS, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

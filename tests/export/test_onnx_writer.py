@@ -15,10 +15,10 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from edgeconv.errors import PlanRefused, UnsupportedOperator
-from edgeconv.export.capture import capture
-from edgeconv.export.onnx_writer import write_float, write_int8
-from edgeconv.export.onnx_writer_qdq import implies_clamp
-from edgeconv.quantize.plan import Edge, Plan, QuantParams
+from edgeconv.export.capture.hub import capture
+from edgeconv.export.onnx.qdq import implies_clamp
+from edgeconv.export.onnx.write import write_float, write_int8
+from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from tests.helpers.hub import run_hub, unsettle
 from tests.helpers.plans import activation_params, all_values, plan_by_extremes
 

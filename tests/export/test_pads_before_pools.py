@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from edgeconv.export import onnx_writer, tflite
-from edgeconv.export.capture import capture
+from edgeconv.export import tflite
+from edgeconv.export.capture.hub import capture
+from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.graph.signs import is_nonnegative
 from tests.export.tflite import engines
 from tests.helpers.every_engine import onnx_results, tflite_results

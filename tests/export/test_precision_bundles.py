@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 import edgeconv
 from edgeconv.cli.main import app
-from edgeconv.cli.shown import show_bundle
+from edgeconv.cli.shown.results import show_bundle
 from edgeconv.errors import ThresholdMissed, UnknownName, UsageError
 from edgeconv.nets.load import load_net
 from edgeconv.runtime.adapt import Images
-from edgeconv.verify.audit import audit
+from edgeconv.verify.audit.verdict import audit
 from edgeconv.verify.diagnose import diagnose
 
 #: Out of reach for any net with a tie somewhere: as much as may be stays in float.
@@ -30,7 +30,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make(weights: Path, out: Path, **changes: object) -> edgeconv.Bundle:
     options = {"weights": str(weights), "input_size": (64, 64), "recipe": "fast", **changes}
-    return edgeconv.export("squeezenet1_1", edgeconv.ExportOptions(**options), out=out)
+    return edgeconv.export_bundle("squeezenet1_1", edgeconv.ExportOptions(**options), out=out)
 
 
 @pytest.fixture(scope="module")

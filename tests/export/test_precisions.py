@@ -13,10 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from edgeconv.export import onnx_writer, tflite
+from edgeconv.export import tflite
+from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.export.tflite.schema import schema
-from edgeconv.quantize.int16 import int16_plan, with_planned_weights
-from edgeconv.quantize.recipe import quantize
+from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
+from edgeconv.quantize.recipe.recipes import quantize
 from edgeconv.runtime.adapt import Images, run_logits
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import edgeconv
-from edgeconv.verify.audit import audit
+from edgeconv.verify.audit.verdict import audit
 from tests.helpers.diagnosed import diagnosed
 
 NET = """
@@ -33,7 +33,7 @@ def test_nothing_of_a_random_net_is_broken(seed: int, recipe: str, tmp_path: Pat
         calib_samples=16,
         net_options={"seed": seed},
     )
-    bundle = edgeconv.export(f"{source}:net", options, out=tmp_path / "bundle")
+    bundle = edgeconv.export_bundle(f"{source}:net", options, out=tmp_path / "bundle")
     assert bundle.parity_passed, bundle.manifest["parity"]["failed"]
     assert not diagnosed(bundle).findings
     for name in ("int8.onnx", "int8.tflite"):

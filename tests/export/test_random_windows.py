@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.export import onnx_writer, tflite
-from edgeconv.export.capture import capture
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.export import tflite
+from edgeconv.export.capture.hub import capture
+from edgeconv.export.onnx import write as onnx_writer
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from tests.helpers.every_engine import onnx_results, tflite_results
 from tests.helpers.hub import unsettle
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from edgeconv.errors import OutputExists, OutputUnwritable, UsageError
-from edgeconv.export import staging
+from edgeconv.export.bundle import staging
 
 MARK = "mark.txt"
 
@@ -145,7 +145,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
 WRITER = textwrap.dedent(
     """
     import sys, pathlib
-    from edgeconv.export import staging
+    from edgeconv.export.bundle import staging
 
     place = pathlib.Path(sys.argv[1])
     print("ready", flush=True)
@@ -268,7 +268,7 @@ ONE_OF_SEVERAL = textwrap.dedent(
     """
     import sys, pathlib
     from edgeconv.errors import OutputExists
-    from edgeconv.export import staging
+    from edgeconv.export.bundle import staging
 
     place, number = pathlib.Path(sys.argv[1]), sys.argv[2]
     for line in sys.stdin:

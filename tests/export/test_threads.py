@@ -34,7 +34,7 @@ import edgeconv
 options = edgeconv.ExportOptions(
     weights="random", input_size=(64, 64), int8=True, recipe="default", calib_samples=40
 )
-edgeconv.export(sys.argv[1], options, out=sys.argv[2])
+edgeconv.export_bundle(sys.argv[1], options, out=sys.argv[2])
 """
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

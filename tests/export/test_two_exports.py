@@ -10,7 +10,8 @@ import pytest
 
 import edgeconv
 from edgeconv.errors import OutputExists
-from edgeconv.export import pipeline, staging
+from edgeconv.export import pipeline
+from edgeconv.export.bundle import staging
 
 NET = """
 import torch
@@ -55,16 +56,16 @@ def test_who_wrote_first_while_another_was_at_work(
     def outrun(*arguments: object) -> None:
         fill(*arguments)  # type: ignore[arg-type]
         monkeypatch.setattr(pipeline, "_fill", fill)
-        edgeconv.export(nets[1], options, out=place)
+        edgeconv.export_bundle(nets[1], options, out=place)
 
     monkeypatch.setattr(pipeline, "_fill", outrun)
     if force:
-        first = edgeconv.export(nets[0], options, out=place, force=True)
+        first = edgeconv.export_bundle(nets[0], options, out=place, force=True)
         assert outputs(first.manifest) == [[1, 4]]
         assert outputs(edgeconv.Bundle.load(place).manifest) == [[1, 4]]
         return
     with pytest.raises(OutputExists, match="another export wrote"):
-        edgeconv.export(nets[0], options, out=place)
+        edgeconv.export_bundle(nets[0], options, out=place)
     assert outputs(edgeconv.Bundle.load(place).manifest) == [[1, 6]]
 
 
@@ -80,10 +81,10 @@ def test_a_bundle_that_was_replaced_at_once_is_told_by_its_own_figures(
         with real(destination, **words) as directory:  # type: ignore[arg-type]
             yield directory
         monkeypatch.setattr(staging, "staged", real)
-        edgeconv.export(nets[1], options, out=place, force=True)
+        edgeconv.export_bundle(nets[1], options, out=place, force=True)
 
     monkeypatch.setattr(staging, "staged", replaced_at_once)
-    first = edgeconv.export(nets[0], options, out=place, force=True)
+    first = edgeconv.export_bundle(nets[0], options, out=place, force=True)
     assert outputs(first.manifest) == [[1, 4]]
     assert first.directory == place
     assert outputs(edgeconv.Bundle.load(place).manifest) == [[1, 6]]

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 import edgeconv
 from edgeconv.errors import BundleRefused, UsageError
-from edgeconv.export import onnx_writer
-from edgeconv.export.bundle import Bundle
+from edgeconv.export.bundle.bundle import Bundle
+from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.nets.load import load_net
-from edgeconv.quantize import planner
-from edgeconv.quantize.apart import Apart
-from edgeconv.quantize.observe import observe
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan import planner
+from edgeconv.quantize.plan.apart import Apart
 from edgeconv.runtime.adapt import Images, run_outputs
 from edgeconv.runtime.open import open_session
-from edgeconv.verify.accuracy import ComparisonTally
+from edgeconv.verify.accuracy.comparison import ComparisonTally
 from edgeconv.verify.diagnose.walk import diagnose
-from edgeconv.verify.output_parts import OutputPart, OutputParts, worst_part
+from edgeconv.verify.parity.output_parts import OutputPart, OutputParts, worst_part
 from tests.helpers.heads import write_heads
 
 #: A part's own, in dB; 64 levels of 256 are 36.
@@ -38,7 +38,7 @@ def sqnr_db(real: NDArray[np.float32], made: NDArray[np.float32]) -> float:
 def exported(tmp_path: Path, name: str, **options: object) -> Bundle:
     target = f"{write_heads(tmp_path)}:{name}"
     chosen = edgeconv.ExportOptions(int8=True, recipe="fast", **options)  # type: ignore[arg-type]
-    return edgeconv.export(target, chosen, out=tmp_path / name)
+    return edgeconv.export_bundle(target, chosen, out=tmp_path / name)
 
 
 def outputs(bundle: Bundle, artifact: str) -> dict[str, NDArray[np.float32]]:

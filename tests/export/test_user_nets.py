@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from edgeconv.export.options import ExportOptions
-from edgeconv.export.pipeline import export
-from edgeconv.verify.memory import float_islands
-from edgeconv.verify.tflite_operations import read_tflite
+from edgeconv.export.pipeline import export_bundle
+from edgeconv.files.memory import float_islands
+from edgeconv.files.tflite_operations import read_tflite
 from tests.export.tflite import engines
 
 NETS = Path(__file__).with_name("user_nets.py")
@@ -39,7 +39,7 @@ TRANSPOSES = {"shuffles": 1}
 
 @pytest.mark.parametrize("name", FLOAT)
 def test_a_net_written_elsewhere_passes_every_stage(name: str, tmp_path: Path) -> None:
-    bundle = export(f"{NETS}:{name}", OPTIONS, out=tmp_path / name)
+    bundle = export_bundle(f"{NETS}:{name}", OPTIONS, out=tmp_path / name)
     assert bundle.manifest["parity"]["failed"] == []
     assert bundle.parity_passed
     for file in ("model.tflite", "model.int8.tflite"):

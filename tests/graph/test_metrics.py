@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.graph.metrics import (
     depth,
     multiply_adds,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.graph.parts import channel_axis, parts_of
 from edgeconv.graph.passes.split_outputs import split_arrays, split_outputs
 from edgeconv.graph.view import name_of

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices.profile import Profile
+from edgeconv.devices.profile.model import Profile
 from tests.helpers.processes import WITHIN_S
 from tests.helpers.ssh_server import free_port, is_listening, kill_all
 
@@ -54,7 +54,7 @@ class AdbServer:
         A deaf one is started the way `nohup` and shells in the background start programs.
         """
         number = port or free_port()
-        command = [sys.executable, "-m", "edgeconv.devices.emulated.adbd", str(number)]
+        command = [sys.executable, "-m", "edgeconv.emulated.adbd", str(number)]
         path = f"PATH={os.environ['PATH']}"
         words = [*command, "--shell", "/bin/sh", "--env", path, *options]
         self.phones.append(

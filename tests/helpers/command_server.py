@@ -13,8 +13,8 @@ from pathlib import Path
 _SERVER = """
 import json, os, sys, urllib.request
 import onnxruntime, torch
-import edgeconv.devices.bench, edgeconv.export.pipeline, edgeconv.verify.evaluate
-import edgeconv.verify.audit, edgeconv.verify.diagnose, edgeconv.explain
+import edgeconv.devices.bench.run, edgeconv.export.pipeline, edgeconv.verify.accuracy.evaluate
+import edgeconv.verify.audit.verdict, edgeconv.verify.diagnose, edgeconv.explain
 from edgeconv.cli.main import command
 
 def offline(*_, **__):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeconv.export.bundle import Bundle
+from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import Diagnosis, diagnose
 

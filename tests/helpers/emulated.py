@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices.cache import cache_directory
-from edgeconv.devices.emulated import machine, requirements
-from edgeconv.devices.emulated.boards import BOARDS
-from edgeconv.devices.emulated.running import Running, running
+from edgeconv.cache import cache_directory
+from edgeconv.emulated import machine, requirements
+from edgeconv.emulated.boards import BOARDS
+from edgeconv.emulated.running import Running, running
 from edgeconv.errors import UnavailableError
 
 #: Parts of the cache that are keyed by their content, so everybody can share them.

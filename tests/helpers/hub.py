@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 
 
 def run_hub(model: ir.Model, feed: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

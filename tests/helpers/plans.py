@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import is_absorbed, written_output
-from edgeconv.quantize.plan import Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
 
 #: Operators whose output must carry the scale of their first input.
 _PASSING = {"MaxPool", "AveragePool", "Flatten", "Reshape", "Transpose", "Concat"}

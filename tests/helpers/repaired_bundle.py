@@ -74,4 +74,4 @@ def export_repaired(place: Path, io: str = "float32") -> edgeconv.Bundle:
     options = edgeconv.ExportOptions(
         weights="random", input_size=(32, 32), int8=True, calib_samples=40, io=io
     )
-    return edgeconv.export(f"{source}:net", options, out=place / "bundle")
+    return edgeconv.export_bundle(f"{source}:net", options, out=place / "bundle")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgeconv.export import tflite
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import activation_inputs, name_of, shape_of
-from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.simulate import Simulator
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.session import SessionOptions

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeconv.export import tflite
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.export.float64 import float64_outputs
-from edgeconv.export.onnx_writer import write_float, write_int8
+from edgeconv.export.onnx.write import write_float, write_int8
 from edgeconv.export.torch_run import TorchRun
 from edgeconv.graph.metrics import depth
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
-from edgeconv.verify import whole
-from edgeconv.verify.output_parts import OutputParts, parts_of_outputs
-from edgeconv.verify.stages import ParityReport
+from edgeconv.verify.parity import whole
+from edgeconv.verify.parity.output_parts import OutputParts, parts_of_outputs
+from edgeconv.verify.parity.stages import ParityReport
 
 PHOTOS = 8
 

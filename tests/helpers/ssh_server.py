@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices.profile import Profile
+from edgeconv.devices.profile.model import Profile
 from tests.helpers.processes import WITHIN_S
 
 #: Runs the remote command here: what a transport does can be seen without any sshd.

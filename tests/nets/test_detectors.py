@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from edgeconv.errors import NetRefused
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.nets.load import load_net
 
 FACTORIES = """

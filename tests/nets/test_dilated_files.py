@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from edgeconv.export import tflite
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.graph.view import shape_of
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.dilated_resnet import DRNC

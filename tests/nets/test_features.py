@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeconv.errors import NetRefused, UnknownName, UsageError
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import load_net
 from tests.helpers.hub import run_hub

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import nn
 
-from edgeconv.export.capture import capture
-from edgeconv.quantize.plan import Edge, Plan, QuantParams
+from edgeconv.export.capture.hub import capture
+from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 
 SIZE = 12
 SHAPE = (1, 3, SIZE, SIZE)

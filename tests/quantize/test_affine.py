@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeconv.quantize.affine import activation_params, covered, dequantize, quantize
+from edgeconv.quantize.plan.affine import activation_params, covered, dequantize, quantize
 
 LOWS = st.floats(-1e4, 0.0, width=32)
 HIGHS = st.floats(0.0, 1e4, width=32)

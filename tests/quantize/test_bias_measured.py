@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeconv.errors import UsageError
-from edgeconv.export.onnx_writer import write_int8
-from edgeconv.quantize.bias_measured import correct_measured, reliable_mean
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.plan import Plan
-from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.export.onnx.write import write_int8
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.planner import PlanConfig, build_plan
+from edgeconv.quantize.refine.bias_measured import correct_measured, reliable_mean
 from tests.quantize.nets import hub, photos, run_float
 
 

@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn import functional
 
 from edgeconv.graph.view import name_of
-from edgeconv.quantize.channels import channel_groups
-from edgeconv.quantize.equalize import equalize
-from edgeconv.quantize.observe import observe
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.repair.channels import channel_groups
+from edgeconv.quantize.repair.equalize import equalize
 from tests.quantize.nets import hub, photos, run_float
 
 Forward = Callable[["Branches", torch.Tensor, torch.Tensor], torch.Tensor]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgeconv.quantize.histogram import MAX_BINS, Histogram, histogram, merge
+from edgeconv.quantize.observe.histogram import MAX_BINS, Histogram, histogram, merge
 
 
 def counted(values: NDArray[np.float32]) -> Histogram:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeconv.export import onnx_writer, tflite
-from edgeconv.export.capture import capture
-from edgeconv.quantize.fake import fake_quantized
-from edgeconv.quantize.in_float import float_nodes
-from edgeconv.quantize.judge import run
-from edgeconv.quantize.recipe import quantize
+from edgeconv.export import tflite
+from edgeconv.export.capture.hub import capture
+from edgeconv.export.onnx import write as onnx_writer
+from edgeconv.quantize.plan.in_float import float_nodes
+from edgeconv.quantize.recipe.recipes import quantize
+from edgeconv.quantize.refine.fake import fake_quantized
+from edgeconv.quantize.refine.judge import run
 from edgeconv.quantize.simulate import Simulator
 from edgeconv.runtime.open import open_session
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeconv.quantize.int16 import HEADROOM, INT16_MAX, int16_plan, with_planned_weights
-from edgeconv.quantize.recipe import quantize
-from edgeconv.quantize.stored import fits_float16, row_scales
+from edgeconv.quantize.plan.int16 import HEADROOM, INT16_MAX, int16_plan, with_planned_weights
+from edgeconv.quantize.plan.stored import fits_float16, row_scales
+from edgeconv.quantize.recipe.recipes import quantize
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned
 
 

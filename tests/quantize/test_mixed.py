@@ -11,22 +11,23 @@ import torch
 from torch import nn
 
 from edgeconv.errors import PlanRefused, UsageError
-from edgeconv.export import onnx_writer, tflite
+from edgeconv.export import tflite
+from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of
-from edgeconv.quantize.affine import quantize as quantize_array
-from edgeconv.quantize.in_float import with_islands
-from edgeconv.quantize.mixed import Fold, Mixed, keep_in_float
-from edgeconv.quantize.predicted_drop import FEWEST_PHOTOS, predict_drop
-from edgeconv.quantize.recipe import Quantized, Recipe, quantize
-from edgeconv.quantize.rules import check_plan
-from edgeconv.quantize.sensitivity import noise_by_photo
+from edgeconv.quantize.mixed.choice import Fold, Mixed, keep_in_float
+from edgeconv.quantize.mixed.predicted_drop import FEWEST_PHOTOS, predict_drop
+from edgeconv.quantize.mixed.sensitivity import noise_by_photo
+from edgeconv.quantize.mixed.switches import SwitchedNet
+from edgeconv.quantize.plan.affine import quantize as quantize_array
+from edgeconv.quantize.plan.in_float import with_islands
+from edgeconv.quantize.plan.rules import check_plan
+from edgeconv.quantize.recipe.recipes import Quantized, Recipe, quantize
 from edgeconv.quantize.simulate import Simulator
-from edgeconv.quantize.switches import SwitchedNet
 from edgeconv.runtime.adapt import Images, run_logits
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
-from edgeconv.verify.audit import audit
+from edgeconv.verify.audit.verdict import audit
 from tests.helpers.hub import node_named
 from tests.helpers.plans import all_values
 from tests.helpers.simulated import reference_session, run_file

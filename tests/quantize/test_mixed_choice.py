@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgeconv.quantize import mixed
-from edgeconv.quantize.predicted_drop import predict_drop
-from edgeconv.quantize.switches import Switch
+from edgeconv.quantize.mixed import choice as mixed
+from edgeconv.quantize.mixed.predicted_drop import predict_drop
+from edgeconv.quantize.mixed.switches import Switch
 
 ROUNDINGS, CLASSES, PHOTOS = 24, 20, 64
 SETS = [frozenset(f"n{i}" for i in range(size)) for size in range(1, ROUNDINGS)]

@@ -9,15 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeconv.errors import RefusedError, UsageError
-from edgeconv.quantize.observe import (
+from edgeconv.quantize.observe.observe import (
     HANDFUL,
     MOST_WORKERS,
     Observations,
     observe,
 )
-from edgeconv.quantize.session import open_graph
-from edgeconv.quantize.statistics import by_channel
-from edgeconv.quantize.targets import targets
+from edgeconv.quantize.observe.session import open_graph
+from edgeconv.quantize.observe.statistics import by_channel
+from edgeconv.quantize.observe.targets import targets
 from tests.quantize.nets import Mobile, hub, photos
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from edgeconv.quantize.absorb import absorb_high_biases
-from edgeconv.quantize.center import center_channels
-from edgeconv.quantize.observe import Observations, observe
-from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.quantize.observe.observe import Observations, observe
+from edgeconv.quantize.plan.planner import PlanConfig, build_plan
+from edgeconv.quantize.repair.absorb import absorb_high_biases
+from edgeconv.quantize.repair.center import center_channels
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned
 
 Repair = Callable[[ir.Model, Observations], ir.Model]

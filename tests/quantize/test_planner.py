@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from edgeconv.errors import PlanRefused
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.planner import PlanConfig, build_plan
-from edgeconv.quantize.ranges import METHODS
-from edgeconv.quantize.rules import check_plan
-from edgeconv.quantize.summary import summarize
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.planner import PlanConfig, build_plan
+from edgeconv.quantize.plan.ranges import METHODS
+from edgeconv.quantize.plan.rules import check_plan
+from edgeconv.quantize.plan.summary import summarize
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned, sqnr_db
 
 

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from edgeconv.graph.view import name_of
-from edgeconv.quantize.affine import activation_params, covered
-from edgeconv.quantize.draft import Draft
-from edgeconv.quantize.planner import PlanConfig
-from edgeconv.quantize.reader_error import ReaderErrors
-from edgeconv.quantize.steps.ranges import CHOOSE_RANGES
+from edgeconv.quantize.plan.affine import activation_params, covered
+from edgeconv.quantize.plan.planner import PlanConfig
+from edgeconv.quantize.recipe.draft import Draft
+from edgeconv.quantize.recipe.steps.ranges import CHOOSE_RANGES
+from edgeconv.quantize.refine.reader_error import ReaderErrors
 from tests.quantize.nets import hub, photos, run_float
 
 SHAPE = (1, 3, 32, 32)

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeconv.errors import UnknownName
-from edgeconv.quantize.histogram import histogram
-from edgeconv.quantize.observe import Observations
-from edgeconv.quantize.ranges import LEVELS, METHODS, Range, choose, choose_one, least_squares
-from edgeconv.quantize.statistics import TensorStatistics
+from edgeconv.quantize.observe.histogram import histogram
+from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.statistics import TensorStatistics
+from edgeconv.quantize.plan.ranges import LEVELS, METHODS, Range, choose, choose_one, least_squares
 
 
 def statistics(

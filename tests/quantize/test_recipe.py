@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeconv.errors import UnknownName
-from edgeconv.export.onnx_writer import write_int8
+from edgeconv.export.onnx.write import write_int8
 from edgeconv.graph.metrics import multiply_adds
-from edgeconv.quantize.draft import Draft
-from edgeconv.quantize.judge import Judge
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.planner import PlanConfig, build_plan
-from edgeconv.quantize.recipe import RECIPE_NAMES, Recipe, named, quantize
-from edgeconv.quantize.sample import LIGHT, affordable
-from edgeconv.quantize.steps import Step
-from edgeconv.quantize.steps.bias_correction import CORRECT_BIASES
-from edgeconv.quantize.steps.equalization import EQUALIZE
-from edgeconv.quantize.steps.ranges import CHOOSE_RANGES
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.planner import PlanConfig, build_plan
+from edgeconv.quantize.recipe.draft import Draft
+from edgeconv.quantize.recipe.recipes import RECIPE_NAMES, Recipe, named, quantize
+from edgeconv.quantize.recipe.sample import LIGHT, affordable
+from edgeconv.quantize.recipe.steps import Step
+from edgeconv.quantize.recipe.steps.bias_correction import CORRECT_BIASES
+from edgeconv.quantize.recipe.steps.equalization import EQUALIZE
+from edgeconv.quantize.recipe.steps.ranges import CHOOSE_RANGES
+from edgeconv.quantize.refine.judge import Judge
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
 from tests.quantize.nets import Mobile, hub, photos, run_float, sqnr_db

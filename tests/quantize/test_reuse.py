@@ -11,19 +11,19 @@ import torch
 from torch import nn
 
 from edgeconv.errors import BundleRefused
-from edgeconv.quantize.bounds import channel_bounds, input_bounds
-from edgeconv.quantize.copies import chains, with_copies
-from edgeconv.quantize.ends import Ends
-from edgeconv.quantize.fake import fake_quantized
-from edgeconv.quantize.judge import run
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.plan import Plan
-from edgeconv.quantize.planner import PlanConfig, build_plan
-from edgeconv.quantize.recipe import Recipe, quantize
-from edgeconv.quantize.repairs import Repairs
-from edgeconv.quantize.reuse import reuse_dead_channels
-from edgeconv.quantize.steps.equalization import EQUALIZE, EQUALIZE_BY_NOISE
-from edgeconv.quantize.steps.reuse import REUSE_DEAD_CHANNELS
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.planner import PlanConfig, build_plan
+from edgeconv.quantize.recipe.recipes import Recipe, quantize
+from edgeconv.quantize.recipe.steps.equalization import EQUALIZE, EQUALIZE_BY_NOISE
+from edgeconv.quantize.recipe.steps.reuse import REUSE_DEAD_CHANNELS
+from edgeconv.quantize.refine.fake import fake_quantized
+from edgeconv.quantize.refine.judge import run
+from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds
+from edgeconv.quantize.repair.copies import chains, with_copies
+from edgeconv.quantize.repair.ends import Ends
+from edgeconv.quantize.repair.repairs import Repairs
+from edgeconv.quantize.repair.reuse import reuse_dead_channels
 from tests.quantize.nets import Mobile, conv, hub, photos, run_float, sqnr_db
 
 DEAD = (1, 4, 5, 7)

@@ -15,16 +15,16 @@ from torch import nn
 from torch.nn import functional
 
 from edgeconv.errors import UsageError
-from edgeconv.quantize import moments as moments_module
-from edgeconv.quantize import rounding as rounding_module
-from edgeconv.quantize.affine import dequantize
-from edgeconv.quantize.columns import as_rows, as_weight, columns, multiplying_layers
-from edgeconv.quantize.moments import Moments, second_moments
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.plan import Plan, QuantizedConstant
-from edgeconv.quantize.planner import build_plan
-from edgeconv.quantize.rounding import WeightRounder, form, solve
-from edgeconv.quantize.rules import check_plan
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.affine import dequantize
+from edgeconv.quantize.plan.columns import as_rows, as_weight, columns, multiplying_layers
+from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant
+from edgeconv.quantize.plan.planner import build_plan
+from edgeconv.quantize.plan.rules import check_plan
+from edgeconv.quantize.refine import moments as moments_module
+from edgeconv.quantize.refine import rounding as rounding_module
+from edgeconv.quantize.refine.moments import Moments, second_moments
+from edgeconv.quantize.refine.rounding import WeightRounder, form, solve
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned
 
 Array = NDArray[np.float64]

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from edgeconv.errors import PlanRefused
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.plan import Plan, QuantizedConstant, QuantParams
-from edgeconv.quantize.planner import build_plan
-from edgeconv.quantize.rules import check_plan
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.planner import build_plan
+from edgeconv.quantize.plan.rules import check_plan
 from tests.quantize.nets import hub, photos
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from edgeconv.quantize.draft import Draft
-from edgeconv.quantize.plan import Edge
-from edgeconv.quantize.planner import PlanConfig
-from edgeconv.quantize.ranges import Range
-from edgeconv.quantize.shared import on_one_grid, share
-from edgeconv.quantize.targets import targets
+from edgeconv.quantize.observe.targets import targets
+from edgeconv.quantize.plan.parameters import Edge
+from edgeconv.quantize.plan.planner import PlanConfig
+from edgeconv.quantize.plan.ranges import Range
+from edgeconv.quantize.plan.shared import on_one_grid, share
+from edgeconv.quantize.recipe.draft import Draft
 from tests.quantize.nets import Mobile, hub, photos
 
 

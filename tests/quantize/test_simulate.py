@@ -13,10 +13,10 @@ import torch
 
 from edgeconv.errors import PlanRefused, UsageError
 from edgeconv.export.calibration import calibration_photos
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.nets.load import load_net
-from edgeconv.quantize.plan import QuantizedConstant
-from edgeconv.quantize.recipe import quantize
+from edgeconv.quantize.plan.parameters import QuantizedConstant
+from edgeconv.quantize.recipe.recipes import quantize
 from edgeconv.quantize.simulate import Simulator
 from edgeconv.quantize.simulate.fixed_point import Multiplier, half_away, rescale, rescale_once
 from tests.helpers.simulated import reference_session, run_file

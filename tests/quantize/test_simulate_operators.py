@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeconv.quantize.planner import PlanConfig
-from edgeconv.quantize.recipe import quantize
+from edgeconv.quantize.plan.planner import PlanConfig
+from edgeconv.quantize.recipe.recipes import quantize
 from tests.helpers.simulated import largest_steps
 from tests.quantize.nets import SIZE, hub, photos
 

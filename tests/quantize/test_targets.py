@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from edgeconv.quantize.affine import covered
-from edgeconv.quantize.draft import Draft
-from edgeconv.quantize.planner import PlanConfig
-from edgeconv.quantize.targets import targets
+from edgeconv.quantize.observe.targets import targets
+from edgeconv.quantize.plan.affine import covered
+from edgeconv.quantize.plan.planner import PlanConfig
+from edgeconv.quantize.recipe.draft import Draft
 from tests.quantize.nets import hub, photos
 
 SHAPE = (1, 3, 32, 32)

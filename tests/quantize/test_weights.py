@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from edgeconv.errors import RefusedError
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.plan import QuantizedConstant
-from edgeconv.quantize.planner import build_plan
-from edgeconv.quantize.weights import (
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.parameters import QuantizedConstant
+from edgeconv.quantize.plan.planner import build_plan
+from edgeconv.quantize.plan.weights import (
     BIAS_LIMIT,
     PRODUCTS_LIMIT,
     WeightMethod,

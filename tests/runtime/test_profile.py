@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edgeconv.devices.bench import profile as profile_on
-from edgeconv.devices.local import LocalMachine
-from edgeconv.devices.report import BenchConfig
+from edgeconv.devices.agent.local import LocalMachine
+from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.run import profile as profile_on
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime import profile_litert, profile_ort
 from edgeconv.runtime.profile import WARMUP_RUNS, profile, read_profile, typical

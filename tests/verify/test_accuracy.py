@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgeconv.errors import RefusedError, UsageError
-from edgeconv.verify.accuracy import ComparisonTally, assess, compare, rank_labels
+from edgeconv.verify.accuracy.comparison import ComparisonTally, assess, compare, rank_labels
 
 RNG = np.random.default_rng(3)
 

@@ -20,10 +20,11 @@ from onnxruntime.quantization import (
 from torch import Tensor, nn
 
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.export import onnx_writer, tflite
-from edgeconv.quantize.recipe import quantize
-from edgeconv.verify.audit import audit
-from edgeconv.verify.audit_findings import Audit
+from edgeconv.export import tflite
+from edgeconv.export.onnx import write as onnx_writer
+from edgeconv.quantize.recipe.recipes import quantize
+from edgeconv.verify.audit.findings import Audit
+from edgeconv.verify.audit.verdict import audit
 from tests.helpers.tampering import change_onnx, change_tflite_data, change_tflite_scale
 from tests.quantize.nets import Mobile, hub, photos
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from edgeconv.export.capture import capture
-from edgeconv.export.onnx_writer import write_float
+from edgeconv.export.capture.hub import capture
+from edgeconv.export.onnx.write import write_float
 from edgeconv.nets.load import load_net
-from edgeconv.verify.audit import audit
+from edgeconv.verify.audit.verdict import audit
 from tests.helpers.heads import write_heads
 
 

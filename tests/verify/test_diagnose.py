@@ -12,9 +12,9 @@ import pytest
 import edgeconv
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
-from edgeconv.export import artifacts, golden, manifest
+from edgeconv.export.bundle import artifacts, golden, manifest
 from edgeconv.export.pixels import with_pixel_input
-from edgeconv.quantize.session import open_graph
+from edgeconv.quantize.observe.session import open_graph
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import Diagnosis, diagnose, hub
 from tests.helpers.repaired_bundle import BLOCK
@@ -54,7 +54,7 @@ def exported(place: Path, io: str = "int8") -> Path:
     options = edgeconv.ExportOptions(
         weights="random", input_size=(32, 32), int8=True, calib_samples=16, io=io
     )
-    return edgeconv.export(f"{source}:net", options, out=place / "bundle").directory
+    return edgeconv.export_bundle(f"{source}:net", options, out=place / "bundle").directory
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.export import onnx_writer, tflite
+from edgeconv.export import tflite
+from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.graph.view import require_constant
-from edgeconv.quantize.recipe import Quantized, quantize
+from edgeconv.quantize.recipe.recipes import Quantized, quantize
 from edgeconv.verify.diagnose import file_plan, weights
 from edgeconv.verify.diagnose.parameters import differences
 from tests.quantize.nets import Mobile, hub, photos

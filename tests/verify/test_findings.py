@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeconv.verify.blocks import blocks
-from edgeconv.verify.findings import (
+from edgeconv.files.onnx_operations import read_onnx
+from edgeconv.files.operations import Convolution
+from edgeconv.verify.inspect.blocks import blocks
+from edgeconv.verify.inspect.findings import (
     Finding,
     access_of,
     dense_access,
     findings,
     least_access,
 )
-from edgeconv.verify.onnx_operations import read_onnx
-from edgeconv.verify.operations import Convolution
 from tests.helpers.operations import Node, node, weights, write_onnx
 
 

@@ -9,16 +9,16 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from edgeconv.export import golden
-from edgeconv.export.bundle import Bundle
+from edgeconv.export.bundle import golden
+from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.export.float64 import KeptFloat64, float64_outputs
 from edgeconv.export.options import ExportOptions
-from edgeconv.export.pipeline import export
+from edgeconv.export.pipeline import export_bundle
 from edgeconv.runtime.open import open_session
-from edgeconv.verify.float64 import Float64, FloatJudge
-from edgeconv.verify.golden_runs import compare_all
-from edgeconv.verify.parity import Thresholds
-from edgeconv.verify.plain_sums import longest_sum, lost
+from edgeconv.verify.parity.end_to_end import Thresholds
+from edgeconv.verify.parity.float64 import Float64, FloatJudge
+from edgeconv.verify.parity.golden_runs import compare_all
+from edgeconv.verify.parity.plain_sums import longest_sum, lost
 from tests.helpers.small_export import small_export
 
 NETS = """
@@ -69,7 +69,7 @@ def nets(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cancelling(nets) -> Bundle:
-    return export(f"{nets}:cancelling", out=nets.with_name("cancelling"))
+    return export_bundle(f"{nets}:cancelling", out=nets.with_name("cancelling"))
 
 
 def test_an_ill_conditioned_net_passes_and_its_bundle_keeps_why(cancelling):
@@ -110,7 +110,9 @@ def test_a_wrong_file_of_such_a_net_still_fails(cancelling, tmp_path):
 
 
 def test_a_net_that_refuses_float64_is_judged_as_before_and_says_so(nets):
-    bundle = export(f"{nets}:stubborn", ExportOptions(formats=("onnx",)), out=nets.with_name("s"))
+    bundle = export_bundle(
+        f"{nets}:stubborn", ExportOptions(formats=("onnx",)), out=nets.with_name("s")
+    )
     assert bundle.golden.float64 == {}
     (stage,) = bundle.manifest["parity"]["stages"]
     assert not stage["passed"]

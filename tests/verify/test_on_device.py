@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
-from edgeconv.export.bundle import Bundle
+from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Session, SessionOptions
-from edgeconv.verify import reference_work
-from edgeconv.verify.isolated_tflite import isolate
+from edgeconv.verify.parity import reference_work
+from edgeconv.verify.parity.isolated_tflite import isolate
 from tests.verify.test_diagnose import exported
 
 ENGINES: tuple[EngineName, ...] = ("litert", "onnxruntime")
@@ -113,8 +113,8 @@ def test_only_the_devices_engines_are_asked(bundle: Bundle) -> None:
 
 def test_without_a_tflite_file_there_is_no_floor_and_int8_only_informs(bundle: Bundle) -> None:
     from edgeconv.runtime.adapt import Images
-    from edgeconv.verify import on_device
-    from edgeconv.verify.parity import Thresholds
+    from edgeconv.verify.parity import on_device
+    from edgeconv.verify.parity.end_to_end import Thresholds
 
     golden = bundle.golden
     found = on_device.check(
@@ -138,8 +138,8 @@ def test_without_a_tflite_file_there_is_no_floor_and_int8_only_informs(bundle: B
 def test_a_bundle_without_a_file_for_the_device_is_wrong_usage(
     bundle: Bundle, tmp_path: Path
 ) -> None:
-    from edgeconv.verify import on_device
-    from edgeconv.verify.parity import Thresholds
+    from edgeconv.verify.parity import on_device
+    from edgeconv.verify.parity.end_to_end import Thresholds
 
     with pytest.raises(UsageError, match="no file for litert"):
         on_device.check(

@@ -13,13 +13,13 @@ import torch
 from onnx import TensorProto, helper
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.export import onnx_writer
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
+from edgeconv.export.onnx import write as onnx_writer
+from edgeconv.files.memory import activation_memory, float_islands
+from edgeconv.files.onnx_operations import read_onnx
+from edgeconv.files.operations import ModelOperations
 from edgeconv.nets.load import load_net
-from edgeconv.verify.inspection import inspect
-from edgeconv.verify.memory import activation_memory, float_islands
-from edgeconv.verify.onnx_operations import read_onnx
-from edgeconv.verify.operations import ModelOperations
+from edgeconv.verify.inspect.inspection import inspect
 from tests.helpers.operations import node, weights, write_onnx
 
 

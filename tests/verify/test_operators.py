@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.export import tflite
 from edgeconv.export.calibration import calibration_photos
-from edgeconv.export.capture import capture
-from edgeconv.export.onnx_writer import write_int8
+from edgeconv.export.capture.hub import capture
+from edgeconv.export.onnx.write import write_int8
 from edgeconv.nets.load import load_net
-from edgeconv.quantize.observe import observe
-from edgeconv.quantize.plan import Edge, Plan
-from edgeconv.quantize.planner import PlanConfig, build_plan
+from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.plan.parameters import Edge, Plan
+from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
-from edgeconv.verify import reference_work
-from edgeconv.verify.operators import check
+from edgeconv.verify.parity import reference_work
+from edgeconv.verify.parity.operators import check
 from tests.helpers.hub import unsettle
 from tests.helpers.plans import activation_params, all_values, plan_by_extremes
 

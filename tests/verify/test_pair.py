@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from edgeconv.runtime.metrics import Figures, compare
-from edgeconv.verify.pair import PairBounds, further
-from edgeconv.verify.parity import PAIR
+from edgeconv.verify.parity.end_to_end import PAIR
+from edgeconv.verify.parity.pair import PairBounds, further
 from tests.cases._net import Of
 from tests.cases.nets import slopes
 from tests.helpers.small_export import small_export

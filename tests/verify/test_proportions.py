@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from edgeconv.verify.proportions import mcnemar, paired_drop, share, tango, wilson
+from edgeconv.verify.accuracy.proportions import mcnemar, paired_drop, share, tango, wilson
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from edgeconv.files.tflite_operations import read_tflite
 from edgeconv.runtime.adapt import Images
-from edgeconv.verify import golden_runs, parity, reference_work
-from edgeconv.verify.reference_work import TOO_SLOW, reference_photos
-from edgeconv.verify.tflite_operations import read_tflite
+from edgeconv.verify.parity import end_to_end as parity
+from edgeconv.verify.parity import golden_runs, reference_work
+from edgeconv.verify.parity.reference_work import TOO_SLOW, reference_photos
 from tests.helpers.tiny_models import TinyNet, photos
 
 NET = TinyNet()

@@ -13,16 +13,17 @@ import pytest
 import edgeconv
 from edgeconv.errors import BundleRefused
 from edgeconv.explain.int8_file import Int8File, Pair
-from edgeconv.export import artifacts, onnx_writer
+from edgeconv.export.bundle import artifacts
+from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.tflite.write import write_int8
 from edgeconv.graph.fusion import is_absorbed, written_output
-from edgeconv.quantize.ends import ends_of
-from edgeconv.quantize.in_float import with_islands
-from edgeconv.quantize.recipe import Recipe, quantize
-from edgeconv.quantize.repairs import Copies, Repairs
-from edgeconv.quantize.steps.equalization import EQUALIZE
-from edgeconv.quantize.steps.reuse import REUSE_DEAD_CHANNELS
+from edgeconv.quantize.plan.in_float import with_islands
+from edgeconv.quantize.recipe.recipes import Recipe, quantize
+from edgeconv.quantize.recipe.steps.equalization import EQUALIZE
+from edgeconv.quantize.recipe.steps.reuse import REUSE_DEAD_CHANNELS
+from edgeconv.quantize.repair.ends import ends_of
+from edgeconv.quantize.repair.repairs import Copies, Repairs
 from edgeconv.runtime.adapt import Images, dequantize
 from edgeconv.runtime.metrics import sqnr_db
 from edgeconv.verify.diagnose import Diagnosis, diagnose, hub

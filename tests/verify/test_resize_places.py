@@ -12,11 +12,11 @@ from onnx import helper
 from torch import nn
 from torch.nn import functional as F
 
+from edgeconv.files.resize_places import bilinear_resizes
 from edgeconv.runtime.adapt import app_input
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.session import SessionOptions
-from edgeconv.verify.operators import check
-from edgeconv.verify.resize_places import bilinear_resizes
+from edgeconv.verify.parity.operators import check
 from tests.helpers.small_export import SmallExport, small_export
 
 SIZES = [(33, 47), (7, 9), (96, 96), (200, 150), (31, 1), (1, 5), (64, 48)]

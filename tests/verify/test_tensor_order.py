@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.verify import tensor_order
-from edgeconv.verify.operators import check
+from edgeconv.files import tensor_order
+from edgeconv.verify.parity.operators import check
 from tests.helpers.small_export import small_export
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.verify.inspection import inspect
-from edgeconv.verify.memory import activation_memory, float_islands
-from edgeconv.verify.operations import ModelOperations
-from edgeconv.verify.tflite_operations import read_tflite
+from edgeconv.files.memory import activation_memory, float_islands
+from edgeconv.files.operations import ModelOperations
+from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.verify.inspect.inspection import inspect
 from tests.helpers.tiny_models import TinyNet
 
 SIZE = 8

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from edgeconv.runtime.adapt import run_outputs
 from edgeconv.runtime.open import open_session
-from edgeconv.verify.stages import ParityReport
+from edgeconv.verify.parity.stages import ParityReport
 from tests.helpers.random_nets import random_net
 from tests.helpers.small_export import SmallExport, small_export
 from tests.helpers.tflite_edits import change_constant, edited, tensor_named

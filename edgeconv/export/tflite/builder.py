@@ -20,8 +20,8 @@ from edgeconv.export.tflite.layout import Layout, Shape, Step, standard, steps
 from edgeconv.export.tflite.program import Lie, Quantization, Tensor, computed, constant
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of, require_constant, shape_of
-from edgeconv.quantize.affine import dequantize
-from edgeconv.quantize.plan import Edge, Plan, QuantParams
+from edgeconv.quantize.plan.affine import dequantize
+from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 
 Array = NDArray[Any]
 

@@ -20,7 +20,7 @@ from edgeconv.export.tflite.split_convolutions import split_convolutions
 from edgeconv.export.tflite.squeezes import squeeze_means
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.view import name_of, shape_of, title_of
-from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.plan.parameters import Plan
 
 #: How many nodes of one kind an error names.
 _NAMED = 5

@@ -25,7 +25,7 @@ from edgeconv.export.tflite.program import (
 )
 from edgeconv.export.tflite.schema import schema
 from edgeconv.export.tflite.stored_weights import WEIGHTS, integers_of, symmetric, weight_scales
-from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.plan.parameters import Plan
 
 _LAYERS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 #: Operators whose kernels rescale.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from edgeconv.quantize.plan import QuantParams
+from edgeconv.quantize.plan.parameters import QuantParams
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ import onnx_ir as ir
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.graph.view import activation_inputs, constant_of, name_of
-from edgeconv.quantize import rules
-from edgeconv.quantize.in_float import is_float_only
-from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.plan import rules
+from edgeconv.quantize.plan.in_float import is_float_only
+from edgeconv.quantize.plan.parameters import Plan
 
 #: Operators that read a constant as integers: the plan must hold them.
 _WITH_INTEGERS = frozenset(

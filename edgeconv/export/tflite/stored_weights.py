@@ -27,9 +27,9 @@ from edgeconv.export.tflite.program import (
     constant,
 )
 from edgeconv.export.tflite.schema import schema
-from edgeconv.quantize.affine import WEIGHT_MAX
-from edgeconv.quantize.plan import Plan
-from edgeconv.quantize.stored import fits_float16, row_scales
+from edgeconv.quantize.plan.affine import WEIGHT_MAX
+from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.stored import fits_float16, row_scales
 
 #: Input with the weights of each operator that has some, and where its output channels lie.
 WEIGHTS: Mapping[str, tuple[int, int]] = MappingProxyType(

@@ -15,8 +15,8 @@ from edgeconv.export.tflite.convert import convert
 from edgeconv.export.tflite.int16 import with_int16_activations
 from edgeconv.export.tflite.metadata import TfliteMetadata
 from edgeconv.export.tflite.program import Program
-from edgeconv.quantize.plan import Plan
-from edgeconv.quantize.precision import PrecisionName
+from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.precision import PrecisionName
 
 Chunks = Sequence[bytes | memoryview]
 

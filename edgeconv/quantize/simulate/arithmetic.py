@@ -10,8 +10,8 @@ import onnx_ir as ir
 
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.graph.view import constant_of, number
-from edgeconv.quantize.affine import INT8
-from edgeconv.quantize.plan import QuantParams
+from edgeconv.quantize.plan.affine import INT8
+from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.simulate.fixed_point import Integers, Multiplier, rescale
 from edgeconv.quantize.simulate.step import Array, Kernel, Step, centred, scale_of
 

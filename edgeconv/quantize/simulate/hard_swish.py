@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeconv.quantize.affine import INT8
-from edgeconv.quantize.plan import QuantParams
+from edgeconv.quantize.plan.affine import INT8
+from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.simulate.fixed_point import Integers, Multiplier, divide_by_power
 from edgeconv.quantize.simulate.step import Array, centred, scale_of
 

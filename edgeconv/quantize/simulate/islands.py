@@ -9,12 +9,12 @@ import onnx_ir as ir
 
 from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.view import constant_of, name_of, require_constant
-from edgeconv.quantize.affine import dequantize
-from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.plan.affine import dequantize
+from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.simulate.moves import evaluator
 from edgeconv.quantize.simulate.products import product_of
 from edgeconv.quantize.simulate.step import Array
-from edgeconv.quantize.weights import layer_of
 
 Compute = Callable[[Sequence[Array]], list[Array]]
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused, UnsupportedOperator
+from edgeconv.quantize.plan.weights import Layer, layer_of
 from edgeconv.quantize.simulate.fixed_point import Multiplier, requantize, rescale, rescale_once
 from edgeconv.quantize.simulate.products import product_of
 from edgeconv.quantize.simulate.step import Array, Kernel, Step
-from edgeconv.quantize.weights import Layer, layer_of
 
 _INT32 = 2**31
 _EXACT_FLOAT32 = 2**24

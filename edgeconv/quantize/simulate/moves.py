@@ -14,7 +14,7 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from edgeconv.graph.view import constant_of, integer, require_constant, string
-from edgeconv.quantize.affine import quantize
+from edgeconv.quantize.plan.affine import quantize
 from edgeconv.quantize.simulate.arithmetic import change_scale
 from edgeconv.quantize.simulate.fixed_point import half_away
 from edgeconv.quantize.simulate.step import Array, Kernel, Step

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from edgeconv.errors import UsageError
 from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.graph.view import activation_inputs, name_of, shape_of
-from edgeconv.quantize.affine import dequantize
-from edgeconv.quantize.plan import Edge, Plan, QuantParams
+from edgeconv.quantize.plan.affine import dequantize
+from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from edgeconv.quantize.simulate import arithmetic, layers, moves, pools, softmax, tables
 from edgeconv.quantize.simulate.arithmetic import change_scale
 from edgeconv.quantize.simulate.fixed_point import half_away

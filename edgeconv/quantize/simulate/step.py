@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import fused_activation, written_output
 from edgeconv.graph.view import name_of, shape_of
-from edgeconv.quantize.affine import INT8
-from edgeconv.quantize.plan import Plan, QuantizedConstant, QuantParams
-from edgeconv.quantize.rules import seen_by
+from edgeconv.quantize.plan.affine import INT8
+from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.rules import seen_by
 from edgeconv.quantize.simulate.fixed_point import half_away
 
 Array = NDArray[Any]

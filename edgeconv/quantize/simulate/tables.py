@@ -11,8 +11,8 @@ import onnx_ir as ir
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.view import number
-from edgeconv.quantize.affine import params as per_tensor
-from edgeconv.quantize.plan import QuantParams
+from edgeconv.quantize.plan.affine import params as per_tensor
+from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.simulate.arithmetic import add, change_scale, leaky, multiply, to_int8
 from edgeconv.quantize.simulate.fixed_point import Multiplier, half_away, rescale
 from edgeconv.quantize.simulate.hard_swish import hard_swish

@@ -11,14 +11,20 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
+from edgeconv.files.tflite_tensors import FileTensor, read_tensors
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
 from edgeconv.graph.view import activation_inputs, constant_of, name_of
-from edgeconv.quantize.plan import Edge, IntegerType, Plan, QuantizedConstant, QuantParams
-from edgeconv.quantize.shared import tied_tensors
-from edgeconv.quantize.targets import targets
-from edgeconv.quantize.weights import layer_of
+from edgeconv.quantize.observe.targets import targets
+from edgeconv.quantize.plan.parameters import (
+    Edge,
+    IntegerType,
+    Plan,
+    QuantizedConstant,
+    QuantParams,
+)
+from edgeconv.quantize.plan.shared import tied_tensors
+from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.verify.diagnose.hub import constant_in_hub_order, initializers_read, load
-from edgeconv.verify.diagnose.tflite_file import FileTensor, read_tensors
 
 #: Parameters of a tensor, or None where the file holds it in float or not at all.
 Find = Callable[[str], QuantParams | None]

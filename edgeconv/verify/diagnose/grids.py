@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.quantize.affine import activation_params, covered, dequantize, quantize
-from edgeconv.quantize.plan import QuantParams
-from edgeconv.quantize.ranges import METHODS, choose_one
-from edgeconv.quantize.statistics import TensorStatistics, by_channel
+from edgeconv.quantize.observe.statistics import TensorStatistics, by_channel
+from edgeconv.quantize.plan.affine import activation_params, covered, dequantize, quantize
+from edgeconv.quantize.plan.parameters import QuantParams
+from edgeconv.quantize.plan.ranges import METHODS, choose_one
 from edgeconv.verify.diagnose.model import Distribution, Repair
 from edgeconv.verify.diagnose.noise import Noise, decibels
 

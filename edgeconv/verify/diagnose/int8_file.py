@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import activation_inputs, name_of, require_constant
-from edgeconv.quantize.affine import dequantize, quantize
-from edgeconv.quantize.plan import Plan
-from edgeconv.quantize.planner import PRESCRIBED
-from edgeconv.quantize.shared import tied_tensors
+from edgeconv.quantize.observe.statistics import TensorStatistics, combine, measure
+from edgeconv.quantize.observe.targets import targets
+from edgeconv.quantize.plan.affine import dequantize, quantize
+from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.planner import PRESCRIBED
+from edgeconv.quantize.plan.shared import tied_tensors
+from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.simulate import Simulator
-from edgeconv.quantize.statistics import TensorStatistics, combine, measure
-from edgeconv.quantize.targets import targets
-from edgeconv.quantize.weights import layer_of
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import file_plan, weights
 from edgeconv.verify.diagnose.grids import Grids, thinned

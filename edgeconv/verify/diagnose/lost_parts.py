@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgeconv.quantize.apart import keep_apart
-from edgeconv.quantize.ranges import LEVELS
+from edgeconv.quantize.plan.apart import keep_apart
+from edgeconv.quantize.plan.ranges import LEVELS
 from edgeconv.verify.diagnose.int8_file import Int8File, Measured
 from edgeconv.verify.diagnose.model import Finding
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.quantize.statistics import by_channel
+from edgeconv.quantize.observe.statistics import by_channel
 
 Array = NDArray[Any]
 

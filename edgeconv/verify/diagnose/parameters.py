@@ -17,10 +17,10 @@ import onnx_ir as ir
 
 from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.graph.view import name_of
-from edgeconv.quantize.plan import Edge, Plan, QuantParams
-from edgeconv.quantize.planner import PRESCRIBED
-from edgeconv.quantize.shared import tied_tensors
-from edgeconv.quantize.weights import layer_of
+from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
+from edgeconv.quantize.plan.planner import PRESCRIBED
+from edgeconv.quantize.plan.shared import tied_tensors
+from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.verify.diagnose.model import Finding
 
 #: Relative difference of two scales that rounding to float32 explains.

@@ -11,18 +11,18 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UsageError
+from edgeconv.files import tensor_order
+from edgeconv.files.resize_places import bilinear_resizes, explained_steps
 from edgeconv.graph.view import name_of, shape_of
-from edgeconv.quantize.plan import Plan
-from edgeconv.quantize.session import open_graph
-from edgeconv.quantize.targets import Target, targets
+from edgeconv.quantize.observe.session import open_graph
+from edgeconv.quantize.observe.targets import Target, targets
+from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions, TensorSpec
-from edgeconv.verify import tensor_order
 from edgeconv.verify.diagnose.file_plan import integers_name
 from edgeconv.verify.diagnose.hub import load
-from edgeconv.verify.resize_places import bilinear_resizes, explained_steps
 
 Values = Mapping[str, NDArray[Any]]
 

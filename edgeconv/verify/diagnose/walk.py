@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from edgeconv.errors import UsageError
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import activation_inputs, name_of
-from edgeconv.quantize.channels import channel_groups
-from edgeconv.quantize.targets import targets
-from edgeconv.quantize.weights import layer_of
+from edgeconv.quantize.observe.targets import targets
+from edgeconv.quantize.plan.weights import layer_of
+from edgeconv.quantize.repair.channels import channel_groups
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import float_files, hub, parameters
 from edgeconv.verify.diagnose.grids import Upstream, distribution

@@ -20,8 +20,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.view import integer
-from edgeconv.quantize.affine import dequantize
-from edgeconv.quantize.plan import QuantizedConstant
+from edgeconv.quantize.plan.affine import dequantize
+from edgeconv.quantize.plan.parameters import QuantizedConstant
 
 Floats = NDArray[np.float64]
 

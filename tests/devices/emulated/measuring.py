@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeconv.devices import profiles
-from edgeconv.devices.open_machine import open_machine
+from edgeconv.devices.agent.open_machine import open_machine
+from edgeconv.devices.profile import read as profiles
 from edgeconv.runtime.profile import Profile, read_profile
 from edgeconv.runtime.requests import ProfileRequest
 from tests.helpers.small_bundle import MULTIPLY_ADDS, document, edgeconv, noise_photos

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgeconv.devices.emulated.adbd import shell
-from edgeconv.devices.emulated.adbd.messages import MOST_DATA, VERSION, Command, Message
+from edgeconv.emulated.adbd import shell
+from edgeconv.emulated.adbd.messages import MOST_DATA, VERSION, Command, Message
 from tests.helpers import processes
 from tests.helpers.adb_phone import AdbServer
 from tests.helpers.processes import gone, started

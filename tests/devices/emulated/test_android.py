@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices.emulated import machine
-from edgeconv.devices.emulated.running import Running
+from edgeconv.emulated import machine
+from edgeconv.emulated.running import Running
 from tests.helpers.emulated import login, processes_below, started
 
 NAME = "android-emulated"

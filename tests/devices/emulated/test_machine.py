@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgeconv.devices.emulated import machine, requirements, rootfs, ssh_side
-from edgeconv.devices.emulated.running import Running, device_directory, running, start_time
+from edgeconv.emulated import machine, requirements, rootfs, ssh_side
+from edgeconv.emulated.running import Running, device_directory, running, start_time
 from edgeconv.errors import DeviceFailed, UnavailableError, UnknownName
 
 NAME = "rpi4-emulated"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices import profiles
-from edgeconv.devices.benchmark_model import benchmark
-from edgeconv.devices.open_device import open_device
-from edgeconv.devices.report import BenchConfig
+from edgeconv.devices.bench.benchmark_model import benchmark
+from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.profile import read as profiles
+from edgeconv.devices.transport.open import open_device
 from tests.devices.emulated import measuring
 from tests.helpers.benchmark_program import MEAN, OPERATORS, profile, statistics
 from tests.helpers.emulated import started

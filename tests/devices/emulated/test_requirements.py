@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from edgeconv.devices.emulated import requirements
-from edgeconv.devices.emulated.boards import BOARDS
+from edgeconv.emulated import requirements
+from edgeconv.emulated.boards import BOARDS
 from edgeconv.errors import UnavailableError
 
 BOARD = BOARDS["rpi4-emulated"]

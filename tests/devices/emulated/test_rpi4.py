@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.devices.emulated import machine
-from edgeconv.devices.emulated.running import Running, device_directory, running
+from edgeconv.emulated import machine
+from edgeconv.emulated.running import Running, device_directory, running
 from tests.helpers.emulated import login, processes_below, started
 
 NAME = "rpi4-emulated"
@@ -89,7 +89,7 @@ def test_files_come_and_go_by_scp(board, tmp_path):
 
 
 def test_starts_at_the_same_time_and_later_give_the_same_device(board):
-    script = f"from edgeconv.devices.emulated.machine import start; print(start({NAME!r}).pid)"
+    script = f"from edgeconv.emulated.machine import start; print(start({NAME!r}).pid)"
     both = [
         subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         for _ in range(2)

@@ -11,7 +11,7 @@ from threading import Barrier
 
 import pytest
 
-from edgeconv.devices.emulated import store
+from edgeconv.emulated import store
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +85,7 @@ def test_a_root_in_use_stays_however_large(cache, monkeypatch):
 
 def test_what_a_killed_build_left_is_removed_by_the_next_one(cache):
     script = (
-        "import os; from edgeconv.devices.emulated import store;"
+        "import os; from edgeconv.emulated import store;"
         "store.root_for('key', lambda root: os.kill(os.getpid(), 9))"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == -9

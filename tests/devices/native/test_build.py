@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from edgeconv.devices.native import build as building
-from edgeconv.devices.native.build import build
+from edgeconv.devices.agent.native import build as building
+from edgeconv.devices.agent.native.build import build
 from edgeconv.errors import UnavailableError, UsageError
 
 LOADED = 1  # program header type PT_LOAD

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeconv.devices.conversation import Conversation, converse
-from edgeconv.devices.local_transport import LocalTransport
-from edgeconv.devices.native.build import ARCHITECTURES, build
-from edgeconv.devices.native.facts import shell_facts
-from edgeconv.devices.processes import time_side_by_side
-from edgeconv.devices.remote import RemoteMachine
+from edgeconv.devices.agent.conversation import Conversation, converse
+from edgeconv.devices.agent.native.build import ARCHITECTURES, build
+from edgeconv.devices.agent.native.facts import shell_facts
+from edgeconv.devices.agent.processes import time_side_by_side
+from edgeconv.devices.agent.remote import RemoteMachine
+from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
 from edgeconv.runtime import profile_litert, records
 from edgeconv.runtime.agent import random_inputs

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.view import constant_of, integer, name_of
-from edgeconv.quantize.plan import Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
 from tests.export.tflite import graphs
 
 Array = NDArray[Any]

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from edgeconv.export import tflite
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.load import load_net
-from edgeconv.quantize.plan import Plan
+from edgeconv.quantize.plan.parameters import Plan
 from tests.export.tflite import engines, graphs, plans
 
 SIZE = (96, 96)

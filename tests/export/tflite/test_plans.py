@@ -9,7 +9,7 @@ import pytest
 from onnx import helper
 
 from edgeconv.export import tflite
-from edgeconv.quantize.plan import Edge
+from edgeconv.quantize.plan.parameters import Edge
 from tests.export.tflite import engines, graphs, plans
 from tests.export.tflite.cases import CASES
 from tests.export.tflite.graphs import of_nodes, weights

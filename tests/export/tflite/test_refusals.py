@@ -14,7 +14,7 @@ from onnx import helper
 from edgeconv.errors import NetRefused, PlanRefused, UnsupportedOperator
 from edgeconv.export import tflite
 from edgeconv.export.tflite import flatbuffer
-from edgeconv.quantize.plan import Edge, Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
 from tests.export.tflite import graphs, plans
 from tests.export.tflite.cases import CASES, floats, resize
 from tests.export.tflite.graphs import of_node, of_nodes, weights

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.export import tflite
-from edgeconv.export.capture import capture
+from edgeconv.export.capture.hub import capture
 from edgeconv.nets.shufflenet_v1 import shufflenet_v1
 from tests.export.tflite import engines, plans
 

@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeconv.export import onnx_writer, tflite
-from edgeconv.export.capture import capture
+from edgeconv.export import tflite
+from edgeconv.export.capture.hub import capture
+from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.nets.shufflenet_v2 import shufflenet_v2_x0_5
-from edgeconv.quantize.recipe import quantize
+from edgeconv.quantize.recipe.recipes import quantize
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions
 from tests.export.tflite import engines

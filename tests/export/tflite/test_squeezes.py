@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from edgeconv.export import tflite
-from edgeconv.export.capture import capture
-from edgeconv.quantize.recipe import quantize
+from edgeconv.export.capture.hub import capture
+from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.quantize.recipe.recipes import quantize
 from edgeconv.runtime.open import open_session
-from edgeconv.verify.tflite_operations import read_tflite
 
 
 class Two(nn.Module):

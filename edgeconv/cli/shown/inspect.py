@@ -1,0 +1,142 @@
+"""What `edgeconv inspect` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from edgeconv.report import text
+from edgeconv.report.tables import Column, Table, show
+
+if TYPE_CHECKING:
+    from edgeconv.files.operations import End, ModelOperations
+    from edgeconv.verify.inspect.inspection import Inspection, Published
+
+
+def show_inspection(title: str, inspection: Inspection, published: Published | None) -> None:
+    """Totals, what is published, operators and findings."""
+    operations = inspection.operations
+    facts = list(_facts(inspection))
+    notes = []
+    if inspection.unknown_shapes:
+        notes.append(
+            f"{inspection.unknown_shapes} tensors have no static shape: a dimension that is not "
+            "fixed counts as one, so the figures are lower bounds"
+        )
+    show(Table((Column("fact"), Column("value")), facts, title=title, notes=notes))
+    if published is not None:
+        typer.echo()
+        _show_published(operations, published)
+    typer.echo()
+    _show_operators(operations)
+    typer.echo()
+    _show_findings(inspection)
+
+
+def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
+    operations, memory = inspection.operations, inspection.memory
+    by_dtype = operations.to_json()["memory_access_bytes_by_dtype"]
+    yield "format", operations.format
+    yield "size", text.size(operations.bytes)
+    yield "parameters", f"{operations.parameters:,}"
+    yield "multiply-adds", f"{operations.multiply_adds:,}"
+    yield "of them in int8", text.percent(operations.int8_share)
+    yield "float islands", str(len(inspection.islands))
+    yield "layout changes", str(operations.layout_changes)
+    at = f" (at {memory.peak_at})" if memory.peak_at else ""
+    yield "activations at once", text.size(memory.peak_bytes) + at
+    yield "activations in all", text.size(memory.sum_bytes)
+    types = ", ".join(f"{dtype} {text.size(count)}" for dtype, count in by_dtype.items())
+    yield "memory access", f"{text.size(operations.memory_access)} ({types})"
+    yield "arithmetic intensity", f"{operations.intensity:.1f} multiply-adds a byte"
+    yield from (("input", _end(end)) for end in operations.inputs)
+    yield from (("output", _end(end)) for end in operations.outputs)
+
+
+def _end(end: End) -> str:
+    shape = " x ".join("?" if d is None else str(d) for d in end.shape)
+    return f"{end.name}  {end.dtype} {shape}"
+
+
+def _show_published(operations: ModelOperations, published: Published) -> None:
+    """Published figures beside the counted ones."""
+    same_size = published.input_size == published.inspected_size
+    rows: list[tuple[Any, ...]] = [
+        (
+            "parameters",
+            f"{published.parameters:,}",
+            f"{published.counted_parameters:,}",
+            _difference(published.parameters, published.counted_parameters),
+        ),
+        (
+            "multiply-adds",
+            f"{published.multiply_adds:,}",
+            f"{operations.multiply_adds:,}",
+            _difference(published.multiply_adds, operations.multiply_adds) if same_size else None,
+        ),
+        ("top-1", text.number(published.top1) + " %", None, None),
+        ("top-5", text.number(published.top5) + " %", None, None),
+    ]
+    columns = (
+        Column("published"),
+        Column("claim", "quantity"),
+        Column("counted here", "quantity"),
+        Column("difference", "quantity"),
+    )
+    height, width = published.input_size
+    notes = [
+        f"{published.paper}",
+        f"claimed for {height}x{width}; parameters as learned, before BatchNorm is folded; "
+        "accuracy is measured by `edgeconv eval`",
+    ]
+    show(Table(columns, [row for row in rows if row[1] != f"{text.MISSING} %"], notes=notes))
+
+
+def _difference(claimed: int, counted: int) -> str:
+    return f"{100 * (counted / claimed - 1):+.2f} %"
+
+
+def _show_operators(operations: ModelOperations) -> None:
+    rows = []
+    for kind, count in operations.counts():
+        same = [o for o in operations.operations if o.type == kind]
+        work = sum(o.multiply_adds for o in same)
+        access = sum(o.memory_access for o in same)
+        rows.append(
+            (
+                kind,
+                count,
+                sum(o.is_int8 for o in same),
+                work,
+                sum(o.parameters for o in same),
+                access,
+                access / operations.memory_access if operations.memory_access else None,
+                work / access if access else None,
+            )
+        )
+    columns = (
+        Column("operator"),
+        Column("count", "integer"),
+        Column("in int8", "integer"),
+        Column("multiply-adds", "integer"),
+        Column("parameters", "integer"),
+        Column("memory access", "size"),
+        Column("share", "percent"),
+        Column("multiply-adds a byte", "number", 1),
+    )
+    show(Table(columns, rows))
+
+
+def _show_findings(inspection: Inspection) -> None:
+    """A line for each guideline, and where to look."""
+    typer.echo("what the ShuffleNetV2 guidelines say (arXiv 1807.11164):")
+    for finding in inspection.findings:
+        typer.echo(f"{finding.guideline} {finding.title}: {text.printable(finding.sentence)}")
+        if finding.worst:
+            typer.echo(f"   most: {text.printable(', '.join(finding.worst))}")
+    for island in inspection.islands:
+        names = ", ".join(f"{o.type} {o.name}" for o in island[:3])
+        more = f" and {len(island) - 3} more" if len(island) > 3 else ""
+        typer.echo(f"float island: {text.printable(names)}{more}")

@@ -1,0 +1,257 @@
+"""Conversations with an agent process: a request in, its answers out, an end in any case.
+
+The process gets a process group of its own, which is killed when its conversation is over, however
+it ends: an answer, a deadline, a flood of output, an exception or Ctrl-C here.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, pump, start
+from edgeconv.errors import (
+    ArtifactRefused,
+    DeviceFailed,
+    EdgeconvError,
+    UnavailableError,
+    UsageError,
+)
+from edgeconv.runtime.messages import FINAL, decode, encode
+from edgeconv.runtime.requests import FactsRequest, Request, TimeRequest, to_line
+
+#: An honest answer holds at most a million samples of ten digits; beyond it nobody is answering.
+MAX_OUTPUT_BYTES = 32 * 2**20
+#: How much of standard error is kept to explain a failure: its end.
+_KEPT_STDERR_BYTES = 4096
+#: How long a process that closed its output without an answer may take to tell its exit status.
+_GRACE_S = 2.0
+
+#: What an agent may raise on the host: errors about the request and the file, by name.
+_TOLD = (ArtifactRefused, UnavailableError, UsageError)
+
+
+@dataclass
+class _Heard:
+    """What came out of the process so far.
+
+    Attributes:
+        last: types of messages after which nothing more is waited for.
+    """
+
+    last: frozenset[str]
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+    scanned: int = 0
+    messages: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, data: bytes) -> bool:
+        """Takes standard output; True once a message of such a type is there."""
+        self.stdout += data
+        if len(self.stdout) > MAX_OUTPUT_BYTES:
+            raise DeviceFailed(
+                f"the measuring process wrote more than {MAX_OUTPUT_BYTES >> 20} MiB and was killed"
+            )
+        return self.reads_on()
+
+    def take_stderr(self, data: bytes) -> bool:
+        """Takes standard error, and keeps its end."""
+        self.stderr += data
+        del self.stderr[:-_KEPT_STDERR_BYTES]
+        return False
+
+    def reads_on(self) -> bool:
+        """Takes in whole lines not seen yet; True once a message of such a type is among them."""
+        while (end := self.stdout.find(b"\n", self.scanned)) >= 0:
+            message = decode(bytes(self.stdout[self.scanned : end]))
+            self.scanned = end + 1
+            if message is not None:
+                self.messages.append(message)
+                if message.get("type") in self.last:
+                    return True
+        return False
+
+
+class Conversation:
+    """An agent process that is talked to for as long as the context is open.
+
+    Its end is the process's, with all that it started.
+
+    Attributes:
+        messages: all that it said so far.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        request: Request,
+        *,
+        deadline_s: float,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Nothing starts before the context is entered.
+
+        Args:
+            command: the agent's program and arguments.
+            request: what it is asked.
+            deadline_s: seconds until it is killed. They pass while it is heard, so one that waits
+                for its turn loses none.
+            env: its environment; None inherits this one's.
+        """
+        self._command = command
+        self._unsaid = to_line(request)
+        self._deadline_s = self._left_s = deadline_s
+        self._env = env
+        self._heard = _Heard(_last_types(request))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Starts it; raises DeviceUnreachable where that cannot be done."""
+        self._process = start(self._command, self._env)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """All that it said so far."""
+        return self._heard.messages
+
+    @property
+    def stderr(self) -> bytes:
+        """The end of what it wrote to standard error."""
+        return bytes(self._heard.stderr)
+
+    def close(self) -> None:
+        """Ends it; may be called twice."""
+        self._end(0.0)
+
+    def hear(self) -> dict[str, Any]:
+        """Its next message that waits for the host or is the last one; sends the request first.
+
+        Raises:
+            DeviceFailed: it died, passed the deadline, or did not answer.
+            ArtifactRefused, UnavailableError, UsageError: what it says of file and request.
+        """
+        if not self._listen():
+            self._end(_GRACE_S)
+            raise self._death()
+        last = self.messages[-1]
+        if last["type"] == "error":
+            raise _told_error(last)
+        return last
+
+    def go(self) -> dict[str, Any]:
+        """Gives it its turn, to the end; as `hear`."""
+        if self._heard.reads_on():
+            raise DeviceFailed("the measuring process did not wait for its turn")
+        self._unsaid = encode("go", {})
+        return self.hear()
+
+    def _listen(self) -> bool:
+        """Until such a message (True), or until the process closes its output (False).
+
+        Standard input stays open after what is said: its end tells the agent to stop.
+        """
+        assert self._process is not None, "a conversation begins with its context"
+        feeds = Feeds(self._heard.take, self._heard.take_stderr)
+        said, self._unsaid = io.BytesIO(self._unsaid), b""
+        began = time.monotonic()
+        try:
+            return not pump(self._process, said, feeds, deadline=began + self._left_s)
+        except DeadlinePassed:
+            raise DeviceFailed(
+                f"the measuring process gave no result within {self._deadline_s:g} s and was killed"
+                f"{last_words(self.stderr)}; give it more time, or fewer runs"
+            ) from None
+        finally:
+            self._left_s -= time.monotonic() - began
+
+    def _end(self, grace_s: float) -> None:
+        if self._process is not None and self._process.returncode is None:
+            _end(self._process, grace_s)
+
+    def _death(self) -> DeviceFailed:
+        """What is said of a process that has ended without an answer."""
+        assert self._process is not None
+        return died(self._process.returncode, self.stderr)
+
+
+def converse(
+    command: Sequence[str],
+    request: Request,
+    *,
+    deadline_s: float,
+    env: Mapping[str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Starts `command`, asks it one thing, and gives its messages up to the last one.
+
+    Args and errors are those of `Conversation`.
+    """
+    with Conversation(command, request, deadline_s=deadline_s, env=env) as agent:
+        agent.hear()
+        return agent.messages
+
+
+def _last_types(request: Request) -> frozenset[str]:
+    """Types of messages after which the agent says no more by itself."""
+    if isinstance(request, FactsRequest):
+        return FINAL | {"facts"}
+    takes_turns = isinstance(request, TimeRequest) and request.turn_ms is not None
+    return FINAL | {"ready"} if takes_turns else FINAL
+
+
+def _end(process: subprocess.Popen[bytes], grace_s: float) -> None:
+    """Kills what is left of the process group after `grace_s`, and collects the exit status.
+
+    The status is collected last: until then the group's number cannot belong to anybody else.
+    """
+    give_up = time.monotonic() + grace_s
+    waiting = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while time.monotonic() < give_up and os.waitid(os.P_PID, process.pid, waiting) is None:
+        time.sleep(0.01)
+    with suppress(ProcessLookupError, PermissionError):  # macOS: a group of zombies may not be hit
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def died(code: int, stderr: bytes) -> DeviceFailed:
+    """The error of a process that ended with this exit code, or of -code's signal."""
+    names = {known.value: known.name for known in signal.Signals}
+    how = f"signal {names.get(-code, -code)}" if code < 0 else f"exit status {code}"
+    return DeviceFailed(
+        f"the measuring process ended with {how} and gave no result{last_words(stderr)}"
+    )
+
+
+def last_words(stderr: bytes) -> str:
+    """The last line of standard error, made harmless for a terminal."""
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    if not lines:
+        return ""
+    return f" (it wrote: {''.join(c for c in lines[-1] if c.isprintable())[:300]})"
+
+
+def _told_error(message: Mapping[str, Any]) -> EdgeconvError:
+    """The error the agent reports, as the same class here where that is one it may raise."""
+    name = str(message.get("error"))
+    text = "".join(c for c in str(message.get("message"))[:2000] if c.isprintable())
+    known: dict[str, type[EdgeconvError]] = {kind.__name__: kind for kind in _TOLD}
+    return known.get(name, DeviceFailed)(text)

@@ -1,0 +1,91 @@
+"""This machine as a device."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import edgeconv.runtime
+from edgeconv.devices.agent.conversation import Conversation, converse
+from edgeconv.devices.state.gpu import gpus_here
+from edgeconv.devices.state.surroundings import Surroundings
+from edgeconv.runtime.open import engine_of
+from edgeconv.runtime.requests import Request, RunRequest
+from edgeconv.runtime.session import Provider
+
+NAME = "local"
+_AGENT = "edgeconv.runtime.agent"
+_TORCH_AGENT = "edgeconv.devices.agent.torch_agent"
+
+
+class LocalMachine:
+    """This machine: agents are processes of this Python, files stay where they are."""
+
+    emulated = False
+    #: Each holds its net, and its engine, in memory.
+    most_agents = 32
+
+    def __init__(
+        self,
+        command: Sequence[str] | None = None,
+        *,
+        name: str = NAME,
+        provider: Provider = "cpu",
+    ) -> None:
+        """This machine's CPU, or its GPU.
+
+        Args:
+            command: the agent's command line; None is this Python with edgeconv's agents.
+            name: what the user calls it.
+            provider: what computes.
+        """
+        self.name = name
+        self.provider: Provider = provider
+        self._command = command
+
+    def place(self, path: Path) -> str:
+        """The file's own path."""
+        return str(path.resolve())
+
+    def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
+        """As `Machine.ask`."""
+        command = self._command_for(request)
+        return converse(command, request, deadline_s=deadline_s, env=_environment())
+
+    def talk(self, request: Request, *, deadline_s: float) -> Conversation:
+        """As `Machine.talk`."""
+        command = self._command_for(request)
+        return Conversation(command, request, deadline_s=deadline_s, env=_environment())
+
+    def surroundings(self) -> Surroundings:
+        """As `Machine.surroundings`: its GPUs, where they are what computes."""
+        return Surroundings(gpus=() if self.provider == "cpu" else gpus_here())
+
+    def run(self, request: RunRequest, *, output_bytes: int, deadline_s: float) -> None:
+        """As `Machine.run`."""
+        del output_bytes  # nothing is sent
+        self.ask(request, deadline_s=deadline_s)
+
+    def _command_for(self, request: Request) -> Sequence[str]:
+        return self._command or agent_command(_agent_for(request))
+
+
+def agent_command(module: str = _AGENT) -> list[str]:
+    """Runs an agent with this interpreter; `-P` keeps the working directory off its path."""
+    return [sys.executable, "-P", "-m", module]
+
+
+def _agent_for(request: Request) -> str:
+    """The module of the agent that knows the requested file's engine."""
+    path = getattr(request, "path", None)
+    return _TORCH_AGENT if path is not None and engine_of(Path(path)) == "torch" else _AGENT
+
+
+def _environment() -> dict[str, str]:
+    """This process's, with the edgeconv that is running here first on the agent's path."""
+    root = str(Path(edgeconv.runtime.__file__).resolve().parents[2])
+    inherited = os.environ.get("PYTHONPATH")
+    return os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{inherited}" if inherited else root}

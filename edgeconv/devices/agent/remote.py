@@ -1,0 +1,126 @@
+"""A device behind a transport as a place for agents."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgeconv.devices.agent.conversation import Conversation, died, last_words
+from edgeconv.devices.state.surroundings import Surroundings
+from edgeconv.devices.transport.base import Transport
+from edgeconv.emulated.counter import PREFIX
+from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
+from edgeconv.runtime.requests import FactsRequest, Request, RunRequest, TimeRequest
+from edgeconv.runtime.session import Provider
+
+
+def place(transport: Transport, path: Path) -> str:
+    """Pushes a file where its bytes are not there yet; gives its path on the device."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    remote = f"{transport.root}/files/{digest}{path.suffix.lower()}"
+    transport.push(path, remote)
+    return remote
+
+
+class _Distant(Conversation):
+    """Tells a lost connection from a process that failed."""
+
+    def __init__(
+        self, transport: Transport, command: Sequence[str], request: Request, *, deadline_s: float
+    ) -> None:
+        super().__init__(command, request, deadline_s=deadline_s)
+        self._transport = transport
+
+    def hear(self) -> dict[str, Any]:
+        try:
+            return super().hear()
+        except DeviceFailed as error:
+            self.close()
+            # Asked in any case: what finds the connection gone makes it anew the next time.
+            if not self._transport.is_intact() and not isinstance(error, ConnectionLost):
+                raise self._lost(self.stderr) from error
+            raise
+
+    def _death(self) -> DeviceFailed:
+        assert self._process is not None
+        code, stderr = self._transport.command_end(self._process.returncode, self.stderr)
+        return self._lost(stderr) if code is None else died(code, stderr)
+
+    def _lost(self, stderr: bytes) -> ConnectionLost:
+        return ConnectionLost(
+            f"{self._transport.address}: the connection was lost while the measuring process ran"
+            f"{last_words(stderr)}"
+        )
+
+
+class RemoteMachine:
+    """A device with an agent on it."""
+
+    provider: Provider = "cpu"
+    #: sshd lets a connection carry ten sessions (MaxSessions), of which the transport needs two.
+    most_agents = 8
+
+    def __init__(
+        self,
+        name: str,
+        transport: Transport,
+        agent: Sequence[str],
+        *,
+        emulated: bool = False,
+        surroundings: Callable[[], Surroundings] = Surroundings,
+        facts: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        """Takes a transport, the agent's command line on the device, and what tells of its power.
+
+        On an emulated device what is timed on others runs where instructions are counted. `facts`
+        gives those that the agent itself does not tell.
+        """
+        self.name = name
+        self.emulated = emulated
+        self._transport = transport
+        self._agent = list(agent)
+        self.surroundings = surroundings
+        self._facts = facts
+
+    def place(self, path: Path) -> str:
+        """Pushes a file where its bytes are not there yet."""
+        return place(self._transport, path)
+
+    def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
+        """As `Machine.ask`; ConnectionLost where the way to the device broke meanwhile."""
+        with self.talk(request, deadline_s=deadline_s) as agent:
+            agent.hear()
+            messages = agent.messages
+        if isinstance(request, FactsRequest):
+            messages[-1] = {**self._facts(), **messages[-1]}
+        return messages
+
+    def talk(self, request: Request, *, deadline_s: float) -> Conversation:
+        """As `Machine.talk`; ConnectionLost where the way to the device broke meanwhile."""
+        counted = self.emulated and isinstance(request, TimeRequest)
+        command = self._transport.command([*(PREFIX if counted else ()), *self._agent])
+        return _Distant(self._transport, command, request, deadline_s=deadline_s)
+
+    def run(self, request: RunRequest, *, output_bytes: int, deadline_s: float) -> None:
+        """As `Machine.run`."""
+        token = secrets.token_hex(8)
+        inputs, outputs = (f"{self._transport.root}/runs/{token}.{end}" for end in ("in", "out"))
+        try:
+            self._transport.push(Path(request.inputs), inputs)
+            there = replace(request, inputs=inputs, outputs=outputs)
+            self.ask(there, deadline_s=deadline_s)
+            self._transport.pull(outputs, Path(request.outputs), most_bytes=output_bytes)
+        finally:
+            self._remove(inputs, outputs)
+
+    def _remove(self, *paths: str) -> None:
+        """Removes files there; where the connection is gone they stay for the next tidying."""
+        try:
+            self._transport.run(["rm", "-f", *paths])
+        except (DeviceFailed, DeviceUnreachable):
+            return

@@ -1,0 +1,158 @@
+"""Reads the JSON documents that `bench` writes; they may come from anywhere, so all is checked."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edgeconv.devices.bench.report import SCHEMA
+from edgeconv.errors import RefusedError, UsageError
+from edgeconv.runtime.results import engine_name, misshapen, natural, read_timed
+
+_MOST_BYTES = 512 * 2**20
+_MOST_RESULTS = 10_000
+_LONGEST_NAME = 200
+
+_T = TypeVar("_T")
+_KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+
+#: What makes two measurements comparable: the file's name, its engine, and the threads.
+Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One file on one number of threads.
+
+    Attributes:
+        sha256: of the file.
+        medians_ms: of each process's runs, in the order they ran; empty on emulated devices.
+        instructions: of one inference, by process; empty on real devices.
+    """
+
+    sha256: str
+    medians_ms: tuple[float, ...]
+    instructions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class BenchFile:
+    """A bench run, read back.
+
+    Attributes:
+        path: the document.
+        device: where it was measured.
+        emulated: whether instructions were counted.
+        run: the run's own name.
+        side_by_side: whether its files took turns.
+        results: by file, engine and threads.
+    """
+
+    path: Path
+    device: str
+    emulated: bool
+    run: str
+    side_by_side: bool
+    results: Mapping[Key, Measured]
+
+
+def read(path: Path) -> BenchFile:
+    """Reads a document that `bench --json-file` wrote.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+        RefusedError: it is none, is of another schema, or holds impossible values.
+    """
+    content = _content(path)
+    try:
+        return _read(path, _parsed(content))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _refused(path, misshapen(error)) from error
+    except ValueError as error:
+        raise _refused(path, str(error)) from error
+
+
+def _refused(path: Path, why: str) -> RefusedError:
+    return RefusedError(f"{path} is no document of `edgeconv bench`: {why}"[:500])
+
+
+def _content(path: Path) -> bytes:
+    if not path.exists():
+        raise UsageError(f"{path}: no such file; `edgeconv bench --json-file {path}` writes one")
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "no regular file"
+        raise UsageError(f"{path} is {kind}; give a file that `edgeconv bench --json-file` wrote")
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise RefusedError(
+                f"{path} is larger than a bench document may be, {_MOST_BYTES >> 20} MiB"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _parsed(content: bytes) -> Any:
+    """The JSON document; raises ValueError where it is none."""
+    try:
+        return json.loads(content)
+    except UnicodeDecodeError as error:
+        raise ValueError("it is no JSON, for it is no UTF-8 text") from error
+    except ValueError as error:
+        raise ValueError(f"it is no JSON ({error})") from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _read(path: Path, document: Any) -> BenchFile:
+    if not isinstance(document, dict):
+        raise ValueError("its JSON is no object")
+    schema = document.get("schema")
+    if isinstance(schema, bool) or schema != SCHEMA:
+        has = "no schema" if schema is None else f"schema {str(schema)[:20]}"
+        raise ValueError(f"it has {has}, known is {SCHEMA}")
+    emulated = _field(document, "emulated", bool)
+    listed = _field(document, "results", list)
+    if len(listed) > _MOST_RESULTS:
+        raise ValueError(f"it holds {len(listed)} results; {_MOST_RESULTS} are allowed")
+    results = dict(_result(told, emulated) for told in listed)
+    if len(results) != len(listed):
+        raise ValueError("two results are of the same file, engine and threads")
+    config = _field(document, "config", dict) if "config" in document else {}
+    return BenchFile(
+        path,
+        _field(document, "device", str)[:80],
+        emulated,
+        _field(document, "run", str),
+        config.get("side_by_side") is True,
+        results,
+    )
+
+
+def _field(told: Any, name: str, kind: type[_T]) -> _T:
+    """A member of an object; raises ValueError where it is missing or of another kind."""
+    if not isinstance(told, dict):
+        raise ValueError(f"where {name} should stand is no object")
+    if name not in told:
+        raise ValueError(f"it holds no {name}")
+    value = told[name]
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is {str(value)[:40]}, not {_KINDS[kind]}")
+    return value
+
+
+def _result(told: Any, emulated: bool) -> tuple[Key, Measured]:
+    artifact = _field(told, "artifact", dict)
+    name, engine = _field(artifact, "name", str), _field(told, "engine", str)
+    key = (name[:_LONGEST_NAME], engine_name(engine), natural(told["threads"]))
+    sha256 = _field(artifact, "sha256", str)[:64]
+    if emulated:
+        counts = tuple(natural(count) for count in _field(told, "instructions_by_process", list))
+        return key, Measured(sha256, (), counts)
+    processes = [read_timed(process) for process in _field(told, "processes", list)]
+    medians = tuple(statistics.median(p.timing.samples_ns) / 1e6 for p in processes)
+    return key, Measured(sha256, medians, ())

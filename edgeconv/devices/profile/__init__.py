@@ -1,0 +1,1 @@
+"""Device profiles: their fields, their files, the ones that come along."""

@@ -1,0 +1,1 @@
+"""Commands and files to a device: over ssh, over adb, on this machine."""

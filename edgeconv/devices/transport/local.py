@@ -1,0 +1,138 @@
+"""This machine behind the same protocol as a device."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edgeconv.devices.transport import transfer
+from edgeconv.devices.transport.base import COMMAND_DEADLINE_S, MOST_OUTPUT_BYTES, Completed
+from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, exchange
+from edgeconv.errors import DeviceFailed
+
+_KEPT_STDERR_BYTES = 64 * 2**10
+
+
+@dataclass
+class _Heard:
+    """What a program wrote."""
+
+    what: str
+    most: int
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+
+    def take(self, data: bytes) -> bool:
+        self.stdout += data
+        if len(self.stdout) > self.most:
+            raise DeviceFailed(
+                f"local: {self.what} wrote more than the {self.most} bytes it may, and was killed"
+            )
+        return False
+
+    def take_stderr(self, data: bytes) -> bool:
+        self.stderr += data
+        del self.stderr[:-_KEPT_STDERR_BYTES]
+        return False
+
+
+class LocalTransport:
+    """See Transport. Its directory is a temporary one, and goes with it."""
+
+    def __init__(self) -> None:
+        self.address = "local"
+        self.root = tempfile.mkdtemp(prefix="edgeconv-")
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        deadline_s: float = COMMAND_DEADLINE_S,
+        most_output: int = MOST_OUTPUT_BYTES,
+    ) -> Completed:
+        """See Transport."""
+        heard = _Heard(arguments[0], most_output)
+        try:
+            code = exchange(
+                arguments,
+                io.BytesIO(stdin),
+                Feeds(heard.take, heard.take_stderr),
+                deadline=time.monotonic() + deadline_s,
+                keep_open=False,
+            )
+        except DeadlinePassed:
+            raise DeviceFailed(
+                f"local: {heard.what} did not end within {deadline_s:g} s, and was killed"
+            ) from None
+        assert code is not None
+        shell_code = code if code >= 0 else 128 - code
+        return Completed(shell_code, bytes(heard.stdout), bytes(heard.stderr))
+
+    def push(self, local: Path, remote: str, *, deadline_s: float | None = None) -> None:
+        """See Transport; a copy on this machine has no deadline."""
+        del deadline_s
+        file = transfer.local_file(local, remote)
+        part, target = Path(file.part), Path(remote)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(local, part)
+            part.chmod(int(file.mode, 8))
+            part.replace(target)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise DeviceFailed(f"local: {remote} cannot be written: {error.strerror}") from error
+
+    def pull(
+        self, remote: str, local: Path, *, most_bytes: int, deadline_s: float | None = None
+    ) -> None:
+        """See Transport; a copy on this machine has no deadline."""
+        del deadline_s
+        transfer.check_remote(remote)
+        source = Path(remote)
+        if not source.is_file():
+            raise DeviceFailed(f"local: there is no file {remote}")
+        with source.open("rb") as file:
+            content = file.read(most_bytes + 1)
+        if len(content) > most_bytes:
+            raise DeviceFailed(
+                f"local: {remote} has {source.stat().st_size} bytes, more than the {most_bytes} "
+                "expected"
+            )
+        transfer.write_whole(local, content)
+
+    def command(self, arguments: Sequence[str]) -> list[str]:
+        """See Transport."""
+        return list(arguments)
+
+    def command_end(self, code: int, stderr: bytes) -> tuple[int | None, bytes]:
+        """See Transport."""
+        return code, stderr
+
+    def is_intact(self) -> bool:
+        """See Transport."""
+        return True
+
+    def close(self) -> None:
+        """See Transport."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,178 @@
+"""What a transport to a remote shell has in common, whichever program leads there."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from edgeconv.devices.transport import envelope, transfer
+from edgeconv.devices.transport.base import COMMAND_DEADLINE_S, MOST_OUTPUT_BYTES, Completed
+from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, Readable, exchange
+from edgeconv.errors import ConnectionLost, DeviceFailed, EdgeconvError
+
+#: How much later than the host the device itself gives a command up.
+_LATER_S = 5
+
+_T = TypeVar("_T")
+
+
+class ShellTransport(ABC):
+    """Runs programs in the envelope's remote command, over whatever carries it.
+
+    Attributes:
+        address: see Transport.
+        root: see Transport.
+    """
+
+    address: str
+    root: str
+
+    @abstractmethod
+    def _connect(self) -> None:
+        """Makes sure there is a connection (DeviceUnreachable)."""
+
+    @abstractmethod
+    def _carrier(self, remote: str) -> list[str]:
+        """The host's command line that runs a remote command line."""
+
+    @abstractmethod
+    def _lost(self, stderr: bytes, code: int | None, begun: bool) -> EdgeconvError:
+        """Why the end of a command never came."""
+
+    def _environment(self) -> Mapping[str, str] | None:
+        """Of the program that leads to the device; None is this process's own."""
+        return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the connection; may be called twice."""
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        deadline_s: float = COMMAND_DEADLINE_S,
+        most_output: int = MOST_OUTPUT_BYTES,
+    ) -> Completed:
+        """See Transport."""
+        source = io.BytesIO(stdin)
+        return self._run(arguments, source, len(stdin), deadline_s, most_output)
+
+    def push(self, local: Path, remote: str, *, deadline_s: float | None = None) -> None:
+        """See Transport. The file is the user's alone, and may be run where `local` may."""
+        file = transfer.local_file(local, remote)
+        allowed_s = file.deadline_s if deadline_s is None else deadline_s
+        self._twice(lambda: self._push(file, allowed_s))
+
+    def pull(
+        self, remote: str, local: Path, *, most_bytes: int, deadline_s: float | None = None
+    ) -> None:
+        """See Transport. `local` is written whole or not at all."""
+        allowed_s = transfer.deadline_s(most_bytes) if deadline_s is None else deadline_s
+        content = self._twice(lambda: self._pull(remote, most_bytes, allowed_s))
+        transfer.write_whole(local, content)
+
+    def command(self, arguments: Sequence[str]) -> list[str]:
+        """See Transport."""
+        self._connect()
+        return self._carrier(envelope.streaming(arguments))
+
+    def command_end(self, code: int, stderr: bytes) -> tuple[int | None, bytes]:
+        """See Transport."""
+        del code  # ssh's and adb's own failures have numbers that programs use too
+        return envelope.streamed_end(stderr)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(
+        self,
+        arguments: Sequence[str],
+        source: Readable,
+        size: int,
+        deadline_s: float,
+        most_output: int = MOST_OUTPUT_BYTES,
+    ) -> Completed:
+        """`run` with a stream of `size` bytes for standard input."""
+        what = f"{self.address}: {_named(arguments)}"
+        deadline = time.monotonic() + deadline_s
+        self._connect()
+        marker = envelope.new_marker()
+        limit_s = math.ceil(deadline_s) + _LATER_S
+        remote = envelope.bounded(arguments, marker, size, limit_s)
+        reply = self._reply(marker, most_output, what)
+        try:
+            code = exchange(
+                self._carrier(remote),
+                source,
+                Feeds(reply.feed, reply.feed_stderr),
+                deadline=deadline,
+                env=self._environment(),
+            )
+        except DeadlinePassed:
+            raise DeviceFailed(
+                f"{what} did not end within {deadline_s:g} s, and was killed"
+            ) from None
+        if not reply.ended:
+            raise self._lost(reply.stderr, code, reply.begun)
+        return reply.completed()
+
+    def _reply(self, marker: str, most_output: int, what: str) -> envelope.Reply:
+        """Reads what comes back."""
+        return envelope.Reply(marker, most_output, what)
+
+    def _push(self, file: transfer.LocalFile, deadline_s: float) -> None:
+        deadline = time.monotonic() + deadline_s
+        told = self.run(transfer.look(file), deadline_s=deadline_s)
+        if transfer.is_there(file, told, self.address):
+            return
+        try:
+            self._send(file, max(1.0, deadline - time.monotonic()))
+        except ConnectionLost:
+            raise  # the second attempt writes over the part
+        except DeviceFailed:
+            with suppress(EdgeconvError):
+                self.run(["rm", "-f", file.part])
+            raise
+
+    def _send(self, file: transfer.LocalFile, deadline_s: float) -> None:
+        with file.open() as source:
+            done = self._run(transfer.receive(file), source, file.size, deadline_s)
+        transfer.check_received(file, done, self.address)
+
+    def _pull(self, remote: str, most_bytes: int, deadline_s: float) -> bytes:
+        told = self.run(
+            transfer.give(remote, most_bytes),
+            deadline_s=deadline_s,
+            most_output=most_bytes + transfer.HEADER_BYTES,
+        )
+        return transfer.content(told, remote, most_bytes, self.address)
+
+    def _twice(self, attempt: Callable[[], _T]) -> _T:
+        """Once more after a lost connection: for what does no harm when done twice."""
+        try:
+            return attempt()
+        except ConnectionLost:
+            return attempt()
+
+
+def _named(arguments: Sequence[str]) -> str:
+    """The program, for a message: a script is not shown."""
+    words = [word if len(word) <= 40 and word.isprintable() else "..." for word in arguments[:3]]
+    return f"`{' '.join(words)}{' ...' if len(arguments) > 3 else ''}`"

@@ -1,0 +1,152 @@
+"""The model files of a bundle, and what each of them carries about itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx_ir as ir
+
+from edgeconv.data.formula import Io
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.export import tflite
+from edgeconv.export.onnx import write as onnx_writer
+from edgeconv.export.options import FORMATS, Format
+from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.precision import PRECISION_NAMES, PrecisionName
+
+#: Every artifact a bundle can hold, in the order they are made and shown, and its file.
+FILES: Mapping[str, str] = {
+    "onnx": "model.onnx",
+    "tflite": "model.tflite",
+    **{
+        f"{precision}.{suffix}": f"model.{precision}.{suffix}"
+        for precision in PRECISION_NAMES
+        for suffix in FORMATS
+    },
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a model file says of itself, so that it can be used apart from its bundle.
+
+    Attributes:
+        net: the net's name.
+        preprocessing: how a photo becomes the input of the float net.
+        labels: the classes' names in the order of the outputs, None where they are not known.
+        license: of the weights, None where it is not known.
+        trained: whether the weights were trained.
+    """
+
+    net: str
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None
+    license: str | None
+    trained: bool
+
+    def onnx_metadata(self) -> dict[str, str]:
+        """The entries of an ONNX file's `metadata_props`."""
+        entries = {
+            "edgeconv.net": self.net,
+            "edgeconv.trained": json.dumps(self.trained),
+            "edgeconv.preprocessing": json.dumps(self.preprocessing.to_json(), sort_keys=True),
+        }
+        if self.labels is not None:
+            entries["edgeconv.labels"] = json.dumps(self.labels, ensure_ascii=False)
+        if self.license is not None:
+            entries["edgeconv.license"] = self.license
+        return entries
+
+    def tflite_metadata(self, *, raw_pixels: bool) -> tflite.TfliteMetadata:
+        """The metadata of a TFLite file; one that takes raw pixels asks for no normalization."""
+        return tflite.TfliteMetadata(
+            name=self.net,
+            mean=(0.0,) if raw_pixels else tuple(255 * m for m in self.preprocessing.mean),
+            std=(1.0,) if raw_pixels else tuple(255 * s for s in self.preprocessing.std),
+            labels=self.labels,
+            license=self.license,
+            extra=json.dumps(self.onnx_metadata(), sort_keys=True, ensure_ascii=False),
+        )
+
+
+def write_float(
+    model: ir.Model, directory: Path, formats: tuple[Format, ...], identity: Identity
+) -> None:
+    """Writes the float files of the formats asked for."""
+    if "onnx" in formats:
+        onnx_writer.write_float(model, directory / FILES["onnx"], metadata=identity.onnx_metadata())
+    if "tflite" in formats:
+        tflite.write_float(
+            model,
+            directory / FILES["tflite"],
+            metadata=identity.tflite_metadata(raw_pixels=False),
+        )
+
+
+def write_int8(
+    model: ir.Model,
+    plan: Plan,
+    directory: Path,
+    formats: tuple[Format, ...],
+    identity: Identity,
+    io: Io,
+) -> None:
+    """Writes the int8 files of the formats asked for, all from the same plan."""
+    if "onnx" in formats:
+        onnx_writer.write_int8(
+            model, plan, directory / FILES["int8.onnx"], io=io, metadata=identity.onnx_metadata()
+        )
+    if "tflite" in formats:
+        tflite.write_int8(
+            model,
+            plan,
+            directory / FILES["int8.tflite"],
+            io=io,
+            metadata=identity.tflite_metadata(raw_pixels=io == "uint8"),
+        )
+
+
+def write_float16(
+    model: ir.Model, directory: Path, formats: tuple[Format, ...], identity: Identity
+) -> None:
+    """Writes the float16 files of the formats asked for."""
+    if "onnx" in formats:
+        path = directory / FILES["float16.onnx"]
+        onnx_writer.write_float16(model, path, metadata=identity.onnx_metadata())
+    if "tflite" in formats:
+        path = directory / FILES["float16.tflite"]
+        tflite.write_float16(model, path, metadata=identity.tflite_metadata(raw_pixels=False))
+
+
+def write_planned(
+    model: ir.Model,
+    precision: PrecisionName,
+    plan: Plan,
+    directory: Path,
+    formats: tuple[Format, ...],
+    identity: Identity,
+) -> None:
+    """Writes files with a plan's integer weights; arguments as the writers'."""
+    if "onnx" in formats:
+        path = directory / FILES[f"{precision}.onnx"]
+        metadata = identity.onnx_metadata()
+        onnx_writer.write_planned(model, precision, plan, path, metadata=metadata)
+    if "tflite" in formats:
+        path = directory / FILES[f"{precision}.tflite"]
+        about = identity.tflite_metadata(raw_pixels=False)
+        tflite.write_planned(model, precision, plan, path, metadata=about)
+
+
+def precision_of(artifact: str) -> PrecisionName | None:
+    """The precision of an artifact by its short name; None for float32."""
+    name = artifact.rpartition(".")[0]
+    return next((known for known in PRECISION_NAMES if known == name), None)
+
+
+def present(directory: Path) -> dict[str, Path]:
+    """The artifacts a bundle holds, by their short name, in the order they are shown."""
+    paths = {short: directory / name for short, name in FILES.items()}
+    return {short: path for short, path in paths.items() if path.is_file()}

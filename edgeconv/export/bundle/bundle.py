@@ -1,0 +1,190 @@
+"""A bundle: a net's artifacts and all that an app or a test needs beside them, in a directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.errors import BundleRefused, UnknownName
+from edgeconv.export.bundle import artifacts, golden, manifest, staging
+from edgeconv.export.bundle.predictor import Predictor
+from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds
+from edgeconv.quantize.repair.copies import with_copies
+from edgeconv.quantize.repair.repairs import Repairs
+from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.open import open_session
+from edgeconv.runtime.session import EngineName, Opener, SessionOptions
+from edgeconv.verify.parity import on_device, whole
+from edgeconv.verify.parity.end_to_end import Thresholds
+from edgeconv.verify.parity.float64 import Float64
+from edgeconv.verify.parity.on_device import DeviceParity
+from edgeconv.verify.parity.output_parts import OutputParts
+from edgeconv.verify.parity.stages import ParityReport
+
+LABELS = "labels.txt"
+
+
+def is_bundle(directory: Path) -> bool:
+    """Whether a directory holds a bundle, or what is left of one."""
+    return (directory / manifest.FILE_NAME).is_file()
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A bundle on disk whose files were compared with the manifest.
+
+    Attributes:
+        directory: where it stands.
+        manifest: the document in manifest.json.
+    """
+
+    directory: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, directory: Path | str) -> Bundle:
+        """Opens a bundle and verifies every file's SHA-256.
+
+        Raises:
+            BundleRefused: it is no bundle, is incomplete, or was altered after the export.
+        """
+        path = Path(directory)
+        staging.recover(path.absolute())
+        document = manifest.read(path)
+        manifest.verify_files(path, document)
+        return cls(path, document)
+
+    @property
+    def artifacts(self) -> dict[str, Path]:
+        """Paths of the model files by short name: onnx, tflite, int8.onnx, float16.tflite, ..."""
+        return artifacts.present(self.directory)
+
+    @property
+    def trained(self) -> bool:
+        """Whether the weights were trained; an untrained bundle is for testing only."""
+        return bool(self.manifest["weights"]["trained"])
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a photo becomes the net's input."""
+        return Preprocessing.from_json(self.manifest["preprocessing"])
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The classes' names, None where they are not known."""
+        path = self.directory / LABELS
+        if not path.is_file():
+            return None
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+
+    @property
+    def repairs(self) -> Repairs:
+        """What was done to single channels of the int8 files; raises BundleRefused."""
+        found = self.manifest.get("quantization")
+        return Repairs() if found is None else Repairs.from_json(found["repairs"])
+
+    @property
+    def output_parts(self) -> dict[str, OutputParts]:
+        """How each output is told apart; raises BundleRefused."""
+        shapes = self.manifest["graph"]["outputs"]
+        return {
+            name: OutputParts.from_json(told, shapes[name])
+            for name, told in self.manifest["graph"]["parts"].items()
+            if name in shapes
+        }
+
+    def as_written(self, model: ir.Model) -> ir.Model:
+        """A copy of the float graph with the channels copied that the int8 files hold as copies.
+
+        Raises:
+            BundleRefused: the manifest's copies are not of this graph, or not of dead channels.
+        """
+        black, white = self.preprocessing.low, self.preprocessing.high
+        seen = channel_bounds(model, input_bounds(black, white, widened=0.0))
+        return with_copies(model, self.repairs.copies, seen)
+
+    @property
+    def golden(self) -> golden.Golden:
+        """The test vectors."""
+        return golden.load(self.directory)
+
+    @property
+    def parity_passed(self) -> bool:
+        """What the manifest says of the parity check made at the export."""
+        return bool(self.manifest["parity"]["status"] == "passed")
+
+    def parity(self, thresholds: Thresholds | None = None) -> ParityReport:
+        """Runs every artifact on the golden vectors and compares it with the float reference."""
+        vectors = self.golden
+        return whole.check(
+            self.artifacts,
+            Images(normalized=vectors.normalized, pixels=vectors.pixels),
+            vectors.reference,
+            depth=int(self.manifest["net"]["depth"]),
+            trained=self.trained,
+            thresholds=thresholds,
+            parts=self.output_parts,
+            float64=lambda: Float64(vectors.float64),
+        )
+
+    def parity_on(
+        self,
+        opener: Opener,
+        *,
+        device: str,
+        engines: tuple[EngineName, ...],
+        thresholds: Thresholds | None = None,
+    ) -> DeviceParity:
+        """Runs the float and int8 files where `opener` opens them, and compares them.
+
+        They are held against the reference, and against their runs on this machine.
+
+        Raises as `edgeconv.verify.parity.on_device.check`.
+        """
+        vectors = self.golden
+        return on_device.check(
+            {
+                n: p
+                for n, p in self.artifacts.items()
+                if artifacts.precision_of(n) in (None, "int8")
+            },
+            Images(normalized=vectors.normalized, pixels=vectors.pixels),
+            vectors.reference,
+            opener,
+            device=device,
+            engines=engines,
+            trained=self.trained,
+            thresholds=thresholds or Thresholds(),
+            parts=self.output_parts,
+            float64=lambda: Float64(vectors.float64),
+        )
+
+    def open(self, artifact: str, options: SessionOptions | None = None) -> Predictor:
+        """Opens a model file for prediction.
+
+        Args:
+            artifact: its short name: "onnx", "tflite", "int8.onnx", "float16.tflite", ...
+            options: threads and kernels.
+
+        Raises:
+            UnknownName: the bundle holds no such artifact.
+            ArtifactRefused: the engine cannot load it.
+        """
+        held = self.artifacts
+        if artifact not in held:
+            raise UnknownName(
+                "artifact of this bundle", artifact, held, f"It holds {', '.join(held)}"
+            )
+        session = open_session(held[artifact], options or SessionOptions())
+        return Predictor(session, self.preprocessing, self.labels)
+
+
+def require_artifacts(bundle: Bundle) -> dict[str, Path]:
+    """The artifacts of a bundle; raises BundleRefused where there is none."""
+    if not bundle.artifacts:
+        raise BundleRefused(f"{bundle.directory} holds no model file; export the net again")
+    return bundle.artifacts

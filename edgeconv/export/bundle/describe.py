@@ -1,0 +1,134 @@
+"""The manifest's content: what was exported, from what, how to feed it, and how well it agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from edgeconv.data.formula import Io, describe_input
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.export.bundle import artifacts, manifest
+from edgeconv.export.options import ExportOptions
+from edgeconv.export.quantized import QuantizedNet
+from edgeconv.graph.metrics import depth, multiply_adds
+from edgeconv.graph.view import name_of, shape_of
+from edgeconv.nets.facts import count_parameters
+from edgeconv.nets.load import LoadedNet
+from edgeconv.quantize.plan.precision import PRECISIONS
+from edgeconv.quantize.plan.summary import summarize
+from edgeconv.runtime.open import open_session
+from edgeconv.runtime.session import TensorSpec
+from edgeconv.verify.parity.output_parts import OutputParts
+from edgeconv.verify.parity.stages import ParityReport
+
+#: Packages whose version can change the bytes of a bundle.
+_TOOLS = (
+    "edgeconv",
+    "torch",
+    "onnx",
+    "onnx-ir",
+    "onnxsim",
+    "onnxruntime",
+    "ai-edge-litert",
+    "numpy",
+    "pillow",
+)
+
+
+def describe(
+    net: LoadedNet,
+    model: ir.Model,
+    options: ExportOptions,
+    *,
+    quantized: QuantizedNet | None,
+    report: ParityReport,
+    parts: Mapping[str, OutputParts],
+    directory: Path,
+) -> dict[str, Any]:
+    """The manifest of a bundle whose files all stand in `directory`."""
+    document: dict[str, Any] = {
+        "format": manifest.FORMAT,
+        "net": {
+            "name": net.name,
+            "options": dict(net.net_options),
+            "features": options.features,
+            "parameters": count_parameters(net.module),
+            "multiply_adds": multiply_adds(model),
+            "depth": depth(model),
+        },
+        "weights": {
+            "kind": net.weights.kind,
+            "source": net.weights.source,
+            "sha256": net.weights.sha256,
+            "license": net.weights.license,
+            "trained": net.trained,
+        },
+        "preprocessing": net.preprocessing.to_json(),
+        "graph": {
+            "inputs": {name_of(v): list(shape_of(v)) for v in model.graph.inputs},
+            "outputs": {name_of(v): list(shape_of(v)) for v in model.graph.outputs},
+            "parts": {name: told.to_json() for name, told in parts.items()},
+        },
+        "artifacts": {
+            short: {**_ends(path, net.preprocessing), **_computes(short)}
+            for short, path in artifacts.present(directory).items()
+        },
+        "parity": report.to_json(),
+        "tools": {tool: version(tool) for tool in _TOOLS},
+        "files": manifest.file_table(directory),
+    }
+    if quantized is not None:
+        document["quantization"] = _quantization(quantized, options)
+    return document
+
+
+def _quantization(quantized: QuantizedNet, options: ExportOptions) -> dict[str, Any]:
+    """What was done to make the net int8."""
+    whole, mixed, calibration = quantized.whole, quantized.mixed, quantized.calibration
+    return {
+        "recipe": {"name": options.recipe, "steps": [step.to_json() for step in whole.steps]},
+        "mixed_precision": None if mixed is None else mixed.to_json(),
+        "io": options.io,
+        "calibration": {"source": calibration.source, "photos": calibration.count},
+        "repairs": whole.repairs.to_json(),
+        "outputs_apart": quantized.apart.to_json(),
+        "tensors": summarize(quantized.plan),
+    }
+
+
+def _ends(path: Path, preprocessing: Preprocessing) -> dict[str, Any]:
+    """What a model file takes and gives, and the recipe from a photo to its input."""
+    session = open_session(path)
+    taken = session.inputs[0]
+    io: Io = "float32"
+    if taken.dtype != np.float32:
+        io = "uint8" if taken.dtype == np.uint8 else "int8"
+    return {
+        "file": path.name,
+        "inputs": [_tensor(spec) for spec in session.inputs],
+        "outputs": [_tensor(spec) for spec in session.outputs],
+        "recipe": describe_input(preprocessing, io, taken.scale, taken.zero_point).splitlines(),
+    }
+
+
+def _computes(short: str) -> dict[str, Any]:
+    """In which precision a file is stored, and what its engine really computes."""
+    name = artifacts.precision_of(short)
+    if name is None:
+        return {"precision": "float32", "computes": "float32"}
+    return {"precision": name, "computes": PRECISIONS[name].computes[short.rpartition(".")[2]]}
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "shape": list(spec.shape),
+        "dtype": spec.dtype.name,
+        "scale": spec.scale,
+        "zero_point": spec.zero_point,
+    }

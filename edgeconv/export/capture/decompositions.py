@@ -1,0 +1,221 @@
+"""Spells out PyTorch functions that its exporter refuses, or writes in a form phones suffer.
+
+While `Decompositions` is active a call is replaced by others of the same value:
+
+- channel_shuffle, which ONNX has no operator for, by the reshapes and the transpose of its paper;
+- adaptive pooling to sizes that do not divide the image's, by one pooling for each bin, rows first:
+  a bin is a rectangle, so its mean is the mean of its rows' means;
+- interpolate by mode "area", which is adaptive average pooling, by that;
+- group_norm by an instance normalization of (N, groups, C / groups, H, W), which keeps H and W
+  apart (the exporter flattens them with the channels, which no NHWC layout can do without copying),
+  and a BatchNorm for its factors, one a channel;
+- local_response_norm over an odd number of channels by ONNX's LRN (the exporter pools in 3-D);
+- pools whose arguments the exporter drops or ONNX takes otherwise (`capture_pools`), and softplus
+  with a threshold that is not far out, cosine_similarity with an eps that matters,
+  pairwise_distance and cdist of other norms than 2, of which it drops or changes an argument.
+"""
+
+# ruff: noqa: A002 - callers may name the arguments as PyTorch does, `input` among them
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from edgeconv.export.capture.pools import POOLS
+
+
+class Decompositions(TorchFunctionMode):
+    """While active, every call of a function in the table runs its decomposition instead."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Runs one PyTorch function, or its decomposition."""
+        return _TABLE.get(func, func)(*args, **(kwargs or {}))
+
+
+def _channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    batch, channels, *image = _shape(input)
+    apart = input.reshape(batch, groups, channels // groups, *image)
+    return apart.transpose(1, 2).reshape(batch, channels, *image)
+
+
+def _adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+    def mean(part: Tensor, axis: int) -> Tensor:
+        return part.mean(axis, keepdim=True)
+
+    size = _size(input, output_size)
+    if not _is_uneven(input, size):
+        return functional.adaptive_avg_pool2d(input, size)
+    return _binned(input, size, mean)
+
+
+def _adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    def largest(part: Tensor, axis: int) -> Tensor:
+        kernel = [1, 1]
+        kernel[axis] = _shape(part)[axis]
+        return functional.max_pool2d(part, kernel)
+
+    size = _size(input, output_size)
+    if return_indices:
+        return functional.adaptive_max_pool2d(input, size, return_indices=True)
+    if not _is_uneven(input, size):
+        return functional.adaptive_max_pool2d(input, size)
+    return _binned(input, size, largest)
+
+
+def _interpolate(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    *more: Any,
+    **named: Any,
+) -> Tensor:
+    if mode != "area" or input.dim() != 4:
+        return functional.interpolate(input, size, scale_factor, mode, *more, **named)
+    if size is None:  # as PyTorch rounds it
+        pair = scale_factor if isinstance(scale_factor, Iterable) else (scale_factor,) * 2
+        sides = zip(_shape(input)[-2:], pair, strict=True)
+        size = tuple(math.floor(side * factor) for side, factor in sides)
+    return _adaptive_avg_pool2d(input, size)
+
+
+def _size(x: Tensor, output_size: Any) -> tuple[int, int]:
+    """(height, width), for a number, and for None, which keeps what there is."""
+    pair = (output_size, output_size) if isinstance(output_size, int | None) else output_size
+    (rows, columns), have = pair, _shape(x)
+    return have[-2] if rows is None else int(rows), have[-1] if columns is None else int(columns)
+
+
+def _shape(x: Tensor) -> tuple[int, ...]:
+    """Sizes as plain numbers: in a trace they are tensors, whose quotients round otherwise."""
+    return tuple(int(size) for size in x.shape)
+
+
+def _is_uneven(x: Tensor, size: Iterable[int]) -> bool:
+    lengths = zip(_shape(x)[-2:], size, strict=True)
+    return any(output and length % output for length, output in lengths)
+
+
+def _binned(x: Tensor, size: Iterable[int], pool: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """Pools every bin along the rows, then along the columns.
+
+    Bin i of n reaches from floor(i * length / n) to ceil((i + 1) * length / n).
+    """
+    for axis, output in zip((-2, -1), size, strict=True):
+        length = _shape(x)[axis]
+        if output == length:
+            continue
+        ends = [(i * length // output, -(-(i + 1) * length // output)) for i in range(output)]
+        bins = {}
+        for start, end in dict.fromkeys(ends):
+            part = x.narrow(axis, start, end - start)
+            bins[start, end] = part if end - start == 1 else pool(part, axis)
+        x = torch.cat([bins[each] for each in ends], axis)
+    return x
+
+
+def _group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    batch, channels, *image = _shape(input)
+    apart = input.reshape(batch, num_groups, channels // num_groups, *image)
+    if apart.dim() == 3 and apart.shape[2] == 1:  # one value a group: PyTorch's own refusal
+        return functional.group_norm(input, num_groups, weight, bias, eps)
+    normal = functional.instance_norm(apart, eps=eps).reshape(batch, channels, *image)
+    if weight is None and bias is None:
+        return normal
+    zeros, ones = torch.zeros(channels), torch.ones(channels)
+    return functional.batch_norm(normal, zeros, ones, weight, bias, training=False, eps=0.0)
+
+
+def _local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    if size % 2 == 0 or input.dim() != 4:  # an even window is one channel off ONNX's
+        return functional.local_response_norm(input, size, alpha, beta, k)
+    result: Tensor = _Lrn.apply(input, size, alpha, beta, k)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Lrn(torch.autograd.Function):
+    """LRN as one operator in the trace."""
+
+    @staticmethod
+    def forward(_: Any, x: Tensor, *arguments: Any) -> Tensor:
+        return functional.local_response_norm(x, *arguments)
+
+    @staticmethod
+    def symbolic(g: Any, x: Any, size: int, alpha: float, beta: float, k: float) -> Any:
+        attributes = {"size_i": size, "alpha_f": alpha, "beta_f": beta, "bias_f": k}
+        return g.op("LRN", x, **attributes).setType(x.type())
+
+
+def _softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    smooth = functional.softplus(input, beta, _FAR_OUT)
+    return smooth if threshold >= _FAR_OUT else torch.where(input * beta > threshold, input, smooth)
+
+
+def _cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    if eps <= _NEGLIGIBLE:
+        result: Tensor = functional.cosine_similarity(x1, x2, dim, eps)
+        return result
+    lengths = [torch.linalg.vector_norm(x, 2, dim, keepdim=True).clamp(min=eps) for x in (x1, x2)]
+    product: Tensor = x1 / lengths[0] * (x2 / lengths[1])
+    return product.sum(dim)
+
+
+def _pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
+    result: Tensor = torch.linalg.vector_norm(x1 - x2 + eps, p, -1, keepdim)
+    return result
+
+
+def _cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
+    if p == 2.0:
+        mode = "use_mm_for_euclid_dist_if_necessary" if compute_mode is None else compute_mode
+        return torch.cdist(x1, x2, p, mode)
+    result: Tensor = torch.linalg.vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
+    return result
+
+
+#: Softplus differs from its argument by less than float32 resolves from here on.
+_FAR_OUT = 16.0
+#: Lengths below this are those of zero vectors.
+_NEGLIGIBLE = 1e-6
+
+_TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
+    {
+        torch.channel_shuffle: _channel_shuffle,
+        functional.adaptive_avg_pool2d: _adaptive_avg_pool2d,
+        functional.adaptive_max_pool2d: _adaptive_max_pool2d,
+        functional.group_norm: _group_norm,
+        functional.interpolate: _interpolate,
+        functional.local_response_norm: _local_response_norm,
+        functional.softplus: _softplus,
+        functional.cosine_similarity: _cosine_similarity,
+        torch.cosine_similarity: _cosine_similarity,
+        functional.pairwise_distance: _pairwise_distance,
+        torch.pairwise_distance: _pairwise_distance,
+        torch.cdist: _cdist,
+        **POOLS,
+    }
+)

@@ -1,0 +1,117 @@
+"""From a PyTorch module to a hub graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import onnx_ir as ir
+import torch
+from torch import nn
+
+from edgeconv.errors import NetRefused
+from edgeconv.export.capture.calls import calls_of
+from edgeconv.export.capture.data_flow import run_followed
+from edgeconv.export.capture.outputs import output_names, require_float_values
+from edgeconv.export.capture.simplify import simplify
+from edgeconv.export.capture.trace import trace
+from edgeconv.nets.running import forward, tensors_of, unchanged
+
+#: An ONNX file is one protobuf message, which cannot be larger than 2 GiB.
+LARGEST_BYTES = 2**31 - 2**24
+
+
+def capture(
+    module: nn.Module, example: torch.Tensor, *, name: str, output: str = "logits"
+) -> ir.Model:
+    """The hub graph of a module, for inputs of exactly the example's shape.
+
+    What it promises stands in `edgeconv.graph`. The graph's input is called `input`; a single
+    output as told, several by their keys, field names or numbers (`output_0`). The module runs in
+    eval mode and is left as it was, its input too.
+
+    Args:
+        module: takes one image tensor; on the CPU, float32.
+        example: float32 (N, C, H, W).
+        name: of the net, becomes the graph's name.
+        output: what a single output is called.
+
+    Raises:
+        NetRefused: the module cannot take the example, holds values that are not finite, decides by
+            the values of its input, or is not a static graph of ONNX operators.
+    """
+    _require_image(example)
+    _require_sound_parameters(module)
+    modules = {path for path, _ in module.named_modules() if path}
+    with _inference(module):
+        with unchanged(module):
+            result = run_followed(module, example, name)
+            outputs = output_names(result, output)
+            require_float_values(zip(outputs, tensors_of(result), strict=True))
+        _require_repeatable(module, example, name)
+        with unchanged(module):
+            proto = trace(module, example.clone(), outputs)
+    return simplify(proto, name=name, modules=modules)
+
+
+def _require_repeatable(module: nn.Module, example: torch.Tensor, name: str) -> None:
+    """Raises NetRefused where a photo gives something else once the net has seen another."""
+    photo = torch.rand(example.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with unchanged(module):
+        first, _, again = (
+            [output.clone() for output in tensors_of(forward(module, given, name))]
+            for given in (photo, -photo, photo)
+        )
+    if all(map(_equal, first, again)):
+        return
+    drawn = next((call for call in calls_of(module, photo) if call.is_random), None)
+    cause = "it draws random numbers, or remembers what it was given before"
+    if drawn is not None:
+        cause = f"it draws random numbers in {drawn}"
+    raise NetRefused(
+        f"{name} gives another output when it is given the same photo again: {cause}, which no "
+        "model file does. Take the randomness or the memory out of its forward"
+    )
+
+
+def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Up to the rounding of sums in another order."""
+    return a.shape == b.shape and torch.allclose(a.double(), b.double(), 1e-4, 1e-6, equal_nan=True)
+
+
+def _require_image(example: torch.Tensor) -> None:
+    if example.ndim != 4 or example.dtype != torch.float32:
+        raise NetRefused(
+            f"the example is {example.dtype} of shape {tuple(example.shape)}; edgeconv takes nets "
+            "with one image input, float32 of shape (N, C, H, W)"
+        )
+
+
+def _require_sound_parameters(module: nn.Module) -> None:
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    total = 0
+    for name, tensor in tensors.items():
+        total += tensor.numel() * tensor.element_size()
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise NetRefused(
+                f"{name} holds NaN or infinity; such a net gives no usable output. "
+                "Take another checkpoint"
+            )
+    if total > LARGEST_BYTES:
+        raise NetRefused(
+            f"the net holds {total / 2**30:.1f} GiB of parameters; one ONNX or TFLite file holds "
+            f"at most {LARGEST_BYTES / 2**30:.2f} GiB"
+        )
+
+
+@contextmanager
+def _inference(module: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients; afterwards every submodule has its own mode again."""
+    modes = {child: child.training for child in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for child, mode in modes.items():
+            child.training = mode

@@ -1,0 +1,1 @@
+"""The ONNX writer: float, QDQ and stored weights."""

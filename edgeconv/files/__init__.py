@@ -1,0 +1,1 @@
+"""What stands in ONNX and TFLite files of any tool: operators, tensors, memory, work."""

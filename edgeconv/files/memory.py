@@ -1,0 +1,114 @@
+"""How much memory a file's activations take, and where float work interrupts int8 work."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from edgeconv.files.operations import ModelOperations, Operation, Tensor
+from edgeconv.files.operator_kinds import CONVERSIONS
+
+_FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+
+
+@dataclass(frozen=True)
+class ActivationMemory:
+    """Memory of a run beside the constants.
+
+    Attributes:
+        sum_bytes: of every tensor that is written, and of the inputs.
+        peak_bytes: most bytes alive at once when the operators run in the file's order, each tensor
+            from the operator that writes it to the last that reads it. The least an arena takes;
+            kernels need scratch memory beside it.
+        peak_at: name of the operator that runs then, "" where there is none.
+    """
+
+    sum_bytes: int
+    peak_bytes: int
+    peak_at: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures by name."""
+        return {
+            "sum_bytes": self.sum_bytes,
+            "peak_bytes": self.peak_bytes,
+            "peak_at": self.peak_at,
+        }
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operator and the activations alive around it.
+
+    Attributes:
+        operation: the operator.
+        during: alive while it runs: its own, and those a later operator reads.
+        after: alive behind it.
+    """
+
+    operation: Operation
+    during: tuple[Tensor, ...]
+    after: tuple[Tensor, ...]
+
+
+def steps(model: ModelOperations) -> Iterator[Step]:
+    """The operators that go through memory, in order, with the activations alive around each."""
+    working = [operation for operation in model.operations if operation.accessed]
+    last_read: dict[str, int] = {}
+    for step, operation in enumerate(working):
+        last_read.update((tensor.name, step) for tensor in operation.reads)
+    last_read.update((tensor.name, len(working)) for tensor in model.given)
+    alive = {tensor.name: tensor for tensor in model.fed if not tensor.is_constant}
+    for step, operation in enumerate(working):
+        # What nothing wrote comes from a quantize node on an edge: alive where it is first read.
+        alive.update((t.name, t) for t in operation.accessed if not t.is_constant)
+        during = tuple(alive.values())
+        alive = {name: t for name, t in alive.items() if last_read.get(name, -1) > step}
+        yield Step(operation, during, tuple(alive.values()))
+
+
+def activation_memory(model: ModelOperations) -> ActivationMemory:
+    """What the activations of one run take."""
+    peak, at = sum(tensor.bytes for tensor in model.fed), ""
+    every = {tensor.name: tensor.bytes for tensor in model.fed}
+    for step in steps(model):
+        every.update((tensor.name, tensor.bytes) for tensor in step.during)
+        total = sum(tensor.bytes for tensor in step.during)
+        if total > peak:
+            peak, at = total, step.operation.name
+    return ActivationMemory(sum(every.values()), peak, at)
+
+
+def float_islands(model: ModelOperations) -> list[tuple[Operation, ...]]:
+    """Groups of neighbouring operators that compute in float in a file that also computes in int8.
+
+    Empty for a float file. Operators that only convert or give another view are no islands.
+    """
+    if not any(operation.is_int8 and operation.accessed for operation in model.operations):
+        return []
+    work = [
+        operation
+        for operation in model.operations
+        if operation.activation_dtypes & _FLOATS
+        and operation.accessed
+        and operation.type not in CONVERSIONS
+    ]
+    parent = list(range(len(work)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    touching: dict[str, int] = {}
+    for index, operation in enumerate(work):
+        for tensor in operation.accessed:
+            if not tensor.is_constant and tensor.dtype in _FLOATS:
+                parent[root(index)] = root(touching.setdefault(tensor.name, index))
+    islands: dict[int, list[Operation]] = defaultdict(list)
+    for index, operation in enumerate(work):
+        islands[root(index)].append(operation)
+    return [tuple(island) for island in islands.values()]

@@ -1,0 +1,1 @@
+"""What calibration photos show of the tensors that a device holds."""

@@ -1,0 +1,154 @@
+"""Streams calibration inputs through the float graph and keeps only statistics.
+
+Memory does not grow with the number of inputs: of every tensor only its extremes, its channels'
+extremes and means, and a histogram stay. All but the histogram count every value. The histogram
+counts a fixed sample of each tensor, spread evenly over it, which moves the chosen ranges by less
+than the choice of photos does and makes it cheap: MobileNetV2 holds 6.7 million activations an
+image.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+from numpy.typing import NDArray
+
+from edgeconv.errors import UsageError
+from edgeconv.graph.view import name_of, shape_of
+from edgeconv.quantize.observe.session import open_graph
+from edgeconv.quantize.observe.statistics import Gathering, TensorStatistics, combine
+from edgeconv.quantize.observe.targets import Target, targets
+
+#: Inputs worked on at once, at most; each holds all its activations until its statistics are taken.
+MOST_WORKERS = 4
+#: Inputs that share one histogram a tensor; fixed, so that the sums do not depend on the machine.
+HANDFUL = 8
+
+Progress = Callable[[int], None]
+Measured = list[TensorStatistics]
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Statistics of every tensor to be quantized, by name, in the order they are computed.
+
+    Attributes:
+        tensors: statistics by name.
+        inputs: how many inputs they are of.
+    """
+
+    tensors: Mapping[str, TensorStatistics]
+    inputs: int
+
+
+def observe(
+    model: ir.Model,
+    batches: Iterable[NDArray[np.float32]],
+    *,
+    after: Observations | None = None,
+    on_progress: Progress | None = None,
+) -> Observations:
+    """Runs the hub graph over calibration inputs, several at once, and gathers in their order.
+
+    Args:
+        model: a hub graph with one input.
+        batches: float32 arrays of the graph input's shape, (N, 3, H, W).
+        after: what was seen of the same graph before, on other inputs; it is added to.
+        on_progress: called with the number of inputs done, after each handful.
+
+    Raises:
+        UsageError: no input at all, or one of another shape.
+        RefusedError: a tensor holds NaN or infinity; names it.
+    """
+    wanted = targets(model)
+    running: Measured = [] if after is None else [after.tensors[t.name] for t in wanted]
+    done = 0 if after is None else after.inputs
+    for seen in _measured(model, wanted, batches, done):
+        pairs = zip(running, seen, strict=True)
+        running = [combine(one, other) for one, other in pairs] if running else seen
+        done = running[0].inputs
+        if on_progress is not None:
+            on_progress(done)
+    if not done:
+        raise UsageError("calibration needs at least one photo, none was given")
+    return Observations({t.name: s for t, s in zip(wanted, running, strict=True)}, done)
+
+
+def _measured(
+    model: ir.Model, wanted: list[Target], batches: Iterable[NDArray[np.float32]], turn: int
+) -> Iterator[Measured]:
+    """Statistics of one handful of inputs after another, in the order of the inputs.
+
+    `turn` is the number of the first.
+    """
+    (source,) = model.graph.inputs
+    shape, name = shape_of(source), name_of(source)
+    session = open_graph(model, [t.value for t in wanted if t.producer is not None])
+    local = threading.local()
+
+    def work(handful: list[NDArray[np.float32]], turn: int) -> Measured:
+        if not hasattr(local, "run"):
+            local.run = _Run(session, name)
+        gathered = [Gathering(target) for target in wanted]
+        for number, batch in enumerate(handful):
+            arrays = [batch, *local.run(batch)]
+            for gathering, array in zip(gathered, arrays, strict=True):
+                gathering.add(array, turn + number)
+        return [gathering.result() for gathering in gathered]
+
+    workers = min(MOST_WORKERS, os.cpu_count() or 1)
+    pending: deque[Future[Measured]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            source_batches = iter(batches)
+            while handful := list(islice(source_batches, HANDFUL)):
+                for batch in handful:
+                    _check_shape(batch, shape)
+                pending.append(pool.submit(work, handful, turn))
+                turn += len(handful)
+                if len(pending) > workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Run:
+    """Runs a session into the same arrays every time.
+
+    Fresh arrays for every activation of every photo cost as much as the net itself: their pages
+    are mapped, cleared and given back each time.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, input_name: str) -> None:
+        self._session, self._input_name = session, input_name
+        self._outputs = [np.empty(o.shape, np.float32) for o in session.get_outputs()]
+        self._binding = session.io_binding()
+        for spec, array in zip(session.get_outputs(), self._outputs, strict=True):
+            self._binding.bind_output(
+                spec.name, "cpu", 0, np.float32, array.shape, array.ctypes.data
+            )
+
+    def __call__(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The outputs, valid until the next run."""
+        self._binding.bind_cpu_input(self._input_name, np.ascontiguousarray(batch))
+        self._session.run_with_iobinding(self._binding)
+        return self._outputs
+
+
+def _check_shape(batch: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    if batch.shape != shape or batch.dtype != np.float32:
+        raise UsageError(
+            f"a calibration input has shape {batch.shape} of {batch.dtype}, "
+            f"the graph takes {shape} of float32"
+        )

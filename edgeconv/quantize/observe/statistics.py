@@ -1,0 +1,168 @@
+"""Running statistics of one tensor: extremes, channel means, a histogram of a sample."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import RefusedError
+from edgeconv.quantize.observe.histogram import Histogram, histogram, merge
+from edgeconv.quantize.observe.targets import Target
+
+#: How many values of a tensor a histogram counts, at most, for each input.
+SAMPLE = 16384
+
+
+@dataclass(frozen=True, eq=False)
+class TensorStatistics:
+    """What calibration saw of one tensor.
+
+    Attributes:
+        channel_minimum, channel_maximum: float32 (channels,), exact extremes over every value of
+            every input, by channel (along the target's axis).
+        channel_mean: float64 (channels,), mean over every value of every input.
+        channel_square: float64 (channels,), mean square over every value of every input.
+        histogram: of a sample of the values.
+        inputs: how many inputs were seen.
+        bounds: interval the graph confines the tensor to.
+        is_answer: whether its largest values decide what the net says (`Target`).
+    """
+
+    channel_minimum: NDArray[np.float32]
+    channel_maximum: NDArray[np.float32]
+    channel_mean: NDArray[np.float64]
+    channel_square: NDArray[np.float64]
+    histogram: Histogram
+    inputs: int = 1
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    is_answer: bool = False
+
+    @property
+    def minimum(self) -> float:
+        """Lowest value of all."""
+        return float(self.channel_minimum.min())
+
+    @property
+    def maximum(self) -> float:
+        """Highest value of all."""
+        return float(self.channel_maximum.max())
+
+
+class Gathering:
+    """Takes one tensor's values input by input and gives their statistics at once.
+
+    Its samples wait for one histogram: a histogram for each input would take longer to merge than
+    to count. So it is meant for a handful of inputs; `combine` joins handfuls.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._samples: list[NDArray[np.float32]] = []
+        self._lows: NDArray[np.float32] | None = None
+        self._highs: NDArray[np.float32] | None = None
+        self._sums: NDArray[np.float64] | None = None
+        self._squares: NDArray[np.float64] | None = None
+        self._values = 0
+
+    def add(self, array: NDArray[np.float32], turn: int) -> None:
+        """Takes one input's values, (N, C, ...), and copies what it keeps; `turn` moves the sample.
+
+        Raises:
+            RefusedError: NaN or infinity among the values.
+        """
+        axis = self._target.channel_axis
+        rows = by_channel(array if axis == 1 else np.moveaxis(array, axis, 1))
+        lows, highs = (_over(rows, reduce) for reduce in (np.minimum, np.maximum))
+        _require_finite(self._target, float(lows.min()), float(highs.max()))
+        sums = np.einsum("nci->nc", rows).sum(axis=0, dtype=np.float64)
+        squares = np.einsum("nci,nci->nc", rows, rows).sum(axis=0, dtype=np.float64)
+        self._samples.append(_sample(array, turn).copy())
+        if self._lows is None or self._highs is None or self._sums is None:
+            self._lows, self._highs, self._sums, self._squares = lows, highs, sums, squares
+        else:
+            self._lows = np.minimum(self._lows, lows)
+            self._highs = np.maximum(self._highs, highs)
+            self._sums = self._sums + sums
+            self._squares = self._squares + squares
+        self._values += rows.shape[0] * rows.shape[2]
+
+    def result(self) -> TensorStatistics:
+        """The statistics of everything added; at least one input must have been."""
+        assert self._lows is not None
+        assert self._highs is not None
+        assert self._sums is not None
+        assert self._squares is not None
+        low, high = float(self._lows.min()), float(self._highs.max())
+        return TensorStatistics(
+            channel_minimum=self._lows,
+            channel_maximum=self._highs,
+            channel_mean=self._sums / self._values,
+            channel_square=self._squares / self._values,
+            histogram=histogram(np.concatenate(self._samples), low, high),
+            inputs=len(self._samples),
+            bounds=self._target.bounds,
+            is_answer=self._target.is_answer,
+        )
+
+
+def measure(target: Target, array: NDArray[np.float32], turn: int = 0) -> TensorStatistics:
+    """Statistics of one tensor for one input; arguments and errors as `Gathering.add`."""
+    gathering = Gathering(target)
+    gathering.add(array, turn)
+    return gathering.result()
+
+
+def _require_finite(target: Target, low: float, high: float) -> None:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise RefusedError(
+            f"tensor {target.name} holds NaN or infinity on a calibration photo (extremes {low}, "
+            f"{high}); such a net cannot be quantized, check its weights and preprocessing"
+        )
+
+
+def combine(one: TensorStatistics, other: TensorStatistics) -> TensorStatistics:
+    """Statistics of both sets of inputs to the same tensor."""
+    inputs = one.inputs + other.inputs
+    means = one.channel_mean * one.inputs + other.channel_mean * other.inputs
+    squares = one.channel_square * one.inputs + other.channel_square * other.inputs
+    return TensorStatistics(
+        channel_minimum=np.minimum(one.channel_minimum, other.channel_minimum),
+        channel_maximum=np.maximum(one.channel_maximum, other.channel_maximum),
+        channel_mean=means / inputs,
+        channel_square=squares / inputs,
+        histogram=merge(one.histogram, other.histogram),
+        inputs=inputs,
+        bounds=one.bounds,
+        is_answer=one.is_answer,
+    )
+
+
+def by_channel(array: NDArray[Any]) -> NDArray[Any]:
+    """The tensor as (N, channels, values); a vector is one value for each channel."""
+    if array.ndim < 2:
+        return array.reshape(1, -1, 1)
+    return array.reshape(array.shape[0], array.shape[1], -1)
+
+
+def _over(rows: NDArray[np.float32], reduce: np.ufunc) -> NDArray[np.float32]:
+    """Reduces (N, channels, values) to (channels,)."""
+    by_input = reduce.reduce(rows, axis=2)
+    result: NDArray[np.float32] = (
+        by_input[0] if len(by_input) == 1 else reduce.reduce(by_input, axis=0)
+    )
+    return result
+
+
+def _sample(array: NDArray[np.float32], turn: int) -> NDArray[np.float32]:
+    """At most SAMPLE values, evenly spread; the step shares no factor with the row's length."""
+    flat = array.reshape(-1)
+    if flat.size <= SAMPLE:
+        return flat
+    step = -(-flat.size // SAMPLE)
+    while math.gcd(step, array.shape[-1]) != 1:
+        step += 1
+    return flat[turn % step :: step]

@@ -1,0 +1,147 @@
+"""Which operators of an int8 net compute in float, whatever is asked for.
+
+No engine has an int8 kernel worth the name for these: quotients, roots, logarithms, norms. Between
+two of them a tensor that is rounded to 256 steps only loses: the 1e-6 that keeps
+`x / (norm + 1e-6)` from dividing by zero is less than half a step of any norm. So what stands
+between such operators is one of them too, and so is the arithmetic before a divisor, a root or a
+logarithm, where a value near zero decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import replace
+
+import onnx_ir as ir
+
+from edgeconv.graph.fusion import is_absorbed, writer_of, written_output
+from edgeconv.graph.view import activation_inputs, constant_of, integer, name_of, shape_of
+from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.weights import layer_of
+
+#: Operators without an int8 kernel in TFLite. (SUM has one, but LiteRT's reference kernel of it
+#: returns wrong values.)
+FLOAT_ONLY = frozenset(
+    {"Div", "Log", "Neg", "ReduceL2", "ReduceSum", "Softplus", "Sqrt"}
+    # Variances span too many magnitudes for 256 steps.
+    | {"InstanceNormalization", "LayerNormalization", "LRN"}
+)
+
+#: Operators that compute and have no weights; before a divisor or a root they are exact in float.
+ARITHMETIC = frozenset(
+    {"Abs", "Add", "Clip", "Exp", "Max", "Min", "Mul", "Pow", "ReduceMax", "ReduceMean"}
+    | {"ReduceMin", "ReduceSumSquare", "Sub"}
+)
+
+#: LiteRT's int8 softmax kernels sum exponentials in 12 integer bits: with more values than this,
+#: nearly equal, the sum overflows and the reference kernel aborts the whole process.
+LARGEST_INT8_SOFTMAX = 256
+
+
+def is_float_only(node: ir.Node) -> bool:
+    """Whether a node has no int8 kernel."""
+    if node.op_type == "Pow":
+        exponent = constant_of(node.inputs[1])
+        return exponent is None or bool((exponent != 2.0).any())
+    if node.op_type in ("Softmax", "LogSoftmax"):
+        output = node.outputs[0]
+        return shape_of(output)[integer(node, "axis", -1)] > LARGEST_INT8_SOFTMAX
+    return node.op_type in FLOAT_ONLY
+
+
+def float_nodes(model: ir.Model) -> frozenset[str]:
+    """Names of the nodes that compute in float in every int8 file of a hub graph."""
+    nodes = [node for node in model.graph if not is_absorbed(node)]
+    needed = {node.name or "" for node in nodes if is_float_only(node)}
+    found = needed | _before_singular(nodes, needed)
+    return frozenset(found | _between(nodes, found))
+
+
+def _before_singular(nodes: Sequence[ir.Node], needed: Set[str]) -> set[str]:
+    """The arithmetic of which nothing but what computes in float reads the outcome, near zero."""
+    found: set[str] = set()
+    for node in reversed(nodes):
+        uses = [use for value in written(node) for use in value.uses()]
+        if node.op_type not in ARITHMETIC or node.name in needed:
+            continue
+        if all(use.node.name in needed | found for use in uses) and any(
+            use.node.name in found or is_singular(use.node, use.idx) for use in uses
+        ):
+            found.add(node.name or "")
+    return found
+
+
+def is_singular(node: ir.Node, index: int) -> bool:
+    """Whether what a node gives for an input near zero hangs on how near."""
+    if node.op_type == "Pow":
+        exponent = constant_of(node.inputs[1])
+        return index == 0 and (exponent is None or bool((exponent < 1).any()))
+    return node.op_type in ("Log", "Sqrt") or (node.op_type == "Div" and index == 1)
+
+
+def _between(nodes: Sequence[ir.Node], islands: Set[str]) -> set[str]:
+    """Nodes without weights that read islands alone, and are read by some, by way of each other."""
+    behind: set[str] = set()
+    for node in nodes:
+        sources = [value.producer() for _, value in activation_inputs(node)]
+        makers = {None if source is None else writer_of(source).name for source in sources}
+        if layer_of(node) is None and makers and makers <= islands | behind:
+            behind.add(node.name or "")
+    found: set[str] = set()
+    for node in reversed(nodes):
+        readers = {use.node.name for value in written(node) for use in value.uses()}
+        if node.name in behind and not readers.isdisjoint(islands | found):
+            found.add(node.name or "")
+    return found
+
+
+def written(node: ir.Node) -> list[ir.Value]:
+    """The values a device holds after a node, past an activation it absorbs."""
+    if len(node.outputs) == 1:
+        return [written_output(node)]
+    return [value for value in node.outputs if value.name]
+
+
+def with_islands(
+    model: ir.Model, plan: Plan, kept: frozenset[str], float_outputs: frozenset[str] = frozenset()
+) -> Plan:
+    """The plan with further nodes in float, rid of all the parameters that only they would see.
+
+    Args:
+        model: the graph the plan is of.
+        plan: everything but its islands in int8.
+        kept: names of nodes.
+        float_outputs: graph outputs written by such nodes that are not rounded either.
+    """
+    islands = plan.islands | kept
+    ends = {name_of(v) for v in (*model.graph.inputs, *model.graph.outputs)} - float_outputs
+    inside = {
+        name
+        for name, nodes in touching(model, plan).items()
+        if nodes <= islands and name not in ends
+    }
+    readers: dict[str, set[str]] = {}
+    for node in model.graph:
+        for value in node.inputs:
+            if value is not None and value.const_value is not None:
+                readers.setdefault(name_of(value), set()).add(node.name or "")
+    floats = {name for name, nodes in readers.items() if nodes <= islands}
+    return replace(
+        plan,
+        activations={n: p for n, p in plan.activations.items() if n not in inside},
+        constants={n: c for n, c in plan.constants.items() if n not in floats},
+        requantize={e: p for e, p in plan.requantize.items() if e.consumer not in islands},
+        islands=islands,
+    )
+
+
+def touching(model: ir.Model, plan: Plan) -> dict[str, set[str]]:
+    """Names of the nodes that write or read each activation of the plan."""
+    found: dict[str, set[str]] = {}
+    for node in model.graph:
+        if is_absorbed(node):
+            continue
+        for value in (*(v for _, v in activation_inputs(node)), *written(node)):
+            if value.name and value.name in plan.activations:
+                found.setdefault(value.name, set()).add(node.name or "")
+    return found

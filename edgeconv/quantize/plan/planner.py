@@ -1,0 +1,171 @@
+"""Turns statistics into the quantization plan under the rules of both runtimes.
+
+Activations: int8 asymmetric per tensor. Weights: int8 symmetric per output channel. Biases: int32.
+Constant operands of Add, Mul and the like: int8 asymmetric per tensor. Operators that only move
+integers share one scale (`shared`); sigmoid, softmax and tanh have theirs prescribed by the TFLite
+8-bit quantization specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.errors import PlanRefused, RefusedError
+from edgeconv.graph.view import constant_of, name_of
+from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.targets import Target, targets
+from edgeconv.quantize.plan.affine import activation_params, params, quantize
+from edgeconv.quantize.plan.apart import keep_apart
+from edgeconv.quantize.plan.bias import correct
+from edgeconv.quantize.plan.in_float import float_nodes, with_islands
+from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.ranges import RangeMethod, choose
+from edgeconv.quantize.plan.shared import share
+from edgeconv.quantize.plan.weights import WeightMethod, layer_of, quantize_layer
+
+#: Name of the graph input that holds raw pixels, 0..255.
+PIXELS = "pixels"
+
+#: Output scale and zero point the TFLite 8-bit quantization specification prescribes.
+PRESCRIBED: Mapping[str, tuple[float, int]] = MappingProxyType(
+    {
+        "Sigmoid": (1 / 256, -128),
+        "Softmax": (1 / 256, -128),
+        "LogSoftmax": (16 / 256, 127),
+        "Tanh": (1 / 128, 0),
+    }
+)
+
+#: Operators whose constant operands are quantized like activations.
+WITH_OPERANDS = frozenset({"Add", "Sub", "Mul", "Div", "Concat", "PRelu"})
+
+
+@dataclass(frozen=True)
+class PlanConfig:
+    """How a plan is made.
+
+    Attributes:
+        ranges: how activation ranges are chosen.
+        stretch: tensor -> what its range is multiplied by after that; 1 where a tensor is missing.
+        weights: how a channel's weight scale is chosen.
+        bias_correction: whether the mean error of integer weights is taken out of the biases.
+        concat_threshold: how many times coarser a concatenation may make its inputs' steps before
+            the edge is requantized instead.
+    """
+
+    ranges: RangeMethod = "mse"
+    weights: WeightMethod = "minmax"
+    bias_correction: bool = False
+    stretch: Mapping[str, float] = field(default_factory=dict)
+    concat_threshold: float = 1.25
+
+
+def build_plan(
+    model: ir.Model, observations: Observations, config: PlanConfig | None = None
+) -> Plan:
+    """The plan of a hub graph: int8 but for what no engine computes in int8, and unlike parts.
+
+    Args:
+        model: the graph.
+        observations: what calibration saw of it.
+        config: how parameters are chosen.
+
+    Raises:
+        RefusedError: a constant holds NaN or infinity.
+        PlanRefused: the observations are of another graph.
+    """
+    config = config or PlanConfig()
+    wanted = targets(model)
+    missing = [t.name for t in wanted if t.name not in observations.tensors]
+    if missing:
+        raise PlanRefused(
+            f"calibration saw nothing of tensor {missing[0]}; observe this very graph first"
+        )
+    apart = keep_apart(model, observations.tensors)
+    islands = float_nodes(model) | apart.nodes
+    activations, edges = _activations(model, wanted, observations, config, islands)
+    requantize = {edge: _edge_params(model, edge, activations) for edge in edges}
+    constants = _constants(model, activations, config)
+    if config.bias_correction:
+        constants = correct(model, constants, observations)
+    plan = Plan(activations, constants, requantize)
+    return with_islands(model, plan, islands, apart.outputs) if islands else plan
+
+
+def _activations(
+    model: ir.Model,
+    wanted: list[Target],
+    observations: Observations,
+    config: PlanConfig,
+    islands: frozenset[str],
+) -> tuple[dict[str, QuantParams], tuple[Edge, ...]]:
+    """Parameters of every activation, and the edges to requantize."""
+    prescribed = {t.name: found for t in wanted if (found := _prescribed(t)) is not None}
+    sharing = share(
+        model,
+        choose(observations, config.ranges, config.stretch),
+        prescribed=prescribed,
+        threshold=config.concat_threshold,
+        islands=islands,
+    )
+    activations = {}
+    for target in wanted:
+        source = sharing.prescribed.get(target.name)
+        activations[target.name] = (
+            activation_params(sharing.ranges[target.name]) if source is None else prescribed[source]
+        )
+    return activations, sharing.requantize
+
+
+def _prescribed(target: Target) -> QuantParams | None:
+    if target.producer is None:
+        return params(1.0, -128) if target.name == PIXELS else None
+    found = PRESCRIBED.get(target.producer.op_type)
+    return None if found is None else params(*found)
+
+
+def _edge_params(
+    model: ir.Model, edge: Edge, activations: Mapping[str, QuantParams]
+) -> QuantParams:
+    (consumer,) = (node for node in model.graph if node.name == edge.consumer)
+    return activations[name_of(consumer.outputs[0])]
+
+
+def _constants(
+    model: ir.Model,
+    activations: Mapping[str, QuantParams],
+    config: PlanConfig,
+) -> dict[str, QuantizedConstant]:
+    """Integers of every weight, bias and constant operand."""
+    constants: dict[str, QuantizedConstant] = {}
+    written = {id(t.producer): t.name for t in targets(model) if t.producer is not None}
+    for node in model.graph:
+        layer = layer_of(node)
+        if layer is not None and node.inputs[0] is not None:
+            source = activations[name_of(node.inputs[0])]
+            output = activations[written[id(node)]]
+            constants |= quantize_layer(
+                layer, float(source.scale), float(output.scale), config.weights
+            )
+        elif node.op_type in WITH_OPERANDS:
+            for value in node.inputs:
+                array = constant_of(value)
+                if value is not None and array is not None and array.dtype.kind == "f":
+                    constants[name_of(value)] = _operand(name_of(value), array)
+    return constants
+
+
+def _operand(name: str, array: NDArray[Any]) -> QuantizedConstant:
+    """A constant operand, quantized per tensor over exactly its own range."""
+    if not np.isfinite(array).all():
+        raise RefusedError(f"tensor {name} holds NaN or infinity; check the weights file")
+    span = (min(float(array.min()), 0.0), max(float(array.max()), 0.0))
+    chosen = activation_params(span)
+    return QuantizedConstant(chosen, quantize(array, chosen))

@@ -1,0 +1,168 @@
+"""Chooses the interval an 8-bit grid spans for each tensor.
+
+`minmax` spans everything calibration saw. `percentile` leaves the outermost values out. `mse`
+spans the interval whose grid gives the least expected squared error: a narrower one has finer steps
+for most values and clips a few. Every interval contains zero, and stays inside what the graph
+allows (a fused ReLU6 never goes past 6).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import UnknownName
+from edgeconv.quantize.observe.histogram import Histogram
+from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.statistics import TensorStatistics
+
+RangeMethod = Literal["minmax", "percentile", "mse"]
+Range: TypeAlias = tuple[float, float]
+
+METHODS: tuple[RangeMethod, ...] = ("minmax", "percentile", "mse")
+
+#: Share of the values `percentile` leaves out at each end.
+TAIL = 1e-4
+#: Steps between the lowest and the highest value of an 8-bit grid.
+LEVELS = 255
+#: Intervals are compared on a grid of this many low and high ends.
+CANDIDATES = 192
+#: Rounding error is evaluated at this many step sizes.
+STEP_SIZES = 48
+#: How much a squared clipping error counts against a squared rounding error. Below 1 because the
+#: few values that are clipped sit together in few places of few photos, where rounding errors are
+#: everywhere; measured in docs/decisions/int8-parameters.md.
+CLIPPING_WEIGHT = 0.25
+#: Below this many values a tail cannot be told from chance, and every value is kept.
+FEW_VALUES = 4096
+
+
+def choose(
+    observations: Observations,
+    method: RangeMethod,
+    stretch: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, Range]:
+    """The interval of every observed tensor, by name, times what `stretch` says of it.
+
+    It never leaves what was seen, nor what the graph allows.
+
+    Answers (`Target`) keep every value: clipping what the largest logit is, or is averaged from,
+    is what flips a decision.
+
+    Raises:
+        UnknownName: a method that is none of METHODS.
+    """
+    if method not in METHODS:
+        raise UnknownName("range method", method, METHODS, f"Allowed: {', '.join(METHODS)}.")
+    return {
+        name: choose_one(seen, method, stretch.get(name, 1.0))
+        for name, seen in observations.tensors.items()
+    }
+
+
+def choose_one(seen: TensorStatistics, method: RangeMethod, stretch: float = 1.0) -> Range:
+    """The interval of one tensor, times `stretch`."""
+    whole = (min(seen.minimum, 0.0), max(seen.maximum, 0.0))
+    if method == "minmax" or seen.is_answer or seen.histogram.total < FEW_VALUES:
+        chosen = whole
+    elif method == "percentile":
+        chosen = percentile(seen.histogram, TAIL)
+    else:
+        chosen = least_squares(seen.histogram, LEVELS)
+    low = max(stretch * chosen[0], whole[0], seen.bounds[0])
+    high = min(stretch * chosen[1], whole[1], seen.bounds[1])
+    return min(low, 0.0), max(high, 0.0)
+
+
+def percentile(counted: Histogram, tail: float) -> Range:
+    """The interval that leaves a share of `tail` of the values out at each end."""
+    mass = _with_zeros(counted)
+    below = np.cumsum(mass)
+    cut = tail * below[-1]
+    low = int(np.searchsorted(below, cut, side="right"))
+    high = int(np.searchsorted(below, below[-1] - cut, side="left"))
+    edges = _edges(counted)
+    return min(float(edges[low]), 0.0), max(float(edges[high + 1]), 0.0)
+
+
+def least_squares(
+    counted: Histogram, levels: int, clipping_weight: float = CLIPPING_WEIGHT
+) -> Range:
+    """The interval [low, high] whose uniform grid has the least expected squared error.
+
+    Rounding error inside the interval is that of the histogram's own values at each step size (zero
+    lies on every grid and has none); outside it is the distance to the interval, counted
+    `clipping_weight` times.
+    """
+    edges = _edges(counted)
+    zero = -counted.first
+    lows = _thin(np.arange(0, zero + 1))
+    highs = _thin(np.arange(zero, len(edges)))
+    below = _squared_excess(counted, edges, lows, below=True)
+    above = _squared_excess(counted, edges, highs, below=False)
+    width = edges[highs][None, :] - edges[lows][:, None]
+    width[width == 0] = counted.pitch
+    error = _rounding(counted, width / levels, lows, highs)
+    error += clipping_weight * (below[:, None] + above[None, :])
+    best_low, best_high = np.unravel_index(int(np.argmin(error)), error.shape)
+    return float(edges[lows[best_low]]), float(edges[highs[best_high]])
+
+
+def _rounding(
+    counted: Histogram,
+    step: NDArray[np.float64],
+    lows: NDArray[np.int64],
+    highs: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Squared rounding error of the values between low i and high j at step[i, j].
+
+    Evaluated at STEP_SIZES sizes and scaled to the nearest. Steps of a few bins are finer than the
+    histogram can tell, there the error is uniform: step^2 / 12 for each value.
+    """
+    finest, coarsest = float(step.min()), float(step.max())
+    sizes = np.geomspace(finest, coarsest, STEP_SIZES)
+    centers = counted.centers
+    offsets = centers - sizes[:, None] * np.rint(centers / sizes[:, None])
+    squares = np.where(sizes[:, None] < 4 * counted.pitch, sizes[:, None] ** 2 / 12, offsets**2)
+    errors = np.zeros((STEP_SIZES, len(centers) + 1))
+    np.cumsum(counted.counts * squares, axis=1, out=errors[:, 1:])
+    ratio = max(math.log(coarsest / finest), 1e-9)
+    nearest = np.rint(np.log(step / finest) / ratio * (STEP_SIZES - 1)).astype(np.int64)
+    inside: NDArray[np.float64] = errors[nearest, highs[None, :]] - errors[nearest, lows[:, None]]
+    return inside * (step / sizes[nearest]) ** 2
+
+
+def _squared_excess(
+    counted: Histogram, edges: NDArray[np.float64], at: NDArray[np.int64], *, below: bool
+) -> NDArray[np.float64]:
+    """Sum of squared distances to edge `at` of all values beyond it, (len(at),)."""
+    centers, counts = counted.centers, counted.counts
+    moments = [np.concatenate([[0.0], np.cumsum(counts * centers**k)]) for k in range(3)]
+    zeroth, first, second = (m[at] if below else m[-1] - m[at] for m in moments)
+    end = edges[at]
+    excess: NDArray[np.float64] = second - 2 * end * first + end**2 * zeroth
+    return excess.clip(min=0.0)
+
+
+def _edges(counted: Histogram) -> NDArray[np.float64]:
+    """Bounds of the bins, (bins + 1,)."""
+    return (counted.first + np.arange(len(counted.counts) + 1, dtype=np.float64)) * counted.pitch
+
+
+def _with_zeros(counted: Histogram) -> NDArray[np.float64]:
+    mass = counted.counts.copy()
+    mass[-counted.first] += counted.zeros
+    return mass
+
+
+def _thin(indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At most CANDIDATES of the indices, both ends among them."""
+    if len(indices) <= CANDIDATES:
+        return indices
+    picks = np.linspace(0, len(indices) - 1, CANDIDATES).round().astype(np.int64)
+    return indices[picks]

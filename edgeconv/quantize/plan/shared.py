@@ -1,0 +1,172 @@
+"""Which tensors must carry one scale, because the operator between them only moves integers.
+
+A runtime does not check this: an average pool whose output has another scale than its input
+silently returns wrong values, a concatenation would need a requantization on every edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from edgeconv.graph.fusion import is_absorbed
+from edgeconv.graph.view import activation_inputs, is_real, name_of, real_inputs
+from edgeconv.quantize.observe.passing import PASSING
+from edgeconv.quantize.plan.parameters import Edge, Plan
+from edgeconv.quantize.plan.ranges import Range
+
+
+class Groups:
+    """Disjoint sets of tensor names (union-find with path halving)."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._parent = {name: name for name in names}
+
+    def find(self, name: str) -> str:
+        """The set's representative."""
+        while self._parent[name] != name:
+            self._parent[name] = self._parent[self._parent[name]]
+            name = self._parent[name]
+        return name
+
+    def union(self, one: str, other: str) -> None:
+        """Joins the two sets; the first's representative stands for both."""
+        self._parent[self.find(other)] = self.find(one)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parent
+
+
+def tied_tensors(node: ir.Node) -> list[tuple[str, str]]:
+    """Pairs of (input, output) that a passing operator ties; empty for any other node."""
+    if node.op_type not in PASSING or is_absorbed(node) or node.inputs[0] is None:
+        return []
+    if node.inputs[0].const_value is not None or not is_real(node.inputs[0]):
+        return []
+    source = name_of(node.inputs[0])
+    return [(source, name_of(output)) for output in node.outputs if output.name]
+
+
+def concat_edges(model: ir.Model) -> Iterator[tuple[ir.Node, int, str]]:
+    """(node, input index, tensor) of every computed input of every concatenation, in order."""
+    for node in model.graph:
+        if node.op_type == "Concat":
+            for index, value in real_inputs(node):
+                yield node, index, name_of(value)
+
+
+def on_one_grid(model: ir.Model, plan: Plan) -> list[tuple[str, ...]]:
+    """The plan's tensors, those together that must keep one grid; in the order of the plan.
+
+    Tensors whose grids are alike by chance, as those behind two ReLU6, are apart.
+    """
+    groups = Groups(plan.activations)
+    requantized = set(plan.requantize)
+    on_integers = [node for node in model.graph if node.name not in plan.islands]
+    tied = [pair for node in on_integers for pair in tied_tensors(node)]
+    tied += [
+        (name, name_of(node.outputs[0]))
+        for node, index, name in concat_edges(model)
+        if node.name not in plan.islands and Edge(node.name or "", index) not in requantized
+    ]
+    for one, other in tied:
+        groups.union(one, other)
+    members: dict[str, list[str]] = {}
+    for name in plan.activations:
+        members.setdefault(groups.find(name), []).append(name)
+    return [tuple(names) for names in members.values()]
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Who shares parameters with whom.
+
+    Attributes:
+        ranges: the interval of every tensor, the same for all of a group.
+        prescribed: tensor -> the tensor whose prescribed parameters it takes over.
+        requantize: edges whose consumer sees the tensor with the consumer's output parameters.
+    """
+
+    ranges: Mapping[str, Range]
+    prescribed: Mapping[str, str]
+    requantize: tuple[Edge, ...]
+
+
+def share(
+    model: ir.Model,
+    ranges: Mapping[str, Range],
+    *,
+    prescribed: Collection[str] = (),
+    threshold: float = 1.25,
+    islands: Collection[str] = (),
+) -> Sharing:
+    """Groups tied tensors and widens their ranges until they agree.
+
+    The range of a group is the hull of its members'. A concatenation's input joins the output's
+    group, except where that would make the steps of what *else* reads the input more than
+    `threshold` times coarser, or where its parameters are prescribed: then the edge is requantized
+    and the input keeps its own. Nodes among `islands` compute in float and tie nothing.
+    """
+    state = _State(Groups(ranges), dict(ranges), {name: name for name in prescribed})
+    for node in model.graph:
+        for source, output in () if node.name in islands else tied_tensors(node):
+            state.join(source, output)
+    requantize = []
+    for node, index, name in concat_edges(model):
+        if node.name in islands:
+            continue
+        output = name_of(node.outputs[0])
+        if state.groups.find(name) == state.groups.find(output):
+            continue
+        if state.prescribed_of(name) or (
+            state.widening(name, output) > threshold and _feels(state.groups, model, name)
+        ):
+            requantize.append(Edge(node.name or "", index))
+        else:
+            state.join(output, name)
+    final = {name: state.hull[state.groups.find(name)] for name in ranges}
+    sources = {name: found for name in ranges if (found := state.prescribed_of(name))}
+    return Sharing(final, sources, tuple(requantize))
+
+
+@dataclass
+class _State:
+    """Groups under construction, with the hull and the prescription of each, by representative."""
+
+    groups: Groups
+    hull: dict[str, Range]
+    prescription: dict[str, str]
+
+    def join(self, one: str, other: str) -> None:
+        """Puts `other`'s group into `one`'s."""
+        kept, gone = self.groups.find(one), self.groups.find(other)
+        self.hull[kept] = _hull(self.hull[kept], self.hull[gone])
+        self.groups.union(kept, gone)
+
+    def prescribed_of(self, name: str) -> str | None:
+        """The tensor whose prescribed parameters the group takes, if any."""
+        return self.prescription.get(self.groups.find(name))
+
+    def widening(self, name: str, output: str) -> float:
+        """How many times coarser the steps of `name` become in `output`'s group."""
+        own = self.hull[self.groups.find(name)]
+        both = _hull(own, self.hull[self.groups.find(output)])
+        return (both[1] - both[0]) / max(own[1] - own[0], 1e-30)
+
+
+def _feels(groups: Groups, model: ir.Model, name: str) -> bool:
+    """Whether an operator that computes with the integers reads a member of the tensor's group."""
+    group = groups.find(name)
+    return any(
+        groups.find(name_of(value)) == group
+        for node in model.graph
+        if node.op_type != "Concat" and node.op_type not in PASSING
+        for _, value in activation_inputs(node)
+        if value.name in groups
+    )
+
+
+def _hull(one: Range, other: Range) -> Range:
+    return min(one[0], other[0]), max(one[1], other[1])

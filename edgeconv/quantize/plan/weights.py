@@ -1,0 +1,155 @@
+"""Integer weights and biases of convolutions and fully connected layers.
+
+Weights: int8 per output channel, symmetric, integers in [-127, 127]. Biases: int32 whose scale is
+exactly the product (in float32) of the input's scale and the weight's, as every integer kernel
+assumes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.errors import RefusedError
+from edgeconv.graph.view import constant_of, integer, name_of, require_constant
+from edgeconv.quantize.plan.affine import WEIGHT_MAX, along, quantize
+from edgeconv.quantize.plan.parameters import QuantizedConstant, QuantParams
+
+WeightMethod = Literal["minmax", "mse"]
+
+#: A bias may take half of the int32 accumulator; the sum of products has the other half.
+BIAS_LIMIT = 2**30
+PRODUCTS_LIMIT = 2**30
+#: Farthest an int8 input lies from its zero point.
+MOST_INPUT = 255
+#: Kernels scale accumulators by input scale x weight scale / output scale, as a 31-bit multiplier
+#: and a shift; below this the multiplier loses bits, and XNNPACK refuses less than 2^-32.
+LEAST_MULTIPLIER = 2.0**-24
+#: Fractions of a channel's largest weight tried as the end of its grid.
+SHRINKS = np.linspace(1.0, 0.6, 41)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A node that multiplies activations with constant weights.
+
+    Attributes:
+        node: Conv, ConvTranspose, Gemm, or MatMul with a constant right side.
+        weight: the weight's initializer.
+        bias: the bias's initializer, None where the node has none.
+        axis: output-channel axis of the weight in ONNX layout.
+    """
+
+    node: ir.Node
+    weight: ir.Value
+    bias: ir.Value | None
+    axis: int
+
+    @property
+    def source(self) -> ir.Value:
+        """The activation it multiplies."""
+        source = self.node.inputs[0]
+        if source is None:
+            raise AssertionError("a layer has an input")
+        return source
+
+
+def layer_of(node: ir.Node) -> Layer | None:
+    """The node as a layer, None where it is none."""
+    if node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
+        return None
+    weight = node.inputs[1]
+    if weight is None or weight.const_value is None:
+        return None
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    return Layer(node, weight, bias, _axis(node, require_constant(node, 1).ndim))
+
+
+def _axis(node: ir.Node, rank: int) -> int:
+    if node.op_type == "Conv":
+        return 0
+    if node.op_type == "ConvTranspose":
+        return 1
+    if node.op_type == "Gemm":
+        return 0 if integer(node, "transB", 0) else 1
+    return rank - 1
+
+
+def quantize_layer(
+    layer: Layer, input_scale: float, output_scale: float, method: WeightMethod
+) -> dict[str, QuantizedConstant]:
+    """Integer weight and bias of a layer, by initializer name.
+
+    A channel's weight scale is raised where its bias or the sum of its products could overflow the
+    accumulator, or its multiplier would fall below what kernels represent (a channel of zeros with
+    a bias).
+
+    Raises:
+        RefusedError: NaN or infinity in the weight or the bias; names the tensor.
+    """
+    weight = _finite(layer.weight)
+    bias = None if layer.bias is None else _finite(layer.bias).reshape(-1)
+    scales = _weight_scales(weight, layer.axis, method)
+    scales = np.maximum(scales, LEAST_MULTIPLIER * output_scale / input_scale)
+    scales = np.maximum(scales, _products(weight, layer.axis) / PRODUCTS_LIMIT)
+    if bias is not None:
+        scales = np.maximum(scales, np.abs(bias) / (BIAS_LIMIT * input_scale))
+    stored = scales.astype(np.float32)
+    zeros = np.zeros(stored.shape, np.int32)
+    weight_params = QuantParams(stored, zeros, "int8", layer.axis)
+    found = {
+        name_of(layer.weight): QuantizedConstant(weight_params, quantize(weight, weight_params))
+    }
+    if layer.bias is not None and bias is not None:
+        bias_params = QuantParams(np.float32(input_scale) * stored, zeros, "int32", 0)
+        found[name_of(layer.bias)] = QuantizedConstant(
+            bias_params, quantize(bias, bias_params).reshape(_finite(layer.bias).shape)
+        )
+    return found
+
+
+def _finite(value: ir.Value) -> NDArray[np.float32]:
+    array = constant_of(value)
+    if array is None:
+        raise RefusedError(f"tensor {value.name} must be a constant, it is computed at run time")
+    if not np.isfinite(array).all():
+        raise RefusedError(f"tensor {value.name} holds NaN or infinity; check the weights file")
+    return array.astype(np.float32)
+
+
+def _weight_scales(
+    weight: NDArray[np.float32], axis: int, method: WeightMethod
+) -> NDArray[np.float64]:
+    """Scale of each output channel, (channels,)."""
+    rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float64)
+    whole: NDArray[np.float64] = np.abs(rows).max(axis=1) / WEIGHT_MAX
+    if method == "minmax":
+        return whole
+    best, least = whole, np.full(len(rows), np.inf)
+    for shrink in SHRINKS:
+        scale = whole * shrink
+        error = _squared_error(rows, scale)
+        better = error < least
+        best, least = np.where(better, scale, best), np.where(better, error, least)
+    return best
+
+
+def _products(weight: NDArray[np.float32], axis: int) -> NDArray[np.float64]:
+    """Largest sum of products of each output channel, in units of the weight's scale, (channels,).
+
+    With integers q = weight / scale the sum of |q| |x| is at most this over the scale.
+    """
+    others = tuple(i for i in range(weight.ndim) if i != axis)
+    total: NDArray[np.float64] = np.abs(weight).sum(axis=others, dtype=np.float64)
+    return MOST_INPUT * total
+
+
+def _squared_error(rows: NDArray[Any], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    column = along(np.where(scale > 0, scale, 1.0), 0, 2)
+    integers = np.clip(np.rint(rows / column), -WEIGHT_MAX, WEIGHT_MAX)
+    error: NDArray[np.float64] = ((integers * column - rows) ** 2).sum(axis=1)
+    return error

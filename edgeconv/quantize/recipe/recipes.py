@@ -1,0 +1,190 @@
+"""The whole of int8 in one call: a recipe's steps, then a plan from all photos.
+
+fast       the steps that nearly always help, unjudged
+default    the same and more, each judged on held-back photos and kept where it helps
+thorough   everything worth some minutes, each step judged
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from types import MappingProxyType
+from typing import Literal, get_args
+
+import onnx_ir as ir
+
+from edgeconv.errors import UnknownName
+from edgeconv.quantize.observe.observe import Observations, Progress
+from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.planner import PlanConfig
+from edgeconv.quantize.recipe.draft import Draft, Inputs
+from edgeconv.quantize.recipe.sample import Sample, affordable, divide
+from edgeconv.quantize.recipe.search import Found, apply_all, apply_what_helps
+from edgeconv.quantize.recipe.steps import Step, StepReport
+from edgeconv.quantize.recipe.steps.bias_correction import CORRECT_BIASES
+from edgeconv.quantize.recipe.steps.centering import CENTER_CHANNELS
+from edgeconv.quantize.recipe.steps.equalization import EQUALIZE, EQUALIZE_BY_NOISE
+from edgeconv.quantize.recipe.steps.measured_bias import MEASURE_BIASES
+from edgeconv.quantize.recipe.steps.ranges import CHOOSE_RANGES
+from edgeconv.quantize.recipe.steps.reuse import REUSE_DEAD_CHANNELS
+from edgeconv.quantize.recipe.steps.rounding import ROUND_WEIGHTS, ROUND_WEIGHTS_THOROUGHLY
+from edgeconv.quantize.refine.judge import Judge
+from edgeconv.quantize.repair.ends import Ends
+from edgeconv.quantize.repair.repairs import Repairs
+
+#: Photos that are looked at of a light net, at most.
+MOST_PHOTOS = 512
+
+RecipeName = Literal["fast", "default", "thorough"]
+RECIPE_NAMES: tuple[RecipeName, ...] = get_args(RecipeName)
+OnStep = Callable[[str, "int | None"], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which steps are taken, and on how many photos.
+
+    Attributes:
+        name: as the user asks for it.
+        steps: in order; those that finish a plan last.
+        photos: photos that the steps and their judge look at; more where the net is light.
+        measured: whether some of those are held back and each step is judged on them.
+        observed: most photos the final plan is made of; None for all.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    photos: int
+    measured: bool
+    observed: int | None = None
+
+    def without(self, *names: str) -> Recipe:
+        """The same recipe less the steps of these names."""
+        return replace(self, steps=tuple(s for s in self.steps if s.name not in names))
+
+
+_FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=False, observed=64)
+_DEFAULT = Recipe(
+    "default",
+    (
+        *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, REUSE_DEAD_CHANNELS, CENTER_CHANNELS),
+        *(CHOOSE_RANGES, ROUND_WEIGHTS, MEASURE_BIASES),
+    ),
+    photos=80,
+    measured=True,
+)
+_THOROUGH = Recipe(
+    "thorough",
+    (
+        *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, REUSE_DEAD_CHANNELS, CENTER_CHANNELS),
+        *(CHOOSE_RANGES, ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES),
+    ),
+    photos=256,
+    measured=True,
+)
+
+RECIPES: Mapping[RecipeName, Recipe] = MappingProxyType(
+    {"fast": _FAST, "default": _DEFAULT, "thorough": _THOROUGH}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """A planned graph.
+
+    Attributes:
+        model: the graph the plan is of: the same net, perhaps repaired.
+        observations: what calibration saw of that graph.
+        plan: its quantization.
+        recipe: the name of the recipe.
+        steps: what each step of it did.
+        repairs: what they did to single channels of the graph.
+    """
+
+    model: ir.Model
+    observations: Observations
+    plan: Plan
+    recipe: str
+    steps: tuple[StepReport, ...]
+    repairs: Repairs
+
+
+def _unheard(*_: object) -> None:
+    """Where nobody listens."""
+
+
+def quantize(
+    model: ir.Model,
+    inputs: Inputs,
+    config: PlanConfig | None = None,
+    *,
+    ends: Ends | None = None,
+    recipe: RecipeName | Recipe = "default",
+    count: int | None = None,
+    on_step: OnStep = _unheard,
+    on_progress: Progress = _unheard,
+) -> Quantized:
+    """Plans the int8 form of a hub graph.
+
+    Args:
+        model: a hub graph; it is not changed.
+        inputs: gives the calibration inputs, float32 (N, 3, H, W); any first part of them should be
+            a fair sample of all.
+        config: how ranges and integers are chosen before any step changes that.
+        ends: what is known of the net's input and output; None for nothing.
+        recipe: which steps are tried.
+        count: how many inputs there are, where that is known; only told to `on_step`.
+        on_step: told what begins, and of how many items it is: the trial of the recipe's steps,
+            the final plan.
+        on_progress: told how many of those items are done, after each.
+
+    Raises:
+        UnknownName: there is no such recipe.
+        UsageError: there are no inputs, or their shape is not the graph's.
+        RefusedError: a weight or an activation is NaN or infinite; names the tensor.
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else named(recipe)
+    photos = iter(inputs())
+    sample = divide(photos, _photos(chosen, model), hold_back=chosen.measured)
+    if chosen.measured and not sample.held_back:
+        chosen = replace(chosen, steps=tuple(s for s in chosen.steps if s in _FAST.steps))
+    start = Draft(model, lambda: sample.seen, config or PlanConfig(), ends or Ends())
+    if sample.held_back:
+        on_step(f"try the steps of recipe {chosen.name}", len(chosen.steps))
+    found = _search(start, chosen.steps, sample, on_progress)
+    on_step("calibrate and plan the quantization", _least(count, chosen.observed))
+    further = None if chosen.observed is None else max(0, chosen.observed - sample.count)
+    final = found.draft.with_more(chain(sample.held_back, islice(photos, further)), on_progress)
+    for step in found.kept:
+        if step.kind == "finish":
+            final = step.apply(final)
+    return Quantized(
+        *(final.model, final.observations, final.plan),
+        *(chosen.name, found.reports, final.repairs),
+    )
+
+
+def _photos(recipe: Recipe, model: ir.Model) -> int:
+    """How many photos a recipe looks at: of a light net more, for little more time."""
+    return affordable(recipe.photos, model, MOST_PHOTOS) if recipe.measured else recipe.photos
+
+
+def _least(*counts: int | None) -> int | None:
+    return min((count for count in counts if count is not None), default=None)
+
+
+def named(name: str) -> Recipe:
+    """The recipe of that name; raises UnknownName."""
+    for known, recipe in RECIPES.items():
+        if known == name:
+            return recipe
+    raise UnknownName("recipe", name, RECIPE_NAMES, f"Allowed: {', '.join(RECIPE_NAMES)}.")
+
+
+def _search(draft: Draft, steps: tuple[Step, ...], sample: Sample, on_progress: Progress) -> Found:
+    if not sample.held_back:
+        return apply_all(draft, steps)
+    judge = Judge(draft.model, sample.held_back, is_classifier=draft.ends.is_classifier)
+    return apply_what_helps(draft, steps, judge, on_progress)

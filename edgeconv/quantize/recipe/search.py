@@ -1,0 +1,87 @@
+"""Applies a recipe's steps one after another and keeps those that help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeconv.quantize.observe.observe import Progress
+from edgeconv.quantize.recipe.draft import Draft
+from edgeconv.quantize.recipe.steps.step import Step, StepReport
+from edgeconv.quantize.refine.judge import Judge, Verdict
+
+#: The first line of every report that measures.
+START = "ranges and integers, no repair"
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a search came to: the draft with every step kept, those steps, and what each did."""
+
+    draft: Draft
+    kept: tuple[Step, ...]
+    reports: tuple[StepReport, ...]
+
+
+def apply_all(draft: Draft, steps: Sequence[Step]) -> Found:
+    """Every step in turn, none of them judged; those that finish a plan are left to the caller.
+
+    A step that gives its draft back found nothing to do and is not reported.
+    """
+    reports, kept = [], []
+    for step in steps:
+        start = time.perf_counter()
+        if step.kind != "finish":
+            tried = step.apply(draft)
+            if tried is draft:
+                continue
+            draft = tried
+        reports.append(_report(step.name, time.perf_counter() - start))
+        kept.append(step)
+    return Found(draft, tuple(kept), tuple(reports))
+
+
+def apply_what_helps(
+    draft: Draft, steps: Sequence[Step], judge: Judge, on_progress: Progress
+) -> Found:
+    """Every step in turn, kept where `judge` finds its gain on photos it has not seen.
+
+    A step that found nothing to do is not reported here either.
+    """
+    start = time.perf_counter()
+    best = judge(draft.model, draft.plan)
+    reports = [_report(START, time.perf_counter() - start, best)]
+    kept: list[Step] = []
+    for number, step in enumerate(steps, 1):
+        start = time.perf_counter()
+        tried = step.apply(draft)
+        if tried is draft:
+            on_progress(number)
+            continue
+        found = judge(tried.model, tried.plan)
+        helps = found.sqnr_db - best.sqnr_db >= step.least_gain_db
+        reports.append(_report(step.name, time.perf_counter() - start, found, best, kept=helps))
+        if helps:
+            draft, best = tried, found
+            kept.append(step)
+        on_progress(number)
+    return Found(draft, tuple(kept), tuple(reports))
+
+
+def _report(
+    name: str,
+    seconds: float,
+    found: Verdict | None = None,
+    before: Verdict | None = None,
+    *,
+    kept: bool = True,
+) -> StepReport:
+    return StepReport(
+        name,
+        kept,
+        None if found is None else found.sqnr_db,
+        None if found is None or before is None else found.sqnr_db - before.sqnr_db,
+        None if found is None else found.agreement,
+        seconds,
+    )

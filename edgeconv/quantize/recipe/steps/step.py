@@ -1,0 +1,63 @@
+"""The form of a step, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from edgeconv.quantize.recipe.draft import Draft
+
+Kind = Literal["repair", "setting", "finish"]
+
+#: Gain from which on a step is kept.
+LEAST_GAIN_DB = 0.05
+
+#: Name of the step that chooses how activation ranges come from histograms.
+RANGES_STEP = "choose ranges"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One improvement that a recipe may make.
+
+    Attributes:
+        name: short, as it is told to the user.
+        kind: what it changes, see the package.
+        apply: gives the improved draft; must not change the one it is given.
+        least_gain_db: gain of the outputs' signal-to-noise ratio, on photos held back, from which
+            on it is kept.
+    """
+
+    name: str
+    kind: Kind
+    apply: Callable[[Draft], Draft]
+    least_gain_db: float = LEAST_GAIN_DB
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What a step did.
+
+    Attributes:
+        name: the step's.
+        kept: whether the plan has it.
+        sqnr_db: signal-to-noise ratio with the step on held-back photos; None where the recipe
+            does not measure.
+        gain_db: by how much that is more than without it.
+        agreement: share of held-back photos whose top-1 is the float net's; None without logits.
+        seconds: what the step and its measuring took.
+    """
+
+    name: str
+    kept: bool
+    sqnr_db: float | None
+    gain_db: float | None
+    agreement: float | None
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the time, so that the same inputs give the same document."""
+        document = asdict(self)
+        del document["seconds"]
+        return document

@@ -1,0 +1,1 @@
+"""What is tuned once the plan stands: the rounding of weights and biases, by measurement."""

@@ -1,0 +1,74 @@
+"""Cross-layer equalization: moves scale between layers until channels fill their tensor's range.
+
+An int8 tensor has one scale for all channels, so a channel with small values has few steps. Scaling
+channel c of a tensor by k[c], and the weights that read it by 1 / k[c], changes nothing in float
+(`channels` says where that holds) and gives quiet channels more steps. Rows of the layer that
+writes the channel have a scale each, so they lose nothing. In the layers that read it a row's one
+scale must then hold weights that differ more; `equalize_factors` weighs the one against the other.
+
+The idea is Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias
+Correction", section 4.1, which balances weight ranges of two layers; with a scale for each row and
+photos at hand, weighing measured activations measures better.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.graph.view import name_of, set_constant
+from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.plan.weights import Layer
+from edgeconv.quantize.repair.channels import channel_groups
+from edgeconv.quantize.repair.equalize_factors import by_input_channel, factors_of
+
+Weights = dict[str, NDArray[np.float64]]
+
+
+#: Best of 0.25, 0.4 and 0.6 on held-back photos.
+STRENGTH = 0.4
+
+
+def equalize(
+    model: ir.Model, observations: Observations, strength: float | None = None
+) -> ir.Model:
+    """A copy of the hub graph with equalized channels, the same function up to rounding.
+
+    Args:
+        model: a hub graph.
+        observations: of this graph; a few dozen photos are enough, only channels' extremes and
+            moments are read.
+        strength: how far channels are evened out, 0 to 1; None weighs for each group what the
+            activations gain against what the weights lose.
+    """
+    copy = model.clone()
+    weights: Weights = {}
+    for group in channel_groups(copy):
+        factors = factors_of(group, observations, strength)
+        for layer in group.writers:
+            _scale_rows(layer, factors[group.written_by(layer)], weights)
+        for layer in group.readers:
+            view = by_input_channel(layer, _loaded(layer.weight, weights))
+            view /= factors[group.read_by(layer)].reshape(view.shape[0], 1, view.shape[2], 1)
+    for name, array in weights.items():
+        set_constant(copy, name, array)
+    return copy
+
+
+def _scale_rows(layer: Layer, factors: NDArray[np.float64], weights: Weights) -> None:
+    array = _loaded(layer.weight, weights)
+    np.moveaxis(array, layer.axis, -1)[...] *= factors
+    if layer.bias is not None:
+        bias = _loaded(layer.bias, weights)
+        bias *= factors.reshape(bias.shape)
+
+
+def _loaded(value: ir.Value, weights: Weights) -> NDArray[np.float64]:
+    """The working copy of an initializer, float64, changed in place."""
+    name = name_of(value)
+    if name not in weights:
+        if value.const_value is None:
+            raise AssertionError(f"{name} is an initializer")
+        weights[name] = np.array(value.const_value.numpy(), np.float64, order="C")
+    return weights[name]

@@ -1,0 +1,165 @@
+"""Runs model files over labelled photos, all of them on the same pixels, and compares them.
+
+Photos are decoded once, in parallel, and go through every file in turn; of the logits only a few
+bytes a photo are kept, so a set of any size fits in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.data.decode import stream
+from edgeconv.data.folders import LabelledImage
+from edgeconv.data.preprocessing import Preprocessing, normalize_batch
+from edgeconv.errors import UsageError
+from edgeconv.runtime.adapt import Images, run_logits
+from edgeconv.runtime.open import engine_of, open_session
+from edgeconv.runtime.saturation import int8_convolution_saturates
+from edgeconv.runtime.session import Kernels, Opener, Session, SessionOptions
+from edgeconv.verify.accuracy.comparison import AccuracyComparison, ComparisonTally
+
+#: Photos that are decoded before the files run on them.
+_CHUNK = 32
+#: The same for files on a device: to get there costs much, once for all of them.
+_FAR = 128
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One model file against the reference on labelled photos.
+
+    Attributes:
+        artifact: its short name or path.
+        engine: what ran it.
+        kernels: "default", or "reference" where the default ones saturate on this CPU.
+        comparison: its accuracy, the reference's, and the paired figures.
+        here: the same against this machine's run of the file; None where it ran here.
+    """
+
+    artifact: str
+    engine: str
+    kernels: Kernels
+    comparison: AccuracyComparison
+    here: AccuracyComparison | None = None
+
+
+def evaluate(
+    artifacts: Mapping[str, Path],
+    reference: str,
+    photos: Sequence[LabelledImage],
+    preprocessing: Preprocessing,
+    *,
+    threads: int = 1,
+    elsewhere: Opener | None = None,
+    on_progress: Callable[[int], None] | None = None,
+    parts: Mapping[str, slice] | None = None,
+) -> list[Evaluation]:
+    """Accuracy of every file, and its agreement with the reference.
+
+    Args:
+        artifacts: model files by the name they are shown under.
+        reference: which of them is the float reference, which runs on this machine.
+        photos: image files and their class indices.
+        preprocessing: how a photo becomes an input.
+        threads: of each engine.
+        elsewhere: opens the other files on a device; they run here too, to be compared.
+        on_progress: called with the number of photos just done.
+        parts: columns of the logits that are joined from tensors of their own, by name.
+
+    Raises:
+        UsageError: no photo, or a label that is no class of the net.
+        ImageRefused: a photo cannot be decoded; names it.
+        ArtifactRefused: a file cannot be run.
+    """
+    if not photos:
+        raise UsageError("there is no photo to evaluate on")
+    judged = {
+        name: _Judged.of(name, path, threads, None if name == reference else elsewhere, parts)
+        for name, path in artifacts.items()
+    }
+    for images, labels in _chunks(photos, preprocessing, _CHUNK if elsewhere is None else _FAR):
+        expected = run_logits(judged[reference].session, images)
+        for name, file in judged.items():
+            file.add(images, labels, expected, is_reference=name == reference)
+        if on_progress is not None:
+            on_progress(len(labels))
+    return [file.result() for file in judged.values()]
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """One file on its way through the photos.
+
+    Attributes:
+        name: see Evaluation.artifact.
+        session: where it is judged.
+        kernels: see Evaluation.
+        twin: the same file on this machine; None where `session` is on this machine.
+        tally, twin_tally: against the reference, and against the twin.
+    """
+
+    name: str
+    session: Session
+    kernels: Kernels
+    twin: Session | None
+    tally: ComparisonTally
+    twin_tally: ComparisonTally = field(default_factory=ComparisonTally)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        path: Path,
+        threads: int,
+        elsewhere: Opener | None,
+        parts: Mapping[str, slice] | None,
+    ) -> _Judged:
+        here, kernels = _open(path, threads)
+        tally = ComparisonTally(parts)
+        if elsewhere is None:
+            return cls(name, here, kernels, None, tally)
+        there = elsewhere(path, SessionOptions(threads=threads))
+        return cls(name, there, "default", here, tally)
+
+    def add(
+        self,
+        images: Images,
+        labels: NDArray[np.int64],
+        expected: NDArray[np.float32],
+        *,
+        is_reference: bool,
+    ) -> None:
+        logits = expected if is_reference else run_logits(self.session, images)
+        self.tally.add(expected, logits, labels)
+        if self.twin is not None:
+            self.twin_tally.add(run_logits(self.twin, images), logits, labels)
+
+    def result(self) -> Evaluation:
+        here = None if self.twin is None else self.twin_tally.result()
+        return Evaluation(self.name, self.session.engine, self.kernels, self.tally.result(), here)
+
+
+def _open(path: Path, threads: int) -> tuple[Session, Kernels]:
+    """A session whose kernels compute what the file says, also where the default ones saturate."""
+    saturates = engine_of(path) == "onnxruntime" and int8_convolution_saturates()
+    kernels: Kernels = "reference" if saturates else "default"
+    return open_session(path, SessionOptions(threads=threads, kernels=kernels)), kernels
+
+
+def _chunks(
+    photos: Sequence[LabelledImage], preprocessing: Preprocessing, size: int
+) -> Iterator[tuple[Images, NDArray[np.int64]]]:
+    pixels = stream((photo.path for photo in photos), preprocessing)
+    labels = iter(photos)
+    while chunk := list(islice(pixels, size)):
+        images = Images(
+            normalized=normalize_batch(chunk, preprocessing),
+            pixels=np.stack(chunk),
+        )
+        yield images, np.array([next(labels).label for _ in chunk], np.int64)

@@ -1,0 +1,108 @@
+"""What can be wrong with a quantized ONNX file, in QDQ form or with onnxruntime's own operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from edgeconv.errors import ArtifactRefused
+from edgeconv.runtime.saturation import int8_convolution_saturates
+from edgeconv.verify.audit.findings import AuditFinding, weights_per_tensor
+from edgeconv.verify.audit.parts_in_files import onnx_findings
+from edgeconv.verify.audit.qdq import pair_findings
+from edgeconv.verify.audit.weights import Weight, weights_of
+
+#: Two products of an unsigned activation and these weights, added in 16 bits, can saturate.
+_PAIR_LIMIT = 32767 / 255
+
+
+def findings(path: Path) -> list[AuditFinding]:
+    """Every finding of one file; raises ArtifactRefused where it is damaged."""
+    try:
+        graph = ir.from_proto(onnx.load(path, load_external_data=False)).graph
+    except (DecodeError, ValueError, TypeError, AttributeError) as error:
+        raise ArtifactRefused(f"{path} is no ONNX file: {error}") from error
+    weights = weights_of(graph)
+    return [
+        *pair_findings(graph),
+        *_dynamic(graph),
+        *_per_tensor(weights),
+        *_asymmetric(weights),
+        *_saturation(weights),
+        *onnx_findings(graph),
+    ]
+
+
+def _dynamic(graph: ir.Graph) -> Iterator[AuditFinding]:
+    nodes = [
+        n for n in graph if n.op_type in ("ConvInteger", "MatMulInteger", "DynamicQuantizeLinear")
+    ]
+    if nodes:
+        yield AuditFinding(
+            "warning",
+            "dynamic quantization",
+            "activations are measured and quantized anew at every run",
+            _names(nodes),
+            "quantize statically, with calibration data",
+        )
+
+
+def _per_tensor(weights: Sequence[Weight]) -> Iterator[AuditFinding]:
+    bad = [w for w in weights if w.scale.size == 1 and w.channels > 1]
+    if bad:
+        yield weights_per_tensor(
+            _names(w.node for w in bad),
+            sum("Conv" in w.node.op_type for w in bad),
+            "quantize weights per output channel (quantize_static(per_channel=True))",
+        )
+
+
+def _asymmetric(weights: Sequence[Weight]) -> Iterator[AuditFinding]:
+    bad = [w for w in weights if w.is_shifted]
+    if bad:
+        yield AuditFinding(
+            "warning",
+            "asymmetric weights",
+            "weights with a zero point in the middle of nothing: kernels correct for it at every "
+            "output, and ARM kernels and TFLite take none",
+            _names(w.node for w in bad),
+            "quantize weights symmetrically, as int8",
+        )
+
+
+def _saturation(weights: Sequence[Weight]) -> Iterator[AuditFinding]:
+    """Where 16-bit intermediates of x86 kernels can saturate."""
+    bad = [w for w in weights if w.values.dtype == np.int8 and _can_saturate(w.values)]
+    if not bad:
+        return
+    here = int8_convolution_saturates()
+    does = "this CPU does so" if here else "this CPU does not"
+    yield AuditFinding(
+        "warning" if here else "note",
+        "saturating kernels",
+        f"{len(bad)} layers use weights of more than 7 bits: on x86 with AVX2 and without VNNI "
+        "onnxruntime adds pairs of products in 16 bits, where these clamp. A property of the CPU, "
+        f"not of the file ({does}); ARM and VNNI are exact",
+        _names(w.node for w in bad),
+        "judge the file with graph optimizations off there, or quantize with reduce_range=True",
+    )
+
+
+def _can_saturate(values: NDArray[Any]) -> bool:
+    """Whether two weights of one output channel are together larger than 16 bits allow."""
+    rows = np.abs(values.astype(np.int32)).reshape(len(values), -1) if values.ndim else values
+    if values.ndim < 2 or rows.shape[1] < 2:
+        return False
+    top_two = np.partition(rows, -2, axis=1)[:, -2:].sum(axis=1)
+    return bool((top_two > _PAIR_LIMIT).any())
+
+
+def _names(nodes: Iterable[ir.Node]) -> tuple[str, ...]:
+    return tuple(node.name or str(node.outputs[0].name) for node in nodes)

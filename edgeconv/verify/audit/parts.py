@@ -1,0 +1,152 @@
+"""Parts of an output that its int8 grid cannot tell apart, whatever the photo.
+
+A head that joins boxes in pixels and scores in 0..1 on one scale gives scores of one value. What a
+part can be at most follows from the file alone: a sigmoid lies in 0..1, a layer's channel within
+what its weights make of its input's grid. Where that interval holds few steps of the coarsest grid
+on the way to the output, the part is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.verify.audit.findings import AuditFinding
+
+#: A part of fewer values than this is lost: four bits.
+LEAST_LEVELS = 16
+#: The same of a channel among others of one layer: three bits.
+LEAST_CHANNEL_LEVELS = 8
+
+Kind = Literal["move", "join", "bounded", "layer", "other"]
+#: Low and high, one each or one a channel.
+Interval = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The reals a tensor of integers can hold: from `low` to `high` in steps."""
+
+    low: float
+    high: float
+    step: float
+
+
+@dataclass(frozen=True, eq=False)
+class Writer:
+    """What writes a tensor, in words of neither format.
+
+    Attributes:
+        kind: whether it moves values (conversions too), joins them, is bounded, or is a layer.
+        name: of the tensor, as the file has it.
+        reads: the computed tensors it reads.
+        interval: of a bounded operator or a layer, what it can write.
+        is_map: whether it writes channels over places, and not one row of values.
+    """
+
+    kind: Kind
+    name: str
+    reads: tuple[Hashable, ...]
+    interval: Interval | None = None
+    is_map: bool = False
+
+
+def part_findings(
+    writers: Mapping[Hashable, Writer],
+    grids: Mapping[Hashable, Grid],
+    ends: Sequence[Hashable],
+) -> Iterator[AuditFinding]:
+    """A finding for each output of which a part is lost."""
+    for end in ends:
+        lost = _lost(end, writers, grids)
+        if lost:
+            name = writers[end].name if end in writers else str(end)
+            yield AuditFinding(
+                "error",
+                "lost parts",
+                f"output {name} cannot tell values of some of its parts apart: "
+                f"{lost[0][0]} has {lost[0][1]} of 256 levels there"
+                + (f", and {len(lost) - 1} others as few" if len(lost) > 1 else ""),
+                tuple(part for part, _ in lost),
+                "give unlike parts outputs or scales of their own; edgeconv export does",
+            )
+
+
+def _lost(
+    end: Hashable, writers: Mapping[Hashable, Writer], grids: Mapping[Hashable, Grid]
+) -> list[tuple[str, int]]:
+    """Name and levels of every lost part, the fewest first."""
+    leaves = list(_leaves(end, writers, grids, 0.0))
+    found = []
+    for key, coarsest in leaves:
+        writer = writers.get(key)
+        interval = _interval(key, writer, grids)
+        if writer is None or interval is None or coarsest == 0:
+            continue
+        low, high = interval
+        if len(leaves) > 1:
+            levels = _levels(float(high.max() - low.min()), coarsest)
+            if levels < LEAST_LEVELS:
+                found.append((writer.name, levels))
+        elif writer.kind == "layer" and writer.is_map:
+            channels = [_levels(float(w), coarsest) for w in high - low]
+            found += [
+                (f"{writer.name}[{i}]", n)
+                for i, n in enumerate(channels)
+                if n < LEAST_CHANNEL_LEVELS
+            ]
+    return sorted(found, key=lambda part: part[1])
+
+
+def _leaves(
+    key: Hashable,
+    writers: Mapping[Hashable, Writer],
+    grids: Mapping[Hashable, Grid],
+    coarsest: float,
+) -> Iterator[tuple[Hashable, float]]:
+    """What an output is joined from, and the coarsest step between it and the output."""
+    if key in grids:
+        coarsest = max(coarsest, grids[key].step)
+    writer = writers.get(key)
+    if writer is None or writer.kind not in ("move", "join") or not writer.reads:
+        yield key, coarsest
+        return
+    for source in writer.reads:
+        yield from _leaves(source, writers, grids, coarsest)
+
+
+def _interval(
+    key: Hashable, writer: Writer | None, grids: Mapping[Hashable, Grid]
+) -> Interval | None:
+    """What a tensor can be: the narrower of its grid and of what its operator can write."""
+    held = grids.get(key)
+    made = None if writer is None else writer.interval
+    if held is None:
+        return made
+    if made is None:
+        return np.array([held.low]), np.array([held.high])
+    return made[0].clip(held.low, held.high), made[1].clip(held.low, held.high)
+
+
+def _levels(width: float, step: float) -> int:
+    return int(np.floor(width / step + 1e-6)) + 1
+
+
+def layer_interval(
+    rows: NDArray[np.float64], bias: NDArray[np.float64] | None, source: Grid
+) -> Interval:
+    """What each channel of a layer can be, for any input on a grid.
+
+    Args:
+        rows: the weights of each output channel, (channels, weights).
+        bias: (channels,) or None.
+        source: the input's grid; padding reads zero, which a grid always holds.
+    """
+    low, high = min(source.low, 0.0), max(source.high, 0.0)
+    above, below = rows.clip(min=0).sum(axis=1), rows.clip(max=0).sum(axis=1)
+    shift = np.zeros(len(rows)) if bias is None else bias.reshape(-1)
+    return above * low + below * high + shift, above * high + below * low + shift

@@ -1,0 +1,109 @@
+"""Everything `edgeconv inspect` says of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgeconv.files.memory import ActivationMemory, activation_memory, float_islands
+from edgeconv.files.operations import ModelOperations, Operation
+from edgeconv.verify.inspect.findings import Finding, findings
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A file's operators and what follows from them.
+
+    Attributes:
+        operations: the file.
+        memory: of its activations.
+        islands: groups of operators that compute in float in an int8 file.
+        findings: one for each guideline of ShuffleNetV2.
+    """
+
+    operations: ModelOperations
+    memory: ActivationMemory
+    islands: tuple[tuple[Operation, ...], ...]
+    findings: tuple[Finding, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Totals, a record for each operator, islands and findings."""
+        return {
+            **self.operations.to_json(),
+            "activation_memory": self.memory.to_json(),
+            "float_islands": [[o.name for o in island] for island in self.islands],
+            "findings": [finding.to_json() for finding in self.findings],
+            "unknown_shapes": self.unknown_shapes,
+            "by_operator": [
+                {
+                    "type": o.type,
+                    "name": o.name,
+                    "multiply_adds": o.multiply_adds,
+                    "parameters": o.parameters,
+                    "is_int8": o.is_int8,
+                    "memory_access_bytes": o.memory_access,
+                }
+                for o in self.operations.operations
+            ],
+        }
+
+    @property
+    def unknown_shapes(self) -> int:
+        """Tensors with a dimension the file does not fix; it counts as one in every figure."""
+        return len(
+            {
+                tensor.name
+                for o in self.operations.operations
+                for tensor in o.accessed
+                if None in tensor.shape
+            }
+        )
+
+
+def inspect(operations: ModelOperations) -> Inspection:
+    """What follows from a file's operators."""
+    return Inspection(
+        operations=operations,
+        memory=activation_memory(operations),
+        islands=tuple(float_islands(operations)),
+        findings=findings(operations),
+    )
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is published of a net, to stand beside what is true of its graph.
+
+    Attributes:
+        parameters: learned values as published.
+        multiply_adds: of one photo of `input_size`, as published.
+        top1, top5: ImageNet-1k accuracy in percent; None where nobody published it.
+        paper: title and address.
+        sources: where each figure stands.
+        input_size: (height, width) the figures hold for.
+        inspected_size: (height, width) of the inspected graph.
+        counted_parameters: learned values of the definition.
+    """
+
+    parameters: int
+    multiply_adds: int
+    top1: float | None
+    top5: float | None
+    paper: str
+    sources: dict[str, str] = field(default_factory=dict)
+    input_size: tuple[int, int] = (224, 224)
+    inspected_size: tuple[int, int] = (224, 224)
+    counted_parameters: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Every attribute by name."""
+        return {
+            "parameters": self.parameters,
+            "multiply_adds": self.multiply_adds,
+            "top1": self.top1,
+            "top5": self.top5,
+            "paper": self.paper,
+            "sources": self.sources,
+            "input_size": list(self.input_size),
+            "counted_parameters": self.counted_parameters,
+        }

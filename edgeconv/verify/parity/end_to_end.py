@@ -1,0 +1,325 @@
+"""Every artifact of a bundle against the float reference, stage by stage.
+
+    reference -> onnx                       float error
+              -> tflite, XNNPACK            float error
+              -> tflite, reference kernels  float error, on the first two photos: they are slow
+              -> int8.onnx                  SQNR, optimizations on (where this CPU can) and off
+              -> int8.tflite                SQNR, XNNPACK and reference kernels
+    int8.tflite -> int8.onnx                SQNR
+    reference -> float16                    float error
+              -> the other precisions       SQNR
+
+int8 nets are not bit-identical end to end even when the same file runs on two sets of kernels; how
+far the two int8 files may be apart says `pair`. Where a float file misses its bound, what float32
+can hold decides (`float64`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edgeconv.errors import UsageError
+from edgeconv.quantize.plan.precision import PRECISION_NAMES
+from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.metrics import Figures, FloatArray
+from edgeconv.runtime.saturation import WARNING as SATURATION_WARNING
+from edgeconv.runtime.saturation import int8_convolution_saturates
+from edgeconv.verify.parity.float64 import Float64Source, FloatJudge, none_known
+from edgeconv.verify.parity.golden_runs import GoldenRuns, Run, compare_all
+from edgeconv.verify.parity.output_parts import OutputParts
+from edgeconv.verify.parity.pair import PairBounds, further
+from edgeconv.verify.parity.stages import ParityReport, StageResult, Threshold, loosest
+
+__all__ = ["ARTIFACTS", "ParityReport", "StageResult", "Threshold", "Thresholds", "check"]
+
+#: Precisions between float32 and int8.
+_BETWEEN = tuple(name for name in PRECISION_NAMES if name != "int8")
+ARTIFACTS: tuple[str, ...] = (
+    "onnx",
+    "tflite",
+    *(f"{name}.{suffix}" for name in PRECISION_NAMES for suffix in ("onnx", "tflite")),
+)
+
+_FLOAT_RUNS: tuple[Run, ...] = (
+    ("onnx", "default"),
+    ("tflite", "default"),
+    ("tflite", "reference"),
+)
+_INT8_RUNS: tuple[Run, ...] = (
+    ("int8.onnx", "default"),
+    ("int8.onnx", "reference"),
+    ("int8.tflite", "default"),
+    ("int8.tflite", "reference"),
+)
+_BETWEEN_RUNS: tuple[Run, ...] = tuple(
+    run
+    for name in _BETWEEN
+    for run in (
+        (f"{name}.onnx", "default"),
+        (f"{name}.tflite", "default"),
+        (f"{name}.tflite", "reference"),
+    )
+)
+_SATURATED_RUN = _INT8_RUNS[0]
+#: Its products are those of the kernel that saturates, with optimizations or without.
+_SATURATED_DYNAMIC_RUN: Run = ("dynamic-int8.onnx", "default")
+_PAIR_RUNS = _INT8_RUNS[1:]
+
+#: Name of the stage that compares the two int8 files end to end.
+PAIR = "int8.onnx against int8.tflite"
+_UNTRAINED_NOTE = "untrained weights: not judged end to end, accuracy not assessed"
+_SATURATED_DYNAMIC_NOTE = "not run: this CPU's int8 kernels saturate"
+_SATURATED_NOTE = "not run with graph optimizations: this CPU's int8 kernels saturate"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The bounds parity judges by; docs call them "what equal means".
+
+    Attributes:
+        float_error: largest error of a float file, as a share of the largest reference logit.
+        deep_float_error: the same for nets with more than `deep_layers` layers.
+        deep_layers: where a net counts as deep.
+        int8_sqnr_db: least SQNR of an int8 file's logits against the float reference.
+        float16_error: largest error of a float16 file, as a share of the largest reference logit;
+            constants rounded to eleven bits make 6e-3 in MobileNetV2.
+        float32_factor: where a float file misses its bound, how many times as far from PyTorch's
+            float64 result as PyTorch's float32 result it may be; 0 never asks float64.
+        pair: how far the two int8 files may be apart.
+    """
+
+    float_error: float = 1e-5
+    deep_float_error: float = 1e-4
+    deep_layers: int = 50
+    int8_sqnr_db: float = 10.0
+    float16_error: float = 2e-2
+    float32_factor: float = 4.0
+    pair: PairBounds = field(default_factory=PairBounds)
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where a bound is no finite number."""
+        for name, value in {**vars(self), **vars(self.pair)}.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"the bound of {name} is {value}; it must be a finite number")
+
+    @classmethod
+    def of(cls, *, float_error: float | None, int8_sqnr_db: float) -> Thresholds:
+        """The default bounds but for those given; a float error holds for deep nets too.
+
+        A float error that the user names is not widened by what float32 can hold.
+        """
+        if float_error is None:
+            return cls(int8_sqnr_db=int8_sqnr_db)
+        return cls(
+            float_error=float_error,
+            deep_float_error=float_error,
+            int8_sqnr_db=int8_sqnr_db,
+            float32_factor=0.0,
+        )
+
+    def float_bound(self, depth: int) -> float:
+        """The float error allowed for a net of `depth` layers."""
+        return self.deep_float_error if depth > self.deep_layers else self.float_error
+
+
+def check(
+    artifacts: Mapping[str, Path],
+    images: Images,
+    references: Mapping[str, FloatArray] | FloatArray,
+    *,
+    depth: int = 0,
+    trained: bool = True,
+    thresholds: Thresholds | None = None,
+    parts: Mapping[str, OutputParts] | None = None,
+    float64: Float64Source = none_known,
+) -> ParityReport:
+    """Runs every artifact on the golden photos and compares.
+
+    Args:
+        artifacts: "onnx", "tflite", "int8.onnx", "float16.tflite", ... (a leading "model." is
+            allowed) to the file; any of them may be missing.
+        images: the golden photos.
+        references: the float net's outputs for them by name, (N, ...) each, or its one output.
+        depth: layers with weights of the net, which decides the float bound.
+        trained: without trained weights int8 logits are noise, and the int8 stages only inform.
+        thresholds: the bounds.
+        parts: how each output is told apart; by default they are judged whole.
+        float64: PyTorch's float64 result, asked for where a float file misses its bound.
+
+    Raises:
+        UsageError: no artifact, an unknown name, or outputs that do not fit the reference.
+        ArtifactRefused: an engine cannot load or run a file.
+        UnavailableError: an engine is not installed.
+    """
+    bounds = thresholds or Thresholds()
+    paths = _by_name(artifacts)
+    saturates = (
+        not paths.keys().isdisjoint({_SATURATED_RUN[0], _SATURATED_DYNAMIC_RUN[0]})
+        and int8_convolution_saturates()
+    )
+    wanted = [
+        run
+        for run in (*_FLOAT_RUNS, *_INT8_RUNS, *_BETWEEN_RUNS)
+        if run[0] in paths and not (saturates and run in (_SATURATED_RUN, _SATURATED_DYNAMIC_RUN))
+    ]
+    named = _named(references, len(images))
+    runs = GoldenRuns(paths, images, named, wanted, parts=parts)
+    judge = FloatJudge(
+        references=named,
+        limit=bounds.float_bound(depth),
+        factor=bounds.float32_factor,
+        float64=float64,
+        files=tuple(path for name, path in paths.items() if name in ("onnx", "tflite")),
+    )
+    stages = (
+        *_float_stages(runs, judge),
+        *_int8_stages(runs, bounds.int8_sqnr_db, trained=trained, saturates=saturates),
+        *_pair_stage(runs, bounds, trained=trained),
+        *_between_stages(runs, bounds, trained=trained, saturates=saturates),
+    )
+    return ParityReport(stages, (SATURATION_WARNING,) if saturates else ())
+
+
+def _float_stages(runs: GoldenRuns, judge: FloatJudge) -> Iterator[StageResult]:
+    for run in _FLOAT_RUNS:
+        if run in runs:
+            found = judge.judge(run, runs.outputs(run), runs.figures(run))
+            yield _stage(run, runs, found.figures, found.thresholds, found.note)
+        elif run in runs.left_out:
+            yield _not_run(run, runs.left_out[run])
+
+
+def _int8_stages(
+    runs: GoldenRuns, limit: float, *, trained: bool, saturates: bool
+) -> Iterator[StageResult]:
+    bound = Threshold("sqnr_db", limit)
+    for run in _INT8_RUNS:
+        if run in runs:
+            yield _judged(run, runs, bound, trained=trained)
+        elif run in runs.left_out:
+            yield _not_run(run, runs.left_out[run])
+        elif saturates and run == _SATURATED_RUN:
+            yield _not_run(run, _SATURATED_NOTE)
+
+
+def _between_stages(
+    runs: GoldenRuns, thresholds: Thresholds, *, trained: bool, saturates: bool
+) -> Iterator[StageResult]:
+    """float16 by its error, for it is near float; the others as int8 files are."""
+    for run in _BETWEEN_RUNS:
+        bound = Threshold("sqnr_db", thresholds.int8_sqnr_db)
+        if run[0].startswith("float16"):
+            bound = Threshold("relative_error", thresholds.float16_error)
+        if run in runs:
+            yield _judged(run, runs, bound, trained=trained)
+        elif run in runs.left_out:
+            yield _not_run(run, runs.left_out[run])
+        elif saturates and run == _SATURATED_DYNAMIC_RUN and run[0] in runs.artifacts:
+            yield _not_run(run, _SATURATED_DYNAMIC_NOTE)
+
+
+def _pair_stage(
+    runs: GoldenRuns, thresholds: Thresholds, *, trained: bool
+) -> Iterator[StageResult]:
+    """The two int8 files against each other, each output by its own bound."""
+    onnx, tflite, tflite_reference = _PAIR_RUNS
+    if not (onnx in runs and tflite in runs and tflite_reference in runs):
+        return
+    started = time.perf_counter()
+    slow = runs.outputs(tflite_reference)
+    photos = len(slow[0])
+    fast, other = ([output[:photos] for output in runs.outputs(run)] for run in (tflite, onnx))
+    floors, figures = compare_all(fast, slow), compare_all(fast, other)
+    own = [runs.figures(run, photos) for run in (tflite, onnx)]
+    bounds = tuple(map(thresholds.pair.of, floors, *own))
+    floor = ", ".join(f"{f.sqnr_db:.1f}" for f in floors)
+    note = f"floor {floor} dB: XNNPACK against the reference kernels on int8.tflite"
+    for index, (bound, found) in enumerate(zip(bounds, figures, strict=True)):
+        if not bound.met_by(found):
+            which = f"{runs.names[index]}: " if len(figures) > 1 else ""
+            note += f"; {which}{further(own[0][index], own[1][index], (tflite[0], onnx[0]))}"
+    judged = trained or not _finite(figures)
+    yield StageResult(
+        name=PAIR,
+        a=_label(tflite),
+        b=_label(onnx),
+        figures=figures,
+        thresholds=bounds,
+        passed=not judged or all(map(Threshold.met_by, bounds, figures)),
+        judged=judged,
+        note=note if trained else f"{note}; {_UNTRAINED_NOTE}",
+        outputs=runs.names,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _judged(run: Run, runs: GoldenRuns, bound: Threshold, *, trained: bool) -> StageResult:
+    """A run against the reference; without trained weights it only informs, unless it broke."""
+    figures = runs.figures(run)
+    stage = _stage(run, runs, figures, (bound,) * len(figures), "" if trained else _UNTRAINED_NOTE)
+    judged = trained or not _finite(figures)
+    return replace(stage, judged=judged, passed=not judged or stage.passed)
+
+
+def _stage(
+    run: Run,
+    runs: GoldenRuns,
+    figures: tuple[Figures, ...],
+    bounds: tuple[Threshold, ...],
+    note: str,
+) -> StageResult:
+    worst = runs.worst_part(run, loosest(bounds))
+    met = all(map(Threshold.met_by, bounds, figures))
+    return StageResult(
+        name=_label(run),
+        a="reference",
+        b=_label(run),
+        figures=figures,
+        thresholds=bounds,
+        passed=met and (worst is None or worst.passed),
+        note=note,
+        outputs=runs.names,
+        worst=worst,
+        seconds=runs.seconds[run],
+    )
+
+
+def _not_run(run: Run, why: str) -> StageResult:
+    return StageResult(_label(run), "reference", _label(run), judged=False, note=why)
+
+
+def _label(run: Run) -> str:
+    artifact, kernels = run
+    if kernels == "default":
+        return artifact
+    return f"{artifact} ({'optimizations off' if 'onnx' in artifact else 'reference kernels'})"
+
+
+def _finite(figures: tuple[Figures, ...]) -> bool:
+    return all(f.finite for f in figures)
+
+
+def _named(
+    references: Mapping[str, FloatArray] | FloatArray, photos: int
+) -> Mapping[str, FloatArray]:
+    """The references by name, one row for each photo."""
+    named = references if isinstance(references, Mapping) else {"logits": references}
+    for name, array in named.items():
+        if photos == 0 or len(array) != photos:
+            raise UsageError(f"the reference {name} has {len(array)} rows for {photos} photo(s)")
+    return named
+
+
+def _by_name(artifacts: Mapping[str, Path]) -> dict[str, Path]:
+    """The artifacts in the order of the stages, under their short names."""
+    short = {name.removeprefix("model."): path for name, path in artifacts.items()}
+    unknown = set(short) - set(ARTIFACTS)
+    if unknown or not short:
+        raise UsageError(
+            f"parity knows {', '.join(ARTIFACTS)}, not {', '.join(sorted(unknown)) or 'nothing'}"
+        )
+    return {name: short[name] for name in ARTIFACTS if name in short}

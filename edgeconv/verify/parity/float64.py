@@ -1,0 +1,134 @@
+"""Float files of nets whose float32 result itself is far from the exact one.
+
+Where sums cancel or a denominator is small, float32 holds fewer digits than the bound asks for:
+PyTorch's own result is then as far from its float64 result as a right file is, each in its own
+direction. Only where a file misses the bound is it held against PyTorch in float64, and may be a
+few times as far from that as PyTorch's float32 is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.runtime.metrics import Figures, compare
+from edgeconv.runtime.session import EngineName
+from edgeconv.verify.parity.golden_runs import Outputs, Run
+from edgeconv.verify.parity.plain_sums import longest_sum, lost
+from edgeconv.verify.parity.stages import Threshold
+
+
+@dataclass(frozen=True, eq=False)
+class Float64:
+    """What PyTorch makes of the golden photos in float64.
+
+    Attributes:
+        outputs: float64 (N, ...) by the output's name; empty where they are not to be had.
+        why_not: one line, where they are not.
+    """
+
+    outputs: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    why_not: str = ""
+
+
+#: Computes it at its first call, and then keeps it.
+Float64Source = Callable[[], Float64]
+
+
+def none_known() -> Float64:
+    """The source where nothing was computed in float64."""
+    return Float64()
+
+
+@dataclass(frozen=True)
+class FloatVerdicts:
+    """A float file, output by output.
+
+    Attributes:
+        figures: against PyTorch's float32, or its float64 where that decides.
+        thresholds: the bound of each.
+        note: which were held against float64, and why.
+    """
+
+    figures: tuple[Figures, ...]
+    thresholds: tuple[Threshold, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class FloatJudge:
+    """How float files are judged.
+
+    Attributes:
+        references: PyTorch's float32 outputs by name.
+        limit: the error allowed against them.
+        factor: how many times as far from float64 as PyTorch's float32 a file may be; 0 where
+            nothing but the limit counts.
+        float64: where float64 outputs come from.
+        files: the float files, whose longest sum counts (see `plain_sums`).
+    """
+
+    references: Mapping[str, NDArray[Any]]
+    limit: float
+    factor: float
+    float64: Float64Source
+    files: tuple[Path, ...] = ()
+
+    def judge(self, run: Run, outputs: Outputs, figures: tuple[Figures, ...]) -> FloatVerdicts:
+        """The verdicts of a run; `figures` are against the references, of as many photos."""
+        bound = Threshold("relative_error", self.limit)
+        as_usual = FloatVerdicts(figures, (bound,) * len(figures))
+        if self.factor <= 0 or all(bound.met_by(f) or not f.finite for f in figures):
+            return as_usual
+        return self._by_sums(run, figures) or self._by_float64(outputs, as_usual)
+
+    def _by_sums(self, run: Run, figures: tuple[Figures, ...]) -> FloatVerdicts | None:
+        """Where what is lost in a long sum explains the error."""
+        artifact, kernels = run
+        engine: EngineName = "litert" if artifact.endswith("tflite") else "onnxruntime"
+        values = longest_sum(self.files)
+        bound = Threshold("relative_error", lost(values, kernels, engine))
+        if not all(map(bound.met_by, figures)):
+            return None
+        note = f"a mean adds up {values} values in float32, which allows this error"
+        return FloatVerdicts(figures, (bound,) * len(figures), note)
+
+    def _by_float64(self, outputs: Outputs, as_usual: FloatVerdicts) -> FloatVerdicts:
+        """Output by output, against PyTorch in float64 where float32 is missed."""
+        figures, bound = as_usual.figures, as_usual.thresholds[0]
+        exact = self.float64()
+        if not exact.outputs:
+            return FloatVerdicts(figures, as_usual.thresholds, exact.why_not)
+        judged, bounds, told = list(figures), [bound] * len(figures), []
+        for index, name in enumerate(self.references):
+            if bound.met_by(figures[index]):
+                continue
+            own = self.float32_error(name, exact)
+            array = exact.outputs[name]
+            judged[index] = compare(array[: len(outputs[index])], outputs[index])
+            bounds[index] = Threshold("relative_error", max(self.limit, self.factor * own))
+            told.append(
+                f"{name} is held against PyTorch in float64, from which its float32 is {own:.1e} "
+                f"itself: {self.factor:g} times that is allowed"
+            )
+        return FloatVerdicts(tuple(judged), tuple(bounds), "; ".join(told))
+
+    def apart(self) -> tuple[float, ...]:
+        """How far two right float files may be apart, for each output.
+
+        Twice what each may be from float64, where that was needed: it is not asked for.
+        """
+        exact = self.float64()
+        if not exact.outputs:
+            return (self.limit,) * len(self.references)
+        errors = (self.float32_error(name, exact) for name in self.references)
+        return tuple(max(self.limit, 2 * self.factor * error) for error in errors)
+
+    def float32_error(self, name: str, exact: Float64) -> float:
+        """How far PyTorch's float32 output is from its float64 one."""
+        return compare(exact.outputs[name], self.references[name]).relative_error

@@ -1,0 +1,161 @@
+"""Runs every artifact on the golden photos, several at a time.
+
+LiteRT's reference kernels take most of the time of a parity check (a quarter of a second a photo
+for MobileNetV2, where XNNPACK takes ten milliseconds). The engines release Python's lock while they
+run, so the runs share the machine's cores, one thread each.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from edgeconv.errors import ArtifactRefused, UsageError
+from edgeconv.runtime.adapt import Images, batch_size, run_outputs
+from edgeconv.runtime.metrics import Figures, FloatArray, compare
+from edgeconv.runtime.open import engine_of, open_session
+from edgeconv.runtime.session import Kernels, ManyRuns, Opener, Session, SessionOptions
+from edgeconv.verify.parity.output_parts import OutputParts, PartResult, worst_part
+from edgeconv.verify.parity.reference_work import TOO_SLOW, reference_photos
+from edgeconv.verify.parity.stages import Threshold
+
+Outputs = list[FloatArray]
+#: An artifact's name and the kernels it runs on.
+Run = tuple[str, Kernels]
+
+#: Photos for float files on reference kernels: a wrong value shows on any photo.
+SLOW_FLOAT_PHOTOS = 2
+_MOST_AT_A_TIME = 4
+
+
+class GoldenRuns:
+    """The outputs of each artifact on each set of kernels, in the reference's order and layout.
+
+    Attributes:
+        artifacts: names of the files at hand.
+        names: of the reference's outputs.
+        left_out: why LiteRT's reference kernels did not run a file.
+        seconds: how long each run took, beside the others.
+    """
+
+    def __init__(
+        self,
+        paths: Mapping[str, Path],
+        images: Images,
+        references: Mapping[str, FloatArray],
+        runs: Iterable[Run],
+        opener: Opener = open_session,
+        parts: Mapping[str, OutputParts] | None = None,
+    ) -> None:
+        """Runs everything where `opener` opens files; raises as it and `run_outputs` do."""
+        self.artifacts = frozenset(paths)
+        self.names = tuple(references)
+        self.left_out: dict[Run, str] = {}
+        self.seconds: dict[Run, float] = {}
+        self._references = references
+        self._parts = parts or {}
+        self._opener = opener
+        self._stop = threading.Event()
+        # The slow ones first: a core that is left with the last of them alone costs time.
+        wanted = sorted(runs, key=_is_fast)
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_AT_A_TIME)) as pool:
+            try:
+                done = pool.map(lambda run: self._timed(paths[run[0]], run, images), wanted)
+                pairs = zip(wanted, done, strict=True)
+                self._outputs = {run: outputs for run, outputs in pairs if outputs is not None}
+            except BaseException:
+                self._stop.set()
+                raise
+
+    def __contains__(self, run: Run) -> bool:
+        return run in self._outputs
+
+    def outputs(self, run: Run) -> Outputs:
+        """What a file gave, one array for each output."""
+        return self._outputs[run]
+
+    def figures(self, run: Run, photos: int | None = None) -> tuple[Figures, ...]:
+        """One for each output, against the reference; of the first `photos` where that is given."""
+        outputs = [output[:photos] for output in self.outputs(run)]
+        return compare_all(list(self._references.values()), outputs)
+
+    def _timed(self, path: Path, run: Run, images: Images) -> Outputs | None:
+        started = time.perf_counter()
+        try:
+            return self._run(path, run, images)
+        finally:
+            self.seconds[run] = time.perf_counter() - started
+
+    def worst_part(self, run: Run, bound: Threshold) -> PartResult | None:
+        """The part of an output that lies furthest from the reference; None where none is told."""
+        limit = {bound.figure: bound.limit}
+        return worst_part(self._parts, self._references, self.outputs(run), **limit)
+
+    def _run(self, path: Path, run: Run, images: Images) -> Outputs | None:
+        """None where LiteRT's reference kernels would take too long, or lack an operator."""
+        if run[1] != "reference" or engine_of(path) != "litert":
+            return self._outputs_of(path, run, images)
+        photos = reference_photos(path)
+        if not photos:
+            self.left_out[run] = TOO_SLOW
+            return None
+        try:
+            return self._outputs_of(path, run, images[:photos])
+        except ArtifactRefused as error:
+            # Without the path, which differs from one export to the next.
+            self.left_out[run] = str(error).removeprefix(f"{path}: ").partition(". ")[0]
+            return None
+
+    def _outputs_of(self, path: Path, run: Run, images: Images) -> Outputs:
+        artifact, kernels = run
+        if kernels == "reference" and not artifact.startswith("int8"):
+            images = images[:SLOW_FLOAT_PHOTOS]
+        session = self._opener(path, SessionOptions(kernels=kernels))
+        batch = batch_size(session)
+        at_a_time = len(images) if isinstance(session, ManyRuns) else batch
+        parts: list[Outputs] = []
+        for start in range(0, len(images), at_a_time):
+            if self._stop.is_set():  # another run failed, or the user interrupts
+                break
+            parts.append(run_outputs(session, images[start : start + at_a_time]))
+        whole = [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+        return _in_order(self._references, session, whole)
+
+
+def _is_fast(run: Run) -> bool:
+    """Whether a run does without LiteRT's reference kernels."""
+    artifact, kernels = run
+    return not (kernels == "reference" and artifact.endswith("tflite"))
+
+
+def compare_all(references: Outputs, others: Outputs) -> tuple[Figures, ...]:
+    """Figures of each output, over the first photos, as many as both have seen."""
+    photos = min(len(references[0]), len(others[0]))
+    pairs = zip(references, others, strict=True)
+    return tuple(compare(a[:photos], b[:photos]) for a, b in pairs)
+
+
+def _in_order(references: Mapping[str, FloatArray], session: Session, outputs: Outputs) -> Outputs:
+    """A file's outputs by the reference's names; by position where the file has other names."""
+    if len(outputs) != len(references):
+        raise UsageError(
+            f"a {session.engine} file has {len(outputs)} outputs, the reference {len(references)}"
+        )
+    if session.engine == "litert":
+        pairs = zip(session.outputs, outputs, strict=True)
+        outputs = [_nchw(output, len(spec.shape)) for spec, output in pairs]
+    named = dict(zip((spec.name for spec in session.outputs), outputs, strict=True))
+    if set(named) == set(references):
+        return [named[name] for name in references]
+    return outputs
+
+
+def _nchw(array: FloatArray, rank: int) -> FloatArray:
+    """A TFLite file's feature map, of that rank in the file, in the reference's layout."""
+    return np.moveaxis(array, -1, -3) if rank == 4 else array

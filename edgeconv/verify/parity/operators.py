@@ -1,0 +1,224 @@
+"""The two int8 files against each other, operator by operator, on identical integers.
+
+End to end even one file on two sets of kernels drifts, for a difference of one step spreads. So the
+ONNX file is cut behind every QuantizeLinear: each operator becomes an island that reads integers
+from graph inputs and writes integers to graph outputs. The integers fed are those the TFLite file
+computed on LiteRT's reference kernels; what each ONNX operator makes of them is compared with what
+the TFLite operator made of them. Graph optimizations stay off, so no CPU's kernel saturates.
+
+Of RESIZE_BILINEAR LiteRT's portable kernel counts places in 1024ths of a pixel; what that explains
+(`resize_places`) is no difference between the files.
+
+Reshape, Transpose and the like are not cut: they move integers, and the two files may rightly hold
+what they move in different orders. Whether they moved them alike shows in the next operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from edgeconv.errors import ArtifactRefused, UsageError
+from edgeconv.files import tensor_order
+from edgeconv.files.resize_places import bilinear_resizes, explained_steps
+from edgeconv.runtime.adapt import Images, app_input
+from edgeconv.runtime.litert import LiteRtSession
+from edgeconv.runtime.ort import OrtSession
+from edgeconv.runtime.session import SessionOptions, TensorSpec
+from edgeconv.verify.parity.operator_cuts import Cut, Tensors, isolate
+from edgeconv.verify.parity.reference_work import reference_photos
+from edgeconv.verify.parity.stages import StageResult
+
+#: int8 kernels of different runtimes round differently; more than this is another formula.
+ALLOWED_STEPS = 1
+
+
+@dataclass(frozen=True)
+class OperatorAgreement:
+    """How far one operator of the two files is apart on identical integers.
+
+    Attributes:
+        name: the hub tensor the operator writes.
+        op_type: its ONNX operator.
+        max_steps: largest difference between the two integers, in steps of the output's scale,
+            less what `resize_places` explains.
+        share_differing: share of the output's integers that differ, 0 to 1.
+    """
+
+    name: str
+    op_type: str
+    max_steps: int
+    share_differing: float
+
+
+@dataclass(frozen=True)
+class OperatorReport:
+    """Every operator of two int8 files.
+
+    Attributes:
+        agreements: one for each operator that computes, the worst first.
+        unmatched: tensors the TFLite file does not hold in the same form; their operators were
+            compared joined to their readers.
+        kernels: which of LiteRT's computed the TFLite operators, "reference" or "built-in".
+    """
+
+    agreements: tuple[OperatorAgreement, ...]
+    unmatched: tuple[str, ...]
+    kernels: str = "reference"
+
+    @property
+    def passed(self) -> bool:
+        """Whether no operator is further apart than one step."""
+        return self.agreements[0].max_steps <= ALLOWED_STEPS
+
+    def stage(self) -> StageResult:
+        """The report as a stage of parity."""
+        worst = self.agreements[0]
+        joined = f"; {len(self.unmatched)} only joined to others" if self.unmatched else ""
+        return StageResult(
+            name="int8 operators",
+            a=f"int8.tflite, {self.kernels} kernels",
+            b="int8.onnx, optimizations off",
+            passed=self.passed,
+            note=(
+                f"{len(self.agreements)} operators on identical integers{joined}: at most "
+                f"{worst.max_steps} step{'' if worst.max_steps == 1 else 's'} apart "
+                f"({worst.op_type} {worst.name}, {worst.share_differing:.2%} of its values)"
+            ),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class IsolatedOnnx:
+    """An int8 ONNX file cut behind every operator, to be fed with a TFLite file's integers.
+
+    Attributes:
+        data: the cut model.
+        cuts: every place where it was cut.
+        unmatched: see OperatorReport.
+    """
+
+    data: bytes
+    cuts: tuple[Cut, ...]
+    unmatched: tuple[str, ...]
+
+    @classmethod
+    def of(cls, int8_onnx: Path, int8_tflite: Path, lite: LiteRtSession) -> IsolatedOnnx:
+        """Cuts a file where the TFLite file of the same plan, open as `lite`, has the tensor too.
+
+        Raises:
+            ArtifactRefused: it cannot be read, or the two have no tensor in common.
+        """
+        tensors = Tensors(lite.tensor_specs(), tensor_order.read(int8_tflite))
+        parts = isolate(_load(int8_onnx), tensors)
+        found = cls(
+            ir.to_proto(parts.model).SerializeToString(), tuple(parts.cuts), parts.unmatched
+        )
+        if not found.judged:
+            raise ArtifactRefused(
+                f"{int8_onnx} has no quantized tensor in common with the TFLite file; both must "
+                "come from one export"
+            )
+        return found
+
+    @property
+    def judged(self) -> list[Cut]:
+        """The cuts that end an operator."""
+        return [cut for cut in self.cuts if cut.written is not None]
+
+    def given(self, lite: LiteRtSession) -> dict[str, NDArray[Any]]:
+        """Inputs of the cut model by name: what `lite` holds after its last run."""
+        return {cut.fed: cut.in_hub_order(lite.read_tensor(cut.tensor)) for cut in self.cuts}
+
+
+def check(int8_onnx: Path, int8_tflite: Path, images: Images) -> OperatorReport:
+    """Compares every operator of two int8 files written from one plan.
+
+    Args:
+        int8_onnx: in QDQ form, with the names of `edgeconv.graph.qdq_names`.
+        int8_tflite: with the hub's names.
+        images: what to run; more images find more.
+
+    Raises:
+        ArtifactRefused: a file cannot be loaded, or the two have no tensor in common.
+        UsageError: the images do not fit the files.
+    """
+    lite, kernels = _keeping_tensors(int8_tflite)
+    parts = IsolatedOnnx.of(int8_onnx, int8_tflite, lite)
+    isolated = OrtSession(parts.data, SessionOptions(kernels="reference"))
+    resizes = bilinear_resizes(int8_tflite)
+    tallies = {cut.name: _Tally() for cut in parts.judged}
+    for feed in _batches(app_input(lite.inputs[0], images), lite.inputs[0]):
+        lite.run([feed])
+        given, explained = parts.given(lite), explained_steps(resizes, lite)
+        made = _run(isolated, given)
+        for cut in parts.judged:
+            steps = steps_apart(made[str(cut.written)], given[cut.fed])
+            tallies[cut.name].add(steps, cut.explained(explained))
+    agreements = [_agreement(cut, tallies[cut.name]) for cut in parts.judged]
+    agreements.sort(key=lambda a: (-a.max_steps, -a.share_differing))
+    return OperatorReport(tuple(agreements), parts.unmatched, kernels)
+
+
+def _keeping_tensors(path: Path) -> tuple[LiteRtSession, str]:
+    """The file on reference kernels; on the built-in ones where those lack an operator, or time."""
+    if reference_photos(path):
+        with suppress(ArtifactRefused):
+            options = SessionOptions(kernels="reference", keep_tensors=True)
+            return LiteRtSession(path, options), "reference"
+    return LiteRtSession(path, SessionOptions(keep_tensors=True)), "built-in"
+
+
+def steps_apart(made: NDArray[Any], given: NDArray[Any]) -> NDArray[np.int16]:
+    """How far the integers of two runs of one operator are apart, value by value."""
+    return np.abs(made.astype(np.int16) - given.astype(np.int16))
+
+
+@dataclass
+class _Tally:
+    """Differences counted so far."""
+
+    max_steps: int = 0
+    differing: int = 0
+    values: int = 0
+
+    def add(self, steps: NDArray[np.int16], explained: NDArray[np.int16] | int) -> None:
+        self.max_steps = max(self.max_steps, int((steps - explained).max(initial=0)))
+        self.differing += int(np.count_nonzero(steps))
+        self.values += steps.size
+
+
+def _agreement(cut: Cut, tally: _Tally) -> OperatorAgreement:
+    share = tally.differing / tally.values if tally.values else 0.0
+    return OperatorAgreement(cut.name, cut.op_type, tally.max_steps, share)
+
+
+def _load(path: Path) -> ir.Model:
+    try:
+        model: ir.Model = ir.from_proto(onnx.load(path, load_external_data=False))
+    except (DecodeError, ValueError, OSError) as error:
+        raise ArtifactRefused(f"{path} is no ONNX file: {error}") from error
+    return model
+
+
+def _run(isolated: OrtSession, given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    results = isolated.run([given[spec.name] for spec in isolated.inputs])
+    return {spec.name: array for spec, array in zip(isolated.outputs, results, strict=True)}
+
+
+def _batches(fed: NDArray[Any], spec: TensorSpec) -> list[NDArray[Any]]:
+    """The images in the file's batch size; the last batch is filled up with the last image."""
+    if len(fed) == 0:
+        raise UsageError("no image to compare the int8 files on")
+    size = spec.shape[0]
+    full = np.concatenate([fed, np.repeat(fed[-1:], -len(fed) % size, axis=0)])
+    return [np.ascontiguousarray(full[i : i + size]) for i in range(0, len(full), size)]

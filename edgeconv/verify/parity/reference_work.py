@@ -1,0 +1,31 @@
+"""How much LiteRT's reference kernels are given to do: plain loops, a hundred times XNNPACK's time.
+
+They do about two billion multiply-adds a second on a core: MobileNetV2's eight golden photos are
+done in two seconds, and one photo of a dilated VGG at 512 x 512 pixels would take five minutes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeconv.files.tflite_operations import read_tflite
+
+#: Multiply-adds in one run of a file, about; at least one photo all the same ...
+WORK = 30_000_000_000
+#: ... except where a single one is more than this.
+MOST_WORK = 200_000_000_000
+TOO_SLOW = "a photo would take minutes on LiteRT's reference kernels"
+
+
+def reference_photos(tflite: Path) -> int:
+    """How many photos the reference kernels are given of a file; 0 where one is too many.
+
+    Raises:
+        ArtifactRefused: it is no TFLite file, or is damaged.
+    """
+    file = read_tflite(tflite)
+    shape = file.inputs[0].shape if file.inputs else ()
+    batch = (shape[0] if shape else None) or 1
+    if file.multiply_adds > MOST_WORK:
+        return 0
+    return batch * max(1, WORK // max(1, file.multiply_adds))

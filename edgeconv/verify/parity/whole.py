@@ -1,0 +1,73 @@
+"""Everything edgeconv checks of a bundle's files: end to end, and operator by operator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.metrics import FloatArray
+from edgeconv.verify.parity import end_to_end as parity
+from edgeconv.verify.parity import operators
+from edgeconv.verify.parity.float64 import Float64Source, none_known
+from edgeconv.verify.parity.output_parts import OutputParts
+from edgeconv.verify.parity.pair import further
+from edgeconv.verify.parity.stages import ParityReport, StageResult
+
+#: Photos for the check operator by operator: every value of every tensor is a sample there.
+OPERATOR_PHOTOS = 1
+
+
+def check(
+    artifacts: Mapping[str, Path],
+    images: Images,
+    references: Mapping[str, FloatArray],
+    *,
+    depth: int,
+    trained: bool,
+    thresholds: parity.Thresholds | None = None,
+    parts: Mapping[str, OutputParts] | None = None,
+    float64: Float64Source = none_known,
+) -> ParityReport:
+    """Parity of every artifact, then the two int8 files on identical integers.
+
+    Without trained weights the int8 files are judged operator by operator alone. Arguments and
+    errors as `parity.check`.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        operator_stage = beside.submit(_operator_stage, artifacts, images)
+        report = parity.check(
+            artifacts,
+            images,
+            references,
+            depth=depth,
+            trained=trained,
+            thresholds=thresholds,
+            parts=parts,
+            float64=float64,
+        )
+        judged = (_naming(stage, report) for stage in operator_stage.result())
+        return replace(report, stages=(*report.stages, *judged))
+
+
+def _naming(stage: StageResult, report: ParityReport) -> StageResult:
+    """A failed stage with the file that is likely wrong: the one further from float."""
+    found = {s.name: s for s in report.stages}
+    files = "int8.onnx (optimizations off)", "int8.tflite"
+    if stage.passed or not all(name in found for name in files):
+        return stage
+    worst = [min(found[name].figures, key=lambda f: f.sqnr_db) for name in files]
+    names = "int8.onnx", "int8.tflite"
+    return replace(stage, note=f"{stage.note}; {further(worst[0], worst[1], names)}")
+
+
+def _operator_stage(artifacts: Mapping[str, Path], images: Images) -> tuple[StageResult, ...]:
+    if not {"int8.onnx", "int8.tflite"} <= set(artifacts):
+        return ()
+    started = time.perf_counter()
+    files = artifacts["int8.onnx"], artifacts["int8.tflite"]
+    stage = operators.check(*files, images[:OPERATOR_PHOTOS]).stage()
+    return (replace(stage, seconds=time.perf_counter() - started),)
