@@ -1,0 +1,110 @@
+"""Activations, and what makes probabilities of logits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from edgeconv.graph.operators.operator import UNBOUNDED, Engines, Operator, Prescribed
+
+_HARD_SWISH = Operator(
+    name="HardSwish",
+    kind="activation",
+    weights=None,
+    slots=("",),
+    operands=False,
+    window=None,
+    broadcasts=False,
+    absorbs=False,
+    scales="free",
+    prescribed=None,
+    planned="int8",
+    singular=(),
+    bounds=(-0.375, math.inf),
+    sign="any",
+    values="computed",
+    channels="alike",
+    homogeneous=False,
+    answers=False,
+    engines=Engines("float", "none", "kernel"),
+    refusal=None,
+)
+_SIGMOID = replace(
+    _HARD_SWISH,
+    name="Sigmoid",
+    prescribed=Prescribed(1 / 256, -128, 1 / 32768),
+    bounds=(0.0, 1.0),
+    sign="nonnegative",
+    engines=Engines("kernel", "kernel", "kernel"),
+)
+_SOFTMAX = replace(
+    _SIGMOID,
+    name="Softmax",
+    kind="softmax",
+    prescribed=Prescribed(1 / 256, -128, None),
+    planned="depends",
+    channels="mixed",
+    answers=True,
+    engines=Engines("kernel", "none", "kernel"),
+)
+
+ROWS = (
+    replace(
+        _HARD_SWISH,
+        name="Relu",
+        scales="tied",
+        bounds=(0.0, math.inf),
+        sign="nonnegative",
+        homogeneous=True,
+        answers=True,
+        engines=Engines("depends", "depends", "kernel"),
+    ),
+    replace(
+        _HARD_SWISH,
+        name="LeakyRelu",
+        bounds=UNBOUNDED,
+        homogeneous=True,
+        engines=Engines("kernel", "kernel", "kernel"),
+    ),
+    replace(
+        _HARD_SWISH,
+        name="PRelu",
+        slots=("", ".weight"),
+        operands=True,
+        bounds=UNBOUNDED,
+        channels="apart",
+        homogeneous=True,
+    ),
+    replace(_HARD_SWISH, name="Elu", bounds=UNBOUNDED, engines=Engines("float", "kernel", "none")),
+    _HARD_SWISH,
+    replace(_HARD_SWISH, name="Gelu", bounds=(-0.171, math.inf)),
+    replace(
+        _HARD_SWISH,
+        name="Softplus",
+        planned="float",
+        bounds=UNBOUNDED,
+        sign="nonnegative",
+        engines=Engines("float", "float", "float"),
+    ),
+    _SIGMOID,
+    replace(
+        _SIGMOID, name="HardSigmoid", prescribed=None, engines=Engines("float", "kernel", "kernel")
+    ),
+    replace(
+        _SIGMOID,
+        name="Tanh",
+        prescribed=Prescribed(1 / 128, 0, 1 / 32768),
+        bounds=(-1.0, 1.0),
+        sign="any",
+        engines=Engines("float", "kernel", "kernel"),
+    ),
+    _SOFTMAX,
+    replace(
+        _SOFTMAX,
+        name="LogSoftmax",
+        prescribed=Prescribed(16 / 256, 127, None),
+        bounds=(-math.inf, 0.0),
+        sign="any",
+        engines=Engines("float", "none", "kernel"),
+    ),
+)

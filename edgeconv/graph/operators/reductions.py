@@ -1,0 +1,62 @@
+"""Reductions along axes that the node names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgeconv.graph.operators.operator import UNBOUNDED, Engines, Operator
+
+_MEAN = Operator(
+    name="ReduceMean",
+    kind="reduction",
+    weights=None,
+    slots=("",),
+    operands=False,
+    window=None,
+    broadcasts=False,
+    absorbs=False,
+    scales="free",
+    prescribed=None,
+    planned="int8",
+    singular=(),
+    bounds=UNBOUNDED,
+    sign="kept",
+    values="averaged",
+    channels="shaped",
+    homogeneous=True,
+    answers=True,
+    engines=Engines("float", "kernel", "kernel"),
+    refusal=None,
+)
+_EXTREME = replace(
+    _MEAN,
+    name="ReduceMax",
+    values="chosen",
+    answers=False,
+    engines=Engines("kernel", "none", "kernel"),
+)
+# SUM has an int8 kernel in TFLite, but LiteRT's reference kernel of it returns wrong values.
+_SUM = replace(
+    _MEAN,
+    name="ReduceSum",
+    planned="float",
+    values="computed",
+    answers=False,
+    engines=Engines("float", "float", "float"),
+)
+_UNWRITTEN = replace(
+    _SUM,
+    planned="int8",
+    engines=Engines("float", "none", "none"),
+    refusal="TFLite has no operator for it; the module can spell it out",
+)
+
+ROWS = (
+    _MEAN,
+    _EXTREME,
+    replace(_EXTREME, name="ReduceMin"),
+    _SUM,
+    replace(_SUM, name="ReduceL2", sign="nonnegative"),
+    replace(_UNWRITTEN, name="ReduceSumSquare", sign="nonnegative", homogeneous=False),
+    replace(_UNWRITTEN, name="ReduceProd", homogeneous=False),
+)

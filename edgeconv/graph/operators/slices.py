@@ -1,0 +1,64 @@
+"""Operators that put tensors together, cut them apart, repeat or pad them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgeconv.graph.operators.operator import UNBOUNDED, Engines, Operator
+
+_SLICE = Operator(
+    name="Slice",
+    kind="move",
+    weights=None,
+    slots=("", "/starts", "/ends", "/axes", "/steps"),
+    operands=False,
+    window=None,
+    broadcasts=False,
+    absorbs=False,
+    scales="moved",
+    prescribed=None,
+    planned="int8",
+    singular=(),
+    bounds=UNBOUNDED,
+    sign="kept",
+    values="chosen",
+    channels="taken",
+    homogeneous=True,
+    answers=True,
+    engines=Engines("copies", "copies", "copies"),
+    refusal=None,
+)
+_TILE = replace(
+    _SLICE, name="Tile", slots=("",), channels="moved", engines=Engines("copies", "none", "copies")
+)
+
+ROWS = (
+    replace(
+        _SLICE,
+        name="Concat",
+        slots=("",),
+        operands=True,
+        scales="joined",
+        channels="joined",
+        engines=Engines("kernel", "copies", "copies"),
+    ),
+    _SLICE,
+    replace(_SLICE, name="Split", slots=("", "/sizes")),
+    replace(
+        _SLICE, name="Gather", slots=("", "/indices"), engines=Engines("copies", "none", "copies")
+    ),
+    _TILE,
+    replace(_TILE, name="Expand"),
+    # It adds a number of its own, which need not be positive.
+    replace(
+        _SLICE,
+        name="Pad",
+        slots=("", "/pads", "/value"),
+        scales="tied",
+        sign="any",
+        values="computed",
+        channels="shaped",
+        homogeneous=False,
+        engines=Engines("float", "depends", "kernel"),
+    ),
+)
