@@ -18,7 +18,6 @@ from edgeconv.errors import ArtifactRefused, UnavailableError
 from edgeconv.runtime.chatter import routine_silenced
 from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.litert import LiteRtSession, import_engine
-from edgeconv.runtime.profile import WARMUP_RUNS, OperatorTime, typical
 from edgeconv.runtime.session import SessionOptions
 
 _CPU = 1
@@ -58,8 +57,10 @@ class _Event(ctypes.Structure):
     )
 
 
-def operators(path: Path, threads: int, runs: int) -> Iterator[OperatorTime]:
-    """Typical time of every operator, in the order they run.
+def operators(
+    path: Path, threads: int, warmup_runs: int, runs: int
+) -> Iterator[tuple[str, list[float]]]:
+    """Kind and the ms of each run of every operator, in the order they run.
 
     Raises:
         ArtifactRefused: the file cannot be loaded or run.
@@ -68,11 +69,11 @@ def operators(path: Path, threads: int, runs: int) -> Iterator[OperatorTime]:
     opened = LiteRtSession(path, SessionOptions(threads=threads))
     feeds = random_inputs(opened, seed=0)
     with routine_silenced():
-        measured = _Profiled(path, threads).runs(feeds, runs)
+        measured = _Profiled(path, threads).runs(feeds, warmup_runs, runs)
     if len({tuple(kind for kind, _ in run) for run in measured}) != 1 or not measured[0]:
         raise ArtifactRefused(f"{path}: LiteRT tells of other operators in every run")
     for events in zip(*measured, strict=True):
-        yield OperatorTime("", events[0][0], typical([us for _, us in events]) / 1e3)
+        yield events[0][0], [us / 1e3 for _, us in events]
 
 
 class _Profiled:
@@ -100,12 +101,14 @@ class _Profiled:
         if not self._profiler:
             raise UnavailableError("this version of LiteRT gives no profiler; 2.3 does")
 
-    def runs(self, feeds: list[NDArray[Any]], count: int) -> list[list[tuple[str, int]]]:
+    def runs(
+        self, feeds: list[NDArray[Any]], warmup_runs: int, count: int
+    ) -> list[list[tuple[str, int]]]:
         """Kind and microseconds of every operator in every run, in the order they ran."""
         inputs, outputs = self._buffers("Input"), self._buffers("Output")
         for buffer, feed in zip(inputs, feeds, strict=True):
             self._fill(_Handle(buffer), feed)
-        for _ in range(WARMUP_RUNS):
+        for _ in range(warmup_runs):
             self._run(inputs, outputs)
         return [self._profiled_run(inputs, outputs) for _ in range(count)]
 

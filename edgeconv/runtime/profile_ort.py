@@ -10,14 +10,15 @@ from pathlib import Path
 from edgeconv.errors import ArtifactRefused
 from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.ort import OrtSession
-from edgeconv.runtime.profile import WARMUP_RUNS, OperatorTime, typical
 from edgeconv.runtime.session import SessionOptions
 
 _KERNEL = "_kernel_time"
 
 
-def operators(path: Path, threads: int, runs: int) -> Iterator[OperatorTime]:
-    """Typical time of every node, in the order the nodes run.
+def operators(
+    path: Path, threads: int, warmup_runs: int, runs: int
+) -> Iterator[tuple[str, str, list[float]]]:
+    """Name, kind and the ms of each run of every node, in the order the nodes run.
 
     Raises:
         ArtifactRefused: the file cannot be loaded or run.
@@ -26,7 +27,7 @@ def operators(path: Path, threads: int, runs: int) -> Iterator[OperatorTime]:
     with tempfile.TemporaryDirectory() as held:
         session = OrtSession(path, SessionOptions(threads=threads), profile=Path(held) / "events")
         feeds = random_inputs(session, seed=0)
-        for _ in range(WARMUP_RUNS + runs):
+        for _ in range(warmup_runs + runs):
             session.run(feeds)
         events = json.loads(session.end_profiling().read_bytes())
     nodes: dict[str, tuple[str, list[float]]] = {}
@@ -38,4 +39,4 @@ def operators(path: Path, threads: int, runs: int) -> Iterator[OperatorTime]:
     if not nodes:
         raise ArtifactRefused(f"{path}: onnxruntime ran no node of it")
     for name, (kind, took) in nodes.items():
-        yield OperatorTime(name, kind, typical(took[WARMUP_RUNS:]))
+        yield name, kind, took[warmup_runs:]

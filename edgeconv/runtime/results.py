@@ -12,6 +12,7 @@ from edgeconv.runtime.session import ENGINES, PROVIDERS, EngineName, Provider
 from edgeconv.runtime.timing import Timing
 
 _MOST_ZONES = 64
+_MOST_OPERATORS = 100_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,51 @@ class TimedResult:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class OperatorTime:
+    """One operator.
+
+    Attributes:
+        name: what the engine calls it; empty where it has no name for it.
+        kind: the operator in the engine's words; LiteRT tells of XNNPACK's microkernels.
+        ms: time of one run, the typical one of several.
+    """
+
+    name: str
+    kind: str
+    ms: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Every operator of a file.
+
+    Attributes:
+        engine: what ran it.
+        operators: in the order they ran; an engine may have joined or added some.
+    """
+
+    engine: EngineName
+    operators: tuple[OperatorTime, ...]
+
+    @property
+    def total_ms(self) -> float:
+        """Of all operators."""
+        return sum(operator.ms for operator in self.operators)
+
+    def by_kind(self) -> dict[str, tuple[int, float]]:
+        """Kind -> number of operators and their ms, the most time first."""
+        found: dict[str, tuple[int, float]] = {}
+        for operator in self.operators:
+            number, ms = found.get(operator.kind, (0, 0.0))
+            found[operator.kind] = number + 1, ms + operator.ms
+        return dict(sorted(found.items(), key=lambda pair: -pair[1][1]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"engine": self.engine, "operators": [asdict(o) for o in self.operators]}
 
 
 def read_timed(message: Mapping[str, Any]) -> TimedResult:
@@ -83,16 +129,29 @@ def read_timed(message: Mapping[str, Any]) -> TimedResult:
     return result
 
 
+def read_profile(message: Mapping[str, Any]) -> Profile:
+    """The profile in a "profiled" message; raises ValueError where it holds none."""
+    try:
+        told = message["operators"]
+        if not 0 < len(told) <= _MOST_OPERATORS:
+            raise ValueError(f"{len(told)} operators")
+        operators = tuple(
+            OperatorTime(
+                _text(one["name"]), _text(one["kind"]), finite(one["ms"], "duration", low=0)
+            )
+            for one in told
+        )
+        engine = engine_name(message["engine"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(misshapen(error)) from error
+    return Profile(engine, operators)
+
+
 def misshapen(error: KeyError | TypeError | AttributeError) -> str:
     """What is wrong with a message in which a value was looked for where there is none."""
     if isinstance(error, KeyError):
         return f"it holds no {str(error.args[0])[:40]}"
     return "a value in it is of another kind than belongs there"
-
-
-def read_ran(message: Mapping[str, Any]) -> int:
-    """The number of records in a "ran" message; raises ValueError where it holds none."""
-    return natural(message.get("count"))
 
 
 def natural(value: Any) -> int:
@@ -136,3 +195,7 @@ def finite(value: Any, what: str, *, low: float) -> float:
 
 def _optional_natural(value: Any) -> int | None:
     return None if value is None else natural(value)
+
+
+def _text(value: Any) -> str:
+    return "".join(c for c in str(value)[:200] if c.isprintable())

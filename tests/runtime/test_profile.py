@@ -9,7 +9,8 @@ from edgeconv.devices.bench.report import BenchConfig
 from edgeconv.devices.bench.run import profile as profile_on
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime import profile_litert, profile_ort
-from edgeconv.runtime.profile import WARMUP_RUNS, profile, read_profile, typical
+from edgeconv.runtime.profile import WARMUP_RUNS, profile, typical
+from edgeconv.runtime.results import read_profile
 from tests.helpers.tiny_models import TinyNet
 
 

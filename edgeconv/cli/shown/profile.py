@@ -12,7 +12,7 @@ from edgeconv.report.tables import Column, Table, show
 
 if TYPE_CHECKING:
     from edgeconv.devices.bench.benchmark_output import Benchmarked
-    from edgeconv.runtime.profile import Profile
+    from edgeconv.runtime.results import Profile
 
 
 def show_profile(name: str, profile: Profile, source: str) -> None:
@@ -33,7 +33,7 @@ def show_profile(name: str, profile: Profile, source: str) -> None:
 
 def show_benchmark_model(found: Sequence[Benchmarked]) -> None:
     """What Google's benchmark_model tells of each file, and of its operators."""
-    from edgeconv.runtime.profile import Profile
+    from edgeconv.runtime.results import Profile
 
     rows = [
         (

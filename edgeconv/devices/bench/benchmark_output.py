@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgeconv.runtime.profile import OperatorTime
+from edgeconv.runtime.results import OperatorTime
 
 _MOST_OPERATORS = 100_000
 _LONGEST_LINE = 10_000

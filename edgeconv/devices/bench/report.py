@@ -8,8 +8,7 @@ from typing import Any
 
 from edgeconv.devices.bench.benchmark_output import Benchmarked
 from edgeconv.devices.state.surroundings import Surroundings
-from edgeconv.runtime.profile import Profile
-from edgeconv.runtime.results import TimedResult
+from edgeconv.runtime.results import Profile, TimedResult
 from edgeconv.runtime.session import Kernels, Provider
 from edgeconv.runtime.stats import LatencyStats
 from edgeconv.runtime.timing import TimingConfig

@@ -23,9 +23,8 @@ from edgeconv.devices.state.surroundings import Surroundings
 from edgeconv.errors import UsageError
 from edgeconv.runtime.host import HostFacts
 from edgeconv.runtime.open import engine_of
-from edgeconv.runtime.profile import Profile, read_profile
 from edgeconv.runtime.requests import MOST_TURN_MS, FactsRequest, ProfileRequest, TimeRequest
-from edgeconv.runtime.results import TimedResult
+from edgeconv.runtime.results import Profile, TimedResult, read_profile
 from edgeconv.runtime.stats import summarize
 from edgeconv.runtime.timing import TimingConfig
 

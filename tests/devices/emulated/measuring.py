@@ -6,8 +6,8 @@ from pathlib import Path
 
 from edgeconv.devices.agent.open_machine import open_machine
 from edgeconv.devices.profile import read as profiles
-from edgeconv.runtime.profile import Profile, read_profile
 from edgeconv.runtime.requests import ProfileRequest
+from edgeconv.runtime.results import Profile, read_profile
 from tests.helpers.small_bundle import MULTIPLY_ADDS, document, edgeconv, noise_photos
 
 #: Repeatability that the count of instructions is held to.

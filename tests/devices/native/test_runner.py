@@ -19,11 +19,11 @@ from edgeconv.devices.agent.processes import time_side_by_side
 from edgeconv.devices.agent.remote import RemoteMachine
 from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
-from edgeconv.runtime import profile_litert, records
+from edgeconv.runtime import records
 from edgeconv.runtime.agent import random_inputs
 from edgeconv.runtime.host import host_facts
 from edgeconv.runtime.open import open_session
-from edgeconv.runtime.profile import read_profile
+from edgeconv.runtime.profile import profile
 from edgeconv.runtime.requests import (
     FactsRequest,
     ProfileRequest,
@@ -31,7 +31,7 @@ from edgeconv.runtime.requests import (
     TimeRequest,
     to_line,
 )
-from edgeconv.runtime.results import read_ran, read_timed
+from edgeconv.runtime.results import read_profile, read_timed
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.tiny_models import TinyNet
 
@@ -82,7 +82,7 @@ def test_outputs_are_those_of_the_python_agent_bit_for_bit(runner, models, tmp_p
     inputs, outputs = tmp_path / "in", tmp_path / "out"
     records.write(inputs, feeds)
     request = RunRequest(str(models[name]), str(inputs), str(outputs), len(feeds), threads)
-    assert read_ran(converse(runner, request, deadline_s=60)[-1]) == 4
+    assert converse(runner, request, deadline_s=60)[-1]["count"] == 4
     assert outputs.read_bytes() == b"".join(
         a.tobytes() for feed in feeds for a in session.run(feed)
     )
@@ -193,7 +193,7 @@ def test_a_lenient_warm_up_ends_by_itself(runner, models):
 @pytest.mark.parametrize("name", ["tflite", "int8.tflite"])
 def test_a_profile_is_that_of_the_python_agent(runner, models, name):
     """The same kernels in the same order, from the same library."""
-    wanted = [one.kind for one in profile_litert.operators(models[name], 1, 2)]
+    wanted = [one.kind for one in profile(models[name], 1, 2).operators]
     _, told = converse(runner, ProfileRequest(str(models[name]), runs=20), deadline_s=60)
     found = read_profile(told)
     assert found.engine == "litert"
