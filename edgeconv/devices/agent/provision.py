@@ -22,12 +22,13 @@ from edgeconv.cache import cache_directory
 from edgeconv.devices.agent import payload, wheels
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.transport.base import Completed, Transport
+from edgeconv.devices.transport.envelope import script
 from edgeconv.errors import DeviceFailed, DeviceUnreachable
 
 #: Unpacking a hundred megabytes on a slow card, or in emulation.
 _UNPACK_DEADLINE_S = 300.0
 _NOT_FOUND = 127
-#: Whole or not at all: the directory gets its name last.
+#: $1 the engines' directory. Whole or not at all: it gets its name last, and the tar file goes.
 _UNPACK = (
     'rm -rf "$1.part" && mkdir "$1.part" && tar -xf "$1.tar" -C "$1.part" && '
     'mv "$1.part" "$1" && rm "$1.tar"'
@@ -87,10 +88,7 @@ def _engines(
     on_step(f"push the engines, {packed.stat().st_size / 1e6:.0f} MB")
     transport.push(packed, f"{site}.tar")
     on_step("unpack the engines there")
-    unpack = (
-        'rm -rf "$1.part" && mkdir "$1.part" && tar -xf "$1.tar" -C "$1.part" && mv "$1.part" "$1"'
-    )
-    done = transport.run(["sh", "-c", unpack, "sh", site], deadline_s=_UNPACK_DEADLINE_S)
+    done = transport.run(script(_UNPACK, site), deadline_s=_UNPACK_DEADLINE_S)
     check(done, transport, "the engines cannot be unpacked")
     return site
 
