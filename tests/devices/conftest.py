@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.adb_phone import FAKE_ADB, AdbServer, adb_server
+from tests.helpers.adb_phone import FAKE_ADB, adb  # noqa: F401  # a fixture
 from tests.helpers.ssh_server import FAKE_SSH, SshServer, ssh_server
 
 
@@ -20,18 +20,6 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def adb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
-    """An adb server of its own, with a home of its own for its keys."""
-    place = tmp_path_factory.mktemp("adb")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(place))
-        patch.delenv("ANDROID_SERIAL", raising=False)
-        server = adb_server(place)
-        yield server
-        server.stop()
 
 
 @pytest.fixture

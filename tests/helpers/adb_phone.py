@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,3 +102,15 @@ def adb_server(place: Path) -> AdbServer:
     if shutil.which("adb") is None:
         pytest.skip("adb is not installed (Debian: adb)")
     return AdbServer(place)
+
+
+@pytest.fixture(scope="module")
+def adb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
+    """An adb server of its own, with a home of its own for its keys."""
+    place = tmp_path_factory.mktemp("adb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(place))
+        patch.delenv("ANDROID_SERIAL", raising=False)
+        server = adb_server(place)
+        yield server
+        server.stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.devices.emulated import measuring
+from tests.emulated import measuring
 from tests.helpers.emulated import started
 from tests.helpers.small_bundle import export_small
 

@@ -11,7 +11,7 @@ from edgeconv.devices.bench.benchmark_model import benchmark
 from edgeconv.devices.bench.report import BenchConfig
 from edgeconv.devices.profile import read as profiles
 from edgeconv.devices.transport.open import open_device
-from tests.devices.emulated import measuring
+from tests.emulated import measuring
 from tests.helpers.benchmark_program import MEAN, OPERATORS, profile, statistics
 from tests.helpers.emulated import started
 from tests.helpers.small_bundle import export_small
