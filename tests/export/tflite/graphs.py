@@ -28,6 +28,7 @@ def of_node(
     *constants: Array | None,
     inputs: Sequence[Shape] = (),
     outputs: int = 1,
+    opset: int = 17,
     **attributes: Any,
 ) -> ir.Model:
     """One node that reads `x` of this shape, further computed inputs, then constants."""
@@ -37,7 +38,7 @@ def of_node(
     node = helper.make_node(op_type, [*names, *constant_names], results, name="node", **attributes)
     shapes = dict(zip(names, [shape, *inputs], strict=True))
     arrays = {n: c for n, c in zip(constant_names, constants, strict=True) if c is not None}
-    return of_nodes([node], shapes, arrays, results)
+    return of_nodes([node], shapes, arrays, results, opset)
 
 
 def of_nodes(
@@ -45,6 +46,7 @@ def of_nodes(
     inputs: dict[str, Shape],
     constants: dict[str, Array],
     outputs: Sequence[str],
+    opset: int = 17,
 ) -> ir.Model:
     """Any nodes, with inferred shapes."""
     graph = helper.make_graph(
@@ -54,7 +56,8 @@ def of_nodes(
         [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in outputs],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    imports = [helper.make_opsetid("", opset)]
+    proto = helper.make_model(graph, opset_imports=imports, ir_version=8 if opset == 17 else 9)
     return ir.from_proto(onnx.shape_inference.infer_shapes(proto, strict_mode=True))
 
 

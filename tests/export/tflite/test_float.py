@@ -7,7 +7,8 @@ import pytest
 
 from edgeconv.export import tflite
 from tests.export.tflite import engines, graphs
-from tests.export.tflite.cases import CASES, Case
+from tests.export.tflite.cases import CASES
+from tests.export.tflite.cases.case import Case
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from flatbuffers.table import Table
 
 from edgeconv.export import tflite
 from tests.export.tflite import engines, graphs
-from tests.export.tflite.cases import CASES, conv
+from tests.export.tflite.cases import CASES
+from tests.export.tflite.cases.case import conv
 from tests.export.tflite.graphs import feeds
 
 METADATA = tflite.TfliteMetadata(

@@ -16,7 +16,8 @@ from edgeconv.export import tflite
 from edgeconv.export.tflite import flatbuffer
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
 from tests.export.tflite import graphs, plans
-from tests.export.tflite.cases import CASES, floats, resize
+from tests.export.tflite.cases import CASES
+from tests.export.tflite.cases.case import floats, resize
 from tests.export.tflite.graphs import of_node, of_nodes, weights
 
 IMAGE = (1, 4, 6, 6)

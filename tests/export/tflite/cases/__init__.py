@@ -1,0 +1,34 @@
+"""Small graphs, one for each thing a lowering must get right; each is run in float and in int8."""
+
+from __future__ import annotations
+
+from tests.export.tflite.cases import (
+    activations,
+    convolutions,
+    dense,
+    elementwise,
+    fused,
+    normalizations,
+    pools,
+    reductions,
+    shapes,
+    slices,
+    spatial,
+)
+from tests.export.tflite.cases.case import Case
+
+FAMILIES: tuple[dict[str, Case], ...] = (
+    convolutions.CASES,
+    dense.CASES,
+    pools.CASES,
+    reductions.CASES,
+    elementwise.CASES,
+    activations.CASES,
+    normalizations.CASES,
+    shapes.CASES,
+    slices.CASES,
+    spatial.CASES,
+    fused.CASES,
+)
+
+CASES: dict[str, Case] = {name: case for family in FAMILIES for name, case in family.items()}

@@ -1,0 +1,34 @@
+"""Tensors joined, cut and repeated."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import helper
+
+from tests.export.tflite.cases.case import IMAGE, Case, ints, node
+from tests.export.tflite.graphs import of_nodes, weights
+
+CASES: dict[str, Case] = {
+    "Concat of channels": node("Concat", IMAGE, inputs=[(2, 4, 7, 8)], axis=1),
+    "Concat of rows": node("Concat", IMAGE, inputs=[IMAGE, IMAGE], axis=-2),
+    "Concat of a constant": Case(
+        lambda: of_nodes(
+            [helper.make_node("Concat", ["c", "x"], ["y"], name="n", axis=1)],
+            {"x": IMAGE},
+            {"c": weights(2, 3, 7, 8)},
+            ["y"],
+        )
+    ),
+    "Tile": node("Tile", IMAGE, ints(1, 2, 1, 3)),
+    "Expand of a row": node("Expand", (2, 6, 1, 8), ints(2, 6, 7, 8)),
+    "Expand to more axes": node("Expand", (7, 1), ints(2, 6, 7, 8)),
+    "Split in halves": node("Split", IMAGE, outputs=2, axis=1),
+    "Split unevenly": node("Split", IMAGE, ints(1, 2, 3), outputs=3, axis=1),
+    "Split in seven": node("Split", IMAGE, outputs=7, axis=2),
+    "Slice of channels": node("Slice", IMAGE, ints(1), ints(5), ints(1)),
+    "Slice from the end": node("Slice", IMAGE, ints(-3, 1), ints(9999, 6), ints(3, 2)),
+    "Slice with steps": node("Slice", IMAGE, ints(0, 1), ints(6, 7), ints(1, 2), ints(2, 3)),
+    "Slice backwards": node("Slice", IMAGE, ints(-1), ints(-9999), ints(1), ints(-1)),
+    "Gather of one channel": node("Gather", IMAGE, np.array(2), axis=1),
+    "Gather of some rows": node("Gather", IMAGE, ints(3, 0, -1), axis=2),
+}
