@@ -26,7 +26,7 @@ def net(seed: int):
 def test_nothing_of_a_random_net_is_broken(seed: int, recipe: str, tmp_path: Path) -> None:
     """Sums over axes, maxima of maps, and channels that hardly any photo wakes."""
     source = tmp_path / "random.py"
-    source.write_text(NET.format(root=str(Path(__file__).parents[2])))
+    source.write_text(NET.format(root=str(Path(__file__).parents[3])))
     options = edgeconv.ExportOptions(
         int8=True,
         recipe=recipe,  # type: ignore[arg-type]
