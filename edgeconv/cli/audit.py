@@ -74,20 +74,20 @@ def _reason(found: Audit) -> str:
 
 def _show(file: Path, found: Audit) -> None:
     from edgeconv.report import text
-    from edgeconv.report.tables import Column, Table, show
+    from edgeconv.report.tables import Column, Table, facts, show
 
-    facts = [
+    totals = [
         ("multiply-adds", f"{found.operations.multiply_adds:,}"),
         ("of them in int8", text.percent(found.int8_share)),
         ("float islands", str(len(found.islands))),
         ("layout changes", str(found.operations.layout_changes)),
         ("int8 throughout", "yes" if found.is_int8 else "no"),
     ]
-    show(Table((Column("fact"), Column("value")), facts, title=str(file)))
+    show(facts(totals, str(file)))
     if not found.findings:
         return
     typer.echo()
-    columns = (Column("severity"), Column("finding"), Column("what"), Column("where"))
+    columns = (Column("severity"), Column("finding"), Column("what"), Column("where", rank=1))
     rows = [(f.severity, f.rule, f.message, _some(f.nodes)) for f in found.findings]
     remedies = tuple(f"{f.rule}: {f.remedy}" for f in found.findings if f.remedy)
     show(Table(columns, rows, notes=remedies))

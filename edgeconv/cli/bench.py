@@ -161,7 +161,7 @@ def _show(report: BenchReport, *, as_json: bool) -> None:
 
         jsondoc.show(report.to_json())
     else:
-        from edgeconv.cli.shown.results import show_bench
+        from edgeconv.cli.shown.latency import show_bench
 
         show_bench(report)
 

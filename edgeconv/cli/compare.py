@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from edgeconv.cli.shown.latency import show_comparison
+
 if TYPE_CHECKING:
     from edgeconv.devices.bench.compare import CompareReport
 
 _MOST_PERCENT = 1000.0
-#: Of A and B, so that B over A gives the percentage beside them.
-_DIGITS = 5
 
 
 def compare(
@@ -100,40 +100,7 @@ def _show(report: CompareReport, *, as_json: bool) -> None:
 
         jsondoc.show(report.to_json())
         return
-    from edgeconv.devices.bench.report import significant
-    from edgeconv.report.tables import Column, Table, show
-
-    columns = (
-        Column("artifact"),
-        Column("engine"),
-        Column("threads", "number", 0),
-        Column(f"A, {report.unit}", "quantity"),
-        Column(f"B, {report.unit}", "quantity"),
-        Column("B takes", "quantity"),
-        Column("99 % interval", "quantity"),
-        Column("p", "number", 3),
-        Column("verdict"),
-    )
-    rows = [
-        (
-            row.artifact,
-            row.engine,
-            row.threads,
-            significant(row.a, _DIGITS),
-            significant(row.b, _DIGITS),
-            f"{row.comparison.percent:+.1f} %",
-            f"{100 * (row.comparison.low - 1):+.1f} to {100 * (row.comparison.high - 1):+.1f} %",
-            row.comparison.p_value,
-            row.comparison.verdict,
-        )
-        for row in report.rows
-    ]
-    paired = any(row.comparison.paired for row in report.rows)
-    note = "B against A; p: how often chance alone is as far apart, over processes"
-    figures = "A and B: geometric mean of the medians of the processes; B takes: B over A"
-    if any(row.comparison.p_value is None for row in report.rows):
-        figures = "A and B: median over the processes; B takes: B over A"
-    show(Table(columns, rows, notes=(f"{note}{', in pairs' if paired else ''}", figures)))
+    show_comparison(report)
 
 
 def _write_junit(path: Path, report: CompareReport, limit: float | None) -> None:

@@ -105,10 +105,10 @@ class Drawn:
         columns = (
             Column("step"),
             Column("kept"),
-            Column("SQNR dB", "number", 1),
-            Column("gain dB", "quantity"),
-            Column("top-1 agreement", "percent", 0),
-            Column("seconds", "number", 1),
+            Column("SQNR dB", "number", 1, rank=2),
+            Column("gain dB", "quantity", rank=1),
+            Column("top-1 agreement", "percent", 0, rank=3),
+            Column("seconds", "number", 1, rank=4),
         )
         rows = [
             (

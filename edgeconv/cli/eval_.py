@@ -77,7 +77,7 @@ def evaluate(
         named = [{"bundle": t, **d} for t, d in zip(targets, documents, strict=True)]
         jsondoc.show(documents[0] if len(documents) == 1 else {"bundles": named})
         return
-    from edgeconv.cli.shown.results import show_evaluations
+    from edgeconv.cli.shown.accuracy import show_evaluations
 
     for title, one, evaluations in zip(targets, models, found, strict=True):
         if len(targets) > 1:

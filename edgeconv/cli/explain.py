@@ -157,7 +157,7 @@ def _explain(
 
 def _print(destination: Path, explanation: Explanation) -> None:
     from edgeconv.report import text
-    from edgeconv.report.tables import Column, Table, show
+    from edgeconv.report.tables import facts, show
 
     channels, height, width = explanation.floating.cam.activations.shape
     rows = [
@@ -173,4 +173,4 @@ def _print(destination: Path, explanation: Explanation) -> None:
             ("before their ReLU", text.number(explanation.signed_rank_correlation, 3)),
             ("SQNR of the activations", f"{text.number(explanation.activation_sqnr_db, 1)} dB"),
         ]
-    show(Table((Column("fact"), Column("value")), rows, title=str(destination)))
+    show(facts(rows, str(destination)))

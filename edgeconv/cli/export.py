@@ -177,7 +177,7 @@ def export(
 
         jsondoc.show(bundle.manifest)
     else:
-        from edgeconv.cli.shown.results import show_bundle
+        from edgeconv.cli.shown.bundle import show_bundle
 
         show_bundle(bundle)
     if not bundle.parity_passed:

@@ -21,7 +21,7 @@ def list_nets(
 
         jsondoc.show({"nets": [_document(spec) for spec in NETS.values()]})
         return
-    from edgeconv.cli.shown.results import show_nets
+    from edgeconv.cli.shown.nets import show_nets
 
     show_nets(list(NETS.values()))
 

@@ -102,7 +102,7 @@ class _Checked:
 
 
 def _here(bundle: Bundle, thresholds: Thresholds) -> _Checked:
-    from edgeconv.cli.shown.results import show_parity
+    from edgeconv.cli.shown.parity import show_parity
 
     report = bundle.parity(thresholds)
     for warning in report.warnings:
@@ -112,7 +112,7 @@ def _here(bundle: Bundle, thresholds: Thresholds) -> _Checked:
 
 
 def _on_device(chosen: Profile, bundle: Bundle, thresholds: Thresholds) -> _Checked:
-    from edgeconv.cli.shown.results import show_device_parity
+    from edgeconv.cli.shown.parity import show_device_parity
     from edgeconv.devices.agent.session import opener
 
     with device_options.machine(chosen) as machine:
@@ -144,7 +144,7 @@ def _named(checked: _Checked, alone: bool) -> ParityReport:
 
 def _write_junit(path: Path, checked: Sequence[_Checked]) -> None:
     """One suite of all stages."""
-    from edgeconv.cli.shown.results import write_junit
+    from edgeconv.cli.shown.parity import write_junit
 
     named = [_named(one, len(checked) == 1) for one in checked]
     stages = tuple(stage for report in named for stage in report.stages)

@@ -1,8 +1,9 @@
-"""Tables on stdout that read well on a terminal, in a narrow one, and in a pipe.
+"""Tables that read well on a terminal of any width, and in a pipe.
 
-- A terminal wide enough: one line a row, the header set off.
-- A narrower terminal: each row as a block of `name  value` lines, so that nothing is cut.
-- No terminal: one line a row however long, no colour, so that grep, sort and diff work.
+- A terminal: text wraps, and columns that still do not fit are left out, the least important ones
+  first; a line below says which.
+- No terminal: every column, one line a row however long, no colour, so that grep, sort and diff
+  work.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from edgeconv.report import console as terminal
 from edgeconv.report import text
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table as RichTable
 
 Kind = Literal["text", "quantity", "integer", "number", "percent", "size"]
 
 _GAP = 2
+#: A word up to this long, such as a file's name, is not broken while a column can be left out.
+_LONGEST_WORD = 32
+#: Wider than any line, for what is no terminal.
+_ENDLESS = 10**6
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,14 @@ class Column:
         kind: "text" is set left; the others right. "quantity" takes a figure that is text already,
             "percent" a share of 1, "size" bytes.
         digits: decimals of "number" (2 by default) and "percent" (1 by default).
+        rank: of the columns that a terminal is too narrow for, the highest is left out first; a
+            column of rank 0 never is.
     """
 
     header: str
     kind: Kind = "text"
     digits: int | None = None
+    rank: int = 0
 
     def cell(self, value: Any) -> str:
         """The value as it is shown; None and NaN show as "-"."""
@@ -43,11 +51,6 @@ class Column:
             return text.MISSING
         digits = _DIGITS.get(self.kind, 0) if self.digits is None else self.digits
         return _SHOW[self.kind](value, digits)
-
-    @property
-    def is_right_aligned(self) -> bool:
-        """Whether its cells stand right."""
-        return self.kind != "text"
 
 
 _DIGITS: dict[Kind, int] = {"number": 2, "percent": 1}
@@ -75,19 +78,38 @@ class Table:
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Any]]
-    title: str | None = None
+    title: str = ""
     notes: Sequence[str] = field(default=())
 
-    def cells(self) -> list[list[str]]:
-        """Every row as text.
 
-        Raises:
-            ValueError: a row has not as many values as there are columns.
-        """
-        return [
-            [column.cell(value) for column, value in zip(self.columns, row, strict=True)]
-            for row in self.rows
-        ]
+@dataclass(frozen=True)
+class _Filled:
+    """A column with its cells as text."""
+
+    column: Column
+    cells: list[str]
+
+    @property
+    def header(self) -> str:
+        return text.printable(self.column.header)
+
+    @property
+    def natural(self) -> int:
+        """Terminal cells that it takes without wrapping."""
+        return max(map(_length, [self.header, *self.cells]))
+
+    @property
+    def least(self) -> int:
+        """Terminal cells without which a figure, or a word, would be broken."""
+        if self.column.kind != "text":
+            return max(map(_length, [*self.header.split(), *self.cells]))
+        words = " ".join([self.header, *self.cells]).split()
+        return min(_LONGEST_WORD, max(map(_length, words)))
+
+
+def facts(rows: Sequence[tuple[str, str]], title: str, notes: Sequence[str] = ()) -> Table:
+    """A table of names with what they are."""
+    return Table((Column("fact"), Column("value")), rows, title, notes)
 
 
 def show(table: Table, file: IO[str] | None = None, *, width: int | None = None) -> None:
@@ -97,58 +119,75 @@ def show(table: Table, file: IO[str] | None = None, *, width: int | None = None)
         table: what to show.
         file: where to; stdout by default.
         width: columns of the terminal; found out by default.
+
+    Raises:
+        ValueError: a row has not as many values as there are columns.
     """
     console = terminal.console(file, width=width, markup=False)
-    cells = table.cells()
+    if not console.is_terminal:
+        console.width = _ENDLESS
+    every = _filled(table)
+    kept = _fitting(every, console.width)
     if table.title:
-        _line(console, text.printable(table.title), style="bold")
-    if console.is_terminal and _natural_width(table, cells) > console.width:
-        _show_blocks(console, table, cells)
-    else:
-        _show_grid(console, table, cells)
+        console.print(text.printable(table.title), style="bold")
+    with console.capture() as drawn:
+        console.print(_drawn(kept, _widths(kept, console.width)))
+    console.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
     for note in table.notes:
-        _line(console, text.printable(note))
+        console.print(text.printable(note))
+    if left_out := [one.header for one in every if one not in kept]:
+        console.print(f"left out at {console.width} columns: {', '.join(left_out)}", style="dim")
 
 
-def _show_grid(console: Console, table: Table, cells: list[list[str]]) -> None:
-    widths = _widths(table, cells)
-    _line(console, _joined(table, [c.header for c in table.columns], widths), style="bold")
-    _line(console, (" " * _GAP).join("-" * width for width in widths), style="dim")
-    for row in cells:
-        _line(console, _joined(table, row, widths))
-
-
-def _show_blocks(console: Console, table: Table, cells: list[list[str]]) -> None:
-    from rich.cells import set_cell_size
-
-    label = max(_length(column.header) for column in table.columns)
-    for number, row in enumerate(cells):
-        if number:
-            _line(console, "")
-        for column, cell in zip(table.columns, row, strict=True):
-            name = set_cell_size(column.header, label)
-            _line(console, f"{name}{' ' * _GAP}{cell}")
-
-
-def _joined(table: Table, cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [
-        " " * (width - _length(cell)) + cell
-        if column.is_right_aligned
-        else cell + " " * (width - _length(cell))
-        for column, cell, width in zip(table.columns, cells, widths, strict=True)
+def _filled(table: Table) -> list[_Filled]:
+    rows = [
+        [column.cell(value) for column, value in zip(table.columns, row, strict=True)]
+        for row in table.rows
     ]
-    return (" " * _GAP).join(padded).rstrip()
-
-
-def _widths(table: Table, cells: list[list[str]]) -> list[int]:
     return [
-        max([_length(column.header), *(_length(row[index]) for row in cells)])
-        for index, column in enumerate(table.columns)
+        _Filled(column, [row[index] for row in rows]) for index, column in enumerate(table.columns)
     ]
 
 
-def _natural_width(table: Table, cells: list[list[str]]) -> int:
-    return sum(_widths(table, cells)) + _GAP * (len(table.columns) - 1)
+def _fitting(every: Sequence[_Filled], width: int) -> list[_Filled]:
+    """The columns for which there is room, by their ranks."""
+    kept = list(every)
+    while sum(one.least + _GAP for one in kept) - _GAP > width:
+        worst = max(kept, key=lambda one: one.column.rank)
+        if worst.column.rank == 0:
+            break  # words are broken then
+        kept.remove(worst)
+    return kept
+
+
+def _widths(kept: Sequence[_Filled], width: int) -> list[int]:
+    """Of each column; where they do not fit, the widest ones wrap, and figures stay whole."""
+    widths, least = [one.natural for one in kept], [one.least for one in kept]
+    broken = [1 if one.column.kind == "text" else one.least for one in kept]
+    for floor in (least, broken):
+        while sum(widths) + _GAP * (len(kept) - 1) > width and widths != floor:
+            _, widest = max((w, i) for i, w in enumerate(widths) if w > floor[i])
+            widths[widest] -= 1
+    return widths
+
+
+def _drawn(kept: Sequence[_Filled], widths: Sequence[int]) -> RichTable:
+    from rich.rule import Rule
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    drawn = RichTable(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
+    for one, width in zip(kept, widths, strict=True):
+        drawn.add_column(
+            Text(one.header, style="bold"),
+            justify="left" if one.column.kind == "text" else "right",
+            overflow="fold",
+            width=width,
+        )
+    drawn.add_row(*(Rule(characters="-", style="dim") for _ in kept))
+    for row in zip(*(one.cells for one in kept), strict=True):
+        drawn.add_row(*map(Text, row))
+    return drawn
 
 
 def _length(shown: str) -> int:
@@ -156,7 +195,3 @@ def _length(shown: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(shown)
-
-
-def _line(console: Console, line: str, style: str | None = None) -> None:
-    console.print(line, style=style, soft_wrap=True)

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from edgeconv.cli.shown.results import show_stages, write_junit
+from edgeconv.cli.shown.parity import show_stages, write_junit
 from edgeconv.runtime.metrics import compare
 from edgeconv.verify.parity.stages import ParityReport, StageResult, Threshold
 from tests.verify.test_parity import LOGITS

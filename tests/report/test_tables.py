@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from rich.text import Text
 
 from edgeconv.report.tables import Column, Table, show
 
@@ -63,11 +64,32 @@ def test_a_terminal_gets_the_same_text_with_its_header_set_off() -> None:
     assert "model.int8.tflite  80.0 %  12,500     21.2     999 B" in text
 
 
-def test_a_narrow_terminal_gets_a_block_a_row_with_nothing_cut() -> None:
-    lines = shown(TABLE, Terminal(), width=30).splitlines()
-    assert "file     model.int8.tflite" in lines
-    assert "SQNR dB  21.2" in lines
-    assert lines.count("") == 1
+def plain(table: Table, width: int) -> list[str]:
+    return Text.from_ansi(shown(table, Terminal(), width)).plain.splitlines()
+
+
+def test_a_narrow_terminal_loses_the_columns_of_the_highest_rank() -> None:
+    columns = [
+        Column("file"),
+        Column("top-1", "percent"),
+        Column("size", "size", rank=2),
+        Column("SQNR dB", "number", digits=1, rank=1),
+    ]
+    table = Table(columns, [["model.onnx", 0.82, 2048, 21.25]])
+    assert plain(table, 36)[-1] == "model.onnx  82.0 %  2.0 KiB     21.2"
+    assert plain(table, 27)[2:] == [
+        "model.onnx  82.0 %     21.2",
+        "left out at 27 columns: ",
+        "size",
+    ]
+    assert plain(table, 18)[2:4] == ["model.onnx  82.0 %", "left out at 18 "]
+
+
+def test_text_wraps_and_figures_stay_whole() -> None:
+    table = Table([Column("why"), Column("n", "integer")], [["one two three", 1_234_567]])
+    rows = {16: ["one    1,234,567", "two", "three"], 15: ["one   1,234,567", "two", "thre", "e"]}
+    for width, expected in rows.items():
+        assert [line.strip() for line in plain(table, width)[2:]] == expected
 
 
 def test_no_colour_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:

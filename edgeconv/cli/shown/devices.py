@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 def show_devices(found: Sequence[Profile], broken: Mapping[str, str], own: Path) -> None:
     """A line for each device."""
-    columns = tuple(
-        Column(header) for header in ("device", "what", "over", "where", "architecture", "engines")
+    columns = (
+        Column("device"),
+        Column("what"),
+        Column("over", rank=2),
+        Column("where", rank=3),
+        Column("architecture", rank=4),
+        Column("engines", rank=1),
     )
     rows = [
         (

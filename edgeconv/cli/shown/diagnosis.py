@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edgeconv.report import text
-from edgeconv.report.tables import Column, Table, show
+from edgeconv.report.tables import Column, Table, facts, show
 
 if TYPE_CHECKING:
     from edgeconv.verify.diagnose import Diagnosis, TensorDiagnosis
 
-_STAGES = ("tflite", "weights", "int8.onnx", "int8.tflite")
+#: Columns, and the ranks at which they go.
+_STAGES = {"tflite": 8, "weights": 4, "int8.onnx": 3, "int8.tflite": 1}
 _NOTE = (
     "SQNR in dB: of each stage against the float net, after all that came before (weights: int8 "
     "weights, float activations); own: what the int8 operator adds by itself; grid and best: its "
@@ -30,12 +31,12 @@ def show_diagnosis(found: Diagnosis) -> None:
     """Every tensor, then what is broken, then the tensor worth a look."""
     columns = (
         Column("tensor"),
-        Column("operator"),
-        *(Column(stage, "number", 1) for stage in _STAGES),
-        Column("own", "number", 1),
-        Column("grid", "number", 1),
-        Column("best", "number", 1),
-        Column("clipped", "percent", 2),
+        Column("operator", rank=7),
+        *(Column(stage, "number", 1, rank) for stage, rank in _STAGES.items()),
+        Column("own", "number", 1, rank=2),
+        Column("grid", "number", 1, rank=5),
+        Column("best", "number", 1, rank=6),
+        Column("clipped", "percent", 2, rank=9),
         Column("verdict"),
     )
     broken: dict[str, str] = {}
@@ -66,7 +67,12 @@ def _row(tensor: TensorDiagnosis, verdict: str) -> tuple[Any, ...]:
 
 
 def _show_findings(found: Diagnosis) -> None:
-    columns = (Column("broken tensor"), Column("file"), Column("kind"), Column("what is wrong"))
+    columns = (
+        Column("broken tensor"),
+        Column("file"),
+        Column("kind", rank=1),
+        Column("what is wrong"),
+    )
     rows = [(f.place, f.artifact, f.kind, f.message) for f in found.findings]
     remedies = dict.fromkeys(f.remedy for f in found.findings if f.remedy)
     notes = ["the first one is the cause; those behind it may follow from it", *remedies]
@@ -81,17 +87,17 @@ def _show_poor_grids(found: Diagnosis) -> None:
 
 def _show_tensor(tensor: TensorDiagnosis, *, is_broken: bool) -> None:
     title = "first broken tensor" if is_broken else "nothing is broken; the weakest tensor"
-    facts: list[tuple[str, str]] = [("operator", tensor.op_type)]
+    rows = [("operator", tensor.op_type)]
     seen = tensor.distribution
     if seen is not None:
-        facts += [
+        rows += [
             ("values", f"{seen.low:.4g} to {seen.high:.4g}"),
             ("largest over the 99.9th percentile", text.number(seen.outlier_ratio, 1)),
             ("largest channel over the median one", text.number(seen.channel_spread, 1)),
         ]
     for artifact, own in tensor.own.items():
-        facts.append((f"clipped in {artifact}", text.percent(own.clipped_share, 2)))
-        facts.append((f"shift of whole channels in {artifact}", text.percent(own.mean_share, 1)))
+        rows.append((f"clipped in {artifact}", text.percent(own.clipped_share, 2)))
+        rows.append((f"shift of whole channels in {artifact}", text.percent(own.mean_share, 1)))
     for repair in tensor.repairs[:3]:
-        facts.append((repair.name, f"{repair.gain_db:+.1f} dB ({repair.note})"))
-    show(Table((Column("fact"), Column("value")), facts, title=f"{title}: {tensor.name}"))
+        rows.append((repair.name, f"{repair.gain_db:+.1f} dB ({repair.note})"))
+    show(facts(rows, f"{title}: {tensor.name}"))

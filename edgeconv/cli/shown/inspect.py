@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edgeconv.report import text
-from edgeconv.report.tables import Column, Table, show
+from edgeconv.report.tables import Column, Table, facts, show
 
 if TYPE_CHECKING:
     from edgeconv.files.operations import End, ModelOperations
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 def show_inspection(title: str, inspection: Inspection, published: Published | None) -> None:
     """Totals, what is published, operators and findings."""
     operations = inspection.operations
-    facts = list(_facts(inspection))
     notes = []
     if inspection.unknown_shapes:
         notes.append(
             f"{inspection.unknown_shapes} tensors have no static shape: a dimension that is not "
             "fixed counts as one, so the figures are lower bounds"
         )
-    show(Table((Column("fact"), Column("value")), facts, title=title, notes=notes))
+    show(facts(list(_facts(inspection)), title, notes))
     if published is not None:
         typer.echo()
         _show_published(operations, published)
@@ -83,7 +82,7 @@ def _show_published(operations: ModelOperations, published: Published) -> None:
         Column("published"),
         Column("claim", "quantity"),
         Column("counted here", "quantity"),
-        Column("difference", "quantity"),
+        Column("difference", "quantity", rank=1),
     )
     height, width = published.input_size
     notes = [
@@ -119,12 +118,12 @@ def _show_operators(operations: ModelOperations) -> None:
     columns = (
         Column("operator"),
         Column("count", "integer"),
-        Column("in int8", "integer"),
-        Column("multiply-adds", "integer"),
-        Column("parameters", "integer"),
-        Column("memory access", "size"),
-        Column("share", "percent"),
-        Column("multiply-adds a byte", "number", 1),
+        Column("in int8", "integer", rank=2),
+        Column("multiply-adds", "integer", rank=1),
+        Column("parameters", "integer", rank=5),
+        Column("memory access", "size", rank=3),
+        Column("share", "percent", rank=4),
+        Column("multiply-adds a byte", "number", 1, rank=6),
     )
     show(Table(columns, rows))
 

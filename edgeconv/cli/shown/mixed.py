@@ -19,9 +19,9 @@ def show_mixed(mixed: dict[str, Any]) -> None:
         return
     columns = (
         Column("in float"),
-        Column("operator"),
+        Column("operator", rank=1),
         Column("of the logit noise", "percent", 1),
-        Column("multiply-adds M", "number", 1),
+        Column("multiply-adds M", "number", 1, rank=2),
     )
     rows = [
         (i["node"], i["op_type"], i["noise_share"], i["multiply_adds"] / 1e6)

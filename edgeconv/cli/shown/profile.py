@@ -23,9 +23,9 @@ def show_profile(name: str, profile: Profile, source: str) -> None:
     ]
     columns = (
         Column(f"operators of {name}"),
-        Column("number", "number", 0),
+        Column("number", "integer", rank=2),
         Column("ms", "number", 3),
-        Column("share", "percent", 1),
+        Column("share", "percent", 1, rank=1),
     )
     note = f"{source}; every single one stands in --json"
     show(Table(columns, rows, notes=(note,)))
@@ -50,12 +50,20 @@ def show_benchmark_model(found: Sequence[Benchmarked]) -> None:
         )
         for one in found
     ]
-    figures = ("mean ms", "lowest mean", "highest mean", "min ms", "std ms", "first ms", "init ms")
+    figures = {
+        "mean ms": 0,
+        "lowest mean": 3,
+        "highest mean": 4,
+        "min ms": 5,
+        "std ms": 6,
+        "first ms": 2,
+        "init ms": 1,
+    }
     columns = (
         Column("benchmark_model"),
         Column("threads", "integer"),
-        Column("runs", "integer"),
-        *(Column(figure, "number", 3) for figure in figures),
+        Column("runs", "integer", rank=7),
+        *(Column(figure, "number", 3, rank) for figure, rank in figures.items()),
     )
     note = (
         "as Google's benchmark_model tells: statistics of each process, here the median over "

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import edgeconv
 from edgeconv.cli.main import app
-from edgeconv.cli.shown.results import show_bundle
+from edgeconv.cli.shown.bundle import show_bundle
 from edgeconv.errors import ThresholdMissed, UnknownName, UsageError
 from edgeconv.nets.load import load_net
 from edgeconv.runtime.adapt import Images

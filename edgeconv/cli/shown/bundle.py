@@ -1,0 +1,39 @@
+"""A bundle just exported: its files, what stayed in float, and how far it agrees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from edgeconv.cli.shown.mixed import show_mixed
+from edgeconv.cli.shown.parity import show_stages
+from edgeconv.report.tables import Column, Table, show
+
+if TYPE_CHECKING:
+    from edgeconv.export.bundle.bundle import Bundle
+
+
+def show_bundle(bundle: Bundle) -> None:
+    """A bundle's files and how well they agree with the reference."""
+    rows = [
+        (name, facts["bytes"], facts["sha256"][:12])
+        for name, facts in bundle.manifest["files"].items()
+    ]
+    columns = (Column("file"), Column("size", "size"), Column("sha256", rank=1))
+    show(Table(columns, rows, str(bundle.directory), _what_is_computed(bundle)))
+    mixed = bundle.manifest.get("quantization", {}).get("mixed_precision")
+    if mixed is not None:
+        typer.echo()
+        show_mixed(mixed)
+    typer.echo()
+    show_stages(bundle.manifest["parity"]["stages"])
+
+
+def _what_is_computed(bundle: Bundle) -> list[str]:
+    """A line for each file whose name does not tell what its engine computes."""
+    return [
+        f"{facts['file']}: {facts['computes']}"
+        for facts in bundle.manifest["artifacts"].values()
+        if facts["precision"] not in ("float32", "int8")
+    ]

@@ -1,0 +1,88 @@
+"""What bench measured and compare compared, as tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from edgeconv.cli.shown.profile import show_benchmark_model, show_profile
+from edgeconv.report.tables import Column, Table, show
+
+if TYPE_CHECKING:
+    from edgeconv.devices.bench.compare import CompareReport
+    from edgeconv.devices.bench.report import BenchReport
+
+
+#: Figures of A and B, so that B over A gives the percentage beside them.
+_DIGITS = 5
+#: The order in which a narrow terminal leaves out bench's columns, the last one first.
+_LEFT_OUT = (
+    *("95 % interval", "peak MiB", "images/s", "p90 ms", "load ms", "p99 ms", "engine", "min ms"),
+    "first ms",
+)
+
+
+def show_bench(report: BenchReport) -> None:
+    """A line for each file and number of threads."""
+    columns = [
+        Column(
+            header,
+            "text" if header in ("artifact", "engine", "verdict") else "quantity",
+            rank=1 + _LEFT_OUT.index(header) if header in _LEFT_OUT else 0,
+        )
+        for header in report.columns
+    ]
+    note = "p50 and its 95 % bootstrap interval are over all runs of all processes"
+    if report.config.side_by_side:
+        note += "; files were measured side by side"
+    if report.emulated:
+        note = (
+            f"{report.device} is emulated: its time means nothing, so this is what one inference "
+            "executes. Instructions are not cycles"
+        )
+    show(Table(columns, report.rows(), notes=(note,)))
+    for name, profile in report.profiles.items():
+        typer.echo()
+        source = f"as {profile.engine}'s profiler tells, the mean of the middle half of its runs"
+        show_profile(name, profile, source)
+    if report.benchmark_model:
+        typer.echo()
+        show_benchmark_model(report.benchmark_model)
+
+
+def show_comparison(report: CompareReport) -> None:
+    """A line for each file and number of threads, A beside B."""
+    from edgeconv.devices.bench.report import significant
+
+    columns = (
+        Column("artifact"),
+        Column("engine", rank=6),
+        Column("threads", "integer", rank=4),
+        Column(f"A, {report.unit}", "quantity", rank=2),
+        Column(f"B, {report.unit}", "quantity", rank=3),
+        Column("B takes", "quantity"),
+        Column("99 % interval", "quantity", rank=1),
+        Column("p", "number", 3, rank=5),
+        Column("verdict"),
+    )
+    rows = [
+        (
+            row.artifact,
+            row.engine,
+            row.threads,
+            significant(row.a, _DIGITS),
+            significant(row.b, _DIGITS),
+            f"{row.comparison.percent:+.1f} %",
+            f"{100 * (row.comparison.low - 1):+.1f} to {100 * (row.comparison.high - 1):+.1f} %",
+            row.comparison.p_value,
+            row.comparison.verdict,
+        )
+        for row in report.rows
+    ]
+    paired = any(row.comparison.paired for row in report.rows)
+    note = "B against A; p: how often chance alone is as far apart, over processes"
+    figures = "A and B: geometric mean of the medians of the processes; B takes: B over A"
+    if any(row.comparison.p_value is None for row in report.rows):
+        figures = "A and B: median over the processes; B takes: B over A"
+    show(Table(columns, rows, notes=(f"{note}{', in pairs' if paired else ''}", figures)))

@@ -1,0 +1,135 @@
+"""The stages of parity: tables, and a JUnit file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from edgeconv.report.tables import Column, Table, show
+
+if TYPE_CHECKING:
+    from edgeconv.verify.parity.device_operators import OperatorIdentity
+    from edgeconv.verify.parity.on_device import DeviceParity
+    from edgeconv.verify.parity.stages import ParityReport
+
+
+def show_parity(report: ParityReport) -> None:
+    """Every stage of a parity check."""
+    show_stages(report.to_json()["stages"])
+
+
+def show_device_parity(found: DeviceParity) -> None:
+    """Every stage of parity on a device, and its int8 operators by kind."""
+    show_stages(found.report.to_json()["stages"])
+    by_kind: dict[tuple[str, str], list[OperatorIdentity]] = {}
+    for operator in found.operators:
+        by_kind.setdefault((operator.engine, operator.kind), []).append(operator)
+    if not by_kind:
+        return
+    columns = (
+        Column("engine", rank=1),
+        Column("int8 operator"),
+        Column("number", "integer", rank=2),
+        Column("bit-identical to here", "quantity"),
+        Column("most steps apart", "integer", rank=3),
+        Column("values apart", "percent", 2, rank=4),
+    )
+    rows = [
+        (
+            engine,
+            kind,
+            len(held),
+            "-" if held[0].identical is None else str(sum(o.identical is True for o in held)),
+            max(o.max_steps for o in held),
+            max(o.share_differing for o in held),
+        )
+        for (engine, kind), held in by_kind.items()
+    ]
+    note = "on identical integers; steps and values apart are from LiteRT's reference kernels here"
+    typer.echo()
+    show(Table(columns, rows, notes=(note,)))
+
+
+def show_stages(stages: Sequence[dict[str, Any]]) -> None:
+    """Stages as they stand in a manifest: a line for each output of each stage."""
+    columns = (
+        Column("parity with the reference"),
+        Column("error", "quantity", rank=3),
+        Column("SQNR dB", "number", 1, rank=1),
+        Column("cosine", "number", 6, rank=5),
+        Column("top-1 agreement", "percent", 0, rank=4),
+        Column("threshold", rank=2),
+        Column("verdict"),
+    )
+    rows: list[tuple[Any, ...]] = []
+    noted: dict[str, list[str]] = {}
+    for stage in stages:
+        bounds = stage["thresholds"] or [None] * len(stage["figures"])
+        several = len(stage["figures"]) > 1
+        rated = zip(stage["outputs"], stage["figures"], bounds, stage["met"], strict=True)
+        for name, figures, bound, met in rated:
+            rows.append(
+                (
+                    f"{stage['name']}, {name}" if several else stage["name"],
+                    f"{figures['relative_error']:.1e}",
+                    figures["sqnr_db"],
+                    figures["cosine"],
+                    figures["top1_agreement"],
+                    "-" if bound is None else _bound(bound),
+                    _verdict(stage, met),
+                )
+            )
+        if not stage["figures"]:
+            rows.append((stage["name"], *(None,) * 4, "-", _verdict(stage, stage["passed"])))
+        if stage["worst_part"] is not None:
+            rows.append(_part_row(stage))
+        for remark in filter(None, stage["note"].split("; ")):
+            noted.setdefault(remark, []).append(stage["name"])
+    notes = [f"{', '.join(names)}: {remark}" for remark, names in noted.items()]
+    show(Table(columns, rows, notes=notes))
+
+
+def _part_row(stage: dict[str, Any]) -> tuple[Any, ...]:
+    """The worst part of a stage's outputs, as a line of its own."""
+    part = stage["worst_part"]
+    return (
+        f"  worst part: {part['output']}, {part['part']}",
+        "-" if part["relative_error"] is None else f"{part['relative_error']:.1e}",
+        part["sqnr_db"],
+        *(None, None, "-"),
+        _verdict(stage, part["passed"]),
+    )
+
+
+def _verdict(stage: dict[str, Any], met: bool) -> str:
+    if not stage["judged"]:
+        return "not judged"
+    return "passed" if met else "FAILED"
+
+
+def _bound(bound: dict[str, Any]) -> str:
+    if bound["figure"] == "relative_error":
+        return f"error <= {bound['limit']:g}"
+    return f"SQNR >= {bound['limit']:.1f} dB"
+
+
+def write_junit(path: Path, suite: str, report: ParityReport) -> None:
+    """Writes a parity report as JUnit XML, a case a stage; stages that only inform pass."""
+    from edgeconv.report import junit
+
+    cases = [
+        junit.Case(
+            name=stage.name,
+            passed=stage.passed,
+            message="; ".join(
+                [*(str(threshold) for threshold in stage.thresholds), *filter(None, [stage.note])]
+            ),
+            figures=stage.figures[0].to_json() if stage.figures else {},
+            seconds=stage.seconds,
+        )
+        for stage in report.stages
+    ]
+    junit.write_junit(path, suite, cases)
