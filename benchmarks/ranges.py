@@ -47,8 +47,7 @@ from edgeconv.export.onnx.write import write_float, write_int8
 from edgeconv.nets.load import load_net
 from edgeconv.quantize.plan.planner import PlanConfig
 from edgeconv.quantize.recipe.recipes import RECIPES, Recipe, quantize
-from edgeconv.quantize.recipe.steps.bias_correction import CORRECT_BIASES
-from edgeconv.quantize.recipe.steps.equalization import EQUALIZE
+from edgeconv.quantize.recipe.steps import CORRECT_BIASES, EQUALIZE
 from edgeconv.quantize.repair.ends import ends_of
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions

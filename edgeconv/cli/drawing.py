@@ -27,7 +27,7 @@ from edgeconv.report.progress import Lines
 from edgeconv.report.tables import Column, Table, show
 
 if TYPE_CHECKING:
-    from edgeconv.quantize.recipe.steps import StepReport
+    from edgeconv.quantize.recipe.step import StepReport
 
 
 class RateColumn(ProgressColumn):

@@ -38,7 +38,7 @@ from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
 from edgeconv.quantize.plan.planner import PlanConfig
 from edgeconv.quantize.plan.precision import PRECISION_NAMES
 from edgeconv.quantize.recipe.recipes import Quantized, Recipe, named, quantize
-from edgeconv.quantize.recipe.steps import RANGES_STEP
+from edgeconv.quantize.recipe.step import RANGES_STEP
 from edgeconv.quantize.repair.ends import Ends, ends_of
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from edgeconv.quantize.recipe.steps import StepReport
+from edgeconv.quantize.recipe.step import StepReport
 
 
 class Progress(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeconv.cli import drawing
-from edgeconv.quantize.recipe.steps import StepReport
+from edgeconv.quantize.recipe.step import StepReport
 from edgeconv.report import progress
 
 

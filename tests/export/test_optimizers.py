@@ -19,7 +19,7 @@ from edgeconv.graph.fusion import is_absorbed
 from edgeconv.quantize.plan.in_float import with_islands
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
 from edgeconv.quantize.recipe.recipes import Quantized, Recipe, quantize
-from edgeconv.quantize.recipe.steps.bias_correction import CORRECT_BIASES
+from edgeconv.quantize.recipe.steps import CORRECT_BIASES
 from edgeconv.runtime.adapt import Images, run_logits
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import Kernels, SessionOptions

@@ -20,8 +20,7 @@ from edgeconv.export.tflite.write import write_int8
 from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.quantize.plan.in_float import with_islands
 from edgeconv.quantize.recipe.recipes import Recipe, quantize
-from edgeconv.quantize.recipe.steps.equalization import EQUALIZE
-from edgeconv.quantize.recipe.steps.reuse import REUSE_DEAD_CHANNELS
+from edgeconv.quantize.recipe.steps import EQUALIZE, REUSE_DEAD_CHANNELS
 from edgeconv.quantize.repair.ends import ends_of
 from edgeconv.quantize.repair.repairs import Copies, Repairs
 from edgeconv.runtime.adapt import Images, dequantize

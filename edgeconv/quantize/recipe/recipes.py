@@ -19,17 +19,21 @@ from edgeconv.errors import UnknownName
 from edgeconv.quantize.observe.observe import Observations, Progress
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig
+from edgeconv.quantize.recipe.choose_ranges import CHOOSE_RANGES
 from edgeconv.quantize.recipe.draft import Draft, Inputs
 from edgeconv.quantize.recipe.sample import Sample, affordable, divide
 from edgeconv.quantize.recipe.search import Found, apply_all, apply_what_helps
-from edgeconv.quantize.recipe.steps import Step, StepReport
-from edgeconv.quantize.recipe.steps.bias_correction import CORRECT_BIASES
-from edgeconv.quantize.recipe.steps.centering import CENTER_CHANNELS
-from edgeconv.quantize.recipe.steps.equalization import EQUALIZE, EQUALIZE_BY_NOISE
-from edgeconv.quantize.recipe.steps.measured_bias import MEASURE_BIASES
-from edgeconv.quantize.recipe.steps.ranges import CHOOSE_RANGES
-from edgeconv.quantize.recipe.steps.reuse import REUSE_DEAD_CHANNELS
-from edgeconv.quantize.recipe.steps.rounding import ROUND_WEIGHTS, ROUND_WEIGHTS_THOROUGHLY
+from edgeconv.quantize.recipe.step import Step, StepReport
+from edgeconv.quantize.recipe.steps import (
+    CENTER_CHANNELS,
+    CORRECT_BIASES,
+    EQUALIZE,
+    EQUALIZE_BY_NOISE,
+    MEASURE_BIASES,
+    REUSE_DEAD_CHANNELS,
+    ROUND_WEIGHTS,
+    ROUND_WEIGHTS_THOROUGHLY,
+)
 from edgeconv.quantize.refine.judge import Judge
 from edgeconv.quantize.repair.ends import Ends
 from edgeconv.quantize.repair.repairs import Repairs

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edgeconv.quantize.observe.observe import Progress
 from edgeconv.quantize.recipe.draft import Draft
-from edgeconv.quantize.recipe.steps.step import Step, StepReport
+from edgeconv.quantize.recipe.step import Step, StepReport
 from edgeconv.quantize.refine.judge import Judge, Verdict
 
 #: The first line of every report that measures.

@@ -13,7 +13,6 @@ have a channel in common form a group.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,11 +47,6 @@ class ChannelGroup:
     def channels(self) -> int:
         """How many channels the group has."""
         return len(self.pinned)
-
-    @property
-    def ceiling(self) -> float:
-        """Lowest bound of all channels."""
-        return float(self.ceilings.min(initial=math.inf))
 
     @property
     def is_plain(self) -> bool:

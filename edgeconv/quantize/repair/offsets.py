@@ -35,7 +35,7 @@ Array = NDArray[np.float64]
 
 
 def keeps_offsets(node: ir.Node) -> bool:
-    """Whether an operator's output has the offset of its input; clamps do only by condition."""
+    """Whether an operator's output has the offset of its input; a clamp's has not."""
     if node.op_type == "AveragePool":
         return not (any(ints(node, "pads", (0,))) and integer(node, "count_include_pad", 0))
     return node.op_type in KEEPING

@@ -19,8 +19,8 @@ from edgeconv.graph.view import require_constant
 from edgeconv.quantize.plan.columns import multiplying_layers
 from edgeconv.quantize.plan.planner import PlanConfig
 from edgeconv.quantize.recipe.draft import Draft
-from edgeconv.quantize.recipe.steps import Step
-from edgeconv.quantize.recipe.steps.equalization import EQUALIZE, EQUALIZE_BY_NOISE
+from edgeconv.quantize.recipe.step import Step
+from edgeconv.quantize.recipe.steps import EQUALIZE, EQUALIZE_BY_NOISE
 from tests.quantize.nets import hub, photos, sqnr_db
 
 CHANNELS = (3, 16, 24, 24, 10)

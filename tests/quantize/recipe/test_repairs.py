@@ -14,9 +14,8 @@ from edgeconv.quantize.observe.observe import observe
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.quantize.recipe.recipes import Recipe, quantize
-from edgeconv.quantize.recipe.steps import Step
-from edgeconv.quantize.recipe.steps.bias_correction import CORRECT_BIASES
-from edgeconv.quantize.recipe.steps.equalization import EQUALIZE
+from edgeconv.quantize.recipe.step import Step
+from edgeconv.quantize.recipe.steps import CORRECT_BIASES, EQUALIZE
 from edgeconv.quantize.repair.channels import channel_groups
 from edgeconv.quantize.repair.equalize import equalize
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned, sqnr_db

@@ -15,8 +15,7 @@ from edgeconv.quantize.observe.observe import observe
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.quantize.recipe.recipes import Recipe, quantize
-from edgeconv.quantize.recipe.steps.equalization import EQUALIZE, EQUALIZE_BY_NOISE
-from edgeconv.quantize.recipe.steps.reuse import REUSE_DEAD_CHANNELS
+from edgeconv.quantize.recipe.steps import EQUALIZE, EQUALIZE_BY_NOISE, REUSE_DEAD_CHANNELS
 from edgeconv.quantize.refine.fake import fake_quantized
 from edgeconv.quantize.refine.judge import run
 from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds

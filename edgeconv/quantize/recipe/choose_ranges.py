@@ -19,7 +19,7 @@ from edgeconv.quantize.plan.ranges import Range
 from edgeconv.quantize.plan.shared import on_one_grid
 from edgeconv.quantize.recipe.draft import Draft
 from edgeconv.quantize.recipe.sample import affordable
-from edgeconv.quantize.recipe.steps.step import RANGES_STEP, Step
+from edgeconv.quantize.recipe.step import RANGES_STEP, Step
 from edgeconv.quantize.refine.reader_error import ReaderErrors
 
 T = TypeVar("T")

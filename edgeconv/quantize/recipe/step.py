@@ -1,4 +1,11 @@
-"""The form of a step, and what is told of it."""
+"""What a recipe is made of: each step improves an int8 form under way, or turns out not to.
+
+A step is one of three kinds, and they come in this order:
+
+    repair    changes the float graph without changing its function, which is observed anew
+    setting   changes how the plan is made of what was observed
+    finish    changes the finished plan's integers; done again once the plan is of all photos
+"""
 
 from __future__ import annotations
 
@@ -23,7 +30,7 @@ class Step:
 
     Attributes:
         name: short, as it is told to the user.
-        kind: what it changes, see the package.
+        kind: what it changes, see above.
         apply: gives the improved draft; must not change the one it is given.
         least_gain_db: gain of the outputs' signal-to-noise ratio, on photos held back, from which
             on it is kept.
