@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edgeconv.export.options import ExportOptions
     from edgeconv.export.pipeline import export_bundle
     from edgeconv.runtime.session import SessionOptions
-    from edgeconv.verify.parity.end_to_end import Thresholds
+    from edgeconv.verify.thresholds import Thresholds
 
 __all__ = [
     "Bundle",
@@ -47,7 +47,7 @@ _HOMES = {
     "export_bundle": "edgeconv.export.pipeline",
     "Preprocessing": "edgeconv.data.preprocessing",
     "SessionOptions": "edgeconv.runtime.session",
-    "Thresholds": "edgeconv.verify.parity.end_to_end",
+    "Thresholds": "edgeconv.verify.thresholds",
 }
 
 

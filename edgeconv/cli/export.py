@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Optional
 import typer
 
 from edgeconv.cli import arguments
+from edgeconv.verify.thresholds import DEFAULTS, Thresholds
 
 
 def export(
@@ -124,7 +125,7 @@ def export(
     ] = None,
     int8_sqnr_db: Annotated[
         float, typer.Option(help="Least logit SQNR of the int8 files against float, in dB.")
-    ] = 10.0,
+    ] = DEFAULTS.int8_sqnr_db,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the bundle's manifest as JSON.")
     ] = False,
@@ -144,7 +145,6 @@ def export(
     from edgeconv.errors import ThresholdMissed
     from edgeconv.export.options import ExportOptions
     from edgeconv.export.preflight import check_request
-    from edgeconv.verify.parity.end_to_end import Thresholds
 
     options = ExportOptions(
         int8=int8,

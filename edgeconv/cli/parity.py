@@ -13,11 +13,11 @@ import typer
 from edgeconv.cli import arguments, device_options
 from edgeconv.cli.bundles_here import given_or_here
 from edgeconv.errors import ThresholdMissed
+from edgeconv.verify.thresholds import DEFAULTS, Thresholds
 
 if TYPE_CHECKING:
     from edgeconv.devices.profile.model import Profile
     from edgeconv.export.bundle.bundle import Bundle
-    from edgeconv.verify.parity.end_to_end import Thresholds
     from edgeconv.verify.parity.stages import ParityReport
 
     Check = Callable[[Bundle, Thresholds], "_Checked"]
@@ -40,7 +40,7 @@ def parity(
     ] = None,
     int8_sqnr_db: Annotated[
         float, typer.Option(help="Least logit SQNR of the int8 files against float, in dB.")
-    ] = 10.0,
+    ] = DEFAULTS.int8_sqnr_db,
     junit: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Also write the stages as a JUnit XML file.", show_default=False),
@@ -65,7 +65,6 @@ def parity(
     directories = [arguments.bundle_directory(target) for target in targets]
     chosen = device_options.profile(device, host, serial, port, user, identity)
     from edgeconv.export.bundle.bundle import Bundle
-    from edgeconv.verify.parity.end_to_end import Thresholds
 
     thresholds = Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr_db)
     opened = [Bundle.load(directory) for directory in directories]

@@ -12,7 +12,7 @@ from edgeconv.errors import UnknownName, UsageError
 from edgeconv.quantize.plan.precision import PRECISION_NAMES, PrecisionName
 from edgeconv.quantize.plan.ranges import RangeMethod
 from edgeconv.quantize.recipe.recipes import RECIPE_NAMES, RecipeName
-from edgeconv.verify.parity.end_to_end import Thresholds
+from edgeconv.verify.thresholds import DEFAULTS, Thresholds
 
 Format = Literal["onnx", "tflite"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -65,7 +65,7 @@ class ExportOptions:
     features: str | None = None
     split_outputs: bool = False
     seed: int = 0
-    thresholds: Thresholds = field(default_factory=Thresholds)
+    thresholds: Thresholds = DEFAULTS
 
     def __post_init__(self) -> None:
         """Raises UsageError where a value is outside of what is allowed."""

@@ -50,6 +50,7 @@ EXPORT = [
     (f"--out {LONG}", 2, "has 260 bytes; the name of a bundle's directory has at most"),
     ("--int8 --max-drop 1 --calib-samples 4", 2, "4 are too few"),
     ("--float-error nan", 2, "must be a finite number"),
+    ("--float-error=-1", 2, "float_error is -1; it must be a finite number, at least 0"),
 ]
 OTHERS = [
     ("export nosuch.py:f", 2, "nosuch.py: there is no such file"),

@@ -17,6 +17,7 @@ from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Session, SessionOptions
 from edgeconv.verify.parity import reference_work
 from edgeconv.verify.parity.isolated_tflite import isolate
+from edgeconv.verify.thresholds import Thresholds
 from tests.verify.test_diagnose import exported
 
 ENGINES: tuple[EngineName, ...] = ("litert", "onnxruntime")
@@ -102,6 +103,21 @@ def test_a_float_file_that_is_off_there_fails_both_comparisons(bundle: Bundle) -
     assert failed == ("onnx on board", "onnx: board against here")
 
 
+def test_the_float_error_that_the_user_names_is_the_bound_there_too(bundle: Bundle) -> None:
+    tight = Thresholds.of(float_error=1e-12, int8_sqnr_db=10)
+    found = bundle.parity_on(open_session, device="board", engines=ENGINES, thresholds=tight)
+    assert {"onnx on board", "tflite on board"} <= set(found.report.failed)
+
+    def opener(path: Path, options: SessionOptions) -> Session:
+        session = open_session(path, options)
+        off = path.name == "model.onnx"
+        return Off(session, session.outputs[0].name, 1.0) if off else session
+
+    loose = Thresholds.of(float_error=1e3, int8_sqnr_db=10)
+    found = bundle.parity_on(opener, device="board", engines=ENGINES, thresholds=loose)
+    assert found.report.passed
+
+
 def test_only_the_devices_engines_are_asked(bundle: Bundle) -> None:
     def opener(path: Path, options: SessionOptions) -> Session:
         assert path.suffix == ".tflite"
@@ -114,7 +130,6 @@ def test_only_the_devices_engines_are_asked(bundle: Bundle) -> None:
 def test_without_a_tflite_file_there_is_no_floor_and_int8_only_informs(bundle: Bundle) -> None:
     from edgeconv.runtime.adapt import Images
     from edgeconv.verify.parity import on_device
-    from edgeconv.verify.parity.end_to_end import Thresholds
 
     golden = bundle.golden
     found = on_device.check(
@@ -125,7 +140,6 @@ def test_without_a_tflite_file_there_is_no_floor_and_int8_only_informs(bundle: B
         device="board",
         engines=ENGINES,
         trained=True,
-        thresholds=Thresholds(),
     )
     stages = {stage.name: stage for stage in found.report.stages}
     assert stages["onnx: board against here"].passed
@@ -139,7 +153,6 @@ def test_a_bundle_without_a_file_for_the_device_is_wrong_usage(
     bundle: Bundle, tmp_path: Path
 ) -> None:
     from edgeconv.verify.parity import on_device
-    from edgeconv.verify.parity.end_to_end import Thresholds
 
     with pytest.raises(UsageError, match="no file for litert"):
         on_device.check(
@@ -150,7 +163,6 @@ def test_a_bundle_without_a_file_for_the_device_is_wrong_usage(
             device="board",
             engines=("litert",),
             trained=True,
-            thresholds=Thresholds(),
         )
 
 

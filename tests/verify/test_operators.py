@@ -24,6 +24,7 @@ from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.parity import reference_work
 from edgeconv.verify.parity.operators import check
+from edgeconv.verify.thresholds import DEFAULTS
 from tests.helpers.hub import unsettle
 from tests.helpers.plans import activation_params, all_values, plan_by_extremes
 
@@ -89,7 +90,7 @@ def tampered(path: Path, initializer: str, change) -> Path:
 @pytest.mark.parametrize("io", ["int8", "float32"])
 def test_every_operator_is_within_one_step(hub, plan, images, tmp_path, io):
     report = check(*written(hub, plan, tmp_path, io), images)
-    assert report.passed
+    assert report.stage(DEFAULTS).passed
     assert report.unmatched == ()
     judged = {a.name: a.op_type for a in report.agreements}
     assert judged == {
@@ -109,11 +110,11 @@ def test_a_net_too_large_for_reference_kernels_is_compared_with_the_built_in_one
     hub, plan, images, tmp_path, monkeypatch
 ):
     files = written(hub, plan, tmp_path)
-    assert "reference kernels" in check(*files, images).stage().a
+    assert "reference kernels" in check(*files, images).stage(DEFAULTS).a
     monkeypatch.setattr(reference_work, "MOST_WORK", 1)
     report = check(*files, images)
-    assert report.passed
-    assert "built-in kernels" in report.stage().a
+    assert report.stage(DEFAULTS).passed
+    assert "built-in kernels" in report.stage(DEFAULTS).a
 
 
 def test_a_net_that_takes_raw_pixels_is_compared_too(hub, plan, tmp_path):
@@ -129,7 +130,7 @@ def test_a_net_that_takes_raw_pixels_is_compared_too(hub, plan, tmp_path):
     left = {"left": whole.activations["relu"]}
     whole = plan_by_extremes(hub, as_input[:1], {"input": raw, **shared, **left})
     report = check(*written(hub, whole, tmp_path, "uint8"), Images(as_input, pixels))
-    assert report.passed
+    assert report.stage(DEFAULTS).passed
     assert report.unmatched == ()
 
 
@@ -137,11 +138,11 @@ def test_one_wrong_scale_is_found_at_its_operator_alone(hub, plan, images, tmp_p
     onnx_path, tflite_path = written(hub, plan, tmp_path)
     wrong = tampered(onnx_path, "depthwise::scale", lambda scale: scale * np.float32(1.1))
     report = check(wrong, tflite_path, images)
-    assert not report.passed
+    assert not report.stage(DEFAULTS).passed
     apart = {a.name for a in report.agreements if a.max_steps > 1}
     assert "depthwise" in apart
     assert apart <= {"depthwise", "relu"}  # the operator itself and the one that reads it
-    assert report.stage().passed is False
+    assert report.stage(DEFAULTS).passed is False
 
 
 def test_one_wrong_weight_is_found_at_its_operator_alone(hub, plan, images, tmp_path):
@@ -156,7 +157,7 @@ def test_one_wrong_weight_is_found_at_its_operator_alone(hub, plan, images, tmp_
     worst = report.agreements[0]
     assert worst.name == "left"
     assert 0 < worst.share_differing <= 0.25  # one channel of four
-    assert "Conv left" in report.stage().note
+    assert "Conv left" in report.stage(DEFAULTS).note
 
 
 def test_files_of_two_nets_are_refused(hub, plan, images, tmp_path):
@@ -196,7 +197,7 @@ def test_trained_nets_are_within_one_step_at_every_operator(net, weights, real_d
     batches = list(photos.batches(1, raw=False))
     plan = build_plan(hub, observe(hub, batches), PlanConfig())
     report = check(*written(hub, plan, tmp_path), Images(np.concatenate(batches[:2])))
-    assert report.passed, report.stage().note
+    assert report.stage(DEFAULTS).passed, report.stage(DEFAULTS).note
     assert report.unmatched == ()
     layers = sum(node.op_type in {"Conv", "Gemm"} for node in hub.graph)
     assert sum(a.op_type in {"Conv", "Gemm"} for a in report.agreements) == layers

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from edgeconv.runtime.metrics import Figures, compare
 from edgeconv.verify.parity.end_to_end import PAIR
-from edgeconv.verify.parity.pair import PairBounds, further
+from edgeconv.verify.parity.pair import further, pair_bound
+from edgeconv.verify.thresholds import DEFAULTS
 from tests.cases._net import Of
 from tests.cases.nets import slopes
 from tests.helpers.small_export import small_export
@@ -29,9 +30,8 @@ def figures(a: np.ndarray, b: np.ndarray) -> Figures:
 
 
 def judged(one: np.ndarray, other: np.ndarray, floor_db: float = 80) -> bool:
-    bound = PairBounds().of(
-        figures(REFERENCE, off(floor_db)), figures(REFERENCE, one), figures(REFERENCE, other)
-    )
+    floor = figures(REFERENCE, off(floor_db))
+    bound = pair_bound(DEFAULTS, floor, figures(REFERENCE, one), figures(REFERENCE, other))
     return bound.met_by(figures(one, other))
 
 

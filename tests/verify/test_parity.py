@@ -13,7 +13,8 @@ from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.saturation import WARNING
 from edgeconv.verify.parity import end_to_end as parity
-from edgeconv.verify.parity.end_to_end import ParityReport, StageResult, Thresholds
+from edgeconv.verify.parity.stages import ParityReport, StageResult
+from edgeconv.verify.thresholds import Thresholds
 from tests.helpers.tiny_models import TinyNet, photos
 
 NET = TinyNet()

@@ -17,6 +17,7 @@ from edgeconv.runtime.adapt import app_input
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.session import SessionOptions
 from edgeconv.verify.parity.operators import check
+from edgeconv.verify.thresholds import DEFAULTS
 from tests.helpers.small_export import SmallExport, small_export
 
 SIZES = [(33, 47), (7, 9), (96, 96), (200, 150), (31, 1), (1, 5), (64, 48)]
@@ -51,7 +52,7 @@ def test_the_kernels_integers_are_those_of_places_in_1024ths(size, align_corners
     assert np.abs(lite.read_tensor(resize.written) - expected).max() <= 0.5 + 1e-9
     if size == (64, 48) and not align_corners:  # twice as large: ten bits hold it exactly
         assert not resize.explained(image).any()
-    assert check(pair.onnx, pair.tflite, pair.images).passed
+    assert check(pair.onnx, pair.tflite, pair.images).stage(DEFAULTS).passed
 
 
 @pytest.mark.parametrize("mode", ["half_pixel", "asymmetric"])
@@ -65,4 +66,4 @@ def test_a_file_that_samples_elsewhere_is_found(mode, tmp_path):
     onnx.save(proto, pair.onnx)
     report = check(pair.onnx, pair.tflite, pair.images)
     assert report.agreements[0].op_type == "Resize"
-    assert not report.passed
+    assert not report.stage(DEFAULTS).passed

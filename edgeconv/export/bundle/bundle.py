@@ -19,11 +19,11 @@ from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Opener, SessionOptions
 from edgeconv.verify.parity import on_device, whole
-from edgeconv.verify.parity.end_to_end import Thresholds
 from edgeconv.verify.parity.float64 import Float64
 from edgeconv.verify.parity.on_device import DeviceParity
 from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.stages import ParityReport
+from edgeconv.verify.thresholds import DEFAULTS, Thresholds
 
 LABELS = "labels.txt"
 
@@ -117,7 +117,7 @@ class Bundle:
         """What the manifest says of the parity check made at the export."""
         return bool(self.manifest["parity"]["status"] == "passed")
 
-    def parity(self, thresholds: Thresholds | None = None) -> ParityReport:
+    def parity(self, thresholds: Thresholds = DEFAULTS) -> ParityReport:
         """Runs every artifact on the golden vectors and compares it with the float reference."""
         vectors = self.golden
         return whole.check(
@@ -137,7 +137,7 @@ class Bundle:
         *,
         device: str,
         engines: tuple[EngineName, ...],
-        thresholds: Thresholds | None = None,
+        thresholds: Thresholds = DEFAULTS,
     ) -> DeviceParity:
         """Runs the float and int8 files where `opener` opens them, and compares them.
 
@@ -158,7 +158,7 @@ class Bundle:
             device=device,
             engines=engines,
             trained=self.trained,
-            thresholds=thresholds or Thresholds(),
+            thresholds=thresholds,
             parts=self.output_parts,
             float64=lambda: Float64(vectors.float64),
         )

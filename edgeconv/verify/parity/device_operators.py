@@ -21,8 +21,9 @@ from edgeconv.runtime.open import open_session
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import EngineName, Kernels, Opener, SessionOptions
 from edgeconv.verify.parity.isolated_tflite import isolate
-from edgeconv.verify.parity.operators import ALLOWED_STEPS, IsolatedOnnx, steps_apart
+from edgeconv.verify.parity.operators import IsolatedOnnx, steps_apart
 from edgeconv.verify.parity.stages import StageResult
+from edgeconv.verify.thresholds import Thresholds
 
 #: One photo: every value of every tensor is a sample.
 _PHOTOS = 1
@@ -79,7 +80,9 @@ def check(
     return tuple(found)
 
 
-def stage(operators: tuple[OperatorIdentity, ...], device: str) -> Iterator[StageResult]:
+def stage(
+    operators: tuple[OperatorIdentity, ...], device: str, thresholds: Thresholds
+) -> Iterator[StageResult]:
     """The operators as a stage of parity; nothing where there are none."""
     if not operators:
         return
@@ -89,7 +92,7 @@ def stage(operators: tuple[OperatorIdentity, ...], device: str) -> Iterator[Stag
         name=f"int8 operators on {device}",
         a="LiteRT's reference kernels here",
         b=device,
-        passed=worst.max_steps <= ALLOWED_STEPS,
+        passed=worst.max_steps <= thresholds.operator_steps,
         note=(
             f"{len(operators)} operators on identical integers: {same} bit-identical to this "
             f"machine's; at most {worst.max_steps} step{'' if worst.max_steps == 1 else 's'} from "

@@ -16,10 +16,10 @@ can hold decides (`float64`).
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from edgeconv.errors import UsageError
@@ -31,10 +31,9 @@ from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.verify.parity.float64 import Float64Source, FloatJudge, none_known
 from edgeconv.verify.parity.golden_runs import GoldenRuns, Run, compare_all
 from edgeconv.verify.parity.output_parts import OutputParts
-from edgeconv.verify.parity.pair import PairBounds, further
-from edgeconv.verify.parity.stages import ParityReport, StageResult, Threshold, loosest
-
-__all__ = ["ARTIFACTS", "ParityReport", "StageResult", "Threshold", "Thresholds", "check"]
+from edgeconv.verify.parity.pair import further, pair_bound
+from edgeconv.verify.parity.stages import ParityReport, StageResult
+from edgeconv.verify.thresholds import DEFAULTS, Threshold, Thresholds, loosest
 
 #: Precisions between float32 and int8.
 _BETWEEN = tuple(name for name in PRECISION_NAMES if name != "int8")
@@ -76,56 +75,6 @@ _SATURATED_DYNAMIC_NOTE = "not run: this CPU's int8 kernels saturate"
 _SATURATED_NOTE = "not run with graph optimizations: this CPU's int8 kernels saturate"
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """The bounds parity judges by; docs call them "what equal means".
-
-    Attributes:
-        float_error: largest error of a float file, as a share of the largest reference logit.
-        deep_float_error: the same for nets with more than `deep_layers` layers.
-        deep_layers: where a net counts as deep.
-        int8_sqnr_db: least SQNR of an int8 file's logits against the float reference.
-        float16_error: largest error of a float16 file, as a share of the largest reference logit;
-            constants rounded to eleven bits make 6e-3 in MobileNetV2.
-        float32_factor: where a float file misses its bound, how many times as far from PyTorch's
-            float64 result as PyTorch's float32 result it may be; 0 never asks float64.
-        pair: how far the two int8 files may be apart.
-    """
-
-    float_error: float = 1e-5
-    deep_float_error: float = 1e-4
-    deep_layers: int = 50
-    int8_sqnr_db: float = 10.0
-    float16_error: float = 2e-2
-    float32_factor: float = 4.0
-    pair: PairBounds = field(default_factory=PairBounds)
-
-    def __post_init__(self) -> None:
-        """Raises UsageError where a bound is no finite number."""
-        for name, value in {**vars(self), **vars(self.pair)}.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise UsageError(f"the bound of {name} is {value}; it must be a finite number")
-
-    @classmethod
-    def of(cls, *, float_error: float | None, int8_sqnr_db: float) -> Thresholds:
-        """The default bounds but for those given; a float error holds for deep nets too.
-
-        A float error that the user names is not widened by what float32 can hold.
-        """
-        if float_error is None:
-            return cls(int8_sqnr_db=int8_sqnr_db)
-        return cls(
-            float_error=float_error,
-            deep_float_error=float_error,
-            int8_sqnr_db=int8_sqnr_db,
-            float32_factor=0.0,
-        )
-
-    def float_bound(self, depth: int) -> float:
-        """The float error allowed for a net of `depth` layers."""
-        return self.deep_float_error if depth > self.deep_layers else self.float_error
-
-
 def check(
     artifacts: Mapping[str, Path],
     images: Images,
@@ -133,7 +82,7 @@ def check(
     *,
     depth: int = 0,
     trained: bool = True,
-    thresholds: Thresholds | None = None,
+    thresholds: Thresholds = DEFAULTS,
     parts: Mapping[str, OutputParts] | None = None,
     float64: Float64Source = none_known,
 ) -> ParityReport:
@@ -155,7 +104,6 @@ def check(
         ArtifactRefused: an engine cannot load or run a file.
         UnavailableError: an engine is not installed.
     """
-    bounds = thresholds or Thresholds()
     paths = _by_name(artifacts)
     saturates = (
         not paths.keys().isdisjoint({_SATURATED_RUN[0], _SATURATED_DYNAMIC_RUN[0]})
@@ -170,16 +118,16 @@ def check(
     runs = GoldenRuns(paths, images, named, wanted, parts=parts)
     judge = FloatJudge(
         references=named,
-        limit=bounds.float_bound(depth),
-        factor=bounds.float32_factor,
+        bound=thresholds.of_float(depth),
+        factor=thresholds.float32_factor,
         float64=float64,
         files=tuple(path for name, path in paths.items() if name in ("onnx", "tflite")),
     )
     stages = (
         *_float_stages(runs, judge),
-        *_int8_stages(runs, bounds.int8_sqnr_db, trained=trained, saturates=saturates),
-        *_pair_stage(runs, bounds, trained=trained),
-        *_between_stages(runs, bounds, trained=trained, saturates=saturates),
+        *_int8_stages(runs, thresholds, trained=trained, saturates=saturates),
+        *_pair_stage(runs, thresholds, trained=trained),
+        *_between_stages(runs, thresholds, trained=trained, saturates=saturates),
     )
     return ParityReport(stages, (SATURATION_WARNING,) if saturates else ())
 
@@ -194,12 +142,11 @@ def _float_stages(runs: GoldenRuns, judge: FloatJudge) -> Iterator[StageResult]:
 
 
 def _int8_stages(
-    runs: GoldenRuns, limit: float, *, trained: bool, saturates: bool
+    runs: GoldenRuns, thresholds: Thresholds, *, trained: bool, saturates: bool
 ) -> Iterator[StageResult]:
-    bound = Threshold("sqnr_db", limit)
     for run in _INT8_RUNS:
         if run in runs:
-            yield _judged(run, runs, bound, trained=trained)
+            yield _judged(run, runs, thresholds.of_rounded(run[0]), trained=trained)
         elif run in runs.left_out:
             yield _not_run(run, runs.left_out[run])
         elif saturates and run == _SATURATED_RUN:
@@ -209,13 +156,9 @@ def _int8_stages(
 def _between_stages(
     runs: GoldenRuns, thresholds: Thresholds, *, trained: bool, saturates: bool
 ) -> Iterator[StageResult]:
-    """float16 by its error, for it is near float; the others as int8 files are."""
     for run in _BETWEEN_RUNS:
-        bound = Threshold("sqnr_db", thresholds.int8_sqnr_db)
-        if run[0].startswith("float16"):
-            bound = Threshold("relative_error", thresholds.float16_error)
         if run in runs:
-            yield _judged(run, runs, bound, trained=trained)
+            yield _judged(run, runs, thresholds.of_rounded(run[0]), trained=trained)
         elif run in runs.left_out:
             yield _not_run(run, runs.left_out[run])
         elif saturates and run == _SATURATED_DYNAMIC_RUN and run[0] in runs.artifacts:
@@ -235,7 +178,7 @@ def _pair_stage(
     fast, other = ([output[:photos] for output in runs.outputs(run)] for run in (tflite, onnx))
     floors, figures = compare_all(fast, slow), compare_all(fast, other)
     own = [runs.figures(run, photos) for run in (tflite, onnx)]
-    bounds = tuple(map(thresholds.pair.of, floors, *own))
+    bounds = tuple(map(partial(pair_bound, thresholds), floors, *own))
     floor = ", ".join(f"{f.sqnr_db:.1f}" for f in floors)
     note = f"floor {floor} dB: XNNPACK against the reference kernels on int8.tflite"
     for index, (bound, found) in enumerate(zip(bounds, figures, strict=True)):

@@ -20,7 +20,7 @@ from edgeconv.runtime.metrics import Figures, compare
 from edgeconv.runtime.session import EngineName
 from edgeconv.verify.parity.golden_runs import Outputs, Run
 from edgeconv.verify.parity.plain_sums import longest_sum, lost
-from edgeconv.verify.parity.stages import Threshold
+from edgeconv.verify.thresholds import Threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class FloatJudge:
 
     Attributes:
         references: PyTorch's float32 outputs by name.
-        limit: the error allowed against them.
+        bound: the error allowed against them.
         factor: how many times as far from float64 as PyTorch's float32 a file may be; 0 where
             nothing but the limit counts.
         float64: where float64 outputs come from.
@@ -74,16 +74,15 @@ class FloatJudge:
     """
 
     references: Mapping[str, NDArray[Any]]
-    limit: float
+    bound: Threshold
     factor: float
     float64: Float64Source
     files: tuple[Path, ...] = ()
 
     def judge(self, run: Run, outputs: Outputs, figures: tuple[Figures, ...]) -> FloatVerdicts:
         """The verdicts of a run; `figures` are against the references, of as many photos."""
-        bound = Threshold("relative_error", self.limit)
-        as_usual = FloatVerdicts(figures, (bound,) * len(figures))
-        if self.factor <= 0 or all(bound.met_by(f) or not f.finite for f in figures):
+        as_usual = FloatVerdicts(figures, (self.bound,) * len(figures))
+        if self.factor <= 0 or all(self.bound.met_by(f) or not f.finite for f in figures):
             return as_usual
         return self._by_sums(run, figures) or self._by_float64(outputs, as_usual)
 
@@ -111,7 +110,7 @@ class FloatJudge:
             own = self.float32_error(name, exact)
             array = exact.outputs[name]
             judged[index] = compare(array[: len(outputs[index])], outputs[index])
-            bounds[index] = Threshold("relative_error", max(self.limit, self.factor * own))
+            bounds[index] = Threshold("relative_error", max(self.bound.limit, self.factor * own))
             told.append(
                 f"{name} is held against PyTorch in float64, from which its float32 is {own:.1e} "
                 f"itself: {self.factor:g} times that is allowed"
@@ -125,9 +124,9 @@ class FloatJudge:
         """
         exact = self.float64()
         if not exact.outputs:
-            return (self.limit,) * len(self.references)
+            return (self.bound.limit,) * len(self.references)
         errors = (self.float32_error(name, exact) for name in self.references)
-        return tuple(max(self.limit, 2 * self.factor * error) for error in errors)
+        return tuple(max(self.bound.limit, 2 * self.factor * error) for error in errors)
 
     def float32_error(self, name: str, exact: Float64) -> float:
         """How far PyTorch's float32 output is from its float64 one."""

@@ -23,7 +23,7 @@ from edgeconv.runtime.open import engine_of, open_session
 from edgeconv.runtime.session import Kernels, ManyRuns, Opener, Session, SessionOptions
 from edgeconv.verify.parity.output_parts import OutputParts, PartResult, worst_part
 from edgeconv.verify.parity.reference_work import TOO_SLOW, reference_photos
-from edgeconv.verify.parity.stages import Threshold
+from edgeconv.verify.thresholds import Threshold
 
 Outputs = list[FloatArray]
 #: An artifact's name and the kernels it runs on.

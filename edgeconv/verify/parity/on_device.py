@@ -1,7 +1,7 @@
 """A bundle's files on a device: against the float reference, and against this machine.
 
-reference    -> each file there     as `parity` judges it here; float files within 1e-4
-the same file here -> there         float within 1e-4; int8 as near as `pair` says
+reference    -> each file there     as `parity` judges it here, float by the device's bound
+the same file here -> there         float by the same bound; int8 as near as `pair` says
 int8 operators                      each on identical integers: at most one step from LiteRT's
                                     reference kernels, and whether its bits are those of here
 """
@@ -22,14 +22,13 @@ from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import EngineName, Opener
 from edgeconv.verify.parity import device_operators
 from edgeconv.verify.parity.device_operators import OperatorIdentity
-from edgeconv.verify.parity.end_to_end import Thresholds
 from edgeconv.verify.parity.float64 import Float64Source, FloatJudge, none_known
 from edgeconv.verify.parity.golden_runs import GoldenRuns, Run, compare_all
 from edgeconv.verify.parity.output_parts import OutputParts
-from edgeconv.verify.parity.stages import ParityReport, StageResult, Threshold, loosest
+from edgeconv.verify.parity.pair import pair_bound
+from edgeconv.verify.parity.stages import ParityReport, StageResult
+from edgeconv.verify.thresholds import DEFAULTS, Threshold, Thresholds, loosest
 
-#: Another processor orders float additions in its own way.
-FLOAT_ERROR = 1e-4
 #: What an int8 file may differ by is told by these two on this machine.
 _FLOOR: tuple[Run, Run] = (("int8.tflite", "default"), ("int8.tflite", "reference"))
 
@@ -66,7 +65,7 @@ def check(
     device: str,
     engines: tuple[EngineName, ...],
     trained: bool,
-    thresholds: Thresholds,
+    thresholds: Thresholds = DEFAULTS,
     parts: Mapping[str, OutputParts] | None = None,
     float64: Float64Source = none_known,
 ) -> DeviceParity:
@@ -80,7 +79,7 @@ def check(
         device: its name, for the stages' names.
         engines: those of the device.
         trained: without trained weights int8 logits are noise, and their stages only inform.
-        thresholds: the bound of the int8 files, and how far two runs of one may be apart.
+        thresholds: the bounds.
         parts: how each output is told apart.
         float64: PyTorch's float64 result, where the export had to ask for it.
 
@@ -98,7 +97,7 @@ def check(
     here = GoldenRuns(artifacts, images, references, wanted)
     judge = FloatJudge(
         references=references,
-        limit=FLOAT_ERROR,
+        bound=Threshold("relative_error", thresholds.device_float_error),
         factor=thresholds.float32_factor,
         float64=float64,
         files=tuple(path for name, path in artifacts.items() if name in ("onnx", "tflite")),
@@ -110,8 +109,9 @@ def check(
     started = time.perf_counter()
     operators = device_operators.check(artifacts, images, opener, engines)
     seconds = time.perf_counter() - started
-    stage = (replace(s, seconds=seconds) for s in device_operators.stage(operators, device))
-    return DeviceParity(device, ParityReport((*stages, *stage)), operators)
+    judged = device_operators.stage(operators, device, thresholds)
+    timed = (replace(stage, seconds=seconds) for stage in judged)
+    return DeviceParity(device, ParityReport((*stages, *timed)), operators)
 
 
 def _here(run: Run) -> Run:
@@ -134,7 +134,7 @@ def _against_reference(
     judge: FloatJudge,
 ) -> StageResult:
     figures, note = there.figures(run), ""
-    bounds = (Threshold("sqnr_db", thresholds.int8_sqnr_db),) * len(figures)
+    bounds = (thresholds.of_rounded(run[0]),) * len(figures)
     if not _is_int8(run):
         found = judge.judge(run, there.outputs(run), figures)
         figures, bounds, note = found.figures, found.thresholds, found.note
@@ -176,7 +176,10 @@ def _int8_bounds(
     if not all(run in here for run in _FLOOR):
         return ()
     floors = compare_all(*map(here.outputs, _FLOOR))
-    return tuple(map(thresholds.pair.of, floors, here.figures(_here(run)), there.figures(run)))
+    return tuple(
+        pair_bound(thresholds, *found)
+        for found in zip(floors, here.figures(_here(run)), there.figures(run), strict=True)
+    )
 
 
 def _stage(

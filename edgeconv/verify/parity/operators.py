@@ -37,9 +37,7 @@ from edgeconv.runtime.session import SessionOptions, TensorSpec
 from edgeconv.verify.parity.operator_cuts import Cut, Tensors, isolate
 from edgeconv.verify.parity.reference_work import reference_photos
 from edgeconv.verify.parity.stages import StageResult
-
-#: int8 kernels of different runtimes round differently; more than this is another formula.
-ALLOWED_STEPS = 1
+from edgeconv.verify.thresholds import Thresholds
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,7 @@ class OperatorReport:
     unmatched: tuple[str, ...]
     kernels: str = "reference"
 
-    @property
-    def passed(self) -> bool:
-        """Whether no operator is further apart than one step."""
-        return self.agreements[0].max_steps <= ALLOWED_STEPS
-
-    def stage(self) -> StageResult:
+    def stage(self, thresholds: Thresholds) -> StageResult:
         """The report as a stage of parity."""
         worst = self.agreements[0]
         joined = f"; {len(self.unmatched)} only joined to others" if self.unmatched else ""
@@ -88,7 +81,7 @@ class OperatorReport:
             name="int8 operators",
             a=f"int8.tflite, {self.kernels} kernels",
             b="int8.onnx, optimizations off",
-            passed=self.passed,
+            passed=worst.max_steps <= thresholds.operator_steps,
             note=(
                 f"{len(self.agreements)} operators on identical integers{joined}: at most "
                 f"{worst.max_steps} step{'' if worst.max_steps == 1 else 's'} apart "

@@ -16,42 +16,27 @@ small to show end to end is found by the comparison on identical integers.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from edgeconv.runtime.metrics import Figures
-from edgeconv.verify.parity.stages import Threshold
+from edgeconv.verify.thresholds import Threshold, Thresholds
 
 #: What rounding alone may put two right files apart in their distance from float.
 _TELLING_DB = 3.0
 
 
-@dataclass(frozen=True)
-class PairBounds:
-    """The constants of that verdict.
+def pair_bound(thresholds: Thresholds, floor: Figures, one: Figures, other: Figures) -> Threshold:
+    """The bound of one output.
 
-    Attributes:
-        factor: how many times as far from each other as the nearer is from float.
-        slack_db: how far below the floor they may lie.
-        ceiling_db: the floor counts as at most this: where a small net runs identically on both
-            sets of kernels it is infinite and says nothing about the other run.
+    Args:
+        thresholds: the constants of that verdict.
+        floor: one int8 file on two sets of kernels.
+        one: a run of the pair against the float reference.
+        other: its other run against the same.
     """
-
-    factor: float = 2.0
-    slack_db: float = 1.0
-    ceiling_db: float = 40.0
-
-    def of(self, floor: Figures, one: Figures, other: Figures) -> Threshold:
-        """The bound of one output.
-
-        Args:
-            floor: one int8 file on two sets of kernels.
-            one: a run of the pair against the float reference.
-            other: its other run against the same.
-        """
-        by_floor = min(floor.sqnr_db, self.ceiling_db) - self.slack_db
-        nearer = max(one.sqnr_db, other.sqnr_db)
-        by_distance = nearer - 20 * math.log10(self.factor)
-        return Threshold("sqnr_db", min(by_floor, by_distance))
+    by_floor = min(floor.sqnr_db, thresholds.pair_ceiling_db) - thresholds.pair_slack_db
+    nearer = max(one.sqnr_db, other.sqnr_db)
+    by_distance = nearer - 20 * math.log10(thresholds.pair_factor)
+    return Threshold("sqnr_db", min(by_floor, by_distance))
 
 
 def further(one: Figures, other: Figures, names: tuple[str, str]) -> str:

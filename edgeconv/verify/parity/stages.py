@@ -2,41 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from edgeconv.runtime.metrics import Figures, rounded
 from edgeconv.verify.parity.output_parts import PartResult
-
-FigureName = Literal["relative_error", "sqnr_db"]
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """The bound of one figure: an error at most `limit`, a signal-to-noise ratio at least."""
-
-    figure: FigureName
-    limit: float
-
-    def met_by(self, figures: Figures) -> bool:
-        """Whether the figures lie within the bound; never where a value is not finite."""
-        if not figures.finite:
-            return False
-        if self.figure == "relative_error":
-            return figures.relative_error <= self.limit
-        return figures.sqnr_db >= self.limit
-
-    def __str__(self) -> str:
-        if self.figure == "relative_error":
-            return f"error <= {self.limit:g} of the largest logit"
-        return f"SQNR >= {self.limit:.1f} dB"
-
-
-def loosest(bounds: Sequence[Threshold]) -> Threshold:
-    """Of bounds of one figure, the one that allows most."""
-    is_error = bounds[0].figure == "relative_error"
-    return max(bounds, key=lambda bound: bound.limit if is_error else -bound.limit)
+from edgeconv.verify.thresholds import Threshold
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from edgeconv.verify.parity.float64 import Float64Source, none_known
 from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.pair import further
 from edgeconv.verify.parity.stages import ParityReport, StageResult
+from edgeconv.verify.thresholds import DEFAULTS, Thresholds
 
 #: Photos for the check operator by operator: every value of every tensor is a sample there.
 OPERATOR_PHOTOS = 1
@@ -28,7 +29,7 @@ def check(
     *,
     depth: int,
     trained: bool,
-    thresholds: parity.Thresholds | None = None,
+    thresholds: Thresholds = DEFAULTS,
     parts: Mapping[str, OutputParts] | None = None,
     float64: Float64Source = none_known,
 ) -> ParityReport:
@@ -38,7 +39,7 @@ def check(
     errors as `parity.check`.
     """
     with ThreadPoolExecutor(1) as beside:
-        operator_stage = beside.submit(_operator_stage, artifacts, images)
+        operator_stage = beside.submit(_operator_stage, artifacts, images, thresholds)
         report = parity.check(
             artifacts,
             images,
@@ -64,10 +65,12 @@ def _naming(stage: StageResult, report: ParityReport) -> StageResult:
     return replace(stage, note=f"{stage.note}; {further(worst[0], worst[1], names)}")
 
 
-def _operator_stage(artifacts: Mapping[str, Path], images: Images) -> tuple[StageResult, ...]:
+def _operator_stage(
+    artifacts: Mapping[str, Path], images: Images, thresholds: Thresholds
+) -> tuple[StageResult, ...]:
     if not {"int8.onnx", "int8.tflite"} <= set(artifacts):
         return ()
     started = time.perf_counter()
     files = artifacts["int8.onnx"], artifacts["int8.tflite"]
-    stage = operators.check(*files, images[:OPERATOR_PHOTOS]).stage()
+    stage = operators.check(*files, images[:OPERATOR_PHOTOS]).stage(thresholds)
     return (replace(stage, seconds=time.perf_counter() - started),)

@@ -1,0 +1,129 @@
+"""The bounds that parity judges by, here and on devices; docs call them "what equal means".
+
+| what is judged                             | its bound                                       |
+| ------------------------------------------ | ----------------------------------------------- |
+| a float file against PyTorch               | `Thresholds.of_float`                           |
+| any other file against PyTorch             | `Thresholds.of_rounded`                         |
+| the two int8 files, one file on two machines | `parity.pair`, of the pair_* fields           |
+| int8 operators on identical integers       | `Thresholds.operator_steps`                     |
+| a part of an output                        | its file's, loosened as `parity.output_parts` says |
+
+`export`, `parity` and `parity --device` read the same ones. It imports no more than the command
+line needs to print the defaults.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from edgeconv.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgeconv.runtime.metrics import Figures
+
+FigureName = Literal["relative_error", "sqnr_db"]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The bound of one figure: an error at most `limit`, a signal-to-noise ratio at least."""
+
+    figure: FigureName
+    limit: float
+
+    def met_by(self, figures: Figures) -> bool:
+        """Whether the figures lie within the bound; never where a value is not finite."""
+        if not figures.finite:
+            return False
+        if self.figure == "relative_error":
+            return figures.relative_error <= self.limit
+        return figures.sqnr_db >= self.limit
+
+    def __str__(self) -> str:
+        if self.figure == "relative_error":
+            return f"error <= {self.limit:g} of the largest logit"
+        return f"SQNR >= {self.limit:.1f} dB"
+
+
+def loosest(bounds: Sequence[Threshold]) -> Threshold:
+    """Of bounds of one figure, the one that allows most."""
+    is_error = bounds[0].figure == "relative_error"
+    return max(bounds, key=lambda bound: bound.limit if is_error else -bound.limit)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Every bound, with its default.
+
+    Attributes:
+        float_error: largest error of a float file, as a share of the largest reference logit.
+        deep_float_error: the same for nets with more than `deep_layers` layers.
+        deep_layers: where a net counts as deep.
+        device_float_error: the same on a device, for any net: another processor orders float
+            additions in its own way.
+        float32_factor: where a float file misses its bound, how many times as far from PyTorch's
+            float64 result as PyTorch's float32 result it may be; 0 never asks float64.
+        float16_error: largest error of a float16 file, as a share of the largest reference logit;
+            constants rounded to eleven bits make 6e-3 in MobileNetV2.
+        int8_sqnr_db: least SQNR of an int8 file's logits against the float reference.
+        pair_factor: how many times as far from each other two int8 runs may be as the nearer is
+            from float.
+        pair_slack_db: how far below the floor they may lie.
+        pair_ceiling_db: the floor counts as at most this: where a small net runs identically on
+            both sets of kernels it is infinite and says nothing about the other run.
+        operator_steps: how far an int8 operator's results may be apart, in steps of their scale:
+            kernels of different runtimes round differently; more is another formula.
+    """
+
+    float_error: float = 1e-5
+    deep_float_error: float = 1e-4
+    deep_layers: int = 50
+    device_float_error: float = 1e-4
+    float32_factor: float = 4.0
+    float16_error: float = 2e-2
+    int8_sqnr_db: float = 10.0
+    pair_factor: float = 2.0
+    pair_slack_db: float = 1.0
+    pair_ceiling_db: float = 40.0
+    operator_steps: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where a bound is negative or no finite number."""
+        for name, value in vars(self).items():
+            if not 0 <= value < math.inf:
+                raise UsageError(
+                    f"the bound {name} is {value:g}; it must be a finite number, at least 0"
+                )
+
+    @classmethod
+    def of(cls, *, float_error: float | None, int8_sqnr_db: float) -> Thresholds:
+        """The default bounds but for those given; a float error holds for every net and machine.
+
+        A float error that the user names is not widened by what float32 can hold.
+        """
+        if float_error is None:
+            return cls(int8_sqnr_db=int8_sqnr_db)
+        return cls(
+            float_error=float_error,
+            deep_float_error=float_error,
+            device_float_error=float_error,
+            float32_factor=0.0,
+            int8_sqnr_db=int8_sqnr_db,
+        )
+
+    def of_float(self, depth: int) -> Threshold:
+        """The bound of a float file on this machine, of a net of `depth` layers."""
+        is_deep = depth > self.deep_layers
+        return Threshold("relative_error", self.deep_float_error if is_deep else self.float_error)
+
+    def of_rounded(self, artifact: str) -> Threshold:
+        """The bound of a file of a smaller precision: float16 is near float, others as int8."""
+        if artifact.startswith("float16"):
+            return Threshold("relative_error", self.float16_error)
+        return Threshold("sqnr_db", self.int8_sqnr_db)
+
+
+DEFAULTS = Thresholds()
