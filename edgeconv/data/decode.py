@@ -8,16 +8,13 @@ Ordinary photos take a few megabytes each while they are decoded; one at the lim
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv import threads
 from edgeconv.data.images import load_image
 from edgeconv.data.preprocessing import Preprocessing, crop_pixels
 from edgeconv.errors import ImageRefused
@@ -59,22 +56,9 @@ def stream(
         ImageRefused: at the first file, in order, that cannot be decoded; names it. Files after it
             are not started.
     """
-    count = workers if workers is not None else min(MAX_WORKERS, _cpus())
-    remaining = iter(paths)
-    with ThreadPoolExecutor(max_workers=max(1, count), thread_name_prefix="decode") as pool:
-        pending: deque[Future[NDArray[np.uint8]]] = deque()
-        try:
-            for path in islice(remaining, max(1, count) * LOOK_AHEAD):
-                pending.append(pool.submit(load_pixels, path, pre))
-            while pending:
-                pixels = pending.popleft().result()
-                for path in islice(remaining, 1):
-                    pending.append(pool.submit(load_pixels, path, pre))
-                yield pixels
-        finally:
-            for future in pending:
-                future.cancel()
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return threads.stream(
+        lambda path: load_pixels(path, pre),
+        paths,
+        workers=workers or threads.count_workers(MAX_WORKERS),
+        ahead=LOOK_AHEAD,
+    )

@@ -63,7 +63,7 @@ def test_only_a_few_photos_are_ahead_of_the_consumer(paths: list[Path]) -> None:
 def test_stopping_early_leaves_no_thread_and_starts_no_more_files(
     paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[Path] = []
+    before, started = set(threading.enumerate()), list[Path]()
     real = decode.load_pixels
 
     def counting(path: Path, pre: Preprocessing) -> object:
@@ -75,4 +75,4 @@ def test_stopping_early_leaves_no_thread_and_starts_no_more_files(
     np.testing.assert_array_equal(next(photos), real(paths[0], PRE))
     photos.close()  # type: ignore[attr-defined]
     assert len(started) <= 1 + LOOK_AHEAD
-    assert not [t for t in threading.enumerate() if t.name.startswith("decode")]
+    assert set(threading.enumerate()) <= before

@@ -10,10 +10,8 @@ computed in float on the plan's grids, as the QDQ file is with graph optimizatio
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,11 +27,9 @@ from edgeconv.graph.view import name_of, real_inputs
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from edgeconv.quantize.plan.shared import Groups, tied_tensors
+from edgeconv.threads import in_threads
 
 Kind = Literal["activation", "weights", "edge"]
-
-#: Images in flight at once; each holds the activations of a run.
-MOST_AT_A_TIME = 4
 
 
 @dataclass(frozen=True)
@@ -142,8 +138,7 @@ class SwitchedNet:
             result: NDArray[np.float32] = self._session.run(None, {**feeds, self._input: image})[0]
             return result
 
-        with ThreadPoolExecutor(min(MOST_AT_A_TIME, os.cpu_count() or 1)) as pool:
-            return np.concatenate(list(pool.map(run, images)))
+        return np.concatenate(in_threads(run, images))
 
 
 _ENDS = "switch::ends"

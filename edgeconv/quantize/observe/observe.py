@@ -9,11 +9,8 @@ image.
 
 from __future__ import annotations
 
-import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -27,9 +24,8 @@ from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.statistics import Gathering, TensorStatistics, combine
 from edgeconv.quantize.observe.targets import Target, targets
+from edgeconv.threads import count_workers, stream
 
-#: Inputs worked on at once, at most; each holds all its activations until its statistics are taken.
-MOST_WORKERS = 4
 #: Inputs that share one histogram a tensor; fixed, so that the sums do not depend on the machine.
 HANDFUL = 8
 
@@ -95,32 +91,30 @@ def _measured(
     session = open_graph(model, [t.value for t in wanted if t.producer is not None])
     local = threading.local()
 
-    def work(handful: list[NDArray[np.float32]], turn: int) -> Measured:
+    def work(numbered: tuple[int, list[NDArray[np.float32]]]) -> Measured:
+        first, handful = numbered
         if not hasattr(local, "run"):
             local.run = _Run(session, name)
         gathered = [Gathering(target) for target in wanted]
         for number, batch in enumerate(handful):
             arrays = [batch, *local.run(batch)]
             for gathering, array in zip(gathered, arrays, strict=True):
-                gathering.add(array, turn + number)
+                gathering.add(array, first + number)
         return [gathering.result() for gathering in gathered]
 
-    workers = min(MOST_WORKERS, os.cpu_count() or 1)
-    pending: deque[Future[Measured]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            source_batches = iter(batches)
-            while handful := list(islice(source_batches, HANDFUL)):
-                for batch in handful:
-                    _check_shape(batch, shape)
-                pending.append(pool.submit(work, handful, turn))
-                turn += len(handful)
-                if len(pending) > workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    return stream(work, _handfuls(batches, shape, turn), workers=count_workers())
+
+
+def _handfuls(
+    batches: Iterable[NDArray[np.float32]], shape: tuple[int, ...], turn: int
+) -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
+    """HANDFUL inputs at a time, each of the graph's shape, with the number of the first."""
+    source = iter(batches)
+    while handful := list(islice(source, HANDFUL)):
+        for batch in handful:
+            _check_shape(batch, shape)
+        yield turn, handful
+        turn += len(handful)
 
 
 class _Run:

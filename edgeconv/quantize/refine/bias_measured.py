@@ -15,9 +15,7 @@ own standard error (James and Stein 1961, positive part).
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +34,7 @@ from edgeconv.quantize.plan.columns import multiplying_layers
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.quantize.refine.fake import fake_quantized
-from edgeconv.quantize.refine.judge import MOST_WORKERS
+from edgeconv.threads import in_threads
 
 #: Blocks of layers that are measured one after another.
 BLOCKS = 1
@@ -105,8 +103,7 @@ def _missing(
         error = (wanted.astype(np.float64) - found).mean(axis=(0, 2))
         return error, ((found > low) & (found < high)).mean(axis=(0, 2))
 
-    with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
-        errors, passing = zip(*pool.map(compare, photos), strict=True)
+    errors, passing = zip(*in_threads(compare, photos), strict=True)
     share = np.maximum(np.mean(passing, axis=0), LEAST_PASSING)
     return reliable_mean(np.array(errors) / share)
 

@@ -9,9 +9,7 @@ a step: no further from the file than another CPU is that runs it.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,9 +21,7 @@ from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.refine.fake import fake_quantized
-
-#: Threads that run photos side by side, at most.
-MOST_WORKERS = 4
+from edgeconv.threads import in_threads
 
 Batch = NDArray[np.float32]
 
@@ -110,6 +106,5 @@ def run(model: ir.Model, photos: Iterable[Batch]) -> list[Batch]:
     """Every output of the graph on every photo, stacked along the first axis."""
     session = open_graph(model)
     name = name_of(model.graph.inputs[0])
-    with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
-        results = list(pool.map(lambda photo: session.run(None, {name: photo}), photos))
+    results = in_threads(lambda photo: session.run(None, {name: photo}), photos)
     return [np.concatenate(column) for column in zip(*results, strict=True)]

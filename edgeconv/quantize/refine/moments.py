@@ -12,9 +12,7 @@ neither time nor memory grows without bound, and memory does not grow with the i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
@@ -28,6 +26,7 @@ from edgeconv.quantize.observe.observe import Progress
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.columns import as_rows, columns, multiplying_layers
 from edgeconv.quantize.plan.weights import Layer
+from edgeconv.threads import in_threads
 
 #: Widest block: a pointwise layer of 1,280 channels is whole, a 3x3 kernel over 512 is in four.
 WIDEST = 1280
@@ -37,10 +36,6 @@ MOST_WORK = 2 * 10**9
 POSITIONS, COLUMNS_TO_A_POSITION = 16, 16
 #: Inputs whose columns wait in memory until their moments are taken.
 HANDFUL = 8
-#: Inputs run at once, at most.
-MOST_WORKERS = 4
-
-
 #: Of sums of float32 products, relative to the moments.
 ROUNDING_LOSS = 1e-6
 
@@ -95,13 +90,12 @@ def second_moments(
     sums = {name_of(layer.weight): _Sums(layer) for layer in multiplying_layers(model)}
     look = _Look(model, list(sums.values()))
     source, done = iter(inputs), 0
-    with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
-        while handful := list(islice(source, HANDFUL)):
-            seen = list(pool.map(look, handful, range(done, done + len(handful))))
-            list(pool.map(_Sums.add_parts, sums.values(), zip(*seen, strict=True)))
-            done += len(handful)
-            if on_progress is not None:
-                on_progress(done)
+    while handful := list(islice(source, HANDFUL)):
+        seen = in_threads(look, handful, range(done, done + len(handful)))
+        in_threads(_Sums.add_parts, sums.values(), zip(*seen, strict=True))
+        done += len(handful)
+        if on_progress is not None:
+            on_progress(done)
     if not done:
         raise UsageError("weight rounding needs at least one photo, none was given")
     return {name: gathered.result() for name, gathered in sums.items()}

@@ -12,10 +12,8 @@ inputs of the session, so that one session tries any number of grids.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,11 +28,10 @@ from edgeconv.graph.view import name_of
 from edgeconv.quantize.observe.session import open_proto
 from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.plan.weights import layer_of
+from edgeconv.threads import in_threads
 
 #: Layers behind a tensor that are looked at, at most: in a residual stage everything reads it.
 MOST_READERS = 3
-#: Photos run side by side, at most.
-MOST_WORKERS = 4
 
 
 @dataclass
@@ -85,8 +82,7 @@ class ReaderErrors:
             sums = self._session.run(self._outputs, {**feeds, self._input: photo})
             return dict(zip(self._outputs, map(float, sums), strict=True))
 
-        with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
-            found = list(pool.map(run, self._photos))
+        found = in_threads(run, self._photos)
         return {
             tensor: float(np.mean([_relative(sums, pairs) for sums in found]))
             for tensor, pairs in self._compared.items()

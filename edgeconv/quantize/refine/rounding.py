@@ -15,9 +15,7 @@ and of rounding to nearest, so a row is never worse than rounded to nearest.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +29,7 @@ from edgeconv.quantize.plan.columns import as_rows, as_weight, multiplying_layer
 from edgeconv.quantize.plan.parameters import QuantizedConstant, QuantParams
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.quantize.refine.moments import Moments
+from edgeconv.threads import in_threads
 
 #: Share of the mean diagonal that is added to the diagonal of H.
 DAMPING = 0.01
@@ -40,8 +39,6 @@ BLOCK = 64
 SWEEPS = 2
 #: Weights worked on at once, about: their copies in float64 would else outgrow a large layer.
 CHUNK = 2**22
-#: Layers worked on side by side, at most.
-MOST_WORKERS = 4
 #: Rows up to this wide try other scales.
 NARROW = 32
 #: By how much scales are stretched.
@@ -83,9 +80,8 @@ class WeightRounder:
                 before = constants[name]
                 return _rounded(layers[name], before, moments[name]) if name in moments else before
 
-            with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
-                for name, after in zip(layers, pool.map(choose, layers), strict=True):
-                    self._done[name] = (constants[name].params.scale, after)
+            for name, after in zip(layers, in_threads(choose, layers), strict=True):
+                self._done[name] = (constants[name].params.scale, after)
         rounded = dict(constants)
         for name, layer in layers.items():
             rounded[name] = weight = self._done[name][1]

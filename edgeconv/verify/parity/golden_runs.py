@@ -7,7 +7,6 @@ run, so the runs share the machine's cores, one thread each.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -21,6 +20,7 @@ from edgeconv.runtime.adapt import Images, batch_size, run_outputs
 from edgeconv.runtime.metrics import Figures, FloatArray, compare
 from edgeconv.runtime.open import engine_of, open_session
 from edgeconv.runtime.session import Kernels, ManyRuns, Opener, Session, SessionOptions
+from edgeconv.threads import count_workers
 from edgeconv.verify.parity.output_parts import OutputParts, PartResult, worst_part
 from edgeconv.verify.parity.reference_work import TOO_SLOW, reference_photos
 from edgeconv.verify.thresholds import Threshold
@@ -31,7 +31,6 @@ Run = tuple[str, Kernels]
 
 #: Photos for float files on reference kernels: a wrong value shows on any photo.
 SLOW_FLOAT_PHOTOS = 2
-_MOST_AT_A_TIME = 4
 
 
 class GoldenRuns:
@@ -64,7 +63,7 @@ class GoldenRuns:
         self._stop = threading.Event()
         # The slow ones first: a core that is left with the last of them alone costs time.
         wanted = sorted(runs, key=_is_fast)
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_AT_A_TIME)) as pool:
+        with ThreadPoolExecutor(count_workers()) as pool:
             try:
                 done = pool.map(lambda run: self._timed(paths[run[0]], run, images), wanted)
                 pairs = zip(wanted, done, strict=True)

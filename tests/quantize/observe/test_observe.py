@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from edgeconv.errors import RefusedError, UsageError
 from edgeconv.quantize.observe.observe import (
     HANDFUL,
-    MOST_WORKERS,
     Observations,
     observe,
 )
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.statistics import by_channel
 from edgeconv.quantize.observe.targets import targets
+from edgeconv.threads import MOST_WORKERS
 from tests.quantize.nets import Mobile, hub, photos
 
 
