@@ -25,7 +25,7 @@ _ADD = Operator(
     channels="paired",
     homogeneous=True,
     answers=False,
-    engines=Engines("kernel", "kernel", "kernel"),
+    engines=Engines("depends", "kernel", "kernel"),
     refusal=None,
 )
 _MAX = replace(

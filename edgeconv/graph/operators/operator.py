@@ -69,15 +69,15 @@ class Prescribed:
 
 @dataclass(frozen=True)
 class Engines:
-    """What engines do with the operator between int8 tensors.
+    """What engines do with the operator between int8 tensors, measured with it alone in a file.
 
     "kernel": compute on integers; "copies": hand integers on as they are; "float": dequantize,
     compute in float and quantize again; "none": have nothing for it, so that another takes it, or
-    the file does not load; "depends": on shapes or attributes.
+    the file does not load; "depends": on shapes, constants or attributes.
 
     Attributes:
-        onnxruntime: its CPU provider, all optimizations on, on a file in QDQ form.
-        xnnpack: LiteRT's delegate, on what the operator is lowered to.
+        onnxruntime: its CPU provider on x86-64, all optimizations on, on a file in QDQ form.
+        xnnpack: LiteRT's delegate, on all that the operator is lowered to.
         reference: LiteRT's reference kernels, likewise.
     """
 

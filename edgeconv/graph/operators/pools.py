@@ -25,22 +25,31 @@ _MAX = Operator(
     channels="alike",
     homogeneous=True,
     answers=True,
-    engines=Engines("kernel", "kernel", "kernel"),
+    engines=Engines("kernel", "depends", "kernel"),
     refusal=None,
 )
 
 ROWS = (
     _MAX,
-    replace(_MAX, name="AveragePool", values="averaged"),
+    replace(
+        _MAX, name="AveragePool", values="averaged", engines=Engines("kernel", "none", "kernel")
+    ),
     # TFLite's MEAN rescales, unlike its AVERAGE_POOL_2D.
-    replace(_MAX, name="GlobalAveragePool", window=None, scales="free", values="averaged"),
+    replace(
+        _MAX,
+        name="GlobalAveragePool",
+        window=None,
+        scales="free",
+        values="averaged",
+        engines=Engines("kernel", "kernel", "kernel"),
+    ),
     replace(
         _MAX,
         name="GlobalMaxPool",
         window=None,
         scales="free",
         answers=False,
-        engines=Engines("float", "none", "kernel"),
+        engines=Engines("float", "kernel", "kernel"),
     ),
     replace(
         _MAX,

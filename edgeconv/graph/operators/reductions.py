@@ -33,7 +33,6 @@ _EXTREME = replace(
     name="ReduceMax",
     values="chosen",
     answers=False,
-    engines=Engines("kernel", "none", "kernel"),
 )
 # SUM has an int8 kernel in TFLite, but LiteRT's reference kernel of it returns wrong values.
 _SUM = replace(

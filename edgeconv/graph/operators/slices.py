@@ -25,7 +25,7 @@ _SLICE = Operator(
     channels="taken",
     homogeneous=True,
     answers=True,
-    engines=Engines("copies", "copies", "copies"),
+    engines=Engines("copies", "depends", "copies"),
     refusal=None,
 )
 _TILE = replace(
@@ -40,10 +40,15 @@ ROWS = (
         operands=True,
         scales="joined",
         channels="joined",
-        engines=Engines("kernel", "copies", "copies"),
+        engines=Engines("depends", "copies", "copies"),
     ),
     _SLICE,
-    replace(_SLICE, name="Split", slots=("", "/sizes")),
+    replace(
+        _SLICE,
+        name="Split",
+        slots=("", "/sizes"),
+        engines=Engines("copies", "copies", "copies"),
+    ),
     replace(
         _SLICE, name="Gather", slots=("", "/indices"), engines=Engines("copies", "none", "copies")
     ),
@@ -59,6 +64,6 @@ ROWS = (
         values="computed",
         channels="shaped",
         homogeneous=False,
-        engines=Engines("float", "depends", "kernel"),
+        engines=Engines("float", "depends", "copies"),
     ),
 )

@@ -31,7 +31,7 @@ _DEPTH_TO_SPACE = Operator(
 
 ROWS = (
     _DEPTH_TO_SPACE,
-    replace(_DEPTH_TO_SPACE, name="SpaceToDepth", engines=Engines("float", "none", "copies")),
+    replace(_DEPTH_TO_SPACE, name="SpaceToDepth", engines=Engines("float", "copies", "copies")),
     # Interpolation by cubes leaves the interval of what it reads.
     replace(
         _DEPTH_TO_SPACE,

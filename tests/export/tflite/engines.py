@@ -68,17 +68,31 @@ def _undelegated(data: bytes) -> Any:
 
 def operators(data: bytes) -> list[str]:
     """Names of a file's operators, in order."""
-    interpreter = _undelegated(data)
-    return [detail["op_name"] for detail in interpreter._get_ops_details()]
+    return [detail["op_name"] for detail in details(data)]
+
+
+def details(data: bytes) -> list[dict[str, Any]]:
+    """What LiteRT tells of each operator of a file: "op_name", "inputs" and "outputs"."""
+    found: list[dict[str, Any]] = _undelegated(data)._get_ops_details()
+    return found
 
 
 def is_wholly_delegated(data: bytes) -> bool:
-    """Whether XNNPACK runs the whole file as one piece."""
+    """Whether XNNPACK runs the whole file as one piece: nothing before it, nothing behind it."""
     interpreter = xnnpack(data)
     interpreter.allocate_tensors()
     pieces = [d for d in interpreter._get_ops_details() if d["op_name"] == "DELEGATE"]
+    if len(pieces) != 1:
+        return False
+    read, written = set(pieces[0]["inputs"]), set(pieces[0]["outputs"])
+    inputs = {detail["index"] for detail in interpreter.get_input_details()}
     outputs = {detail["index"] for detail in interpreter.get_output_details()}
-    return len(pieces) == 1 and outputs <= set(pieces[0]["outputs"])
+    return outputs <= written and not (read - inputs) & _computed(data)
+
+
+def _computed(data: bytes) -> set[int]:
+    """Indices of the tensors that a file's operators write."""
+    return {index for detail in details(data) for index in detail["outputs"]}
 
 
 def tensors(data: bytes) -> dict[str, dict[str, Any]]:

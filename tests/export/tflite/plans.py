@@ -42,7 +42,8 @@ def spanning(low: float, high: float) -> QuantParams:
 
 def minmax(model: ir.Model, inputs: dict[str, Array]) -> Plan:
     """A plan from one run's lowest and highest values."""
-    seen = inputs | graphs.reference(model, inputs, everything=True)
+    computed = graphs.reference(model, inputs, everything=True)
+    seen = inputs | {name: a for name, a in computed.items() if a.dtype == np.float32}
     activations: dict[str, QuantParams] = {}
     for group in _groups(model, seen):
         fixed = [_FIXED[n.op_type] for n in model.graph if n.op_type in _FIXED
@@ -89,7 +90,7 @@ def _groups(model: ir.Model, seen: Iterable[str]) -> list[set[str]]:
         if node.op_type not in _MOVES or is_absorbed(node):
             continue
         tied = [v for v in (*node.inputs, *node.outputs) if v is not None and v.const_value is None]
-        joined = set().union(*(group[name_of(v)] for v in tied if v.name))
+        joined = set().union(*(group[name_of(v)] for v in tied if v.name in group))
         for name in joined:
             group[name] = joined
     return list({id(members): members for members in group.values()}.values())

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from tests.export.tflite.cases import (
     activations,
-    convolutions,
-    dense,
-    elementwise,
+    arithmetic,
     fused,
+    layers,
     normalizations,
     pools,
     reductions,
@@ -18,11 +17,10 @@ from tests.export.tflite.cases import (
 from tests.export.tflite.cases.case import Case
 
 FAMILIES: tuple[dict[str, Case], ...] = (
-    convolutions.CASES,
-    dense.CASES,
+    layers.CASES,
     pools.CASES,
     reductions.CASES,
-    elementwise.CASES,
+    arithmetic.CASES,
     activations.CASES,
     normalizations.CASES,
     shapes.CASES,

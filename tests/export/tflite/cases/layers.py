@@ -1,8 +1,9 @@
-"""Convolutions, transposed ones too."""
+"""Convolutions, transposed ones too, and products with a matrix."""
 
 from __future__ import annotations
 
-from tests.export.tflite.cases.case import Case, conv, conv_transpose
+from tests.export.tflite.cases.case import Case, conv, conv_transpose, node
+from tests.export.tflite.graphs import weights
 
 CASES: dict[str, Case] = {
     "pointwise": conv((2, 3, 5, 6), (4, 3, 1, 1)),
@@ -35,4 +36,9 @@ CASES: dict[str, Case] = {
         (3, 4, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]
     ),
     "transposed, 3 x 3 stride 1": conv_transpose((3, 4, 3, 3), pads=[1, 1, 1, 1]),
+    "Gemm, weight in rows": node("Gemm", (2, 5), weights(4, 5), weights(4, seed=7), transB=1),
+    "Gemm, weight in columns": node("Gemm", (2, 5), weights(4, 5).T.copy(), weights(4, seed=7)),
+    "MatMul": node("MatMul", (2, 5), weights(4, 5).T.copy()),
+    "MatMul of a sequence": node("MatMul", (2, 3, 5), weights(4, 5).T.copy()),
+    "MatMul of an image's columns": node("MatMul", (1, 2, 3, 5), weights(4, 5).T.copy()),
 }
