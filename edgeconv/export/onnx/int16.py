@@ -19,9 +19,10 @@ from onnx import version_converter
 from onnx_ir.passes import common
 
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.export.onnx.qdq import insert_qdq
+from edgeconv.export.onnx.clamps import without_implied_clamps
 from edgeconv.graph.view import constant_of, name_of
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.quantize.plan.weights import Layer, layer_of
 
 OPSET = 21
@@ -45,7 +46,8 @@ def with_int16_activations(model: ir.Model, plan: Plan) -> ir.Model:
         ) from error
     converted = ir.from_proto(proto)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(converted)
-    return insert_qdq(converted, _with_held_biases(converted, plan))
+    held = _with_held_biases(converted, plan)
+    return insert_qdq(without_implied_clamps(converted, held), held)
 
 
 def _with_held_biases(model: ir.Model, plan: Plan) -> Plan:

@@ -11,7 +11,7 @@ DequantizeLinear, to the same bits:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Set
 
 import numpy as np
 import onnx_ir as ir
@@ -20,15 +20,15 @@ from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.view import name_of, require_constant
 
 
-def spell_out(model: ir.Model, dequantized: Iterable[ir.Value], islands: Set[str]) -> None:
-    """Gives islands the reals of integers without a DequantizeLinear; the graph is left unsorted.
+def spell_out(model: ir.Model, islands: Set[str]) -> None:
+    """Gives islands the reals of integers without a DequantizeLinear.
 
     Args:
         model: with its quantize and dequantize nodes; changed in place.
-        dequantized: outputs of DequantizeLinear nodes with one scale.
         islands: names of the nodes in float.
     """
-    for value in dequantized:
+    pairs = [node for node in model.graph if node.op_type == "DequantizeLinear"]
+    for value in [node.outputs[0] for node in pairs if not _is_constant(node)]:
         uses = [use for use in value.uses() if use.node.name in islands]
         if not uses:
             continue
@@ -39,6 +39,12 @@ def spell_out(model: ir.Model, dequantized: Iterable[ir.Value], islands: Set[str
         if dequantize is not None and not value.uses() and not value.is_graph_output():
             reals.name, value.name = value.name, f"{value.name}::unread"
             model.graph.remove(dequantize, safe=True)
+    model.graph.sort()
+
+
+def _is_constant(dequantize: ir.Node) -> bool:
+    integers = dequantize.inputs[0]
+    return integers is not None and integers.is_initializer()
 
 
 def _reals(model: ir.Model, value: ir.Value) -> ir.Value:

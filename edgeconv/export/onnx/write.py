@@ -17,9 +17,11 @@ import onnx_ir as ir
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.export.onnx import int16 as onnx_int16
 from edgeconv.export.onnx import stored_weights as onnx_stored_weights
-from edgeconv.export.onnx.qdq import insert_qdq
+from edgeconv.export.onnx.clamps import without_implied_clamps
+from edgeconv.export.onnx.islands import spell_out
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.precision import PrecisionName
+from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.quantize.plan.rules import check_plan
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def write_int8(
     """Writes the hub graph under a quantization plan, in QDQ form.
 
     The file takes and gives float32, except that with `io="uint8"` it takes uint8 pixels. How
-    tensors are named stands in `onnx_writer_qdq`.
+    tensors are named stands in `quantize.plan.qdq`.
 
     Args:
         model: a hub graph; stays as it is.
@@ -65,7 +67,9 @@ def write_int8(
         OSError: the file cannot be written.
     """
     check_plan(model, plan)
-    _save(insert_qdq(model, plan, uint8_inputs=io == "uint8"), path, metadata)
+    graph = insert_qdq(without_implied_clamps(model, plan), plan, uint8_inputs=io == "uint8")
+    spell_out(graph, plan.islands)
+    _save(graph, path, metadata)
 
 
 def write_float16(model: ir.Model, path: Path, *, metadata: Mapping[str, str]) -> None:

@@ -32,8 +32,8 @@ from edgeconv.quantize.observe.statistics import by_channel
 from edgeconv.quantize.plan.affine import dequantize, quantize
 from edgeconv.quantize.plan.columns import multiplying_layers
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant
+from edgeconv.quantize.plan.qdq import before_rounding, insert_qdq
 from edgeconv.quantize.plan.weights import Layer
-from edgeconv.quantize.refine.fake import fake_quantized
 from edgeconv.threads import in_threads
 
 #: Blocks of layers that are measured one after another.
@@ -94,7 +94,7 @@ def _missing(
     """What the layer's bias lacks, (channels,)."""
     output, source = name_of(written_output(layer.node)), name_of(model.graph.inputs[0])
     real = _open(model, output)
-    rounded = _open(fake_quantized(model, plan), output)
+    rounded = _open(insert_qdq(model, plan), before_rounding(output))
     fused = fused_activation(layer.node)
     low, high = fused.bounds if fused is not None else (-math.inf, math.inf)
 

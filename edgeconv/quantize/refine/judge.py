@@ -1,6 +1,6 @@
 """Measures a plan against the float net on photos that were held back.
 
-Runs the plan in float arithmetic (`fake`) on onnxruntime. With its graph optimizations off that
+Runs the plan in float arithmetic (`plan.qdq`) on onnxruntime. With its graph optimizations off that
 would give what the int8 ONNX file of the same plan gives, bit by bit. With them, in half the time,
 sums are added up in another order, which a rounded net answers by moving a value here and there by
 a step: no further from the file than another CPU is that runs it.
@@ -20,7 +20,7 @@ from edgeconv.graph.parts import Joined, parts_of
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.parameters import Plan
-from edgeconv.quantize.refine.fake import fake_quantized
+from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.threads import in_threads
 
 Batch = NDArray[np.float32]
@@ -57,7 +57,7 @@ class Judge:
 
     def __call__(self, model: ir.Model, plan: Plan) -> Verdict:
         """Judges a plan of the graph, or of a repaired one with the same outputs."""
-        outputs = run(fake_quantized(model, plan), self._photos)
+        outputs = run(insert_qdq(model, plan), self._photos)
         found = verdict(self.reference, outputs, is_classifier=self._is_classifier)
         quality = min(map(_worst_part, self.reference, outputs, self._joined))
         return replace(found, sqnr_db=min(found.sqnr_db, quality))

@@ -27,6 +27,7 @@ from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.view import name_of
 from edgeconv.quantize.observe.session import open_proto
 from edgeconv.quantize.plan.parameters import QuantParams
+from edgeconv.quantize.plan.qdq import rounding_pair
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.threads import in_threads
 
@@ -104,9 +105,10 @@ def _zero_point(tensor: str) -> str:
 def _add_reading(model: ir.Model, tensor: str, built: _Built) -> None:
     """A rounded reading of one tensor, up to the layers behind it."""
     rounded, integers = f"{tensor}::rounded", f"{tensor}::integers"
-    grid = [_scale(tensor), _zero_point(tensor)]
-    built.nodes.append(helper.make_node("QuantizeLinear", [tensor, *grid], [integers]))
-    built.nodes.append(helper.make_node("DequantizeLinear", [integers, *grid], [rounded]))
+    scale, zero_point = ir.Value(name=_scale(tensor)), ir.Value(name=_zero_point(tensor))
+    pair = rounding_pair(ir.Value(name=tensor), scale, zero_point, integers)
+    pair[-1].outputs[0].name = rounded
+    built.nodes += map(ir.to_proto, pair)
     renamed = {tensor: rounded}
     ends = {name_of(value) for value in model.graph.outputs}
     if tensor in ends:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from edgeconv.errors import PlanRefused, UnsupportedOperator
 from edgeconv.export.capture.hub import capture
-from edgeconv.export.onnx.qdq import implies_clamp
+from edgeconv.export.onnx.clamps import implies_clamp
 from edgeconv.export.onnx.write import write_float, write_int8
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from tests.helpers.hub import run_hub, unsettle

@@ -99,7 +99,7 @@ def test_a_switch_with_its_nodes_in_float_is_gone_from_the_plan(planned) -> None
     assert {s.kind for s in gone} == {"activation", "weights"}
     for switch in gone:
         assert not set(switch.tensors) & {*kept.activations, *kept.constants}
-    left = SwitchedNet(planned.model, dataclasses.replace(kept, islands=frozenset()))
+    left = SwitchedNet(planned.model, kept)
     assert len(left.switches) == len(net.switches) - len(gone)
 
 

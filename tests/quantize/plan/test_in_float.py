@@ -15,8 +15,8 @@ from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.quantize.plan.in_float import float_nodes
+from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.quantize.recipe.recipes import quantize
-from edgeconv.quantize.refine.fake import fake_quantized
 from edgeconv.quantize.refine.judge import run
 from edgeconv.quantize.simulate import Simulator
 from edgeconv.runtime.open import open_session
@@ -55,7 +55,7 @@ def test_a_small_constant_between_float_operators_is_not_lost(name: str, tmp_pat
     onnx_writer.write_int8(found.model, found.plan, tmp_path / "n.onnx", io="float32", metadata={})
     tflite.write_int8(found.model, found.plan, tmp_path / "n.tflite", io="float32")
     simulator = Simulator(found.model, found.plan)
-    judged = fake_quantized(found.model, found.plan)
+    judged = insert_qdq(found.model, found.plan)
     for photo in photos(12)[8:]:
         with torch.no_grad():
             real = net(torch.from_numpy(photo)).numpy()

@@ -9,14 +9,14 @@ integers behind them. That holds for weights and biases too: `NAME::int8` or `NA
 initializer, `NAME` its dequantized values. Only a graph input must keep its name for what is fed:
 its readers see `NAME::dequantized`.
 
-A Relu or Clip that `graph.fusion` absorbs gets no pair before it, so that runtimes fuse it; where
-the quantization after it already clamps to the same integers it is left out, and every runtime then
-sees a bare convolution between integers.
+A Relu or Clip that `graph.fusion` absorbs gets no pair before it, so that runtimes fuse it.
 
 A node that the plan keeps in float has no integers for its weights, and none for what only such
 nodes read. It reads what an island before it wrote: `NAME::float` where others read `NAME` rounded.
-What it reads of integers is spelled without a DequantizeLinear (`onnx_islands`): `NAME::in_float`
-where others read `NAME`.
+
+The int8 ONNX file is made of this graph. With the fusion of pairs off, onnxruntime computes it in
+float, rounded to the plan's grids: so steps are judged (`refine.judge`), biases measured, and, with
+a switch at every pair (`mixed.switches`), tensors found that rounding harms.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.errors import PlanRefused
-from edgeconv.export.onnx.islands import spell_out
-from edgeconv.graph.fusion import clip_bounds, fused_activation, is_absorbed, written_output
+from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
 from edgeconv.graph.view import is_real, name_of, shape_of
@@ -48,26 +47,28 @@ def insert_qdq(model: ir.Model, plan: Plan, *, uint8_inputs: bool = False) -> ir
     """
     _require_fit(model, plan)
     copy = model.clone()
-    _drop_implied_clamps(copy, plan)
     for name, constant in plan.constants.items():
         _store_integers(copy, name, constant)
     readers = _quantize_activations(copy, plan, uint8_inputs=uint8_inputs)
     _requantize_edges(copy, plan, readers)
-    spell_out(copy, readers.values(), plan.islands)
     copy.graph.sort()
     return copy
 
 
-def implies_clamp(params: QuantParams, bounds: tuple[float, float]) -> bool:
-    """Whether quantizing alone gives the integers that clamping and quantizing gives.
+def before_rounding(name: str) -> str:
+    """Name of what an operator computes for a planned activation, before its pair."""
+    return f"{name}::float"
 
-    Quantization is monotone and saturates, so it does where the bounds themselves are quantized to
-    the lowest and the highest integer.
-    """
-    scale, zero_point = float(params.scale), int(params.zero_point)
-    lowest, highest = (bound / scale + zero_point for bound in bounds)
-    limits = np.iinfo(params.dtype)
-    return bool(np.rint(lowest) <= limits.min and np.rint(highest) >= limits.max)
+
+def rounding_pair(
+    value: ir.Value, scale: ir.Value, zero_point: ir.Value, integers: str
+) -> list[ir.Node]:
+    """QuantizeLinear to a tensor called `integers`, and DequantizeLinear; not yet in a graph."""
+    inputs = [value, scale, zero_point]
+    quantize = ir.Node("", "QuantizeLinear", inputs, name=f"{integers}::quantize")
+    held = quantize.outputs[0]
+    held.name, held.type, held.shape = integers, zero_point.type, value.shape
+    return [quantize, _dequantize(held, scale, zero_point, axis=None)]
 
 
 def _require_fit(model: ir.Model, plan: Plan) -> None:
@@ -102,26 +103,6 @@ def _refuse_unknown(kind: str, unknown: set[str]) -> None:
             f"the plan's {kind} name {', '.join(sorted(unknown)[:3])}, which no device stores: "
             "either the graph has no such tensor or an operator absorbs it"
         )
-
-
-def _drop_implied_clamps(model: ir.Model, plan: Plan) -> None:
-    for node in tuple(model.graph):
-        fused = fused_activation(node)
-        if fused is None or node.name in plan.islands:
-            continue
-        params = plan.activations.get(name_of(fused.node.outputs[0]))
-        bounds = clip_bounds(fused.node)
-        if params is None or bounds is None or not implies_clamp(params, bounds):
-            continue
-        clamped, bare = fused.node.outputs[0], node.outputs[0]
-        name = name_of(clamped)
-        clamped.name = f"{name}::clamped"
-        bare.name = name
-        ir.convenience.replace_all_uses_with(clamped, bare, replace_graph_outputs=True)
-        constants = [value for value in fused.node.inputs[1:] if value is not None]
-        model.graph.remove(fused.node, safe=True)
-        for value in constants:
-            del model.graph.initializers[name_of(value)]
 
 
 def _store_integers(model: ir.Model, name: str, constant: QuantizedConstant) -> None:
@@ -178,9 +159,8 @@ def _pair(model: ir.Model, value: ir.Value, params: QuantParams, exact: frozense
     uses = tuple(use for use in value.uses() if use.node.name not in exact)
     scale, zero_point = _parameters(model, name, params)
     stored = integers_of(name) if params.dtype == "int8" else f"{name}::{params.dtype}"
-    quantize = _quantize(value, scale, zero_point, stored)
-    dequantize = _dequantize(quantize.outputs[0], scale, zero_point, axis=None)
-    seen = dequantize.outputs[0]
+    nodes = rounding_pair(value, scale, zero_point, stored)
+    seen = nodes[-1].outputs[0]
     for use in uses:
         use.node.replace_input_with(use.idx, seen)
     if value.is_graph_input():
@@ -189,9 +169,9 @@ def _pair(model: ir.Model, value: ir.Value, params: QuantParams, exact: frozense
         for index, output in enumerate(model.graph.outputs):
             if output is value:
                 model.graph.outputs[index] = seen
-        value.name = f"{name}::float"
+        value.name = before_rounding(name)
         seen.name = name
-    model.graph.extend([quantize, dequantize])
+    model.graph.extend(nodes)
     return seen
 
 
@@ -225,25 +205,17 @@ def _requantize_edges(model: ir.Model, plan: Plan, readers: dict[str, ir.Value])
             )
         name = requantized_integers_of(names[id(source)], edge.consumer, edge.index)
         scale, zero_point = _parameters(model, name, params)
-        quantize = _quantize(source, scale, zero_point, name)
-        dequantize = _dequantize(quantize.outputs[0], scale, zero_point, axis=None)
-        dequantize.outputs[0].name = f"{name}::dequantized"
-        node.replace_input_with(edge.index, dequantize.outputs[0])
-        model.graph.extend([quantize, dequantize])
+        nodes_between = rounding_pair(source, scale, zero_point, name)
+        seen = nodes_between[-1].outputs[0]
+        seen.name = f"{name}::dequantized"
+        node.replace_input_with(edge.index, seen)
+        model.graph.extend(nodes_between)
 
 
 def _parameters(model: ir.Model, name: str, params: QuantParams) -> Sequence[ir.Value]:
     scale = add_constant(model, f"{name}::scale", params.scale.astype(np.float32))
     zero_point = params.zero_point.astype(_STORED[params.dtype])
     return scale, add_constant(model, f"{name}::zero_point", zero_point)
-
-
-def _quantize(value: ir.Value, scale: ir.Value, zero_point: ir.Value, name: str) -> ir.Node:
-    node = ir.Node("", "QuantizeLinear", [value, scale, zero_point], name=f"{name}::quantize")
-    node.outputs[0].name = name
-    node.outputs[0].type = zero_point.type
-    node.outputs[0].shape = value.shape
-    return node
 
 
 def _dequantize(
