@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused, UsageError
-from edgeconv.explain.channel_factors import channel_factors
 from edgeconv.files.tflite_operations import read_tflite
 from edgeconv.quantize.repair.repairs import Repairs, sources
 from edgeconv.runtime.adapt import Images, dequantize, run_logits
@@ -105,14 +104,15 @@ class Int8File:
         """
         real = dequantize(self._int8.read_tensor(tensor), self._int8.tensor_specs()[tensor])[0]
         repairs = self._pair.repairs
-        offsets = np.array(repairs.offsets.get(tensor, (0.0,)))
-        if len(offsets) not in (1, real.shape[-1]):
-            raise BundleRefused(
-                f"the manifest has {len(offsets)} offsets for the {real.shape[-1]} channels of "
-                f"{tensor}; export the net again"
-            )
-        factors = channel_factors(self._pair.int8, self._pair.floating, tensor, repairs.copies)
-        restored = (real + offsets) / factors
+        offsets = repairs.offsets.get(tensor, (0.0,))
+        factors = repairs.factors.get(tensor, (1.0,))
+        for told in (offsets, factors):
+            if len(told) not in (1, real.shape[-1]):
+                raise BundleRefused(
+                    f"the manifest has a repair of {len(told)} channels for the "
+                    f"{real.shape[-1]} of {tensor}; export the net again"
+                )
+        restored = (real + np.array(offsets)) / np.array(factors)
         copies = repairs.copies.get(tensor, {})
         if copies:
             of = sources(copies, real.shape[-1])

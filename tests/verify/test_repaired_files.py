@@ -37,7 +37,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> edgeconv.Bundle:
 
 def walk(bundle: edgeconv.Bundle, *, of: Path | None = None, copies: Copies) -> Diagnosis:
     vectors = bundle.golden
-    told = {**bundle.manifest["quantization"], "repairs": Repairs(copies).to_json()}
+    told = {**bundle.manifest["quantization"], "repairs": Repairs(copies=copies).to_json()}
     held = replace(bundle, manifest={**bundle.manifest, "quantization": told})
     return diagnose(
         artifacts.present(of or bundle.directory),
@@ -197,8 +197,12 @@ def test_wrong_weights_of_an_operator_in_float_are_found(
 
 @pytest.mark.parametrize(
     "repairs",
-    [Repairs(copies={"stem.2": {99: 1}}), Repairs(offsets={"stem.2": (1.0, 2.0)})],
-    ids=["copies", "offsets"],
+    [
+        Repairs(copies={"stem.2": {99: 1}}),
+        Repairs(offsets={"stem.2": (1.0, 2.0)}),
+        Repairs(factors={"stem.2": (1.0, 2.0)}),
+    ],
+    ids=["copies", "offsets", "factors"],
 )
 def test_repairs_of_another_net_are_refused(bundle: edgeconv.Bundle, repairs: Repairs) -> None:
     with pytest.raises(BundleRefused, match="export the net again"):

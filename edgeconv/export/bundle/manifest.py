@@ -15,7 +15,7 @@ from typing import Any
 from edgeconv.errors import BundleRefused
 
 #: Raised when a reader of older manifests would misread a newer one.
-FORMAT = 3
+FORMAT = 4
 FILE_NAME = "manifest.json"
 _LARGEST_MANIFEST_BYTES = 16 * 2**20
 #: Where readers rely on a value's type.

@@ -58,14 +58,14 @@ class Draft:
         """The quantization; raises as `build_plan`."""
         return build_plan(self.model, self.observations, self.config)
 
-    def with_model(self, model: ir.Model, repairs: Repairs | None = None) -> Draft:
+    def with_model(self, model: ir.Model, repairs: Repairs) -> Draft:
         """The draft of a repaired graph, to be observed anew.
 
         Args:
             model: the graph.
-            repairs: what was done to single channels, where the repair did more than scale them.
+            repairs: what was done to its channels.
         """
-        known = self.repairs if repairs is None else self.repairs.and_then(repairs)
+        known = self.repairs.and_then(repairs)
         return replace(self, model=model, repairs=known, original=self.unrepaired, _rounders={})
 
     def with_more(self, photos: Iterable[NDArray[np.float32]], on_progress: Progress) -> Draft:

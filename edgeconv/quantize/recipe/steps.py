@@ -29,12 +29,14 @@ def _correct_biases(draft: Draft) -> Draft:
 
 def _equalize(draft: Draft) -> Draft:
     """Evens out channels across layers by a fixed strength, which helps nearly every net."""
-    return draft.with_model(equalize(draft.model, draft.observations, STRENGTH))
+    done = equalize(draft.model, draft.observations, STRENGTH)
+    return draft.with_model(done.model, Repairs(factors=done.factors))
 
 
 def _equalize_by_noise(draft: Draft) -> Draft:
     """Does so by what noise it foretells; gains more on some nets, loses on others."""
-    return draft.with_model(equalize(draft.model, draft.observations))
+    done = equalize(draft.model, draft.observations)
+    return draft.with_model(done.model, Repairs(factors=done.factors))
 
 
 def _reuse(draft: Draft) -> Draft:

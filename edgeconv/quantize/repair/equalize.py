@@ -13,6 +13,8 @@ photos at hand, weighing measured activations measures better.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
@@ -22,17 +24,25 @@ from edgeconv.quantize.observe.observe import Observations
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.quantize.repair.channels import channel_groups
 from edgeconv.quantize.repair.equalize_factors import by_input_channel, factors_of
+from edgeconv.quantize.repair.repairs import Factors
 
 Weights = dict[str, NDArray[np.float64]]
-
 
 #: Best of 0.25, 0.4 and 0.6 on held-back photos.
 STRENGTH = 0.4
 
 
+@dataclass(frozen=True, eq=False)
+class Equalized:
+    """A graph with equalized channels, and what those of each observed tensor were scaled by."""
+
+    model: ir.Model
+    factors: Factors
+
+
 def equalize(
     model: ir.Model, observations: Observations, strength: float | None = None
-) -> ir.Model:
+) -> Equalized:
     """A copy of the hub graph with equalized channels, the same function up to rounding.
 
     Args:
@@ -44,6 +54,7 @@ def equalize(
     """
     copy = model.clone()
     weights: Weights = {}
+    scaled: dict[str, tuple[float, ...]] = {}
     for group in channel_groups(copy):
         factors = factors_of(group, observations, strength)
         for layer in group.writers:
@@ -51,9 +62,12 @@ def equalize(
         for layer in group.readers:
             view = by_input_channel(layer, _loaded(layer.weight, weights))
             view /= factors[group.read_by(layer)].reshape(view.shape[0], 1, view.shape[2], 1)
+        for name, index in group.tensors.items():
+            if name in observations.tensors and (factors[index] != 1.0).any():
+                scaled[name] = tuple(factors[index].tolist())
     for name, array in weights.items():
         set_constant(copy, name, array)
-    return copy
+    return Equalized(copy, scaled)
 
 
 def _scale_rows(layer: Layer, factors: NDArray[np.float64], weights: Weights) -> None:

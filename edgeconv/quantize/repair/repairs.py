@@ -1,12 +1,14 @@
-"""What repairs did to single channels, beyond scaling them: how to read an int8 file's tensors.
+"""What repairs did to single channels: how to read an int8 file's tensors as the float net's.
 
-Channel scales need no record, the weights tell them. Offsets and copies do not show there.
+    channel c of a tensor of the int8 file + offset[c] = factor[c] * what the float net has there
+
+where, if c is a copy, "there" is the channel that it is a copy of.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,8 @@ from edgeconv.errors import BundleRefused
 
 #: No tensor has as many channels.
 MOST_CHANNELS = 2**24
+#: Tensor -> what each channel was multiplied by; 1 where a tensor is missing.
+Factors = Mapping[str, tuple[float, ...]]
 #: Tensor -> channel that was free -> the channel it is a copy of.
 Copies = Mapping[str, Mapping[int, int]]
 #: Tensor -> what was taken out of each channel, on the scale of the int8 file.
@@ -28,28 +32,37 @@ class Repairs:
     """What repairs did to a graph's tensors.
 
     Attributes:
+        factors: of the channels that were scaled (`equalize`).
         copies: channels that hold another channel's values (`reuse`).
         offsets: what is missing in each channel (`center`).
     """
 
+    factors: Factors = field(default_factory=dict)
     copies: Copies = field(default_factory=dict)
     offsets: Offsets = field(default_factory=dict)
 
     def and_then(self, later: Repairs) -> Repairs:
-        """These and those done after them; no step repairs the tensors of another one's."""
-        return Repairs({**self.copies, **later.copies}, {**self.offsets, **later.offsets})
+        """These and those done after them; no tensor is copied twice, or shifted twice."""
+        factors, offsets = dict(self.factors), dict(self.offsets)
+        for name, of in later.factors.items():
+            factors[name] = _times(factors.get(name, (1.0,) * len(of)), of)
+            if name in offsets:
+                offsets[name] = _times(offsets[name], of)
+        for name, copied in later.copies.items():
+            if name in factors:
+                held = factors[name]
+                factors[name] = tuple(held[copied.get(c, c)] for c in range(len(held)))
+        return Repairs(factors, {**self.copies, **later.copies}, {**offsets, **later.offsets})
 
     def to_json(self) -> dict[str, Any]:
-        """For the manifest, on a line a tensor or a copy: offsets in one string, to six digits."""
+        """For the manifest, on a line a tensor or a copy: numbers in one string, to six digits."""
         return {
+            "factors": {name: _written(of) for name, of in self.factors.items()},
             "copies": {
                 name: {str(slot): source for slot, source in sorted(of.items())}
                 for name, of in self.copies.items()
             },
-            "offsets": {
-                name: " ".join(f"{offset:.6g}" for offset in of)
-                for name, of in self.offsets.items()
-            },
+            "offsets": {name: _written(of) for name, of in self.offsets.items()},
         }
 
     @classmethod
@@ -64,21 +77,26 @@ class Repairs:
                 str(name): {_channel(int(slot)): _channel(of) for slot, of in found.items()}
                 for name, found in document["copies"].items()
             }
-            offsets = {
-                str(name): tuple(_finite(float(number)) for number in numbers.split())
-                for name, numbers in document["offsets"].items()
-            }
+            factors, offsets = (
+                {str(name): _read(numbers) for name, numbers in document[kind].items()}
+                for kind in ("factors", "offsets")
+            )
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise BundleRefused(
                 "the manifest's quantization.repairs was altered: copies give a channel for "
-                "a channel, offsets are numbers in a string; export the net again"
+                "a channel, factors and offsets are numbers in a string; export the net again"
             ) from error
+        if any(factor <= 0 for of in factors.values() for factor in of):
+            raise BundleRefused(
+                "the manifest's quantization.repairs was altered: a factor is not above zero; "
+                "export the net again"
+            )
         if any(set(found) & set(found.values()) for found in copies.values()):
             raise BundleRefused(
                 "the manifest's quantization.repairs was altered: a channel copies a copy; export "
                 "the net again"
             )
-        return cls(copies, offsets)
+        return cls(factors, copies, offsets)
 
 
 def _channel(value: Any) -> int:
@@ -87,10 +105,19 @@ def _channel(value: Any) -> int:
     return value
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(value)
-    return value
+def _times(ones: Iterable[float], others: Iterable[float]) -> tuple[float, ...]:
+    return tuple(one * other for one, other in zip(ones, others, strict=True))
+
+
+def _written(numbers: Iterable[float]) -> str:
+    return " ".join(f"{number:.6g}" for number in numbers)
+
+
+def _read(numbers: str) -> tuple[float, ...]:
+    found = tuple(map(float, numbers.split()))
+    if not all(map(math.isfinite, found)):
+        raise ValueError(numbers)
+    return found
 
 
 def sources(copies: Mapping[int, int], channels: int) -> NDArray[np.int64]:

@@ -90,16 +90,29 @@ def test_scales_spread_over_two_decades_collapse_int8_and_equalization_recovers_
 
 def test_equalization_keeps_the_function() -> None:
     model = hub(uneven(Mobile(), 1.5))
-    repaired = equalize(model, observe(model, photos(20)))
+    repaired = equalize(model, observe(model, photos(20))).model
     reference = run_float(model, photos(20))
     error = np.abs(run_float(repaired, photos(20)) - reference).max()
     assert error <= 1e-5 * np.abs(reference).max()
 
 
+def test_equalization_tells_what_it_multiplied_channels_by() -> None:
+    model = hub(uneven(Mobile(), 1.5))
+    seen = observe(model, photos(20))
+    done = equalize(model, seen)
+    after = observe(done.model, photos(20)).tensors
+    assert len(done.factors) > 3
+    for name, statistics in seen.tensors.items():
+        k = np.array(done.factors.get(name, (1.0,)))
+        np.testing.assert_allclose(
+            after[name].channel_square, k**2 * statistics.channel_square, 1e-4
+        )
+
+
 def test_equalization_fills_the_tensors_a_depthwise_layer_reads() -> None:
     model = hub(uneven(Mobile(), 1.5))
     seen = observe(model, photos(20))
-    repaired = observe(equalize(model, seen), photos(20))
+    repaired = observe(equalize(model, seen).model, photos(20))
 
     def fullness(maxima: np.ndarray) -> float:
         return float(np.median(maxima / maxima.max()))
@@ -116,7 +129,7 @@ def test_channels_that_relu6_clips_keep_their_scale() -> None:
         module.expand[0].bias[:4] += 20.0
     model = hub(module)
     seen = observe(model, photos(10))
-    repaired = equalize(model, seen)
+    repaired = equalize(model, seen).model
     reference = run_float(model, photos(10))
     np.testing.assert_allclose(run_float(repaired, photos(10)), reference, atol=1e-5)
 
@@ -126,7 +139,7 @@ def test_inputs_outputs_and_what_nonlinear_operators_read_are_left_alone() -> No
     module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sigmoid(), nn.Conv2d(4, 5, 1))
     model = hub(module)
     assert channel_groups(model) == []
-    repaired = equalize(model, observe(model, photos(3)))
+    repaired = equalize(model, observe(model, photos(3))).model
     for name, value in model.graph.initializers.items():
         assert value.const_value is not None
         changed = repaired.graph.initializers[name].const_value
@@ -186,5 +199,5 @@ def test_a_unit_that_no_photo_woke_yet_is_not_scaled_without_end(strength: float
     name = name_of(written_output(squeeze))
     seen = observe(model, tinted(12, 0))
     assert seen.tensors[name].channel_maximum[0] == 0
-    woken = observe(equalize(model, seen, strength), tinted(400, 1)).tensors[name]
+    woken = observe(equalize(model, seen, strength).model, tinted(400, 1)).tensors[name]
     assert 0 < woken.channel_maximum[0] < 1.5 * woken.channel_maximum[1:].max()

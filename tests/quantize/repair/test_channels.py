@@ -76,7 +76,7 @@ KEPT: dict[str, tuple[Forward, int]] = {
 def test_equalization_keeps_the_function(name: str) -> None:
     join, width = {**REACHED, **KEPT}[name]
     model = hub(Branches(join, width))
-    repaired = equalize(model, observe(model, photos(6)))
+    repaired = equalize(model, observe(model, photos(6))).model
     reference = run_float(model, photos(6))
     error = np.abs(run_float(repaired, photos(6)) - reference).max()
     assert error <= 2e-6 * np.abs(reference).max()
@@ -91,7 +91,7 @@ def test_equalization_evens_the_channels_that_reach_a_reader(name: str) -> None:
     assert reader.inputs[0] is not None
     tensor = name_of(reader.inputs[0])
     assert any(tensor in group.tensors for group in channel_groups(model))
-    after = observe(equalize(model, seen), photos(6)).tensors[tensor]
+    after = observe(equalize(model, seen).model, photos(6)).tensors[tensor]
     before = seen.tensors[tensor]
 
     def unevenness(statistics: object) -> float:
@@ -127,7 +127,7 @@ def test_layers_that_share_a_weight_are_left_alone() -> None:
             return self.twice(once).mean((2, 3))
 
     model = hub(Shared())
-    repaired = equalize(model, observe(model, photos(4)))
+    repaired = equalize(model, observe(model, photos(4))).model
     reference = run_float(model, photos(4))
     error = np.abs(run_float(repaired, photos(4)) - reference).max()
     assert error <= 2e-6 * np.abs(reference).max()

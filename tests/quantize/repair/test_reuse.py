@@ -387,9 +387,18 @@ def test_photos_past_the_trials_grid_do_not_open_what_was_copied() -> None:
 
 
 def test_repairs_survive_json() -> None:
-    repairs = Repairs({"a": {3: 0, 1: 2}}, {"b": (0.5, -1.25, 0.0)})
+    repairs = Repairs({"c": (2.0, 0.125)}, {"a": {3: 0, 1: 2}}, {"b": (0.5, -1.25, 0.0)})
     assert Repairs.from_json(repairs.to_json()) == repairs
-    assert repairs.and_then(Repairs({"c": {0: 1}})).copies.keys() == {"a", "c"}
+
+
+def test_later_repairs_go_on_from_earlier_ones() -> None:
+    first = Repairs(factors={"a": (2.0, 4.0, 8.0)}, offsets={"b": (1.0, -3.0)})
+    scaled = first.and_then(Repairs(factors={"a": (0.5, 1.0, 1.0), "b": (2.0, 3.0)}))
+    assert scaled.factors == {"a": (1.0, 4.0, 8.0), "b": (2.0, 3.0)}
+    assert scaled.offsets == {"b": (2.0, -9.0)}
+    copied = scaled.and_then(Repairs(copies={"a": {0: 2}}))
+    assert copied.factors["a"] == (8.0, 4.0, 8.0)
+    assert copied.copies == {"a": {0: 2}}
 
 
 @pytest.mark.parametrize(
@@ -399,17 +408,21 @@ def test_repairs_survive_json() -> None:
         [],
         {},
         {"copies": {}, "offsets": []},
-        {"copies": {"a": {"x": 1}}, "offsets": {}},
-        {"copies": {"a": {"-1": 1}}, "offsets": {}},
-        {"copies": {"a": {"1": True}}, "offsets": {}},
-        {"copies": {"a": {"1": "2"}}, "offsets": {}},
-        {"copies": {"a": {"1": 10**30}}, "offsets": {}},
-        {"copies": {"a": {"1": 4, "4": 0}}, "offsets": {}},
-        {"copies": {}, "offsets": {"a": "1 nan"}},
-        {"copies": {}, "offsets": {"a": "1 x"}},
-        {"copies": {}, "offsets": {"a": [1.0]}},
+        {"copies": {"a": {"x": 1}}},
+        {"copies": {"a": {"-1": 1}}},
+        {"copies": {"a": {"1": True}}},
+        {"copies": {"a": {"1": "2"}}},
+        {"copies": {"a": {"1": 10**30}}},
+        {"copies": {"a": {"1": 4, "4": 0}}},
+        {"offsets": {"a": "1 nan"}},
+        {"offsets": {"a": "1 x"}},
+        {"offsets": {"a": [1.0]}},
+        {"factors": {"a": "1 0"}},
+        {"factors": {"a": "1 -2"}},
     ],
 )
 def test_an_altered_record_is_refused(document: object) -> None:
+    if isinstance(document, dict) and document:
+        document = {"factors": {}, "copies": {}, "offsets": {}, **document}
     with pytest.raises(BundleRefused, match=r"quantization\.repairs was altered"):
         Repairs.from_json(document)
