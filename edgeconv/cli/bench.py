@@ -123,7 +123,7 @@ def bench(
     the machine does falls on all of them alike; from 8 processes on, `edgeconv compare` compares
     them in pairs.
     """
-    from edgeconv.report.output import check_writable, write_whole
+    from edgeconv.disk import check_writable, write_whole
 
     check_writable(json_file)
     numbers = arguments.integers("--threads", threads, low=1, high=_MOST_THREADS)

@@ -47,8 +47,8 @@ def compare(
     geometric means of the processes' medians, and what B takes is their ratio.
     """
     from edgeconv.devices.bench.compare import compare_files
+    from edgeconv.disk import check_writable
     from edgeconv.errors import ThresholdMissed
-    from edgeconv.report.output import check_writable
 
     check_writable(junit)
     limit = _percent(fail_above)

@@ -42,8 +42,8 @@ def diagnose(
     Tells what an operator adds by itself from what it inherits. Exits 1 where a tensor is worse
     than quantization explains.
     """
+    from edgeconv.disk import check_writable
     from edgeconv.errors import ThresholdMissed
-    from edgeconv.report.output import check_writable
 
     check_writable(html)
     directory = arguments.bundle_directory(bundle)

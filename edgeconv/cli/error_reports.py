@@ -55,7 +55,7 @@ def in_short(error: BaseException) -> str:
 
 
 def _of_the_cache() -> Path:
-    from edgeconv.cache import cache_directory
+    from edgeconv.disk import cache_directory
 
     directory = cache_directory() / "errors"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

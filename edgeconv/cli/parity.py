@@ -58,7 +58,7 @@ def parity(
     On a device each file is compared with this machine's run of it too, and each int8 operator on
     identical integers. Exits 1 where a stage misses its threshold.
     """
-    from edgeconv.report.output import check_writable
+    from edgeconv.disk import check_writable
 
     check_writable(junit)
     targets = given_or_here([] if bundle is None else [bundle])

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeconv.disk import write_whole
 from edgeconv.emulated import store
 
 
@@ -53,10 +54,7 @@ class Running:
 
     def write(self) -> None:
         """Lets others find it."""
-        path = _state_file(self.name)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self), default=str), encoding="utf-8")
-        partial.replace(path)
+        write_whole(_state_file(self.name), json.dumps(asdict(self), default=str).encode())
 
 
 def running(name: str) -> Running | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edgeconv.cache import cache_directory
+from edgeconv.disk import cache_directory
 
 #: Root file systems are thrown away, the longest unused first, where all together take more.
 MOST_ROOT_BYTES = 2**30

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from edgeconv.errors import OutputExists, OutputUnwritable, UsageError
+from edgeconv.disk import check_writable, written_whole
+from edgeconv.errors import OutputExists, UsageError
 from edgeconv.explain.colours import inferno
 
 #: Shortest side of a panel in pixels; smaller inputs are enlarged.
@@ -102,8 +101,7 @@ def check_destination(path: Path, *, force: bool) -> None:
         raise UsageError(f"{path}: the picture is a PNG; choose a name that ends in .png")
     if path.is_dir() or (os.path.lexists(path) and not force):
         raise OutputExists(f"{path} exists already; --force replaces it, --out chooses another")
-    if not path.absolute().parent.is_dir():
-        raise OutputUnwritable(f"cannot write {path}: {path.parent} is no directory")
+    check_writable(path)
 
 
 def save(image: Image.Image, path: Path, *, force: bool) -> None:
@@ -115,19 +113,5 @@ def save(image: Image.Image, path: Path, *, force: bool) -> None:
         OutputUnwritable: the place cannot be written, or its disk is full.
     """
     check_destination(path, force=force)
-    temporary = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            image.save(file, format="PNG")
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputUnwritable(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
+    with written_whole(path) as part:
+        image.save(part, format="PNG")

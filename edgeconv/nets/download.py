@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from edgeconv.errors import WeightsUnavailable
+from edgeconv.disk import written_whole
+from edgeconv.errors import OutputUnwritable, WeightsUnavailable
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes done and, where the server says it, their total."""
@@ -48,31 +46,19 @@ def fetch(
     """
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=destination.parent, prefix=f".{destination.name}.", suffix=".part"
-        )
-    except OSError as error:
+        with written_whole(destination) as part:
+            with part.open("wb") as file:
+                digest = _stream(url, file, on_progress, timeout_s)
+            if not digest.startswith(sha256_prefix):
+                raise WeightsUnavailable(
+                    f"{url} is not what was published: its SHA-256 begins with "
+                    f"{digest[: len(sha256_prefix)]}, not {sha256_prefix}"
+                )
+    except (OSError, OutputUnwritable) as error:  # the network's errors are already ours
         raise WeightsUnavailable(
-            f"{url} cannot be kept in {destination.parent}: {error.strerror or error}; "
+            f"{url} cannot be kept in {destination.parent}: {error}; "
             "set TORCH_HOME to a directory that can be written"
         ) from error
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            digest = _stream(url, file, on_progress, timeout_s)
-        if not digest.startswith(sha256_prefix):
-            raise WeightsUnavailable(
-                f"{url} is not what was published: its SHA-256 begins with "
-                f"{digest[: len(sha256_prefix)]}, not {sha256_prefix}"
-            )
-        part.replace(destination)
-    except OSError as error:  # what the network raises was already turned into ours
-        raise WeightsUnavailable(
-            f"{url} cannot be written to {destination.parent}: {error.strerror or error}"
-        ) from error
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
 
 
 def _stream(url: str, file: IO[bytes], on_progress: Progress | None, timeout_s: float) -> str:

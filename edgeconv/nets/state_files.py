@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import struct
 import zipfile
@@ -15,6 +14,7 @@ import safetensors
 import torch
 from torch import Tensor
 
+from edgeconv.disk import sha256_of
 from edgeconv.errors import WeightsRefused
 from edgeconv.nets.weights_path import check_weights_file
 
@@ -67,9 +67,7 @@ def read_state_file(path: Path) -> StateFile:
         tensors, metadata = _read_safetensors(path)
     else:
         tensors, metadata = _read_pickle(path), {}
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return StateFile(path, tensors, metadata, sha256)
+    return StateFile(path, tensors, metadata, sha256_of(path))
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Literal
 
 import torch
 
+from edgeconv.disk import sha256_of
 from edgeconv.errors import WeightsUnavailable
 from edgeconv.nets.download import TIMEOUT_S, Progress, fetch
 from edgeconv.nets.spec import NetSpec, OptionValue, Pretrained
@@ -100,10 +100,8 @@ def seeded(seed: int) -> Iterator[None]:
 
 def _is_whole(path: Path, sha256_prefix: str) -> bool:
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path).startswith(sha256_prefix)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
         raise WeightsUnavailable(f"{path} cannot be read: {error.strerror}") from error
-    return digest.startswith(sha256_prefix)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from edgeconv.report.output import write_whole
+from edgeconv.disk import write_whole
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --bad: #c62828; --a: #1f77b4; --b: #ff7f0e;

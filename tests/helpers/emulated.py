@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.cache import cache_directory
+from edgeconv.disk import cache_directory
 from edgeconv.emulated import machine, requirements
 from edgeconv.emulated.boards import BOARDS
 from edgeconv.emulated.running import Running, running

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgeconv import disk
 from edgeconv.errors import WeightsUnavailable
 from edgeconv.nets import download
 from edgeconv.nets.download import fetch
@@ -143,10 +143,8 @@ def test_a_cache_that_cannot_be_made_says_how_to_move_it(server: Any, tmp_path: 
 def test_a_full_disk_is_no_traceback(
     server: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def on_full_disk(*_: object, **__: object) -> tuple[int, str]:
-        return os.open("/dev/full", os.O_WRONLY), str(cache / "part")
-
     cache.mkdir(parents=True)
-    monkeypatch.setattr(download.tempfile, "mkstemp", on_full_disk)
+    monkeypatch.setattr(disk.secrets, "token_hex", lambda _: "full")
+    (cache / ".full.part").symlink_to("/dev/full")
     with pytest.raises(WeightsUnavailable, match="No space left on device"):
         fetch(server.url("good", NAME), cache / NAME, PREFIX)

@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from edgeconv.cache import cache_directory
 from edgeconv.devices.agent import payload, wheels
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.transport.base import Completed, Transport
 from edgeconv.devices.transport.envelope import script
+from edgeconv.disk import cache_directory, sha256_of, written_whole
 from edgeconv.errors import DeviceFailed, DeviceUnreachable
 
 #: Unpacking a hundred megabytes on a slow card, or in emulation.
@@ -55,7 +54,7 @@ def prepare_python_agent(
     with tempfile.TemporaryDirectory() as held:
         agent = Path(held) / "agent.pyz"
         payload.write_agent(agent)
-        remote = f"{transport.root}/agents/{_digest(agent)}.pyz"
+        remote = f"{transport.root}/agents/{sha256_of(agent)[:16]}.pyz"
         transport.push(agent, remote)
     return ["python3", "-I", remote, engines]
 
@@ -99,9 +98,8 @@ def _packed(key: str, wanted: dict[str, str], python: wheels.DevicePython) -> Pa
     packed = cache / f"{key}.tar"
     if not packed.is_file():
         found = wheels.fetch(python, wanted, cache / python.tag)
-        part = packed.with_suffix(f".{os.getpid()}.part")
-        payload.write_engines(found, part, compiled=payload.same_python(python.version))
-        part.replace(packed)
+        with written_whole(packed) as part:
+            payload.write_engines(found, part, compiled=payload.same_python(python.version))
     return packed
 
 
@@ -113,8 +111,3 @@ def check(done: Completed, transport: Transport, what: str) -> None:
         ]
         shown = "".join(c for c in words[0][:300] if c.isprintable())
         raise DeviceFailed(f"{transport.address}: {what}: {shown} (exit code {done.code})")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 from edgeconv.devices.agent.conversation import Conversation, died, last_words
 from edgeconv.devices.state.surroundings import Surroundings
 from edgeconv.devices.transport.base import Transport
+from edgeconv.disk import sha256_of
 from edgeconv.emulated.counter import PREFIX
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
 from edgeconv.runtime.requests import FactsRequest, Request, RunRequest, TimeRequest
@@ -20,9 +20,7 @@ from edgeconv.runtime.session import Provider
 
 def place(transport: Transport, path: Path) -> str:
     """Pushes a file where its bytes are not there yet; gives its path on the device."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    remote = f"{transport.root}/files/{digest}{path.suffix.lower()}"
+    remote = f"{transport.root}/files/{sha256_of(path)}{path.suffix.lower()}"
     transport.push(path, remote)
     return remote
 

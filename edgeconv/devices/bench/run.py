@@ -7,7 +7,6 @@ together and take turns, then the second ones, and so on: so does what changes w
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from edgeconv.devices.agent.processes import Outcome, time_alone, time_side_by_s
 from edgeconv.devices.bench.report import Artifact, BenchConfig, BenchReport, BenchResult
 from edgeconv.devices.state import preflight, surroundings
 from edgeconv.devices.state.surroundings import Surroundings
+from edgeconv.disk import sha256_of
 from edgeconv.errors import UsageError
 from edgeconv.runtime.host import HostFacts
 from edgeconv.runtime.open import engine_of
@@ -325,6 +325,4 @@ def _check(paths: Mapping[str, Path], config: BenchConfig) -> None:
 
 
 def _artifact(name: str, path: Path) -> Artifact:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Artifact(name, str(path.resolve()), path.stat().st_size, digest)
+    return Artifact(name, str(path.resolve()), path.stat().st_size, sha256_of(path))

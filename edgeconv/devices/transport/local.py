@@ -16,6 +16,7 @@ from typing import Self
 from edgeconv.devices.transport import transfer
 from edgeconv.devices.transport.base import COMMAND_DEADLINE_S, MOST_OUTPUT_BYTES, Completed
 from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, exchange
+from edgeconv.disk import write_whole
 from edgeconv.errors import DeviceFailed
 
 _KEPT_STDERR_BYTES = 64 * 2**10
@@ -108,7 +109,7 @@ class LocalTransport:
                 f"local: {remote} has {source.stat().st_size} bytes, more than the {most_bytes} "
                 "expected"
             )
-        transfer.write_whole(local, content)
+        write_whole(local, content)
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """See Transport."""

@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 from edgeconv.devices.transport import envelope, transfer
 from edgeconv.devices.transport.base import COMMAND_DEADLINE_S, MOST_OUTPUT_BYTES, Completed
 from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, Readable, exchange
+from edgeconv.disk import write_whole
 from edgeconv.errors import ConnectionLost, DeviceFailed, EdgeconvError
 
 #: How much later than the host the device itself gives a command up.
@@ -78,7 +79,7 @@ class ShellTransport(ABC):
         """See Transport. `local` is written whole or not at all."""
         allowed_s = transfer.deadline_s(most_bytes) if deadline_s is None else deadline_s
         content = self._twice(lambda: self._pull(remote, most_bytes, allowed_s))
-        transfer.write_whole(local, content)
+        write_whole(local, content)
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """See Transport."""

@@ -12,14 +12,14 @@ import posixpath
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from edgeconv.devices.transport.base import Completed
 from edgeconv.devices.transport.envelope import last_words, script
-from edgeconv.errors import DeviceFailed, OutputUnwritable, UsageError
+from edgeconv.errors import DeviceFailed, UsageError
 
 #: Room for the size and checksum before a pulled file's content.
 HEADER_BYTES = 256
@@ -205,18 +205,6 @@ def content(told: Completed, remote: str, most_bytes: int, address: str) -> byte
     if len(body) != size or digest != found[3].decode():
         raise DeviceFailed(f"{address}: {remote} was changed on the way here, or while it was read")
     return body
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file beside its place, then renames it (OutputUnwritable)."""
-    part = path.with_name(f".{secrets.token_hex(8)}.edgeconv-part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise OutputUnwritable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def check_remote(remote: str) -> None:

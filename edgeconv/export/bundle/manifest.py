@@ -5,13 +5,13 @@ The manifest carries no time, no host and no absolute path: the same inputs give
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from edgeconv.disk import sha256_of
 from edgeconv.errors import BundleRefused
 
 #: Raised when a reader of older manifests would misread a newer one.
@@ -34,12 +34,6 @@ _FORM: Mapping[tuple[str, ...], type] = MappingProxyType(
         ("weights", "trained"): bool,
     }
 )
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_table(directory: Path) -> dict[str, dict[str, Any]]:

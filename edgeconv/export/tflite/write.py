@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from edgeconv.data.formula import Io
-from edgeconv.errors import OutputUnwritable
+from edgeconv.disk import written_whole
 from edgeconv.export.tflite import flatbuffer, lies, stored_weights, versions
 from edgeconv.export.tflite import metadata as about
 from edgeconv.export.tflite.convert import convert
@@ -131,12 +131,5 @@ def _chunks(program: Program, metadata: TfliteMetadata | None) -> Chunks:
 
 
 def _write(path: Path, chunks: Chunks) -> None:
-    """Writes a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.writelines(chunks)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputUnwritable(f"cannot write {path}: {error.strerror}") from error
+    with written_whole(path) as part, part.open("wb") as file:
+        file.writelines(chunks)

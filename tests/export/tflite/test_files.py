@@ -127,5 +127,5 @@ def test_writing_leaves_the_very_bytes_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OutputUnwritable, match=r"cannot write .*nowhere"):
+    with pytest.raises(OutputUnwritable, match=r"nowhere.* cannot be written"):
         tflite.write_float(CASES["pointwise"].make(), tmp_path / "nowhere" / "model.tflite")

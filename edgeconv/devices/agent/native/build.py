@@ -12,7 +12,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from edgeconv.cache import cache_directory
+from edgeconv.disk import cache_directory
 from edgeconv.errors import UnavailableError, UsageError
 
 ARCHITECTURES = ("aarch64", "x86_64")

@@ -12,9 +12,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-from edgeconv.cache import cache_directory
 from edgeconv.devices.agent import wheels
-from edgeconv.devices.transport.transfer import write_whole
+from edgeconv.disk import cache_directory, write_whole
 from edgeconv.errors import UnavailableError
 
 _LITERT = "ai_edge_litert/libLiteRt.so"

@@ -1,4 +1,4 @@
-"""A result is written whole, or the reason why not is said, before the work where it shows then."""
+"""A file is written whole, or the reason why not is said, before the work where it shows then."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from edgeconv.disk import check_writable, sha256_of, write_whole, written_whole
 from edgeconv.errors import OutputUnwritable
 from edgeconv.report.html_page import write_page
 from edgeconv.report.junit import write_junit
-from edgeconv.report.output import check_writable, write_whole
 
 
 @pytest.mark.parametrize("path", [".", "/", "..", ""])
@@ -53,3 +53,22 @@ def test_a_pipe_is_written_to_and_never_replaced(tmp_path: Path) -> None:
     reader.join(10)
     assert heard == [b"result"]
     assert pipe.is_fifo()
+
+
+def test_a_file_takes_its_place_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 255)
+    path.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), written_whole(path) as part:
+        part.write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"old"
+    with written_whole(path) as part:
+        part.write_bytes(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
+    assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
