@@ -55,7 +55,7 @@ sys.path.insert(0, str(ROOT))
 
 from _drops import Judged, judge
 
-from edgeconv.verify.audit.verdict import audit
+from edgeconv.verify.audit.any_file import audit
 
 MOST_IN_FLOAT = 0.1
 """Share of a real net's multiply-adds."""

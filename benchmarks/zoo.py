@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.files.tflite.operations import read_tflite
 from edgeconv.nets.registry import NETS
 from edgeconv.report.progress import progress
 from edgeconv.report.tables import Column, Table, show

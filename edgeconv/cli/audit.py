@@ -33,7 +33,7 @@ def audit(
 ) -> None:
     """Is FILE really int8: share of the work, float islands, unfused pairs, scales."""
     share = _share(require)
-    from edgeconv.verify.audit.verdict import audit as examine
+    from edgeconv.verify.audit.any_file import audit as examine
 
     found = examine(file)
     if as_json:

@@ -79,10 +79,10 @@ def _of_file(path: Path) -> ModelOperations:
     if not path.is_file():
         raise UsageError(f"{path} does not exist; give a net's name or a .onnx or .tflite file")
     if path.suffix == ".onnx":
-        from edgeconv.files.onnx_operations import read_onnx
+        from edgeconv.files.onnx.operations import read_onnx
 
         return read_onnx(path)
-    from edgeconv.files.tflite_operations import read_tflite
+    from edgeconv.files.tflite.operations import read_tflite
 
     return read_tflite(path)
 
@@ -126,7 +126,7 @@ def _of_net(net: LoadedNet) -> ModelOperations:
 
     from edgeconv.export.capture.hub import capture
     from edgeconv.export.onnx import write as onnx_writer
-    from edgeconv.files.onnx_operations import read_onnx
+    from edgeconv.files.onnx.operations import read_onnx
 
     height, width = net.preprocessing.input_size
     graph = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)

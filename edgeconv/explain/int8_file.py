@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused, UsageError
-from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.files.tflite.operations import read_tflite
 from edgeconv.quantize.repair.repairs import Repairs, sources
 from edgeconv.runtime.adapt import Images, dequantize, run_logits
 from edgeconv.runtime.litert import LiteRtSession

@@ -42,7 +42,7 @@ from edgeconv.quantize.recipe.step import RANGES_STEP
 from edgeconv.quantize.repair.ends import Ends, ends_of
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.open import open_session
-from edgeconv.verify.parity import whole
+from edgeconv.verify.parity import bundle_files
 from edgeconv.verify.parity.output_parts import parts_of_outputs
 
 #: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
@@ -160,7 +160,7 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
     seen = {} if quantized is None else quantized.whole.observations.tensors
     parts = parts_of_outputs(model, seen)
     exact = KeptFloat64(lambda: float64_outputs(run, net.module, images.normalized))
-    report = whole.check(
+    report = bundle_files.check(
         artifacts.present(directory),
         images,
         reference,

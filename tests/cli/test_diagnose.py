@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.helpers.tampering import change_tflite_scale
-from tests.verify.test_diagnose import exported
+from tests.verify.diagnose.test_diagnose import exported
 
 
 @pytest.fixture(scope="module")

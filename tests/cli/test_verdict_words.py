@@ -11,7 +11,7 @@ from edgeconv.cli.shown.parity import show_stages, write_junit
 from edgeconv.runtime.metrics import compare
 from edgeconv.verify.parity.stages import ParityReport, StageResult
 from edgeconv.verify.thresholds import Threshold
-from tests.verify.test_parity import LOGITS
+from tests.verify.parity.test_parity import LOGITS
 
 SAME, WORSE = compare(LOGITS, LOGITS), compare(LOGITS, LOGITS * 1.5)
 BOUND = Threshold("sqnr_db", 40.0)

@@ -9,7 +9,7 @@ import pytest
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pipeline import export_bundle
 from edgeconv.files.memory import float_islands
-from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.files.tflite.operations import read_tflite
 from tests.export.tflite import engines
 
 NETS = Path(__file__).with_name("user_nets.py")

@@ -14,7 +14,7 @@ _SERVER = """
 import json, os, sys, urllib.request
 import onnxruntime, torch
 import edgeconv.devices.bench.run, edgeconv.export.pipeline, edgeconv.verify.accuracy.evaluate
-import edgeconv.verify.audit.verdict, edgeconv.verify.diagnose, edgeconv.explain
+import edgeconv.verify.audit.any_file, edgeconv.verify.diagnose, edgeconv.explain
 from edgeconv.cli.main import command
 
 def offline(*_, **__):

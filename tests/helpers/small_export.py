@@ -22,7 +22,7 @@ from edgeconv.graph.metrics import depth
 from edgeconv.quantize.observe.observe import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
-from edgeconv.verify.parity import whole
+from edgeconv.verify.parity import bundle_files
 from edgeconv.verify.parity.output_parts import OutputParts, parts_of_outputs
 from edgeconv.verify.parity.stages import ParityReport
 
@@ -61,7 +61,7 @@ class SmallExport:
         """Everything that is checked of a bundle's files."""
         run = TorchRun(self.hub, None, 1, "net")
         exact = partial(float64_outputs, run, self.module, self.images.normalized)
-        return whole.check(
+        return bundle_files.check(
             self.files,
             self.images,
             self.references,

@@ -18,7 +18,7 @@ from edgeconv.quantize.repair.repairs import Repairs
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Opener, SessionOptions
-from edgeconv.verify.parity import on_device, whole
+from edgeconv.verify.parity import bundle_files, on_device
 from edgeconv.verify.parity.float64 import Float64
 from edgeconv.verify.parity.on_device import DeviceParity
 from edgeconv.verify.parity.output_parts import OutputParts
@@ -120,7 +120,7 @@ class Bundle:
     def parity(self, thresholds: Thresholds = DEFAULTS) -> ParityReport:
         """Runs every artifact on the golden vectors and compares it with the float reference."""
         vectors = self.golden
-        return whole.check(
+        return bundle_files.check(
             self.artifacts,
             Images(normalized=vectors.normalized, pixels=vectors.pixels),
             vectors.reference,

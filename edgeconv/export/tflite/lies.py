@@ -1,7 +1,7 @@
 """The blob by which a file says how its tensors lie, where their shapes cannot tell.
 
 A hub tensor (1, 4, 4, 16) that a Reshape gave may lie in the file as (1, 4, 4, 16) in three orders.
-Whoever compares two files tensor by tensor has to know in which; `verify.tensor_order` reads this:
+Whoever compares two files tensor by tensor has to know in which; `files.tflite.tensor_order` reads:
 
     {"NAME": [[sizes of the hub's axes], [their order in the file]], ...}
 """

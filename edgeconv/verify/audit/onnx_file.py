@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import ArtifactRefused
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.verify.audit.findings import AuditFinding, weights_per_tensor
-from edgeconv.verify.audit.parts_in_files import onnx_findings
+from edgeconv.verify.audit.lost_parts_files import onnx_findings
 from edgeconv.verify.audit.qdq import pair_findings
 from edgeconv.verify.audit.weights import Weight, weights_of
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeconv.files.tflite_tensors import FileOperator, FileTensor, read_operators
+from edgeconv.files.tflite.file import FileOperator, FileTensor, read_operators
 from edgeconv.verify.audit.findings import AuditFinding, weights_per_tensor
-from edgeconv.verify.audit.parts_in_files import tflite_findings
+from edgeconv.verify.audit.lost_parts_files import tflite_findings
 
 #: Where the output channels of a weight lie.
 _CHANNEL_AXIS: Mapping[str, int] = {

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.files.tflite_tensors import FileTensor, read_tensors
+from edgeconv.files.tflite.file import FileTensor, read_tensors
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
 from edgeconv.graph.view import activation_inputs, constant_of, name_of
 from edgeconv.quantize.observe.targets import targets

@@ -10,14 +10,14 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.files.tflite_tensors import read_tensors
+from edgeconv.files.tflite.file import read_tensors
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of, require_constant
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.runtime.adapt import Images
+from edgeconv.verify.diagnose.diagnosis import Finding
 from edgeconv.verify.diagnose.hub import constant_in_hub_order, initializers_read, with_constants
-from edgeconv.verify.diagnose.model import Finding
 from edgeconv.verify.diagnose.noise import Noise
 from edgeconv.verify.diagnose.runs import FloatGraph, TfliteTensors, Values
 

@@ -13,7 +13,7 @@ from edgeconv.quantize.observe.statistics import TensorStatistics, by_channel
 from edgeconv.quantize.plan.affine import activation_params, covered, dequantize, quantize
 from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.plan.ranges import METHODS, choose_one
-from edgeconv.verify.diagnose.model import Distribution, Repair
+from edgeconv.verify.diagnose.diagnosis import Distribution, Repair
 from edgeconv.verify.diagnose.noise import Noise, decibels
 
 #: Positions of each channel that noise is measured on, for each photo.

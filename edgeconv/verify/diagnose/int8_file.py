@@ -23,9 +23,9 @@ from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.simulate import Simulator
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import file_plan, weights
+from edgeconv.verify.diagnose.diagnosis import Finding, OwnError, PoorGrid
 from edgeconv.verify.diagnose.grids import Grids, thinned
 from edgeconv.verify.diagnose.hub import with_constants
-from edgeconv.verify.diagnose.model import Finding, OwnError, PoorGrid
 from edgeconv.verify.diagnose.noise import ChannelErrors, ChannelFit, Noise
 from edgeconv.verify.diagnose.runs import FloatGraph, OnnxIntegers, TfliteTensors, Values
 

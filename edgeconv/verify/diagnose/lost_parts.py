@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from edgeconv.quantize.plan.apart import keep_apart
 from edgeconv.quantize.plan.ranges import LEVELS
+from edgeconv.verify.diagnose.diagnosis import Finding
 from edgeconv.verify.diagnose.int8_file import Int8File, Measured
-from edgeconv.verify.diagnose.model import Finding
 
 
 def lost_part_findings(file: Int8File, measured: Measured) -> Iterator[Finding]:

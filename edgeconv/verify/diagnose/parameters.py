@@ -21,7 +21,7 @@ from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from edgeconv.quantize.plan.planner import PRESCRIBED
 from edgeconv.quantize.plan.shared import tied_tensors
 from edgeconv.quantize.plan.weights import layer_of
-from edgeconv.verify.diagnose.model import Finding
+from edgeconv.verify.diagnose.diagnosis import Finding
 
 #: Relative difference of two scales that rounding to float32 explains.
 _SAME = 1e-5

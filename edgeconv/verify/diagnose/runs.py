@@ -11,8 +11,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.files import tensor_order
-from edgeconv.files.resize_places import bilinear_resizes, explained_steps
+from edgeconv.files.tflite import tensor_order
+from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.targets import Target, targets

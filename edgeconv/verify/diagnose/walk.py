@@ -19,6 +19,15 @@ from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.repair.channels import channel_groups
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import float_files, hub, parameters
+from edgeconv.verify.diagnose.diagnosis import (
+    Diagnosis,
+    Distribution,
+    Finding,
+    Kind,
+    OwnError,
+    Repair,
+    TensorDiagnosis,
+)
 from edgeconv.verify.diagnose.grids import Upstream, distribution
 from edgeconv.verify.diagnose.int8_file import (
     Int8File,
@@ -28,15 +37,6 @@ from edgeconv.verify.diagnose.int8_file import (
     poor_grids,
 )
 from edgeconv.verify.diagnose.lost_parts import lost_part_findings
-from edgeconv.verify.diagnose.model import (
-    Diagnosis,
-    Distribution,
-    Finding,
-    Kind,
-    OwnError,
-    Repair,
-    TensorDiagnosis,
-)
 from edgeconv.verify.diagnose.runs import FloatGraph, batches
 
 PHOTOS = 4

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgeconv.files.memory import ActivationMemory, activation_memory, float_islands
 from edgeconv.files.operations import ModelOperations, Operation
-from edgeconv.verify.inspect.findings import Finding, findings
+from edgeconv.verify.inspect.guidelines import Finding, findings
 
 
 @dataclass(frozen=True)

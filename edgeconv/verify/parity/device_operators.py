@@ -1,6 +1,6 @@
 """Every int8 operator of a bundle on a device, on the integers that it gets here.
 
-The int8 files are cut apart (`isolated_tflite`, `operator_cuts`), so that no difference spreads.
+The int8 files are cut apart (`cut_tflite`, `cut_onnx`), so that no difference spreads.
 What is fed are the integers LiteRT's reference kernels compute here.
 """
 
@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.files.resize_places import bilinear_resizes, explained_steps
+from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import EngineName, Kernels, Opener, SessionOptions
-from edgeconv.verify.parity.isolated_tflite import isolate
+from edgeconv.verify.parity.cut_tflite import isolate
 from edgeconv.verify.parity.operators import IsolatedOnnx, steps_apart
 from edgeconv.verify.parity.stages import StageResult
 from edgeconv.verify.thresholds import Thresholds

@@ -28,13 +28,13 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.files import tensor_order
-from edgeconv.files.resize_places import bilinear_resizes, explained_steps
+from edgeconv.files.tflite import tensor_order
+from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions, TensorSpec
-from edgeconv.verify.parity.operator_cuts import Cut, Tensors, isolate
+from edgeconv.verify.parity.cut_onnx import Cut, Tensors, isolate
 from edgeconv.verify.parity.reference_work import reference_photos
 from edgeconv.verify.parity.stages import StageResult
 from edgeconv.verify.thresholds import Thresholds

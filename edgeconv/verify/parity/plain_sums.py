@@ -12,9 +12,9 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from edgeconv.files.onnx_operations import read_onnx
+from edgeconv.files.onnx.operations import read_onnx
 from edgeconv.files.operations import Operation
-from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.files.tflite.operations import read_tflite
 from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.session import EngineName, Kernels
 

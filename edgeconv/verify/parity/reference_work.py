@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.files.tflite.operations import read_tflite
 
 #: Multiply-adds in one run of a file, about; at least one photo all the same ...
 WORK = 30_000_000_000

@@ -14,7 +14,7 @@ from edgeconv.cli.shown.bundle import show_bundle
 from edgeconv.errors import ThresholdMissed, UnknownName, UsageError
 from edgeconv.nets.load import load_net
 from edgeconv.runtime.adapt import Images
-from edgeconv.verify.audit.verdict import audit
+from edgeconv.verify.audit.any_file import audit
 from edgeconv.verify.diagnose import diagnose
 
 #: Out of reach for any net with a tie somewhere: as much as may be stays in float.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import edgeconv
-from edgeconv.verify.audit.verdict import audit
+from edgeconv.verify.audit.any_file import audit
 from tests.helpers.diagnosed import diagnosed
 
 NET = """

@@ -10,7 +10,7 @@ from torch import nn
 
 from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
-from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.files.tflite.operations import read_tflite
 from edgeconv.quantize.recipe.recipes import quantize
 from edgeconv.runtime.open import open_session
 

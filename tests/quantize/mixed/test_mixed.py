@@ -27,7 +27,7 @@ from edgeconv.quantize.simulate import Simulator
 from edgeconv.runtime.adapt import Images, run_logits
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
-from edgeconv.verify.audit.verdict import audit
+from edgeconv.verify.audit.any_file import audit
 from tests.helpers.hub import node_named
 from tests.helpers.plans import all_values
 from tests.helpers.simulated import reference_session, run_file

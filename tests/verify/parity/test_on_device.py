@@ -16,9 +16,9 @@ from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Session, SessionOptions
 from edgeconv.verify.parity import reference_work
-from edgeconv.verify.parity.isolated_tflite import isolate
+from edgeconv.verify.parity.cut_tflite import isolate
 from edgeconv.verify.thresholds import Thresholds
-from tests.verify.test_diagnose import exported
+from tests.verify.diagnose.test_diagnose import exported
 
 ENGINES: tuple[EngineName, ...] = ("litert", "onnxruntime")
 

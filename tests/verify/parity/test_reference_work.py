@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.files.tflite.operations import read_tflite
 from edgeconv.runtime.adapt import Images
-from edgeconv.verify.parity import end_to_end as parity
+from edgeconv.verify.parity import against_reference as parity
 from edgeconv.verify.parity import golden_runs, reference_work
 from edgeconv.verify.parity.reference_work import TOO_SLOW, reference_photos
 from tests.helpers.tiny_models import TinyNet, photos

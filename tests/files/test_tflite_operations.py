@@ -11,7 +11,7 @@ import pytest
 from edgeconv.errors import ArtifactRefused
 from edgeconv.files.memory import activation_memory, float_islands
 from edgeconv.files.operations import ModelOperations
-from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.files.tflite.operations import read_tflite
 from edgeconv.verify.inspect.inspection import inspect
 from tests.helpers.tiny_models import TinyNet
 

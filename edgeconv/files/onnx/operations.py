@@ -11,8 +11,8 @@ from google.protobuf.message import DecodeError
 from onnx import inliner, shape_inference
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.files.onnx_contrib import complete
-from edgeconv.files.onnx_memory import Memory, dtype_of, is_absorbed, shape_of
+from edgeconv.files.onnx.contributed_shapes import complete
+from edgeconv.files.onnx.memory import Memory, dtype_of, is_absorbed, shape_of
 from edgeconv.files.operations import (
     Convolution,
     End,

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeconv.files.onnx_operations import read_onnx
+from edgeconv.files.onnx.operations import read_onnx
 from edgeconv.files.operations import Convolution
 from edgeconv.verify.inspect.blocks import blocks
-from edgeconv.verify.inspect.findings import (
+from edgeconv.verify.inspect.guidelines import (
     Finding,
     access_of,
     dense_access,

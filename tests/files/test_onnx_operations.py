@@ -16,7 +16,7 @@ from edgeconv.errors import ArtifactRefused
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.files.memory import activation_memory, float_islands
-from edgeconv.files.onnx_operations import read_onnx
+from edgeconv.files.onnx.operations import read_onnx
 from edgeconv.files.operations import ModelOperations
 from edgeconv.nets.load import load_net
 from edgeconv.verify.inspect.inspection import inspect

@@ -12,7 +12,7 @@ from onnx import helper
 from torch import nn
 from torch.nn import functional as F
 
-from edgeconv.files.resize_places import bilinear_resizes
+from edgeconv.files.tflite.resize_places import bilinear_resizes
 from edgeconv.runtime.adapt import app_input
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.session import SessionOptions

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from edgeconv.errors import UsageError
 from edgeconv.files.memory import float_islands
-from edgeconv.files.onnx_operations import read_onnx
+from edgeconv.files.onnx.operations import read_onnx
 from edgeconv.files.operations import ModelOperations, Operation
 from edgeconv.files.operator_kinds import LAYOUT_CHANGES, MOVES
-from edgeconv.files.tflite_operations import read_tflite
+from edgeconv.files.tflite.operations import read_tflite
 from edgeconv.verify.audit import onnx_file as audit_onnx
 from edgeconv.verify.audit import tflite_file as audit_tflite
 from edgeconv.verify.audit.findings import Audit, AuditFinding, Severity

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.metrics import FloatArray
-from edgeconv.verify.parity import end_to_end as parity
+from edgeconv.verify.parity import against_reference as parity
 from edgeconv.verify.parity import operators
 from edgeconv.verify.parity.float64 import Float64Source, none_known
 from edgeconv.verify.parity.output_parts import OutputParts

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes import common
 
-from edgeconv.files.tensor_order import TensorOrder, usual
+from edgeconv.files.tflite.tensor_order import TensorOrder, usual
 from edgeconv.graph.qdq_names import hub_name_of
 from edgeconv.graph.view import constant_of, shape_of
 from edgeconv.runtime.session import TensorSpec

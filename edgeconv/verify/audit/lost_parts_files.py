@@ -9,10 +9,17 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.files.tflite_tensors import FileOperator, FileTensor
+from edgeconv.files.tflite.file import FileOperator, FileTensor
 from edgeconv.graph.view import constant_of, name_of
 from edgeconv.verify.audit.findings import AuditFinding
-from edgeconv.verify.audit.parts import Grid, Interval, Kind, Writer, layer_interval, part_findings
+from edgeconv.verify.audit.lost_parts import (
+    Grid,
+    Interval,
+    Kind,
+    Writer,
+    layer_interval,
+    part_findings,
+)
 from edgeconv.verify.audit.weights import weights_of
 
 _MOVES = frozenset(

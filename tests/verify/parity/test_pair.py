@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from edgeconv.runtime.metrics import Figures, compare
-from edgeconv.verify.parity.end_to_end import PAIR
+from edgeconv.verify.parity.against_reference import PAIR
 from edgeconv.verify.parity.pair import further, pair_bound
 from edgeconv.verify.thresholds import DEFAULTS
 from tests.cases._net import Of

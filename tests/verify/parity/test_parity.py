@@ -12,7 +12,7 @@ import pytest
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.saturation import WARNING
-from edgeconv.verify.parity import end_to_end as parity
+from edgeconv.verify.parity import against_reference as parity
 from edgeconv.verify.parity.stages import ParityReport, StageResult
 from edgeconv.verify.thresholds import Thresholds
 from tests.helpers.tiny_models import TinyNet, photos

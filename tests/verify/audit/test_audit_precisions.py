@@ -11,10 +11,10 @@ from torch import nn
 
 from edgeconv.export import tflite
 from edgeconv.export.onnx import write as onnx_writer
-from edgeconv.files.onnx_operations import read_onnx
+from edgeconv.files.onnx.operations import read_onnx
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
 from edgeconv.quantize.recipe.recipes import quantize
-from edgeconv.verify.audit.verdict import audit
+from edgeconv.verify.audit.any_file import audit
 from tests.quantize.nets import Mobile, hub, photos
 
 

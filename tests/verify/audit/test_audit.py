@@ -23,8 +23,8 @@ from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.export import tflite
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.quantize.recipe.recipes import quantize
+from edgeconv.verify.audit.any_file import audit
 from edgeconv.verify.audit.findings import Audit
-from edgeconv.verify.audit.verdict import audit
 from tests.helpers.tampering import change_onnx, change_tflite_data, change_tflite_scale
 from tests.quantize.nets import Mobile, hub, photos
 

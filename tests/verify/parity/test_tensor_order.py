@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.files import tensor_order
+from edgeconv.files.tflite import tensor_order
 from edgeconv.verify.parity.operators import check
 from edgeconv.verify.thresholds import DEFAULTS
 from tests.helpers.small_export import small_export

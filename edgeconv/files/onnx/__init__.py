@@ -1,0 +1,1 @@
+"""ONNX files of any tool: their operators, where their values lie in memory, their weights."""
