@@ -32,6 +32,11 @@ Kind = Literal[
 ]
 
 
+def printable(words: object, most: int = 200) -> str:
+    """What another machine says, its beginning, harmless for a terminal."""
+    return "".join(c for c in str(words)[:most] if c.isprintable())
+
+
 def encode(kind: Kind, body: Mapping[str, Any]) -> bytes:
     """One line."""
     return json.dumps({MARK: PROTOCOL, "type": kind, **body}, allow_nan=False).encode() + b"\n"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgeconv.runtime.host import Conditions
+from edgeconv.runtime.messages import printable
 from edgeconv.runtime.session import ENGINES, PROVIDERS, EngineName, Provider
 from edgeconv.runtime.timing import Timing
 
@@ -137,7 +138,7 @@ def read_profile(message: Mapping[str, Any]) -> Profile:
             raise ValueError(f"{len(told)} operators")
         operators = tuple(
             OperatorTime(
-                _text(one["name"]), _text(one["kind"]), finite(one["ms"], "duration", low=0)
+                printable(one["name"]), printable(one["kind"]), finite(one["ms"], "duration", low=0)
             )
             for one in told
         )
@@ -195,7 +196,3 @@ def finite(value: Any, what: str, *, low: float) -> float:
 
 def _optional_natural(value: Any) -> int | None:
     return None if value is None else natural(value)
-
-
-def _text(value: Any) -> str:
-    return "".join(c for c in str(value)[:200] if c.isprintable())

@@ -7,17 +7,14 @@ it ends: an answer, a deadline, a flood of output, an exception or Ctrl-C here.
 from __future__ import annotations
 
 import io
-import os
 import signal
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, pump, start
+from edgeconv.devices.transport.envelope import last_words
+from edgeconv.devices.transport.exchange import DeadlinePassed, Heard, Piped, pump
 from edgeconv.errors import (
     ArtifactRefused,
     DeviceFailed,
@@ -25,13 +22,11 @@ from edgeconv.errors import (
     UnavailableError,
     UsageError,
 )
-from edgeconv.runtime.messages import FINAL, decode, encode
+from edgeconv.runtime.messages import FINAL, decode, encode, printable
 from edgeconv.runtime.requests import FactsRequest, Request, TimeRequest, to_line
 
 #: An honest answer holds at most a million samples of ten digits; beyond it nobody is answering.
 MAX_OUTPUT_BYTES = 32 * 2**20
-#: How much of standard error is kept to explain a failure: its end.
-_KEPT_STDERR_BYTES = 4096
 #: How long a process that closed its output without an answer may take to tell its exit status.
 _GRACE_S = 2.0
 
@@ -39,43 +34,32 @@ _GRACE_S = 2.0
 _TOLD = (ArtifactRefused, UnavailableError, UsageError)
 
 
-@dataclass
-class _Heard:
+class _Heard(Heard):
     """What came out of the process so far.
 
     Attributes:
-        last: types of messages after which nothing more is waited for.
+        messages: the whole ones.
     """
 
-    last: frozenset[str]
-    stdout: bytearray = field(default_factory=bytearray)
-    stderr: bytearray = field(default_factory=bytearray)
-    scanned: int = 0
-    messages: list[dict[str, Any]] = field(default_factory=list)
+    def __init__(self, last: frozenset[str]) -> None:
+        """`last` are the types of messages after which nothing more is waited for."""
+        super().__init__("the measuring process", MAX_OUTPUT_BYTES)
+        self.messages: list[dict[str, Any]] = []
+        self._last = last
+        self._scanned = 0
 
     def take(self, data: bytes) -> bool:
         """Takes standard output; True once a message of such a type is there."""
-        self.stdout += data
-        if len(self.stdout) > MAX_OUTPUT_BYTES:
-            raise DeviceFailed(
-                f"the measuring process wrote more than {MAX_OUTPUT_BYTES >> 20} MiB and was killed"
-            )
-        return self.reads_on()
-
-    def take_stderr(self, data: bytes) -> bool:
-        """Takes standard error, and keeps its end."""
-        self.stderr += data
-        del self.stderr[:-_KEPT_STDERR_BYTES]
-        return False
+        return super().take(data) or self.reads_on()
 
     def reads_on(self) -> bool:
         """Takes in whole lines not seen yet; True once a message of such a type is among them."""
-        while (end := self.stdout.find(b"\n", self.scanned)) >= 0:
-            message = decode(bytes(self.stdout[self.scanned : end]))
-            self.scanned = end + 1
+        while (end := self.stdout.find(b"\n", self._scanned)) >= 0:
+            message = decode(bytes(self.stdout[self._scanned : end]))
+            self._scanned = end + 1
             if message is not None:
                 self.messages.append(message)
-                if message.get("type") in self.last:
+                if message.get("type") in self._last:
                     return True
         return False
 
@@ -97,7 +81,7 @@ class Conversation:
         deadline_s: float,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """Nothing starts before the context is entered.
+        """Starts it; raises DeviceUnreachable where that cannot be done.
 
         Args:
             command: the agent's program and arguments.
@@ -106,16 +90,12 @@ class Conversation:
                 for its turn loses none.
             env: its environment; None inherits this one's.
         """
-        self._command = command
         self._unsaid = to_line(request)
         self._deadline_s = self._left_s = deadline_s
-        self._env = env
         self._heard = _Heard(_last_types(request))
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = Piped(command, env)
 
     def __enter__(self) -> Self:
-        """Starts it; raises DeviceUnreachable where that cannot be done."""
-        self._process = start(self._command, self._env)
         return self
 
     def __exit__(
@@ -138,7 +118,7 @@ class Conversation:
 
     def close(self) -> None:
         """Ends it; may be called twice."""
-        self._end(0.0)
+        self._process.end()
 
     def hear(self) -> dict[str, Any]:
         """Its next message that waits for the host or is the last one; sends the request first.
@@ -148,7 +128,7 @@ class Conversation:
             ArtifactRefused, UnavailableError, UsageError: what it says of file and request.
         """
         if not self._listen():
-            self._end(_GRACE_S)
+            self._process.end(_GRACE_S)
             raise self._death()
         last = self.messages[-1]
         if last["type"] == "error":
@@ -167,12 +147,10 @@ class Conversation:
 
         Standard input stays open after what is said: its end tells the agent to stop.
         """
-        assert self._process is not None, "a conversation begins with its context"
-        feeds = Feeds(self._heard.take, self._heard.take_stderr)
         said, self._unsaid = io.BytesIO(self._unsaid), b""
         began = time.monotonic()
         try:
-            return not pump(self._process, said, feeds, deadline=began + self._left_s)
+            return not pump(self._process, said, self._heard.feeds, deadline=began + self._left_s)
         except DeadlinePassed:
             raise DeviceFailed(
                 f"the measuring process gave no result within {self._deadline_s:g} s and was killed"
@@ -181,13 +159,8 @@ class Conversation:
         finally:
             self._left_s -= time.monotonic() - began
 
-    def _end(self, grace_s: float) -> None:
-        if self._process is not None and self._process.returncode is None:
-            _end(self._process, grace_s)
-
     def _death(self) -> DeviceFailed:
         """What is said of a process that has ended without an answer."""
-        assert self._process is not None
         return died(self._process.returncode, self.stderr)
 
 
@@ -215,23 +188,6 @@ def _last_types(request: Request) -> frozenset[str]:
     return FINAL | {"ready"} if takes_turns else FINAL
 
 
-def _end(process: subprocess.Popen[bytes], grace_s: float) -> None:
-    """Kills what is left of the process group after `grace_s`, and collects the exit status.
-
-    The status is collected last: until then the group's number cannot belong to anybody else.
-    """
-    give_up = time.monotonic() + grace_s
-    waiting = os.WEXITED | os.WNOHANG | os.WNOWAIT
-    while time.monotonic() < give_up and os.waitid(os.P_PID, process.pid, waiting) is None:
-        time.sleep(0.01)
-    with suppress(ProcessLookupError, PermissionError):  # macOS: a group of zombies may not be hit
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()
-
-
 def died(code: int, stderr: bytes) -> DeviceFailed:
     """The error of a process that ended with this exit code, or of -code's signal."""
     names = {known.value: known.name for known in signal.Signals}
@@ -241,17 +197,9 @@ def died(code: int, stderr: bytes) -> DeviceFailed:
     )
 
 
-def last_words(stderr: bytes) -> str:
-    """The last line of standard error, made harmless for a terminal."""
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    if not lines:
-        return ""
-    return f" (it wrote: {''.join(c for c in lines[-1] if c.isprintable())[:300]})"
-
-
 def _told_error(message: Mapping[str, Any]) -> EdgeconvError:
     """The error the agent reports, as the same class here where that is one it may raise."""
     name = str(message.get("error"))
-    text = "".join(c for c in str(message.get("message"))[:2000] if c.isprintable())
+    text = printable(message.get("message"), 2000)
     known: dict[str, type[EdgeconvError]] = {kind.__name__: kind for kind in _TOLD}
     return known.get(name, DeviceFailed)(text)

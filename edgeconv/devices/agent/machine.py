@@ -46,7 +46,7 @@ class Machine(Protocol):
     def talk(self, request: Request, *, deadline_s: float) -> Conversation:
         """A conversation with a fresh agent, for what takes more than one answer.
 
-        Enter it to start the agent; errors are those of `ask`.
+        Use it as a context manager, whose end is the agent's; errors are those of `ask`.
         """
         ...
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from edgeconv.devices.agent import payload, wheels
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.transport.base import Completed, Transport
-from edgeconv.devices.transport.envelope import script
+from edgeconv.devices.transport.envelope import last_line, script
 from edgeconv.disk import cache_directory, sha256_of, written_whole
 from edgeconv.errors import DeviceFailed, DeviceUnreachable
 
@@ -106,8 +106,5 @@ def _packed(key: str, wanted: dict[str, str], python: wheels.DevicePython) -> Pa
 def check(done: Completed, transport: Transport, what: str) -> None:
     """Raises DeviceFailed with a command's last words where it failed."""
     if done.code != 0:
-        words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [
-            "it told nothing"
-        ]
-        shown = "".join(c for c in words[0][:300] if c.isprintable())
-        raise DeviceFailed(f"{transport.address}: {what}: {shown} (exit code {done.code})")
+        words = last_line(done.stderr) or "it told nothing"
+        raise DeviceFailed(f"{transport.address}: {what}: {words} (exit code {done.code})")

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgeconv.devices.agent.conversation import Conversation, died, last_words
+from edgeconv.devices.agent.conversation import Conversation, died
 from edgeconv.devices.state.surroundings import Surroundings
 from edgeconv.devices.transport.base import Transport
+from edgeconv.devices.transport.envelope import last_words
 from edgeconv.disk import sha256_of
 from edgeconv.emulated.counter import PREFIX
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
@@ -45,7 +46,6 @@ class _Distant(Conversation):
             raise
 
     def _death(self) -> DeviceFailed:
-        assert self._process is not None
         code, stderr = self._transport.command_end(self._process.returncode, self.stderr)
         return self._lost(stderr) if code is None else died(code, stderr)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
+from edgeconv.runtime.messages import printable
+
 #: Share of the cores that may be busy with other work.
 BUSY_SHARE = 0.5
 #: Boards begin to throttle at 80 to 85 degrees.
@@ -29,7 +31,7 @@ def temperatures(facts: Mapping[str, Any]) -> dict[str, float]:
     """Degrees Celsius of each thermal zone the facts tell."""
     told = facts.get("temperatures_c")
     zones = told.items() if isinstance(told, Mapping) else ()
-    return {_clean(zone): float(t) for zone, t in zones if _is_number(t)}
+    return {printable(zone): float(t) for zone, t in zones if _is_number(t)}
 
 
 def hottest(zones: Mapping[str, float]) -> float:
@@ -45,7 +47,7 @@ def _warnings(facts: Mapping[str, Any], threads: Sequence[int]) -> Iterator[str]
             "programs compete for the CPU, end them for figures one can trust"
         )
     governors = facts.get("governors")
-    named = [_clean(g) for g in governors] if isinstance(governors, list | tuple) else []
+    named = [printable(g) for g in governors] if isinstance(governors, list | tuple) else []
     slow = [governor for governor in named if governor != "performance"]
     if slow:
         yield (
@@ -62,14 +64,10 @@ def _warnings(facts: Mapping[str, Any], threads: Sequence[int]) -> Iterator[str]
     versions = facts.get("versions")
     if isinstance(versions, Mapping) and "glibc" in versions:
         yield (
-            f"figures from glibc {_clean(versions['glibc'])}, which the native agent brings along: "
-            "on Android, apps run on another C library"
+            f"figures from glibc {printable(versions['glibc'])}, which the native agent brings "
+            "along: on Android, apps run on another C library"
         )
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _clean(value: Any) -> str:
-    return "".join(c for c in str(value)[:80] if c.isprintable())

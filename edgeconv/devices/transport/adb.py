@@ -132,6 +132,7 @@ class AdbTransport(ShellTransport):
         return bool(name and port.isdigit()) and states.get(self._wanted or "") in (None, "offline")
 
     def _carrier(self, remote: str) -> list[str]:
+        self._connect()
         if _SHELL_V2 in self._features:
             return self._client.words("-s", self.address, "shell", "-T", remote)
         return self._client.words("-s", self.address, "exec-out", f"{remote} 2>/dev/null")

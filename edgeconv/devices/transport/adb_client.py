@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, exchange
-from edgeconv.errors import DeviceUnreachable
+from edgeconv.devices.transport.base import MOST_OUTPUT_BYTES
+from edgeconv.devices.transport.exchange import DeadlinePassed, run_here
+from edgeconv.errors import DeviceFailed, DeviceUnreachable
+from edgeconv.runtime.messages import printable
 
-_KEPT_BYTES = 256 * 2**10
 _MOST_DEVICES = 256
 #: Serial, state, facts such as `product:x` of which the number of the connection is the last.
 _LISTED = re.compile(r"(\S+)\s+(.*?)(?:\s+\S+:\S+)*?(?:\s+transport_id:(\d+))?")
@@ -59,7 +59,7 @@ class AdbClient:
         """Every device that the server knows."""
         _, words = self._told("devices", "-l", deadline=deadline)
         lines = words.partition("List of devices attached")[2].splitlines()[: _MOST_DEVICES + 1]
-        found = (_LISTED.fullmatch(line.strip()) for line in lines)
+        found = (_LISTED.fullmatch(line.strip()) for line in lines if line.isprintable())
         return [Listed(m[1], m[2].strip(), m[3] or "") for m in found if m]
 
     def features(self, serial: str, deadline: float) -> frozenset[str]:
@@ -91,33 +91,20 @@ class AdbClient:
 
     def _told(self, *arguments: str, deadline: float) -> tuple[int, str]:
         """The exit code and all output of one adb command."""
-        heard = bytearray()
-
-        def take(data: bytes) -> bool:
-            heard.extend(data)
-            del heard[:-_KEPT_BYTES]
-            return False
-
         try:
-            code = exchange(
-                self.words(*arguments),
-                io.BytesIO(),
-                Feeds(take, take),
-                deadline=deadline,
-                keep_open=False,
+            done = run_here(
+                self.words(*arguments), "adb", deadline=deadline, most=MOST_OUTPUT_BYTES
             )
-        except DeadlinePassed:
+        except (DeadlinePassed, DeviceFailed):  # it hangs, or talks without end
             raise DeviceUnreachable(
                 f"`adb {' '.join(arguments[:3])}` gave no answer in time; "
                 "`adb kill-server` and another try may help"
             ) from None
-        assert code is not None
-        return code, heard.decode(errors="replace")
+        return done.code, (done.stdout + done.stderr).decode(errors="replace")
 
 
 def _last(words: str) -> str:
     """The last line that tells of an error, or the last one, harmless for a terminal."""
     lines = words.strip().splitlines()
     errors = [line for line in lines if "error" in line]
-    last = (errors or lines or [""])[-1]
-    return "".join(c for c in last if c.isprintable())[-300:].strip()
+    return printable((errors or lines or [""])[-1][-300:], 300).strip()

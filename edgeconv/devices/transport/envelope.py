@@ -25,12 +25,12 @@ import shlex
 from collections.abc import Sequence
 
 from edgeconv.devices.transport.base import Completed
+from edgeconv.devices.transport.exchange import KEPT_STDERR_BYTES
 from edgeconv.errors import DeviceFailed
+from edgeconv.runtime.messages import printable
 
 #: What a login shell may print before the program starts.
 MOST_NOISE_BYTES = 2**20
-#: How much of standard error is kept: its end.
-KEPT_STDERR_BYTES = 64 * 2**10
 #: How long a program may go on, once its standard input has ended with the host's.
 _FAREWELL_S = 2
 
@@ -97,9 +97,14 @@ def _line(arguments: Sequence[str], marker: str, stdin_bytes: str, limit_s: int)
 
 def last_words(stderr: bytes) -> str:
     """The end of the last line, in brackets and harmless for a terminal."""
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    last = "".join(c for c in lines[-1] if c.isprintable())[-200:].strip() if lines else ""
+    last = last_line(stderr)
     return f" ({last})" if last else ""
+
+
+def last_line(stderr: bytes) -> str:
+    """The end of the last line, harmless for a terminal; "" where there is none."""
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    return printable(lines[-1][-300:], 300).strip() if lines else ""
 
 
 class Reply:

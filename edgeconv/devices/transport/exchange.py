@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import selectors
 import signal
@@ -12,8 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Protocol
 
-from edgeconv.errors import DeviceUnreachable
+from edgeconv.devices.transport.base import Completed
+from edgeconv.errors import DeviceFailed, DeviceUnreachable
 
+#: How much of standard error is kept: its end.
+KEPT_STDERR_BYTES = 64 * 2**10
 _CHUNK = 65536
 
 
@@ -37,24 +41,105 @@ class Feeds:
     stderr: Callable[[bytes], bool]
 
 
-def start(command: Sequence[str], env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
-    """Starts a program in a process group of its own, with a pipe on each stream.
+class Piped(subprocess.Popen[bytes]):
+    """A program in a process group of its own, with a pipe on each stream."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+        """Starts it (DeviceUnreachable); an `env` of None is this process's own."""
+        pipe = subprocess.PIPE
+        try:
+            super().__init__(
+                list(command),
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                env=env,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DeviceUnreachable(f"{command[0]} cannot be started: {error.strerror}") from error
+
+    def wait_until(self, deadline: float) -> int:
+        """Its exit code; raises DeadlinePassed where it has none by then."""
+        try:
+            return self.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise DeadlinePassed from None
+
+    def end(self, grace_s: float = 0.0) -> None:
+        """Kills its group after `grace_s`, and collects its exit code; may be called twice."""
+        if self.returncode is None:
+            give_up = time.monotonic() + grace_s
+            waiting = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            while time.monotonic() < give_up and os.waitid(os.P_PID, self.pid, waiting) is None:
+                time.sleep(0.01)
+            # The group's number is nobody else's until the exit code is collected. On macOS a
+            # group of zombies may not be hit.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self.wait()
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            pipe.close()
+
+
+class Heard:
+    """What a process wrote: all of standard output, up to a limit, and the end of standard error.
+
+    Args:
+        what: the process, for messages.
+        most: bytes it may write to standard output.
+    """
+
+    def __init__(self, what: str, most: int) -> None:
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self._what = what
+        self._most = most
+
+    @property
+    def feeds(self) -> Feeds:
+        """Who takes its output."""
+        return Feeds(self.take, self.take_stderr)
+
+    def take(self, data: bytes) -> bool:
+        """Takes standard output; raises DeviceFailed where it is too much."""
+        self.stdout += data
+        if len(self.stdout) > self._most:
+            raise DeviceFailed(
+                f"{self._what} wrote more than the {self._most} bytes it may, and was killed"
+            )
+        return False
+
+    def take_stderr(self, data: bytes) -> bool:
+        """Takes standard error, and keeps its end."""
+        self.stderr += data
+        del self.stderr[:-KEPT_STDERR_BYTES]
+        return False
+
+
+def run_here(
+    command: Sequence[str], what: str, *, deadline: float, stdin: bytes = b"", most: int
+) -> Completed:
+    """Runs a program on the host to its end, with `stdin` for its standard input.
+
+    `what` and `most` are those of `Heard`.
 
     Raises:
-        DeviceUnreachable: it cannot be started.
+        DeadlinePassed, DeviceUnreachable: as `exchange`.
+        DeviceFailed: it wrote too much.
     """
+    heard, process = Heard(what, most), Piped(command)
     try:
-        return subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=None if env is None else dict(env),
-            bufsize=0,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise DeviceUnreachable(f"{command[0]} cannot be started: {error.strerror}") from error
+        pump(process, io.BytesIO(stdin), heard.feeds, deadline=deadline, keep_open=False)
+        code = process.wait_until(deadline)
+    finally:
+        process.end()
+    return Completed(code if code >= 0 else 128 - code, bytes(heard.stdout), bytes(heard.stderr))
 
 
 def exchange(
@@ -64,17 +149,15 @@ def exchange(
     *,
     deadline: float,
     env: Mapping[str, str] | None = None,
-    keep_open: bool = True,
 ) -> int | None:
     """Runs a command on the host, feeds it, and hands out what it writes.
 
     Args:
         command: program and arguments.
-        stdin: what it reads; its pipe stays open afterwards (`keep_open`) until all is over.
+        stdin: what it reads; its pipe stays open afterwards until all is over.
         feeds: who takes its output.
         deadline: on `time.monotonic`'s clock.
         env: its environment; None inherits this one's.
-        keep_open: False closes its standard input after the last byte.
 
     Returns:
         Its exit code where it came to its own end, None where a feed had enough.
@@ -83,19 +166,17 @@ def exchange(
         DeadlinePassed: it was killed at the deadline.
         DeviceUnreachable: it cannot be started.
     """
-    process = start(command, env)
+    process = Piped(command, env)
     try:
-        if not pump(process, stdin, feeds, deadline=deadline, keep_open=keep_open):
-            return None
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(max(0.0, deadline - time.monotonic()))
-        raise DeadlinePassed
+        if pump(process, stdin, feeds, deadline=deadline):
+            return process.wait_until(deadline)
+        return None
     finally:
-        end(process)
+        process.end()
 
 
 def pump(
-    process: subprocess.Popen[bytes],
+    process: Piped,
     stdin: Readable,
     feeds: Feeds,
     *,
@@ -104,12 +185,11 @@ def pump(
 ) -> bool:
     """Feeds and reads until a feed has enough (False) or both outputs are closed (True).
 
+    Standard input stays open after the last byte, but where `keep_open` is False.
+
     Raises:
         DeadlinePassed: neither came about in time.
     """
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
     writer = _Writer(process.stdin, stdin, keep_open)
     with selectors.DefaultSelector() as selector:
         takers: dict[IO[bytes], Callable[[bytes], bool]] = {
@@ -163,22 +243,3 @@ class _Writer:
         except BrokenPipeError:
             return True
         return False
-
-
-def end(process: subprocess.Popen[bytes], grace_s: float = 0.0) -> None:
-    """Closes a process's input, kills its group after `grace_s`, and collects its exit code."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdin.close()
-    if process.returncode is None:
-        give_up = time.monotonic() + grace_s
-        waiting = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        while time.monotonic() < give_up and os.waitid(os.P_PID, process.pid, waiting) is None:
-            time.sleep(0.01)
-        # The group's number is nobody else's until the exit code is collected.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    process.stdout.close()
-    process.stderr.close()

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edgeconv.devices.transport import transfer
 from edgeconv.devices.transport.base import COMMAND_DEADLINE_S, MOST_OUTPUT_BYTES, Completed
-from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, exchange
+from edgeconv.devices.transport.exchange import DeadlinePassed, run_here
 from edgeconv.disk import write_whole
 from edgeconv.errors import DeviceFailed
-
-_KEPT_STDERR_BYTES = 64 * 2**10
-
-
-@dataclass
-class _Heard:
-    """What a program wrote."""
-
-    what: str
-    most: int
-    stdout: bytearray = field(default_factory=bytearray)
-    stderr: bytearray = field(default_factory=bytearray)
-
-    def take(self, data: bytes) -> bool:
-        self.stdout += data
-        if len(self.stdout) > self.most:
-            raise DeviceFailed(
-                f"local: {self.what} wrote more than the {self.most} bytes it may, and was killed"
-            )
-        return False
-
-    def take_stderr(self, data: bytes) -> bool:
-        self.stderr += data
-        del self.stderr[:-_KEPT_STDERR_BYTES]
-        return False
 
 
 class LocalTransport:
@@ -61,22 +34,13 @@ class LocalTransport:
         most_output: int = MOST_OUTPUT_BYTES,
     ) -> Completed:
         """See Transport."""
-        heard = _Heard(arguments[0], most_output)
+        what, deadline = f"local: {arguments[0]}", time.monotonic() + deadline_s
         try:
-            code = exchange(
-                arguments,
-                io.BytesIO(stdin),
-                Feeds(heard.take, heard.take_stderr),
-                deadline=time.monotonic() + deadline_s,
-                keep_open=False,
-            )
+            return run_here(arguments, what, deadline=deadline, stdin=stdin, most=most_output)
         except DeadlinePassed:
             raise DeviceFailed(
-                f"local: {heard.what} did not end within {deadline_s:g} s, and was killed"
+                f"{what} did not end within {deadline_s:g} s, and was killed"
             ) from None
-        assert code is not None
-        shell_code = code if code >= 0 else 128 - code
-        return Completed(shell_code, bytes(heard.stdout), bytes(heard.stderr))
 
     def push(self, local: Path, remote: str, *, deadline_s: float | None = None) -> None:
         """See Transport; a copy on this machine has no deadline."""

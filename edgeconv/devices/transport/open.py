@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgeconv.devices.profile import read as profiles
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.transport.base import Transport
-from edgeconv.errors import DeviceUnreachable, UsageError
+from edgeconv.errors import DeviceUnreachable
 
 
 def open_device(profile: Profile) -> Transport:
@@ -35,10 +35,6 @@ def connect(profile: Profile) -> Transport:
     if profile.transport == "ssh":
         from edgeconv.devices.transport.ssh import SshTransport
 
-        if profile.host is None:
-            raise UsageError(
-                f"{profile.name} says no host; give one with --host NAME or --host ADDRESS"
-            )
         return SshTransport(profile)
     from edgeconv.devices.transport.adb import AdbTransport
 

@@ -36,12 +36,8 @@ class ShellTransport(ABC):
     root: str
 
     @abstractmethod
-    def _connect(self) -> None:
-        """Makes sure there is a connection (DeviceUnreachable)."""
-
-    @abstractmethod
     def _carrier(self, remote: str) -> list[str]:
-        """The host's command line that runs a remote command line."""
+        """The host's command line that runs a remote one, once connected (DeviceUnreachable)."""
 
     @abstractmethod
     def _lost(self, stderr: bytes, code: int | None, begun: bool) -> EdgeconvError:
@@ -83,7 +79,6 @@ class ShellTransport(ABC):
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """See Transport."""
-        self._connect()
         return self._carrier(envelope.streaming(arguments))
 
     def command_end(self, code: int, stderr: bytes) -> tuple[int | None, bytes]:
@@ -113,7 +108,6 @@ class ShellTransport(ABC):
         """`run` with a stream of `size` bytes for standard input."""
         what = f"{self.address}: {_named(arguments)}"
         deadline = time.monotonic() + deadline_s
-        self._connect()
         marker = envelope.new_marker()
         limit_s = math.ceil(deadline_s) + _LATER_S
         remote = envelope.bounded(arguments, marker, size, limit_s)

@@ -15,14 +15,21 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.transport import envelope, ssh_advice
 from edgeconv.devices.transport.architecture import ARCHITECTURE, check_architecture
-from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, end, pump, start
+from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, Piped, pump
 from edgeconv.devices.transport.shell import ShellTransport
-from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable, EdgeconvError
+from edgeconv.errors import (
+    ConnectionLost,
+    DeviceFailed,
+    DeviceUnreachable,
+    EdgeconvError,
+    UsageError,
+)
 
 #: Until a connection must stand; a bench without its board ends well within ten seconds.
 CONNECT_DEADLINE_S = 6.0
@@ -62,6 +69,20 @@ _HELLO = (
 _MOST_HELLO_BYTES = 4096
 
 
+@dataclass(frozen=True)
+class _Connection:
+    """The master process, and the directory of the socket by which clients find it."""
+
+    master: Piped
+    directory: Path
+
+    def end(self) -> None:
+        """Ends it in good order: what waits at its other end sees standard input end."""
+        self.master.stdin.close()
+        self.master.end(_CLOSE_GRACE_S)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
 class SshTransport(ShellTransport):
     """See Transport; the connection is made with the object.
 
@@ -71,56 +92,60 @@ class SshTransport(ShellTransport):
 
     Raises:
         DeviceUnreachable: there is no way there; the message says what was tried and what helps.
+        UsageError: the profile names no host.
     """
 
     def __init__(self, profile: Profile, *, connect_deadline_s: float = CONNECT_DEADLINE_S) -> None:
+        if profile.host is None:
+            raise UsageError(
+                f"{profile.name} says no host; give one with --host NAME or --host ADDRESS"
+            )
         self._profile = profile
+        self._host = profile.host
         self._connect_deadline_s = connect_deadline_s
-        self._master: subprocess.Popen[bytes] | None = None
-        self._directory: Path | None = None
+        self._connection: _Connection | None = None
         self.address = _address(profile)
         self.root = ""
         program = shutil.which("ssh")
         if program is None:
             raise DeviceUnreachable(ssh_advice.NO_PROGRAM)
         self._program = program
-        self._connect()
+        self._connected()
 
     def is_intact(self) -> bool:
         """See Transport."""
-        if self._master is None:
+        if self._connection is None:
             return False
         try:  # a client of the connection may notice its end a moment before it is over
-            self._master.wait(_NOTICE_S)
+            self._connection.master.wait(_NOTICE_S)
         except subprocess.TimeoutExpired:
             return True
         return False
 
     def close(self) -> None:
         """See Transport."""
-        if self._master is not None:
-            end(self._master, _CLOSE_GRACE_S)
-            self._master = None
-        if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
-            self._directory = None
+        if self._connection is not None:
+            self._connection.end()
+            self._connection = None
 
-    def _connect(self) -> None:
-        if self._master is not None and self._master.poll() is None:
-            return
+    def _connected(self) -> _Connection:
+        if self._connection is not None and self._connection.master.poll() is None:
+            return self._connection
         self.close()
-        self._directory = _private_directory()
+        directory = _private_directory()
         marker = envelope.new_marker()
         reply = envelope.Reply(marker, _MOST_HELLO_BYTES, f"{self.address}: the first command")
         hello = shlex.join(envelope.script(_HELLO, marker))
-        self._master = start([*self._words("ControlMaster=yes"), hello], self._environment())
+        words = self._words(directory, "ControlMaster=yes")
+        self._connection = _Connection(Piped([*words, hello], self._environment()), directory)
         try:
-            self._await_hello(self._master, reply)
+            self._await_hello(self._connection.master, reply)
         except BaseException:
             self.close()
             raise
+        return self._connection
 
-    def _await_hello(self, master: subprocess.Popen[bytes], reply: envelope.Reply) -> None:
+    def _await_hello(self, master: Piped, reply: envelope.Reply) -> None:
         feeds = Feeds(reply.feed, reply.feed_stderr)
         deadline = time.monotonic() + self._connect_deadline_s
         try:
@@ -141,16 +166,14 @@ class SshTransport(ShellTransport):
         check_architecture(self._profile, lines[1], self.address)
 
     def _carrier(self, remote: str) -> list[str]:
-        return [*self._words("ControlMaster=no"), remote]
+        return [*self._words(self._connected().directory, "ControlMaster=no"), remote]
 
-    def _words(self, control: str) -> list[str]:
+    def _words(self, directory: Path, control: str) -> list[str]:
         """The ssh program's command line up to the remote command."""
         profile = self._profile
-        assert profile.host is not None
-        assert self._directory is not None
         options = {
             **_OPTIONS,
-            "ControlPath": _quoted(self._directory / "s"),
+            "ControlPath": _quoted(directory / "s"),
             "ControlPersist": "no",
         }
         if profile.known_hosts is not None:
@@ -166,7 +189,7 @@ class SshTransport(ShellTransport):
             words += ["-l", profile.user]
         if profile.port is not None:
             words += ["-p", str(profile.port)]
-        return [*words, "--", profile.host]
+        return [*words, "--", self._host]
 
     def _lost(self, stderr: bytes, code: int | None, begun: bool) -> EdgeconvError:
         if not begun and code not in (None, _SSH_FAILED):

@@ -110,7 +110,7 @@ def test_on_one_thread_all_join_the_first_on_its_core(machine, tmp_path):
     [
         ("dies", "exit status 7"),
         ("hangs", "within 6 s"),
-        ("floods", "more than 32 MiB"),
+        ("floods", "more than the 33554432 bytes"),
         ("insists", "did not wait for its turn"),
         ("rushes", "did not wait for its turn"),
     ],

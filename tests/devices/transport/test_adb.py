@@ -20,7 +20,7 @@ from edgeconv.devices.transport.open import open_device
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
 from edgeconv.runtime.requests import FactsRequest
 from tests.helpers.adb_phone import AdbServer
-from tests.helpers.processes import gone, started
+from tests.helpers.processes import WITHIN_S, gone, started
 from tests.helpers.ssh_server import free_port
 
 HANGS_S = 60.0
@@ -182,6 +182,9 @@ def test_a_phone_that_comes_back_is_taken_again_and_the_loss_is_seen(phones, tmp
     serial = phones.phone()
     with AdbTransport(phones.profile(serial=serial), root=str(tmp_path / "root")) as transport:
         phones.end_phones()
+        give_up = time.monotonic() + WITHIN_S
+        while f"{serial}\tdevice" in phones.adb("devices"):  # until the server has noticed
+            assert time.monotonic() < give_up
         phones.phone(port=int(serial.rpartition(":")[2]))
         phones.connect(serial)
         assert not transport.is_intact()
