@@ -124,11 +124,6 @@ def rank_labels(logits: ArrayLike, labels: ArrayLike) -> Ranking:
     return Ranking(rank.astype(np.int32), top1.astype(np.int32), tied, scores.shape[1])
 
 
-def assess(logits: ArrayLike, labels: ArrayLike) -> Accuracy:
-    """One net against the labels; arguments and errors as `rank_labels`."""
-    return _accuracy(rank_labels(logits, labels))
-
-
 def compare(
     reference_logits: ArrayLike, logits: ArrayLike, labels: ArrayLike
 ) -> AccuracyComparison:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgeconv.errors import RefusedError, UsageError
-from edgeconv.verify.accuracy.comparison import ComparisonTally, assess, compare, rank_labels
+from edgeconv.verify.accuracy.comparison import ComparisonTally, compare, rank_labels
 
 RNG = np.random.default_rng(3)
 
@@ -16,7 +16,7 @@ def test_top1_and_top5_equal_a_plain_sort() -> None:
     logits = RNG.normal(size=(300, 20)).astype(np.float32)
     labels = RNG.integers(0, 20, 300)
     order = np.argsort(-logits, axis=1)
-    accuracy = assess(logits, labels)
+    accuracy = compare(logits, logits, labels).candidate
     assert accuracy.top1.count == int((order[:, 0] == labels).sum())
     assert accuracy.top5.count == int((order[:, :5] == labels[:, None]).any(axis=1).sum())
     assert accuracy.top1.total == 300
@@ -24,7 +24,8 @@ def test_top1_and_top5_equal_a_plain_sort() -> None:
 
 
 def test_five_classes_or_fewer_are_all_in_the_top5() -> None:
-    assert assess(RNG.normal(size=(9, 3)), [0, 1, 2] * 3).top5.value == 1
+    logits = RNG.normal(size=(9, 3))
+    assert compare(logits, logits, [0, 1, 2] * 3).candidate.top5.value == 1
 
 
 def test_equal_logits_rank_by_class_index_as_argmax_does() -> None:
@@ -32,7 +33,7 @@ def test_equal_logits_rank_by_class_index_as_argmax_does() -> None:
     ranking = rank_labels(logits, [0, 1, 2])
     assert ranking.rank.tolist() == [0, 1, 2]
     assert ranking.top1.tolist() == [0, 0, 0]
-    assert assess(logits, [0, 1, 2]).ties == 3
+    assert compare(logits, logits, [0, 1, 2]).candidate.ties == 3
 
 
 def test_images_without_finite_logits_are_wrong_and_agree_with_nothing() -> None:
@@ -112,7 +113,7 @@ def test_json_has_no_numbers_that_json_lacks() -> None:
 )
 def test_what_does_not_fit_is_wrong_usage(logits: object, labels: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        assess(logits, labels)  # type: ignore[arg-type]
+        rank_labels(logits, labels)  # type: ignore[arg-type]
 
 
 def test_logits_of_two_nets_must_have_one_shape() -> None:
