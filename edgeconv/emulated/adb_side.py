@@ -15,13 +15,11 @@ from pathlib import Path
 
 from edgeconv.emulated.boards import Board
 from edgeconv.emulated.init import PRIVATE, ROOT
-from edgeconv.emulated.ports import free_port
 from edgeconv.emulated.requirements import program
 from edgeconv.emulated.rootfs import properties
-from edgeconv.emulated.side import Plan
+from edgeconv.emulated.side import ADDRESS, Plan, free_port
 from edgeconv.errors import DeviceFailed
 
-_ADDRESS = "127.0.0.1"
 _CONNECT_SECONDS = 20.0
 
 
@@ -40,7 +38,7 @@ def plan(board: Board, keys: Path, port: int) -> Plan:
             _adbd(board, port),
             (program("adb"), "-P", str(server), "nodaemon", "server"),
         ),
-        way={"serial": f"{_ADDRESS}:{port}", "adb_port": server},
+        way={"serial": f"{ADDRESS}:{port}", "adb_port": server},
         files={"build.prop": properties(board)},
         bind={f"{PRIVATE}/build.prop": f"{ROOT}/system/build.prop"},
         environment=environment,
@@ -58,7 +56,7 @@ def connect(plan: Plan) -> None:
     told = "no answer from the adb server"
     while time.monotonic() < deadline:
         with suppress(OSError):
-            socket.create_connection((_ADDRESS, port), timeout=1).close()
+            socket.create_connection((ADDRESS, port), timeout=1).close()
             told = _ask(port, "connect", serial)  # exit code 0 whatever happens
             if _ask(port, "-s", serial, "get-state") == "device":
                 return

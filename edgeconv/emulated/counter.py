@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-from edgeconv.emulated.requirements import program
-from edgeconv.errors import UnavailableError
+from edgeconv.emulated.requirements import output, program
 
 #: Put before a program's command line on an emulated device.
 PREFIX = ("/opt/edgeconv-counter/edgeconv-count",)
@@ -22,7 +20,6 @@ PREFIX = ("/opt/edgeconv-counter/edgeconv-count",)
 _DIRECTORY = "opt/edgeconv-counter"
 _SOURCE = Path(__file__).with_name("counter.c")
 _SCRIPT = Path(__file__).with_name("count.sh")
-_SECONDS = 60
 
 
 def sources() -> tuple[Path, ...]:
@@ -32,7 +29,7 @@ def sources() -> tuple[Path, ...]:
 
 def qemu_version() -> str:
     """What QEMU says of itself."""
-    return _output(program("qemu-aarch64"), "--version").splitlines()[0]
+    return output(program("qemu-aarch64"), "--version").splitlines()[0]
 
 
 def install(root: Path) -> None:
@@ -41,33 +38,13 @@ def install(root: Path) -> None:
     directory.mkdir(parents=True)
     qemu = program("qemu-aarch64")
     shutil.copy(qemu, directory / "qemu-aarch64")
-    libraries = dict(re.findall(r"^\s*(?:(\S+) => )?(/\S+) \(0x", _output("ldd", qemu), re.M))
+    libraries = dict(re.findall(r"^\s*(?:(\S+) => )?(/\S+) \(0x", output("ldd", qemu), re.M))
     for name, path in libraries.items():
         shutil.copy(path, directory / (name or "loader"))
     for optional in (directory / "loader", directory / "qemu-aarch64"):
         optional.chmod(0o755)
     shutil.copy(_SCRIPT, directory / "edgeconv-count")
     (directory / "edgeconv-count").chmod(0o755)
-    _compile(directory / "counter.so")
-
-
-def _compile(target: Path) -> None:
-    _output(
-        program("gcc"),
-        "-O2",
-        "-shared",
-        "-fPIC",
-        "-Wl,--build-id=none",
-        "-o",
-        str(target),
-        str(_SOURCE),
-    )
-
-
-def _output(*command: str) -> str:
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS
-    )
-    if done.returncode != 0:
-        raise UnavailableError(f"{' '.join(command)} failed: {done.stderr.strip()[-500:]}")
-    return done.stdout
+    goal = str(directory / "counter.so")
+    compiling = (program("gcc"), "-O2", "-shared", "-fPIC", "-Wl,--build-id=none")
+    output(*compiling, "-o", goal, str(_SOURCE))

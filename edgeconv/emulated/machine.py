@@ -17,7 +17,6 @@ import edgeconv
 from edgeconv.emulated import adb_side, requirements, rootfs, ssh_side
 from edgeconv.emulated.boards import Board, board_named
 from edgeconv.emulated.init import Spec
-from edgeconv.emulated.ports import free_port
 from edgeconv.emulated.running import (
     Running,
     alive,
@@ -26,6 +25,7 @@ from edgeconv.emulated.running import (
     running,
     start_time,
 )
+from edgeconv.emulated.side import ADDRESS, free_port
 from edgeconv.emulated.store import locked, root_for
 from edgeconv.errors import DeviceFailed
 
@@ -117,7 +117,7 @@ def _boot(board: Board, root: Path, directory: Path, on_progress: Callable[[str]
             start_time(pid) or 0,
             storage,
             board.home,
-            "127.0.0.1",
+            ADDRESS,
             port,
             **plan.way,
         )
@@ -153,7 +153,7 @@ def _spawn(spec: Path, log: Path, environment: dict[str, str]) -> int:
 def _await_listening(name: str, pid: int, port: int, log: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and alive(pid):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with suppress(OSError), socket.create_connection((ADDRESS, port), timeout=1):
             return
         time.sleep(0.02)
     said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]

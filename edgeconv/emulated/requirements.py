@@ -20,6 +20,8 @@ from edgeconv.errors import UnavailableError
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _HANDLER = "qemu-aarch64"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+#: Unpacking packages takes longest.
+_COMMAND_SECONDS = 600
 #: Where daemons lie, which users' search paths leave out.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -60,6 +62,26 @@ def program(name: str) -> str:
     if found is None:
         raise UnavailableError(f"{name} is not installed")
     return found
+
+
+def output(*command: str) -> str:
+    """What a program prints; raises UnavailableError, with its last words, where it fails."""
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_COMMAND_SECONDS,
+    )
+    if done.returncode != 0:
+        said = "\n".join(done.stderr.strip().splitlines()[-3:])
+        raise UnavailableError(
+            f"the emulated device cannot be built: {' '.join(command)[:300]} ended with exit code "
+            f"{done.returncode} (it wrote: {said}); packages come from Debian's archive: check the "
+            "network and the free space"
+        )
+    return done.stdout
 
 
 def check(board: Board) -> None:

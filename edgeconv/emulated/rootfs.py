@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from edgeconv.emulated import counter
 from edgeconv.emulated.boards import Board, Kind
-from edgeconv.emulated.requirements import program
-from edgeconv.errors import UnavailableError
+from edgeconv.emulated.requirements import output, program
 
 _SUITE = "bookworm"
 #: The Python of that suite.
@@ -48,7 +46,6 @@ _PACKAGES: dict[Kind, tuple[str, ...]] = {
     ),
     "phone": ("busybox-static", "mksh"),
 }
-_BUILD_SECONDS = 600
 
 
 def key(kind: Kind) -> str:
@@ -84,7 +81,7 @@ def _build_board(root: Path) -> None:
     _write(root / "etc/group", "root:x:0:\npi:x:1000:\n")
     _write(root / "etc/hosts", "127.0.0.1 localhost\n")
     (root / "home/pi").mkdir()
-    compile_python(root / "usr/lib/python3.11", root)
+    _compile_python(root / "usr/lib/python3.11", root)
 
 
 def _build_phone(root: Path) -> None:
@@ -97,7 +94,7 @@ def _build_phone(root: Path) -> None:
         _unpack("phone", debian)
         shutil.copy2(debian / "usr/bin/busybox", tools / "busybox")
         shutil.copy2(debian / "usr/lib/aarch64-linux-musl/bin/mksh", tools / "sh")
-    for name in _output(program("qemu-aarch64-static"), str(tools / "busybox"), "--list").split():
+    for name in output(program("qemu-aarch64-static"), str(tools / "busybox"), "--list").split():
         if not (tools / name).exists():
             (tools / name).symlink_to("busybox")
     (root / "bin").symlink_to("system/bin")
@@ -130,21 +127,14 @@ def properties(board: Board) -> str:
     return "".join(f"{name}={value}\n" for name, value in told.items())
 
 
-def compile_python(directory: Path, root: Path) -> bool:
-    """Compiles a device's Python files on this machine; under QEMU it would take minutes.
+def _compile_python(directory: Path, root: Path) -> None:
+    """Compiles Python files below `root` on this machine; under QEMU it would take minutes.
 
-    Args:
-        directory: what to compile, below `root`.
-        root: what the device takes for `/`.
-
-    Returns:
-        False where this Python is of another version than the device's, and nothing was done.
+    Left to the device where this Python is of another version than its.
     """
-    if sys.version_info[:2] != PYTHON:
-        return False
-    placed = ("-s", str(root), "-p", "/")
-    _output(sys.executable, "-m", "compileall", "-q", "-j", "0", *placed, str(directory))
-    return True
+    if sys.version_info[:2] == PYTHON:
+        placed = ("-s", str(root), "-p", "/")
+        output(sys.executable, "-m", "compileall", "-q", "-j", "0", *placed, str(directory))
 
 
 def _unpack(kind: Kind, root: Path) -> None:
@@ -153,7 +143,7 @@ def _unpack(kind: Kind, root: Path) -> None:
     In namespaces of its own: what mmdebstrap mounts below `root` is gone, and so is every process
     of it, however it ends. So nothing of this machine is below `root` when that is removed.
     """
-    _output(
+    output(
         *(program("unshare"), "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"),
         *("--propagation", "private", "--"),
         program("mmdebstrap"),
@@ -165,25 +155,6 @@ def _unpack(kind: Kind, root: Path) -> None:
         _SUITE,
         str(root),
     )
-
-
-def _output(*command: str) -> str:
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=_BUILD_SECONDS,
-    )
-    if done.returncode != 0:
-        said = "\n".join(done.stderr.strip().splitlines()[-3:])
-        raise UnavailableError(
-            f"the emulated device cannot be built: {' '.join(command)[:300]} ended with exit code "
-            f"{done.returncode} (it wrote: {said}); packages come from Debian's archive: check the "
-            "network and the free space"
-        )
-    return done.stdout
 
 
 def _write(path: Path, text: str) -> None:

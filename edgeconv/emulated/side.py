@@ -1,10 +1,14 @@
-"""What the ssh side and the adb side of a device tell `machine`."""
+"""What the ssh side and the adb side of a device have in common, and tell `machine`."""
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
+
+#: Where daemons listen; nobody outside of this machine reaches them.
+ADDRESS = "127.0.0.1"
 
 
 class Way(TypedDict, total=False):
@@ -34,3 +38,10 @@ class Plan:
     files: dict[str, str] = field(default_factory=dict)
     bind: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+
+
+def free_port() -> int:
+    """A TCP port of ADDRESS that nobody listens on at this moment."""
+    with socket.create_server((ADDRESS, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port

@@ -11,9 +11,7 @@ from pathlib import Path
 from edgeconv.emulated.boards import Board
 from edgeconv.emulated.init import PRIVATE, ROOT
 from edgeconv.emulated.requirements import program
-from edgeconv.emulated.side import Plan
-
-_ADDRESS = "127.0.0.1"
+from edgeconv.emulated.side import ADDRESS, Plan
 
 
 def plan(board: Board, keys: Path, port: int) -> Plan:
@@ -23,7 +21,7 @@ def plan(board: Board, keys: Path, port: int) -> Plan:
         _make_key(path, board.name)
     known_hosts = keys / "known_hosts"
     host_public = host_key.with_suffix(".pub").read_text(encoding="ascii")
-    known_hosts.write_text(f"[{_ADDRESS}]:{port} {host_public}", encoding="ascii")
+    known_hosts.write_text(f"[{ADDRESS}]:{port} {host_public}", encoding="ascii")
     files = {
         "host_key": host_key.read_text(encoding="ascii"),
         "authorized_keys": identity.with_suffix(".pub").read_text(encoding="ascii"),
@@ -43,7 +41,7 @@ def connect(_plan: Plan) -> None:
 
 def _configuration(board: Board, port: int) -> str:
     settings = {
-        "ListenAddress": f"{_ADDRESS}:{port}",
+        "ListenAddress": f"{ADDRESS}:{port}",
         "HostKey": f"{PRIVATE}/host_key",
         "PidFile": "none",
         "AuthorizedKeysFile": f"{PRIVATE}/authorized_keys",
