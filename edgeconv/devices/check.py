@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from edgeconv.devices.agent import wheels
 from edgeconv.devices.agent.wheels import OLDEST_PYTHON
 from edgeconv.devices.profile.model import Profile
-from edgeconv.devices.state import gpu_findings
+from edgeconv.devices.state.findings import Finding, findings_of_gpu
 from edgeconv.devices.state.preflight import BUSY_SHARE, HOT_C
 from edgeconv.devices.state.probe import DeviceFacts, probe
 from edgeconv.devices.transport.open import connect
@@ -17,25 +17,6 @@ from edgeconv.runtime.host import host_facts
 
 #: Engines, an agent and a few models.
 LEAST_FREE_MIB = 400
-
-Verdict = Literal["ok", "warning", "missing"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing about a device.
-
-    Attributes:
-        what: such as "governor".
-        value: what it is; None where the device does not tell.
-        verdict: "ok", "warning" (figures may suffer) or "missing" (an engine cannot run).
-        advice: what to do about it; "" where nothing is to be done.
-    """
-
-    what: str
-    value: str | None
-    verdict: Verdict = "ok"
-    advice: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +85,7 @@ def findings(profile: Profile, facts: DeviceFacts) -> Iterator[Finding]:
     if profile.provider == "cpu":
         yield _engines(profile, facts)
     else:
-        yield from _on_gpu(profile)
+        yield from findings_of_gpu(profile.provider, torch="torch" in profile.engines)
 
 
 def _cores(profile: Profile, facts: DeviceFacts) -> Finding:
@@ -186,17 +167,6 @@ def _python(profile: Profile, facts: DeviceFacts) -> Finding:
         advice = f'{profile.name} needs Python {least} or later, or agent = "native"'
         return Finding("Python", facts.python, "missing", advice)
     return Finding("Python", facts.python)
-
-
-def _on_gpu(profile: Profile) -> Iterator[Finding]:
-    """The engines where a GPU computes: here it is not enough that a package is installed."""
-    for what, value, advice in gpu_findings.rows(profile.provider):
-        yield Finding(what, value, "missing" if advice else "ok", advice)
-    if "torch" in profile.engines:
-        verdict: Verdict
-        advice = gpu_findings.torch_advice()
-        value, verdict = ("no", "warning") if advice else ("yes", "ok")
-        yield Finding("torch's CUDA", value, verdict, advice)
 
 
 def _engines(profile: Profile, facts: DeviceFacts) -> Finding:

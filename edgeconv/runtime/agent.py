@@ -18,9 +18,8 @@ from queue import SimpleQueue
 from edgeconv.errors import EdgeconvError, UsageError
 from edgeconv.runtime import records
 from edgeconv.runtime.feeds import random_inputs
-from edgeconv.runtime.host import conditions, host_facts
+from edgeconv.runtime.host import conditions, host_facts, peak_rss_bytes, rss_bytes
 from edgeconv.runtime.instructions import instructions_of
-from edgeconv.runtime.memory import peak_rss_bytes, rss_bytes
 from edgeconv.runtime.messages import encode
 from edgeconv.runtime.open import import_engine, open_session
 from edgeconv.runtime.profile import profile

@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 ROUTINE = (b"INFO:", b"VERBOSE:", b"I0000 ")
 
@@ -27,19 +28,28 @@ def routine_silenced() -> Iterator[None]:
     arrives just before the process dies of a signal is lost.
     """
     with _one_at_a_time, tempfile.TemporaryFile() as held:
-        sys.stderr.flush()
         try:
-            real = os.dup(2)
-        except OSError:  # standard error is closed: nothing to keep clean
-            yield
-            return
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
+            with stderr_in(held):
+                yield
         finally:
-            os.dup2(real, 2)
-            os.close(real)
             held.seek(0)
             kept = [line for line in held if not line.startswith(ROUTINE)]
             if kept:
                 os.write(2, b"".join(kept))
+
+
+@contextmanager
+def stderr_in(file: IO[bytes]) -> Iterator[None]:
+    """What native code writes to descriptor 2 goes to a file, where standard error is open."""
+    sys.stderr.flush()
+    try:
+        real = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(real, 2)
+        os.close(real)

@@ -1,4 +1,4 @@
-"""Facts about the machine this process runs on, as far as it lets itself be asked."""
+"""Facts about the machine this process runs on, and its memory, as far as they can be asked."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ class Conditions:
 
 def host_facts() -> HostFacts:
     """Reads /proc and /sys where they exist; what cannot be read is left out, never guessed."""
-    now = conditions()
+    now, memory = conditions(), _bytes("/proc/meminfo", "MemTotal")
     return HostFacts(
         cpu=_cpu_name(),
         architecture=platform.machine(),
         system=f"{platform.system()} {platform.release()}",
         cores=os.cpu_count() or 1,
         usable_cores=_usable_cores(),
-        memory_mib=_memory_mib(),
+        memory_mib=None if memory is None else memory // 2**20,
         governors=tuple(
             sorted({_read(p) for p in _POLICIES.glob("policy*/scaling_governor")} - {""})
         ),
@@ -100,6 +100,22 @@ def conditions() -> Conditions:
     )
 
 
+def peak_rss_bytes() -> int | None:
+    """The most this process ever held in memory; None where the system does not say."""
+    peak = _bytes("/proc/self/status", "VmHWM")
+    if peak is not None or sys.platform == "win32":
+        return peak
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return usage if sys.platform == "darwin" else usage * 1024
+
+
+def rss_bytes() -> int | None:
+    """What this process holds in memory now; None where the system does not say."""
+    return _bytes("/proc/self/status", "VmRSS")
+
+
 def _cpu_name() -> str:
     board = _read(Path("/sys/firmware/devicetree/base/model")).strip("\0")
     found = re.search(r"^(?:model name|Hardware)\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")), re.M)
@@ -113,9 +129,10 @@ def _usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _memory_mib() -> int | None:
-    found = re.search(r"^MemTotal:\s*(\d+) kB", _read(Path("/proc/meminfo")), re.M)
-    return int(found.group(1)) // 1024 if found else None
+def _bytes(file: str, key: str) -> int | None:
+    """Bytes in a line such as "MemTotal: 4096 kB" of a file in /proc."""
+    found = re.search(rf"^{key}:\s*(\d+) kB", _read(Path(file)), re.M)
+    return int(found.group(1)) * 1024 if found else None
 
 
 def _temperatures() -> Iterator[tuple[str, float]]:

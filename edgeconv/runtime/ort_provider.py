@@ -7,15 +7,14 @@ session is asked afterwards what it has.
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from edgeconv.errors import ArtifactRefused, UnavailableError
+from edgeconv.runtime.chatter import stderr_in
 from edgeconv.runtime.session import Provider
 
 #: Provider -> onnxruntime's names, in the order they may take operators.
@@ -121,7 +120,8 @@ def _why(
     told = ""
     try:
         with tempfile.TemporaryFile() as held:
-            found = _with_stderr(held, lambda: _opened(ort, model, options, provider))
+            with stderr_in(held):
+                found = _opened(ort, model, options, provider)
             held.seek(0)
             told = held.read(_MOST_STDERR).decode(errors="replace")
     except failures:  # not even then: the model itself is wrong
@@ -142,18 +142,6 @@ def _not_started(provider: Provider, got: list[str], told: str) -> UnavailableEr
         f"onnxruntime cannot start {NAMES[provider][0]}{said}; it would have used "
         f"{', '.join(got)}. {INSTALL[provider]}; `nvidia-smi` tells whether the driver works"
     )
-
-
-def _with_stderr(held: Any, act: Callable[[], Any]) -> Any:
-    """What `act` gives, with the process's standard error in a file meanwhile."""
-    sys.stderr.flush()
-    real = os.dup(2)
-    os.dup2(held.fileno(), 2)
-    try:
-        return act()
-    finally:
-        os.dup2(real, 2)
-        os.close(real)
 
 
 def one_line(words: object) -> str:

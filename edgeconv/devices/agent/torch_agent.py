@@ -14,8 +14,7 @@ from pathlib import Path
 from edgeconv.devices.agent.torch_net import TorchNet, read
 from edgeconv.errors import ArtifactRefused, RefusedError, UnavailableError, UsageError
 from edgeconv.runtime import agent
-from edgeconv.runtime.host import conditions
-from edgeconv.runtime.memory import peak_rss_bytes, rss_bytes
+from edgeconv.runtime.host import conditions, peak_rss_bytes, rss_bytes
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.timing import measure

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgeconv.devices.bench.benchmark_output import Benchmarked
+from edgeconv.devices.bench.latency import LatencyStats
 from edgeconv.devices.state.surroundings import Surroundings
 from edgeconv.runtime.results import Profile, TimedResult
 from edgeconv.runtime.session import Kernels, Provider
-from edgeconv.runtime.stats import LatencyStats
 from edgeconv.runtime.timing import TimingConfig
 
 SCHEMA = 1
@@ -117,12 +118,12 @@ class BenchResult:
     @property
     def first_ms(self) -> float:
         """Median over the processes of the first inference after loading."""
-        return _median([p.timing.first_ns / 1e6 for p in self.processes])
+        return statistics.median([p.timing.first_ns / 1e6 for p in self.processes])
 
     @property
     def load_ms(self) -> float:
         """Median over the processes of opening the file."""
-        return _median([p.load_ms for p in self.processes])
+        return statistics.median([p.load_ms for p in self.processes])
 
     @property
     def peak_rss_mib(self) -> float | None:
@@ -151,7 +152,7 @@ class BenchResult:
     def instructions(self) -> int | None:
         """Median over the processes of the instructions of one inference; None on real devices."""
         counts = [p.instructions for p in self.processes if p.instructions is not None]
-        return round(_median(counts)) if counts else None
+        return round(statistics.median(counts)) if counts else None
 
     @property
     def steady(self) -> bool:
@@ -291,9 +292,3 @@ def significant(value: float, digits: int = 3) -> str:
     """So many significant digits, no more decimals than there are digits, and never an exponent."""
     whole = len(str(int(value))) if value >= 1 else 0
     return f"{value:.{max(digits - whole, 0)}f}"
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

@@ -16,6 +16,7 @@ from typing import Any
 
 from edgeconv.devices.agent.machine import Machine, understood
 from edgeconv.devices.agent.processes import Outcome, time_alone, time_side_by_side
+from edgeconv.devices.bench.latency import summarize
 from edgeconv.devices.bench.report import Artifact, BenchConfig, BenchReport, BenchResult
 from edgeconv.devices.state import preflight, surroundings
 from edgeconv.devices.state.surroundings import Surroundings
@@ -25,7 +26,6 @@ from edgeconv.runtime.host import HostFacts
 from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.requests import MOST_TURN_MS, FactsRequest, ProfileRequest, TimeRequest
 from edgeconv.runtime.results import Profile, TimedResult, read_profile
-from edgeconv.runtime.stats import summarize
 from edgeconv.runtime.timing import TimingConfig
 
 _FACTS = tuple(f.name for f in fields(HostFacts))

@@ -8,17 +8,20 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from edgeconv.devices.transport import transfer
-from edgeconv.devices.transport.base import COMMAND_DEADLINE_S, MOST_OUTPUT_BYTES, Completed
+from edgeconv.devices.transport.base import (
+    COMMAND_DEADLINE_S,
+    MOST_OUTPUT_BYTES,
+    Completed,
+    Transport,
+)
 from edgeconv.devices.transport.exchange import DeadlinePassed, run_here
 from edgeconv.disk import write_whole
 from edgeconv.errors import DeviceFailed
 
 
-class LocalTransport:
+class LocalTransport(Transport):
     """See Transport. Its directory is a temporary one, and goes with it."""
 
     def __init__(self) -> None:
@@ -90,14 +93,3 @@ class LocalTransport:
     def close(self) -> None:
         """See Transport."""
         shutil.rmtree(self.root, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

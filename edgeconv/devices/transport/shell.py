@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import math
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from edgeconv.devices.transport import envelope, transfer
-from edgeconv.devices.transport.base import COMMAND_DEADLINE_S, MOST_OUTPUT_BYTES, Completed
+from edgeconv.devices.transport.base import (
+    COMMAND_DEADLINE_S,
+    MOST_OUTPUT_BYTES,
+    Completed,
+    Transport,
+)
 from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, Readable, exchange
 from edgeconv.disk import write_whole
 from edgeconv.errors import ConnectionLost, DeviceFailed, EdgeconvError
@@ -24,16 +28,8 @@ _LATER_S = 5
 _T = TypeVar("_T")
 
 
-class ShellTransport(ABC):
-    """Runs programs in the envelope's remote command, over whatever carries it.
-
-    Attributes:
-        address: see Transport.
-        root: see Transport.
-    """
-
-    address: str
-    root: str
+class ShellTransport(Transport):
+    """Runs programs in the envelope's remote command, over whatever carries it."""
 
     @abstractmethod
     def _carrier(self, remote: str) -> list[str]:
@@ -46,10 +42,6 @@ class ShellTransport(ABC):
     def _environment(self) -> Mapping[str, str] | None:
         """Of the program that leads to the device; None is this process's own."""
         return None
-
-    @abstractmethod
-    def close(self) -> None:
-        """Ends the connection; may be called twice."""
 
     def run(
         self,
@@ -85,17 +77,6 @@ class ShellTransport(ABC):
         """See Transport."""
         del code  # ssh's and adb's own failures have numbers that programs use too
         return envelope.streamed_end(stderr)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(
         self,

@@ -13,7 +13,7 @@ from edgeconv.devices.bench.report import BenchConfig
 from edgeconv.devices.bench.run import bench, profile
 from edgeconv.devices.check import findings
 from edgeconv.devices.profile.read import load
-from edgeconv.devices.state import gpu_findings
+from edgeconv.devices.state import findings as gpu_findings
 from edgeconv.devices.state.gpu import Gpu, gpus, read_gpus
 from edgeconv.devices.state.probe import read_facts
 from edgeconv.devices.transport.local import LocalTransport

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgeconv.devices.bench.latency import NOISY_SHARE, median_interval, summarize
 from edgeconv.errors import UsageError
-from edgeconv.runtime.stats import NOISY_SHARE, median_interval, summarize
 
 MS = 1_000_000
 
