@@ -12,13 +12,13 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import onnxruntime
-from edgeconv.export.onnx.qdq import insert_qdq
 from numpy.typing import NDArray
 
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.export import tflite
 from edgeconv.graph.operators.operator import Does
 from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.qdq import insert_qdq
 from tests.export.tflite import engines, graphs, plans
 
 Arrays = dict[str, NDArray[Any]]
