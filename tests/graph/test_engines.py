@@ -33,6 +33,8 @@ def there_and_back() -> ir.Model:
     return of_nodes([to_int, to_float], {"x": IMAGE}, {}, ["y"])
 
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "engines.md"
+
 #: Operators that no case of a lowering has to itself.
 OTHERS: dict[str, Callable[[], ir.Model]] = {
     "BatchNormalization": lambda: of_node(
@@ -90,7 +92,23 @@ def test_a_row_claims_what_engines_do(row: Operator, tmp_path: Path) -> None:
     assert row.engines == measured
 
 
-@pytest.mark.parametrize("name", ["Add", "Mul"])
+def test_the_documentation_says_what_rows_say() -> None:
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in DOCUMENTATION.read_text("utf-8").splitlines()
+        if line.startswith("| ")
+    ]
+    told = {
+        name: Engines(*does)
+        for names, *does, _ in (row for row in rows if len(row) == 5)
+        for name in names.split(", ")
+    }
+    assert {name: told.get(name) for name in OPERATORS} == {
+        name: row.engines for name, row in OPERATORS.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["Add", "Concat", "Mul"])
 def test_kernels_for_signed_integers_take_constants_too(name: str, tmp_path: Path) -> None:
     path = tmp_path / "optimized.onnx"
     for case in cases_of()[name]:

@@ -103,11 +103,13 @@ def _constants(
     for node in model.graph:
         if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
             found |= _layer(node, activations)
-        elif node.op_type in ("Add", "Sub", "Mul", "Div", "PRelu"):
+        elif node.op_type in ("Add", "Concat", "Sub", "Mul", "Div", "PRelu"):
             for value in node.inputs:
                 array = constant_of(value)
                 if value is not None and array is not None:
                     params = spanning(float(array.min()), float(array.max()))
+                    if node.op_type == "Concat":
+                        params = activations[name_of(node.outputs[0])]
                     found[name_of(value)] = QuantizedConstant(params, quantize(array, params))
     return found
 
