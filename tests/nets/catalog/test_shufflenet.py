@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.nets.blocks import channel_shuffle
-from tests.nets.oracle import assert_same_net, build
+from tests.nets.catalog.oracle import assert_same_net, build
 
 
 @pytest.mark.parametrize("size", ["x0_5", "x1_0", "x1_5", "x2_0"])

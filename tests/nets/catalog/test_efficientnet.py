@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from tests.nets.oracle import assert_same_net, build
+from tests.nets.catalog.oracle import assert_same_net, build
 
 NARROW = [0, 1, 2]
 WIDE = [pytest.param(number, marks=pytest.mark.slow) for number in range(3, 8)]

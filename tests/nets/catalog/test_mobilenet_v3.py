@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.nets.oracle import assert_same_net, build
+from tests.nets.catalog.oracle import assert_same_net, build
 
 
 @pytest.mark.parametrize("size", ["large", "small"])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from edgeconv.nets.senet import SE_RESNET, SENET, SENet
-from tests.nets.oracle import assert_same_net, build
+from tests.nets.catalog.oracle import assert_same_net, build
 
 IN_TIMM = {
     "se_resnet50": "legacy_seresnet50",

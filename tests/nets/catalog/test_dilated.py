@@ -16,7 +16,7 @@ from edgeconv.nets.dilated_resnet import DRNA
 from edgeconv.nets.dilated_vgg import context_module, dilated_vgg16_frontend
 from edgeconv.nets.registry import find
 from edgeconv.nets.resnet import Bottleneck, ResNetBody
-from tests.nets.oracle import assert_same_net, build
+from tests.nets.catalog.oracle import assert_same_net, build
 
 DRNS = ["drn_a_50", "drn_c_26"]
 DENSE = [

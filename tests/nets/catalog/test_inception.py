@@ -14,7 +14,7 @@ from edgeconv.nets.facts import count_parameters
 from edgeconv.nets.inception_resnet_v2 import ScaledConv2d
 from edgeconv.nets.inception_v2 import InceptionV2
 from edgeconv.nets.registry import find
-from tests.nets.filling import assert_same_filled_net, filled, unfilled
+from tests.nets.catalog.filling import assert_same_filled_net, filled, unfilled
 
 WEIGHTS = {"googlenet": "GoogLeNet", "inception_v3": "Inception_V3"}  # of torchvision
 SMALL = (80, 96)

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from tests.nets.oracle import assert_same_net, build
+from tests.nets.catalog.oracle import assert_same_net, build
 
 
 @pytest.mark.parametrize("size", [(96, 75), (71, 128)])

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from edgeconv.nets.resnet import Bottleneck, Middle, ResNet
-from tests.nets.oracle import assert_same_net, build
+from tests.nets.catalog.oracle import assert_same_net, build
 
 ALL = ["resnext50_32x4d", "resnext101_32x4d", "resnext101_32x8d", "resnext101_64x4d"]
 WIDE = [pytest.param(name, marks=pytest.mark.slow) for name in ALL[1:]]

@@ -10,7 +10,7 @@ from torch import nn
 
 from edgeconv.nets.apply_state import apply_state
 from edgeconv.nets.densenet import DenseNet
-from tests.nets.oracle import assert_same_net, build
+from tests.nets.catalog.oracle import assert_same_net, build
 
 DEPTHS = (121, 161, 169, 201)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from edgeconv.nets.registry import find
-from tests.nets.filling import assert_same_filled_net, unfilled
+from tests.nets.catalog.filling import assert_same_filled_net, unfilled
 
 
 @pytest.mark.parametrize("size", [(64, 96), (224, 224), (130, 300)])

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tests.nets.oracle import build
+from tests.nets.catalog.oracle import build
 
 
 def unfilled(name: str, **options: Any) -> nn.Module:

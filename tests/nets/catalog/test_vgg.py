@@ -16,8 +16,8 @@ from edgeconv.nets.grid_classifier import GridPool
 from edgeconv.nets.load import load_net
 from edgeconv.nets.registry import find
 from edgeconv.nets.weights import why_unpublished
-from tests.nets.filling import assert_same_filled_net, unfilled
-from tests.nets.oracle import build
+from tests.nets.catalog.filling import assert_same_filled_net, unfilled
+from tests.nets.catalog.oracle import build
 
 NAMES = [f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")]
 
