@@ -78,21 +78,33 @@ def details(data: bytes) -> list[dict[str, Any]]:
 
 
 def is_wholly_delegated(data: bytes) -> bool:
-    """Whether XNNPACK runs the whole file as one piece: nothing before it, nothing behind it."""
+    """Whether XNNPACK runs the whole file as one piece."""
+    return delegated(data) == [set(range(len(details(data))))]
+
+
+def delegated(data: bytes) -> list[set[int]]:
+    """The places of a file's operators that XNNPACK runs, a set for each piece of it."""
     interpreter = xnnpack(data)
     interpreter.allocate_tensors()
     pieces = [d for d in interpreter._get_ops_details() if d["op_name"] == "DELEGATE"]
-    if len(pieces) != 1:
-        return False
-    read, written = set(pieces[0]["inputs"]), set(pieces[0]["outputs"])
-    inputs = {detail["index"] for detail in interpreter.get_input_details()}
-    outputs = {detail["index"] for detail in interpreter.get_output_details()}
-    return outputs <= written and not (read - inputs) & _computed(data)
+    operators = details(data)
+    makers = {tensor: place for place, d in enumerate(operators) for tensor in d["outputs"]}
+    return [_inside(piece, operators, makers) for piece in pieces]
 
 
-def _computed(data: bytes) -> set[int]:
-    """Indices of the tensors that a file's operators write."""
-    return {index for detail in details(data) for index in detail["outputs"]}
+def _inside(
+    piece: dict[str, Any], operators: list[dict[str, Any]], makers: dict[int, int]
+) -> set[int]:
+    """The operators between what a piece reads and what it writes."""
+    found: set[int] = set()
+    wanted = list(piece["outputs"])
+    while wanted:
+        tensor = wanted.pop()
+        if tensor in piece["inputs"] or tensor not in makers or makers[tensor] in found:
+            continue
+        found.add(makers[tensor])
+        wanted += operators[makers[tensor]]["inputs"].tolist()
+    return found
 
 
 def tensors(data: bytes) -> dict[str, dict[str, Any]]:
