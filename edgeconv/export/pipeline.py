@@ -2,51 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 import torch
-from numpy.typing import NDArray
 
 from edgeconv.data import builtin
-from edgeconv.data.preprocessing import Preprocessing, normalize_batch
+from edgeconv.data.preprocessing import normalize_batch
 from edgeconv.errors import NetRefused, UsageError
-from edgeconv.export import max_drop
 from edgeconv.export.bundle import artifacts, bundle, describe, manifest, staging
-from edgeconv.export.bundle.golden import Golden
-from edgeconv.export.calibration import Calibration, calibration_photos
 from edgeconv.export.capture.hub import capture
-from edgeconv.export.float64 import KeptFloat64, float64_outputs
+from edgeconv.export.judged import judged
 from edgeconv.export.options import ExportOptions
-from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.preflight import check_request
 from edgeconv.export.progress import Progress, Silent
-from edgeconv.export.quantized import QuantizedNet
+from edgeconv.export.quantized import QuantizedNet, quantized_net
 from edgeconv.export.threads import one_thread
 from edgeconv.export.torch_run import TorchRun
-from edgeconv.graph.metrics import depth
 from edgeconv.graph.passes.split_outputs import split_outputs
 from edgeconv.graph.view import shape_of
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
-from edgeconv.quantize.mixed.choice import Teller, keep_in_float
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
-from edgeconv.quantize.plan.planner import PlanConfig
 from edgeconv.quantize.plan.precision import PRECISION_NAMES
-from edgeconv.quantize.recipe.recipes import Quantized, Recipe, named, quantize
-from edgeconv.quantize.recipe.step import RANGES_STEP
-from edgeconv.quantize.repair.ends import Ends, ends_of
-from edgeconv.runtime.adapt import Images, app_input
-from edgeconv.runtime.open import open_session
-from edgeconv.verify.parity import bundle_files
 from edgeconv.verify.parity.output_parts import parts_of_outputs
 
-#: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
-GOLDEN_PHOTOS = 8
 #: Built-in photos that set the BatchNorm statistics of an untrained net.
 _STATISTICS_PHOTOS = 16
 
@@ -92,10 +74,8 @@ def export_bundle(
         progress.warn(net.weights.note)
     destination = Path(out or (net.name if net.trained else f"{net.name}-untrained"))
     with staging.staged(destination, force=force, is_ours=bundle.is_bundle) as directory:
-        _fill(directory, net, options, progress)
-        written = bundle.Bundle.load(directory)
-    # Not read from the destination: with `force` another export may have replaced it already.
-    return replace(written, directory=destination)
+        document = _fill(directory, net, options, progress)
+    return bundle.Bundle(destination, document)
 
 
 class _Download:
@@ -112,33 +92,17 @@ class _Download:
         self._progress.advance(done)
 
 
-def _require_labels(labels: Sequence[str] | None, model: ir.Model) -> None:
-    """Raises NetRefused where no output has as many channels as there are labels."""
-    shapes = [shape_of(value) for value in model.graph.outputs]
-    if labels is not None and not any(s[1:2] == (len(labels),) for s in shapes):
-        raise NetRefused(
-            f"the net names {len(labels)} labels, and its outputs are of shape "
-            f"{', '.join(map(str, shapes))}; give a label for each class"
-        )
-
-
-def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Progress) -> None:
-    """Writes every file of the bundle into `directory`."""
+def _fill(
+    directory: Path, net: LoadedNet, options: ExportOptions, progress: Progress
+) -> dict[str, Any]:
+    """Writes every file of the bundle into `directory`; gives its manifest."""
     if not net.trained:
         progress.step("set the BatchNorm statistics from built-in photos")
         _set_statistics(net, options.batch)
     progress.step("capture the graph")
     model = _captured(net, options)
     former = split_outputs(model) if options.split_outputs else None
-    labels = None if options.features else net.labels
-    _require_labels(labels, model)
-    identity = artifacts.Identity(
-        net=net.name,
-        preprocessing=net.preprocessing,
-        labels=labels,
-        license=net.weights.license,
-        trained=net.trained,
-    )
+    identity = _identity(net, model, options)
     progress.step("write the float files")
     artifacts.write_float(model, directory, options.formats, identity)
     if options.wants("float16"):
@@ -146,45 +110,42 @@ def _fill(directory: Path, net: LoadedNet, options: ExportOptions, progress: Pro
         artifacts.write_float16(model, directory, options.formats, identity)
     quantized = None
     if any(options.wants(name) for name in PRECISION_NAMES if name != "float16"):
-        is_classifier = labels is not None
-        ends = ends_of(net.preprocessing, is_classifier=is_classifier, raw=options.io == "uint8")
-        quantized = _quantize(model, net.preprocessing, ends, options, progress)
-        for note in quantized.apart.notes():
-            progress.warn(note)
+        quantized = quantized_net(net, model, options, progress)
         _write_quantized(quantized, directory, identity, options, progress)
-    if labels is not None:
-        (directory / bundle.LABELS).write_text("\n".join(labels) + "\n", encoding="utf-8")
+    if identity.labels is not None:
+        labels = "\n".join(identity.labels) + "\n"
+        (directory / bundle.LABELS).write_text(labels, encoding="utf-8")
     progress.step("check parity")
+    parts = parts_of_outputs(model, {} if quantized is None else quantized.seen)
     run = TorchRun(model, former, options.batch, net.name)
-    images, reference = _reference(net, run)
-    seen = {} if quantized is None else quantized.whole.observations.tensors
-    parts = parts_of_outputs(model, seen)
-    exact = KeptFloat64(lambda: float64_outputs(run, net.module, images.normalized))
-    report = bundle_files.check(
-        artifacts.present(directory),
-        images,
-        reference,
-        depth=depth(model),
-        trained=net.trained,
-        thresholds=options.thresholds,
-        parts=parts,
-        float64=exact,
-    )
+    report = judged(directory, net, run, parts, options.thresholds)
     for warning in report.warnings:
         progress.warn(warning)
-    float64 = {} if exact.found is None else dict(exact.found.outputs)
-    replace(_golden(directory, images, reference), float64=float64).save(directory)
-    manifest.write(
-        directory,
-        describe.describe(
-            net,
-            model,
-            options,
-            quantized=quantized,
-            report=report,
-            parts=parts,
-            directory=directory,
-        ),
+    document = describe.describe(
+        net, model, options, quantized=quantized, report=report, parts=parts, directory=directory
+    )
+    return manifest.write(directory, document)
+
+
+def _identity(net: LoadedNet, model: ir.Model, options: ExportOptions) -> artifacts.Identity:
+    """What the files say of themselves.
+
+    Raises:
+        NetRefused: no output has as many channels as there are labels.
+    """
+    labels = None if options.features else net.labels
+    shapes = [shape_of(value) for value in model.graph.outputs]
+    if labels is not None and not any(s[1:2] == (len(labels),) for s in shapes):
+        raise NetRefused(
+            f"the net names {len(labels)} labels, and its outputs are of shape "
+            f"{', '.join(map(str, shapes))}; give a label for each class"
+        )
+    return artifacts.Identity(
+        net=net.name,
+        preprocessing=net.preprocessing,
+        labels=labels,
+        license=net.weights.license,
+        trained=net.trained,
     )
 
 
@@ -250,81 +211,3 @@ def _require_rows(model: ir.Model, batch: int) -> None:
                 f"the net's output {output.name} has the shape {shape}: not one row for each of "
                 f"the {batch} photos of a batch; export it with --batch 1"
             )
-
-
-def _quantize(
-    model: ir.Model,
-    preprocessing: Preprocessing,
-    ends: Ends,
-    options: ExportOptions,
-    progress: Progress,
-) -> QuantizedNet:
-    """Calibrates and plans; with `--io uint8` on the graph that takes raw pixels."""
-    raw = options.io == "uint8"
-    graph = with_pixel_input(model, preprocessing) if raw else model
-    calibration = calibration_photos(options.calib, preprocessing, options.calib_samples)
-    if calibration.note:
-        progress.warn(calibration.note)
-    bound, mixed = options.max_drop, None
-    if bound is not None:
-        max_drop.require_enough(calibration)
-    whole = _planned(graph, calibration, ends, options, progress)
-    progress.steps(whole.steps)
-    if bound is not None:
-        folds = max_drop.folds(
-            calibration,
-            lambda half, photos: _planned(graph, photos, ends, options, progress, f"{half}: "),
-            options.batch,
-            raw=raw,
-        )
-        teller = Teller(progress.step, progress.advance)
-        mixed = keep_in_float(whole.model, whole.plan, folds, bound, teller)
-    return QuantizedNet(whole, calibration, mixed)
-
-
-def _planned(
-    graph: ir.Model,
-    photos: Calibration,
-    ends: Ends,
-    options: ExportOptions,
-    progress: Progress,
-    which: str = "",
-) -> Quantized:
-    """The graph's plan, everything in int8; `which` goes before the name of every step."""
-    return quantize(
-        graph,
-        lambda: photos.batches(options.batch, raw=options.io == "uint8"),
-        PlanConfig() if options.ranges is None else PlanConfig(ranges=options.ranges),
-        ends=ends,
-        recipe=_recipe(options),
-        count=photos.count,
-        on_step=lambda step, total: progress.step(f"{which}{step}", total),
-        on_progress=progress.advance,
-    )
-
-
-def _recipe(options: ExportOptions) -> Recipe:
-    """The recipe asked for; a range method that the user names is not chosen again."""
-    recipe = named(options.recipe)
-    return recipe if options.ranges is None else recipe.without(RANGES_STEP)
-
-
-def _reference(net: LoadedNet, run: TorchRun) -> tuple[Images, dict[str, NDArray[np.float32]]]:
-    """The golden photos and what the PyTorch net makes of them, by output name."""
-    count = -(-GOLDEN_PHOTOS // run.batch) * run.batch
-    photos = list(builtin.photos(net.preprocessing, count, "golden"))
-    normalized = normalize_batch(photos, net.preprocessing)
-    reference = run(net.module, normalized)
-    for name, array in reference.items():
-        if not np.isfinite(array).all():
-            raise NetRefused(f"the net's output {name} is not finite on ordinary photos")
-    return Images(normalized=normalized, pixels=np.stack(photos)), reference
-
-
-def _golden(directory: Path, images: Images, reference: dict[str, NDArray[np.float32]]) -> Golden:
-    """The test vectors, with the input as an app feeds it to the smallest TFLite file."""
-    held = artifacts.present(directory)
-    path = held.get("int8.tflite", held.get("tflite"))
-    fed = None if path is None else app_input(open_session(path).inputs[0], images)
-    assert images.pixels is not None
-    return Golden(images.normalized, images.pixels, fed, reference)

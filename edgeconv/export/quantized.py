@@ -1,15 +1,25 @@
-"""The int8 side of an export."""
+"""The int8 side of an export: calibrated, planned, and with `--max-drop` partly left in float."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
 
-from edgeconv.export.calibration import Calibration
-from edgeconv.quantize.mixed.choice import Mixed
-from edgeconv.quantize.plan.apart import Apart, keep_apart
+import onnx_ir as ir
+
+from edgeconv.export import max_drop
+from edgeconv.export.calibration import Calibration, calibration_photos
+from edgeconv.export.options import ExportOptions
+from edgeconv.export.pixels import with_pixel_input
+from edgeconv.export.progress import Progress
+from edgeconv.nets.load import LoadedNet
+from edgeconv.quantize.mixed.choice import Mixed, Teller, keep_in_float
+from edgeconv.quantize.plan.apart import Apart, Statistics, keep_apart
 from edgeconv.quantize.plan.parameters import Plan
-from edgeconv.quantize.recipe.recipes import Quantized
+from edgeconv.quantize.plan.planner import PlanConfig
+from edgeconv.quantize.recipe.recipes import Quantized, Recipe, named, quantize
+from edgeconv.quantize.recipe.step import RANGES_STEP
+from edgeconv.quantize.repair.ends import Ends, ends_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,4 +44,75 @@ class QuantizedNet:
     @cached_property
     def apart(self) -> Apart:
         """What the plan keeps in float so that no part of an output is lost."""
-        return keep_apart(self.whole.model, self.whole.observations.tensors)
+        return keep_apart(self.whole.model, self.seen)
+
+    @property
+    def seen(self) -> Statistics:
+        """What calibration saw of each tensor."""
+        return self.whole.observations.tensors
+
+
+def quantized_net(
+    net: LoadedNet, model: ir.Model, options: ExportOptions, progress: Progress
+) -> QuantizedNet:
+    """Calibrates and plans; with `--io uint8` the graph that takes raw pixels.
+
+    Raises:
+        UsageError: there are no photos, or too few for `--max-drop`.
+        RefusedError: a weight or an activation is NaN or infinite; names the tensor.
+    """
+    raw = options.io == "uint8"
+    graph = with_pixel_input(model, net.preprocessing) if raw else model
+    is_classifier = net.labels is not None and not options.features
+    ends = ends_of(net.preprocessing, is_classifier=is_classifier, raw=raw)
+    calibration = calibration_photos(options.calib, net.preprocessing, options.calib_samples)
+    if calibration.note:
+        progress.warn(calibration.note)
+    if options.max_drop is not None:
+        max_drop.require_enough(calibration)
+
+    def planned(photos: Calibration, which: str = "") -> Quantized:
+        return _planned(graph, photos, ends, options, progress, which)
+
+    whole, mixed = planned(calibration), None
+    progress.steps(whole.steps)
+    if options.max_drop is not None:
+        folds = max_drop.folds(
+            calibration,
+            lambda half, photos: planned(photos, f"{half}: "),
+            options.batch,
+            raw=raw,
+        )
+        teller = Teller(progress.step, progress.advance)
+        mixed = keep_in_float(whole.model, whole.plan, folds, options.max_drop, teller)
+    found = QuantizedNet(whole, calibration, mixed)
+    for note in found.apart.notes():
+        progress.warn(note)
+    return found
+
+
+def _planned(
+    graph: ir.Model,
+    photos: Calibration,
+    ends: Ends,
+    options: ExportOptions,
+    progress: Progress,
+    which: str = "",
+) -> Quantized:
+    """The graph's plan, everything in int8; `which` goes before the name of every step."""
+    return quantize(
+        graph,
+        lambda: photos.batches(options.batch, raw=options.io == "uint8"),
+        PlanConfig() if options.ranges is None else PlanConfig(ranges=options.ranges),
+        ends=ends,
+        recipe=_recipe(options),
+        count=photos.count,
+        on_step=lambda step, total: progress.step(f"{which}{step}", total),
+        on_progress=progress.advance,
+    )
+
+
+def _recipe(options: ExportOptions) -> Recipe:
+    """The recipe asked for; a range method that the user names is not chosen again."""
+    recipe = named(options.recipe)
+    return recipe if options.ranges is None else recipe.without(RANGES_STEP)

@@ -144,7 +144,7 @@ def run_outputs(session: Session, images: Images) -> list[NDArray[np.float32]]:
                 f"output {spec.name} has the shape {spec.shape}: not one row for each of the "
                 f"{batch} photo(s) the model takes at once"
             )
-    runs = run_each(session, ([part] for part in _batches(fed, batch)))
+    runs = run_each(session, ([part] for part in full_batches(fed, batch)))
     outputs = zip(session.outputs, zip(*runs, strict=True), strict=True)
     return [dequantize(join_runs(made, batch)[: len(fed)], spec) for spec, made in outputs]
 
@@ -168,8 +168,8 @@ def run_logits(session: Session, images: Images) -> NDArray[np.float32]:
     return run_outputs(session, images)[0]
 
 
-def _batches(array: NDArray[Any], batch: int) -> Iterator[NDArray[Any]]:
-    """Whole batches; the last one is filled up with its last row."""
+def full_batches(array: NDArray[Any], batch: int) -> Iterator[NDArray[Any]]:
+    """An array's rows, `batch` at a time; the last batch is filled up with the last row."""
     for start in range(0, len(array), batch):
         part = array[start : start + batch]
         missing = batch - len(part)

@@ -24,7 +24,7 @@ from edgeconv.quantize.plan.summary import summarize
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.parity.output_parts import OutputParts
-from edgeconv.verify.parity.stages import ParityReport
+from edgeconv.verify.parity.stages import Interface, ParityReport
 
 #: Packages whose version can change the bytes of a bundle.
 _TOOLS = (
@@ -75,7 +75,11 @@ def describe(
             "parts": {name: told.to_json() for name, told in parts.items()},
         },
         "artifacts": {
-            short: {**_ends(path, net.preprocessing), **_computes(short)}
+            short: {
+                "file": path.name,
+                **_ends(report.interfaces.get(short) or _interface(path), net.preprocessing),
+                **_computes(short),
+            }
             for short, path in artifacts.present(directory).items()
         },
         "parity": report.to_json(),
@@ -101,17 +105,21 @@ def _quantization(quantized: QuantizedNet, options: ExportOptions) -> dict[str, 
     }
 
 
-def _ends(path: Path, preprocessing: Preprocessing) -> dict[str, Any]:
-    """What a model file takes and gives, and the recipe from a photo to its input."""
+def _interface(path: Path) -> Interface:
+    """Of a file that parity did not run, for this CPU's kernels saturate in it."""
     session = open_session(path)
-    taken = session.inputs[0]
+    return Interface(session.inputs, session.outputs)
+
+
+def _ends(told: Interface, preprocessing: Preprocessing) -> dict[str, Any]:
+    """What a model file takes and gives, and the recipe from a photo to its input."""
+    taken = told.inputs[0]
     io: Io = "float32"
     if taken.dtype != np.float32:
         io = "uint8" if taken.dtype == np.uint8 else "int8"
     return {
-        "file": path.name,
-        "inputs": [_tensor(spec) for spec in session.inputs],
-        "outputs": [_tensor(spec) for spec in session.outputs],
+        "inputs": [_tensor(spec) for spec in told.inputs],
+        "outputs": [_tensor(spec) for spec in told.outputs],
         "recipe": describe_input(preprocessing, io, taken.scale, taken.zero_point).splitlines(),
     }
 

@@ -45,10 +45,11 @@ def file_table(directory: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def write(directory: Path, document: Mapping[str, Any]) -> None:
-    """Writes the manifest; keys are sorted and numbers finite."""
+def write(directory: Path, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes the manifest, its keys sorted and its numbers finite; gives it as it will be read."""
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     (directory / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+    return dict(json.loads(text))
 
 
 def read(directory: Path) -> dict[str, Any]:

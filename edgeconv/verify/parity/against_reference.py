@@ -26,8 +26,10 @@ from edgeconv.errors import UsageError
 from edgeconv.quantize.plan.precision import PRECISION_NAMES
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.metrics import Figures, FloatArray
+from edgeconv.runtime.open import open_session
 from edgeconv.runtime.saturation import WARNING as SATURATION_WARNING
 from edgeconv.runtime.saturation import int8_convolution_saturates
+from edgeconv.runtime.session import Opener
 from edgeconv.verify.parity.float64 import Float64Source, FloatJudge, none_known
 from edgeconv.verify.parity.golden_runs import GoldenRuns, Run, compare_all
 from edgeconv.verify.parity.output_parts import OutputParts
@@ -85,6 +87,7 @@ def check(
     thresholds: Thresholds = DEFAULTS,
     parts: Mapping[str, OutputParts] | None = None,
     float64: Float64Source = none_known,
+    opener: Opener = open_session,
 ) -> ParityReport:
     """Runs every artifact on the golden photos and compares.
 
@@ -98,6 +101,7 @@ def check(
         thresholds: the bounds.
         parts: how each output is told apart; by default they are judged whole.
         float64: PyTorch's float64 result, asked for where a float file misses its bound.
+        opener: opens the files.
 
     Raises:
         UsageError: no artifact, an unknown name, or outputs that do not fit the reference.
@@ -115,7 +119,7 @@ def check(
         if run[0] in paths and not (saturates and run in (_SATURATED_RUN, _SATURATED_DYNAMIC_RUN))
     ]
     named = _named(references, len(images))
-    runs = GoldenRuns(paths, images, named, wanted, parts=parts)
+    runs = GoldenRuns(paths, images, named, wanted, opener, parts)
     judge = FloatJudge(
         references=named,
         bound=thresholds.of_float(depth),
@@ -129,7 +133,7 @@ def check(
         *_pair_stage(runs, thresholds, trained=trained),
         *_between_stages(runs, thresholds, trained=trained, saturates=saturates),
     )
-    return ParityReport(stages, (SATURATION_WARNING,) if saturates else ())
+    return ParityReport(stages, (SATURATION_WARNING,) if saturates else (), runs.interfaces)
 
 
 def _float_stages(runs: GoldenRuns, judge: FloatJudge) -> Iterator[StageResult]:

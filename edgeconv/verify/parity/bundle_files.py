@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from edgeconv.runtime.adapt import Images
@@ -13,6 +14,7 @@ from edgeconv.runtime.metrics import FloatArray
 from edgeconv.verify.parity import against_reference as parity
 from edgeconv.verify.parity import operators
 from edgeconv.verify.parity.float64 import Float64Source, none_known
+from edgeconv.verify.parity.operators import KeptTensors
 from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.pair import further
 from edgeconv.verify.parity.stages import ParityReport, StageResult
@@ -38,20 +40,24 @@ def check(
     Without trained weights the int8 files are judged operator by operator alone. Arguments and
     errors as `parity.check`.
     """
+    judged = partial(
+        parity.check,
+        artifacts,
+        images,
+        references,
+        depth=depth,
+        trained=trained,
+        thresholds=thresholds,
+        parts=parts,
+        float64=float64,
+    )
+    if not {"int8.onnx", "int8.tflite"} <= set(artifacts):
+        return judged()
+    tflite = KeptTensors(artifacts["int8.tflite"])
     with ThreadPoolExecutor(1) as beside:
-        operator_stage = beside.submit(_operator_stage, artifacts, images, thresholds)
-        report = parity.check(
-            artifacts,
-            images,
-            references,
-            depth=depth,
-            trained=trained,
-            thresholds=thresholds,
-            parts=parts,
-            float64=float64,
-        )
-        judged = (_naming(stage, report) for stage in operator_stage.result())
-        return replace(report, stages=(*report.stages, *judged))
+        stage = beside.submit(_operator_stage, artifacts["int8.onnx"], tflite, images, thresholds)
+        report = judged(opener=tflite.opener)
+        return replace(report, stages=(*report.stages, _naming(stage.result(), report)))
 
 
 def _naming(stage: StageResult, report: ParityReport) -> StageResult:
@@ -66,11 +72,8 @@ def _naming(stage: StageResult, report: ParityReport) -> StageResult:
 
 
 def _operator_stage(
-    artifacts: Mapping[str, Path], images: Images, thresholds: Thresholds
-) -> tuple[StageResult, ...]:
-    if not {"int8.onnx", "int8.tflite"} <= set(artifacts):
-        return ()
+    int8_onnx: Path, tflite: KeptTensors, images: Images, thresholds: Thresholds
+) -> StageResult:
     started = time.perf_counter()
-    files = artifacts["int8.onnx"], artifacts["int8.tflite"]
-    stage = operators.check(*files, images[:OPERATOR_PHOTOS]).stage(thresholds)
-    return (replace(stage, seconds=time.perf_counter() - started),)
+    stage = operators.check(int8_onnx, tflite, images[:OPERATOR_PHOTOS]).stage(thresholds)
+    return replace(stage, seconds=time.perf_counter() - started)

@@ -23,6 +23,7 @@ from edgeconv.runtime.session import Kernels, ManyRuns, Opener, Session, Session
 from edgeconv.threads import count_workers
 from edgeconv.verify.parity.output_parts import OutputParts, PartResult, worst_part
 from edgeconv.verify.parity.reference_work import TOO_SLOW, reference_photos
+from edgeconv.verify.parity.stages import Interface
 from edgeconv.verify.thresholds import Threshold
 
 Outputs = list[FloatArray]
@@ -39,6 +40,7 @@ class GoldenRuns:
     Attributes:
         artifacts: names of the files at hand.
         names: of the reference's outputs.
+        interfaces: of each file that was opened.
         left_out: why LiteRT's reference kernels did not run a file.
         seconds: how long each run took, beside the others.
     """
@@ -55,6 +57,7 @@ class GoldenRuns:
         """Runs everything where `opener` opens files; raises as it and `run_outputs` do."""
         self.artifacts = frozenset(paths)
         self.names = tuple(references)
+        self.interfaces: dict[str, Interface] = {}
         self.left_out: dict[Run, str] = {}
         self.seconds: dict[Run, float] = {}
         self._references = references
@@ -116,6 +119,7 @@ class GoldenRuns:
         if kernels == "reference" and not artifact.startswith("int8"):
             images = images[:SLOW_FLOAT_PHOTOS]
         session = self._opener(path, SessionOptions(kernels=kernels))
+        self.interfaces[artifact] = Interface(session.inputs, session.outputs)
         batch = batch_size(session)
         at_a_time = len(images) if isinstance(session, ManyRuns) else batch
         parts: list[Outputs] = []

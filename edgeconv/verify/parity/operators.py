@@ -15,7 +15,8 @@ what they move in different orders. Whether they moved them alike shows in the n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +31,11 @@ from numpy.typing import NDArray
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.files.tflite import tensor_order
 from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
-from edgeconv.runtime.adapt import Images, app_input
+from edgeconv.runtime.adapt import Images, app_input, batch_size, full_batches
 from edgeconv.runtime.litert import LiteRtSession
+from edgeconv.runtime.open import open_session
 from edgeconv.runtime.ort import OrtSession
-from edgeconv.runtime.session import SessionOptions, TensorSpec
+from edgeconv.runtime.session import EngineName, Session, SessionOptions
 from edgeconv.verify.parity.cut_onnx import Cut, Tensors, isolate
 from edgeconv.verify.parity.reference_work import reference_photos
 from edgeconv.verify.parity.stages import StageResult
@@ -133,33 +135,67 @@ class IsolatedOnnx:
         return {cut.fed: cut.in_hub_order(lite.read_tensor(cut.tensor)) for cut in self.cuts}
 
 
-def check(int8_onnx: Path, int8_tflite: Path, images: Images) -> OperatorReport:
+class KeptTensors:
+    """An int8 TFLite file open with its tensors kept, which threads may share: a run at a time.
+
+    Attributes:
+        path: the file, with the hub's names.
+        kernels: which of LiteRT's run it: "reference", or "built-in" where those lack an operator,
+            or time.
+        session: the open file; hold `alone` from a run until its tensors are read.
+        engine, inputs, outputs: see `Session`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens it; raises ArtifactRefused where that fails."""
+        self.path = path
+        self.session, self.kernels = _keeping_tensors(path)
+        self.engine: EngineName = self.session.engine
+        self.inputs, self.outputs = self.session.inputs, self.session.outputs
+        self.alone = threading.Lock()
+
+    def run(self, feeds: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """See `Session`."""
+        with self.alone:
+            return self.session.run(feeds)
+
+    def opener(self, path: Path, options: SessionOptions) -> Session:
+        """Opens any file; this one is not opened twice for the same kernels."""
+        is_open = path == self.path and options.kernels == self.kernels
+        return self if is_open else open_session(path, options)
+
+
+def check(int8_onnx: Path, tflite: KeptTensors, images: Images) -> OperatorReport:
     """Compares every operator of two int8 files written from one plan.
 
     Args:
         int8_onnx: in QDQ form, with the names of `edgeconv.graph.qdq_names`.
-        int8_tflite: with the hub's names.
+        tflite: the TFLite file.
         images: what to run; more images find more.
 
     Raises:
         ArtifactRefused: a file cannot be loaded, or the two have no tensor in common.
         UsageError: the images do not fit the files.
     """
-    lite, kernels = _keeping_tensors(int8_tflite)
-    parts = IsolatedOnnx.of(int8_onnx, int8_tflite, lite)
+    if not len(images):
+        raise UsageError("no image to compare the int8 files on")
+    lite = tflite.session
+    parts = IsolatedOnnx.of(int8_onnx, tflite.path, lite)
     isolated = OrtSession(parts.data, SessionOptions(kernels="reference"))
-    resizes = bilinear_resizes(int8_tflite)
+    resizes = bilinear_resizes(tflite.path)
     tallies = {cut.name: _Tally() for cut in parts.judged}
-    for feed in _batches(app_input(lite.inputs[0], images), lite.inputs[0]):
-        lite.run([feed])
-        given, explained = parts.given(lite), explained_steps(resizes, lite)
+    fed = app_input(lite.inputs[0], images)
+    for feed in full_batches(fed, batch_size(lite)):
+        with tflite.alone:
+            lite.run([feed])
+            given, explained = parts.given(lite), explained_steps(resizes, lite)
         made = _run(isolated, given)
         for cut in parts.judged:
             steps = steps_apart(made[str(cut.written)], given[cut.fed])
             tallies[cut.name].add(steps, cut.explained(explained))
     agreements = [_agreement(cut, tallies[cut.name]) for cut in parts.judged]
     agreements.sort(key=lambda a: (-a.max_steps, -a.share_differing))
-    return OperatorReport(tuple(agreements), parts.unmatched, kernels)
+    return OperatorReport(tuple(agreements), parts.unmatched, tflite.kernels)
 
 
 def _keeping_tensors(path: Path) -> tuple[LiteRtSession, str]:
@@ -206,12 +242,3 @@ def _load(path: Path) -> ir.Model:
 def _run(isolated: OrtSession, given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     results = isolated.run([given[spec.name] for spec in isolated.inputs])
     return {spec.name: array for spec, array in zip(isolated.outputs, results, strict=True)}
-
-
-def _batches(fed: NDArray[Any], spec: TensorSpec) -> list[NDArray[Any]]:
-    """The images in the file's batch size; the last batch is filled up with the last image."""
-    if len(fed) == 0:
-        raise UsageError("no image to compare the int8 files on")
-    size = spec.shape[0]
-    full = np.concatenate([fed, np.repeat(fed[-1:], -len(fed) % size, axis=0)])
-    return [np.ascontiguousarray(full[i : i + size]) for i in range(0, len(full), size)]

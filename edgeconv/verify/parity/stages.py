@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from edgeconv.runtime.metrics import Figures, rounded
+from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.parity.output_parts import PartResult
 from edgeconv.verify.thresholds import Threshold
+
+
+@dataclass(frozen=True)
+class Interface:
+    """What a model file takes and gives, as it declares it."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
 
 
 @dataclass(frozen=True)
@@ -74,10 +84,12 @@ class ParityReport:
     Attributes:
         stages: the results.
         warnings: facts about this machine that changed how files were judged.
+        interfaces: of each file that ran here, by its short name; no document holds them.
     """
 
     stages: tuple[StageResult, ...]
     warnings: tuple[str, ...] = ()
+    interfaces: Mapping[str, Interface] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def failed(self) -> tuple[str, ...]:

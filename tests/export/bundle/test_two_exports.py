@@ -53,10 +53,11 @@ def test_who_wrote_first_while_another_was_at_work(
     options = edgeconv.ExportOptions(weights="random", formats=("onnx",))
     place = tmp_path / "out"
 
-    def outrun(*arguments: object) -> None:
-        fill(*arguments)  # type: ignore[arg-type]
+    def outrun(*arguments: object) -> object:
+        document = fill(*arguments)  # type: ignore[arg-type]
         monkeypatch.setattr(pipeline, "_fill", fill)
         edgeconv.export_bundle(nets[1], options, out=place)
+        return document
 
     monkeypatch.setattr(pipeline, "_fill", outrun)
     if force:

@@ -22,8 +22,8 @@ from edgeconv.quantize.observe.observe import observe
 from edgeconv.quantize.plan.parameters import Edge, Plan
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
-from edgeconv.verify.parity import reference_work
-from edgeconv.verify.parity.operators import check
+from edgeconv.verify.parity import operators, reference_work
+from edgeconv.verify.parity.operators import KeptTensors, OperatorReport
 from edgeconv.verify.thresholds import DEFAULTS
 from tests.helpers.hub import unsettle
 from tests.helpers.plans import activation_params, all_values, plan_by_extremes
@@ -67,6 +67,10 @@ def plan(hub, images):
     plain = plan_by_extremes(hub, feed, shared)
     again = plan_by_extremes(hub, feed, {**shared, "left": plain.activations["left"]})
     return dataclasses.replace(again, requantize={Edge("concat", 1): params})
+
+
+def check(onnx_path: Path, tflite_path: Path, images: Images) -> OperatorReport:
+    return operators.check(onnx_path, KeptTensors(tflite_path), images)
 
 
 def written(hub, plan: Plan, directory: Path, io="int8") -> tuple[Path, Path]:
