@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeconv.cli.options import complete, output
 from edgeconv.errors import ThresholdMissed, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,12 @@ _NAMED = 4
 
 def audit(
     file: Annotated[
-        Path, typer.Argument(help="A .onnx or .tflite file of any tool.", show_default=False)
+        Path,
+        typer.Argument(
+            help="A .onnx or .tflite file of any tool.",
+            show_default=False,
+            autocompletion=complete.model_file,
+        ),
     ],
     require: Annotated[
         str,
@@ -29,19 +35,15 @@ def audit(
             show_default=False,
         ),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: output.Json = False,
 ) -> None:
     """Is FILE really int8: share of the work, float islands, unfused pairs, scales."""
     share = _share(require)
     from edgeconv.verify.audit.any_file import audit as examine
 
     found = examine(file)
-    if as_json:
-        from edgeconv.report import jsondoc
-
-        jsondoc.show({"file": str(file), **found.to_json()})
-    else:
-        _show(file, found)
+    document = {"file": str(file), **found.to_json()}
+    output.show(document, lambda: _show(file, found), as_json=as_json)
     if require == "int8" and not found.is_int8:
         raise ThresholdMissed(f"{file} is not int8 throughout: {_reason(found)}")
     if share is not None and found.int8_share < share:

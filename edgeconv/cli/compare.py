@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeconv.cli.options import output
 from edgeconv.cli.shown.latency import show_comparison
 
 if TYPE_CHECKING:
@@ -21,24 +22,21 @@ def compare(
     ],
     b: Annotated[Path, typer.Argument(metavar="B.json", help="What it wrote afterwards.")],
     fail_above: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads the annotation at run time
+        str | None,
         typer.Option(
             help="Exit 1 where B is slower by more than this, such as 5%, and not by chance.",
             show_default=False,
         ),
     ] = None,
     artifact: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             help="Only this file; given twice, this one of A against that one of B.",
             show_default=False,
         ),
     ] = None,
-    junit: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Also write the rows as a JUnit XML file.", show_default=False),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    junit: output.Junit = None,
+    as_json: output.Json = False,
 ) -> None:
     """Compare two bench documents: faster, slower, no difference, or too noisy to tell.
 
@@ -59,7 +57,7 @@ def compare(
         if junit is not None:
             _write_junit(junit, report, limit)
     finally:
-        _show(report, as_json=as_json)
+        output.show(report.to_json(), lambda: show_comparison(report), as_json=as_json)
     slower = [] if limit is None else report.regressions(limit)
     if slower:
         named = ", ".join(
@@ -92,15 +90,6 @@ def _artifacts(names: list[str] | None) -> tuple[str | None, str | None]:
     if len(names) > 2:
         raise UsageError("--artifact is given once, or twice: one of A and one of B")
     return names[0], names[-1]
-
-
-def _show(report: CompareReport, *, as_json: bool) -> None:
-    if as_json:
-        from edgeconv.report import jsondoc
-
-        jsondoc.show(report.to_json())
-        return
-    show_comparison(report)
 
 
 def _write_junit(path: Path, report: CompareReport, limit: float | None) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeconv.cli import device_options, devices_emulated
+from edgeconv.cli import devices_emulated, verbs
+from edgeconv.cli.options import complete, device
+from edgeconv.cli.options.groups import gathered
+from edgeconv.cli.options.output import Json, show
+from edgeconv.cli.shown.devices import show_check, show_devices
 
 if TYPE_CHECKING:
     from edgeconv.devices.profile.model import Profile
@@ -16,37 +20,34 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="The device.", show_default=False)]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 #: As UnavailableError.
 _UNUSABLE = 3
 
 
-@app.command("list")
-def list_devices(as_json: _Json = False) -> None:
+def list_devices(as_json: Json = False) -> None:
     """List the devices that are known, your own among them."""
     from edgeconv.devices.profile import read as profiles
 
     found, broken = _all()
-    if as_json:
-        from edgeconv.report import jsondoc
-
-        jsondoc.show({"devices": found, "broken": broken, "own": profiles.directory()})
-        return
-    from edgeconv.cli.shown.devices import show_devices
-
-    show_devices(found, broken, profiles.directory())
+    own = profiles.directory()
+    document = {"devices": found, "broken": broken, "own": own}
+    show(document, lambda: show_devices(found, broken, own), as_json=as_json)
 
 
-@app.command("check")
+@gathered
 def check_device(
-    name: _Name,
-    host: device_options.Host = None,
-    serial: device_options.Serial = None,
-    port: device_options.Port = None,
-    user: device_options.User = None,
-    identity: device_options.Identity = None,
-    as_json: _Json = False,
+    *,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="The device.",
+            show_default=False,
+            autocompletion=complete.device,
+        ),
+    ],
+    as_json: Json = False,
+    way: device.Way,
 ) -> None:
     """Is it reachable, of the right architecture, and in a state to be measured?
 
@@ -55,31 +56,16 @@ def check_device(
     from edgeconv.devices.check import check
     from edgeconv.errors import UnavailableError
 
-    chosen = device_options.profile(name, host, serial, port, user, identity, gpu=True)
+    chosen = device.profile(name, way, gpu=True)
     try:
         checked = check(chosen)
     except UnavailableError as error:
-        if as_json:
-            _show_json({"name": name, "reachable": False, "usable": False, "error": str(error)})
+        document = {"name": name, "reachable": False, "usable": False, "error": str(error)}
+        show(document, lambda: None, as_json=as_json)
         raise
-    if as_json:
-        _show_json(checked.to_json())
-    else:
-        from edgeconv.cli.shown.devices import show_check
-
-        show_check(checked)
+    show(checked.to_json(), lambda: show_check(checked), as_json=as_json)
     if not checked.usable:
         raise typer.Exit(_UNUSABLE)
-
-
-app.command("start")(devices_emulated.start)
-app.command("stop")(devices_emulated.stop)
-
-
-def _show_json(document: dict[str, Any]) -> None:
-    from edgeconv.report import jsondoc
-
-    jsondoc.show(document)
 
 
 def _all() -> tuple[list[Profile], dict[str, str]]:
@@ -95,3 +81,9 @@ def _all() -> tuple[list[Profile], dict[str, str]]:
         except UsageError as error:
             broken[name] = str(error)
     return found, broken
+
+
+verbs.add(app, "devices list", list_devices)
+verbs.add(app, "devices check", check_device)
+verbs.add(app, "devices start", devices_emulated.start)
+verbs.add(app, "devices stop", devices_emulated.stop)

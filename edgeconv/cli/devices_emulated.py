@@ -6,8 +6,15 @@ from typing import Annotated
 
 import typer
 
+from edgeconv.cli.options import complete
+
 Name = Annotated[
-    str, typer.Argument(help="rpi4-emulated, rpi5-emulated or android-emulated.", metavar="NAME")
+    str,
+    typer.Argument(
+        help="rpi4-emulated, rpi5-emulated or android-emulated.",
+        metavar="NAME",
+        autocompletion=complete.emulated,
+    ),
 ]
 
 

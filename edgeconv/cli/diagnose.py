@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeconv.cli import arguments
+from edgeconv.cli.options import complete, output
+from edgeconv.cli.shown.diagnosis import show_diagnosis
 
 if TYPE_CHECKING:
     from edgeconv.export.bundle.bundle import Bundle
@@ -18,14 +20,16 @@ def diagnose(
     bundle: Annotated[
         str,
         typer.Argument(
-            help="A bundle's directory, or the name of a net exported here.", show_default=False
+            help="A bundle's directory, or the name of a net exported here.",
+            show_default=False,
+            autocompletion=complete.bundle,
         ),
     ],
     photos: Annotated[
         int, typer.Option(min=1, help="Golden photos to run; the bundle holds 8.")
     ] = 4,
     html: Annotated[
-        Optional[Path],  # noqa: UP045 - typer reads the annotation at run time
+        Path | None,
         typer.Option(help="Also write one self-contained page with plots.", show_default=False),
     ] = None,
     altered: Annotated[
@@ -35,7 +39,7 @@ def diagnose(
             help="Diagnose a bundle whose files were changed after the export, too.",
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: output.Json = False,
 ) -> None:
     """Walk a BUNDLE's files tensor by tensor and name the first one that is broken.
 
@@ -55,21 +59,11 @@ def diagnose(
 
             html_diagnosis.write(html, directory.name, found)
     finally:  # what was found is shown all the same
-        _show(directory, found, as_json=as_json)
+        document = {"bundle": str(directory), **found.to_json()}
+        output.show(document, lambda: show_diagnosis(found), as_json=as_json)
     first = found.first_bad
     if first is not None:
         raise ThresholdMissed(f"{first.place} is broken in {first.artifact}: {first.message}")
-
-
-def _show(directory: Path, found: Diagnosis, *, as_json: bool) -> None:
-    if as_json:
-        from edgeconv.report import jsondoc
-
-        jsondoc.show({"bundle": str(directory), **found.to_json()})
-    else:
-        from edgeconv.cli.shown.diagnosis import show_diagnosis
-
-        show_diagnosis(found)
 
 
 def _open(directory: Path, *, altered: bool) -> Bundle:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeconv.cli import device_options
 from edgeconv.cli.bundles_here import given_or_here
+from edgeconv.cli.options import complete, output
+from edgeconv.cli.options import device as devices
+from edgeconv.cli.options.groups import gathered
+from edgeconv.cli.shown.accuracy import show_evaluations
 from edgeconv.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,33 +24,32 @@ if TYPE_CHECKING:
     from edgeconv.verify.accuracy.evaluate import Evaluation
 
 
+@gathered
 def evaluate(
+    *,
     data: Annotated[
         Path,
         typer.Option(help="Folder of photos, or of one sub-folder a class.", show_default=False),
     ],
     target: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads the annotation at run time
+        str | None,
         typer.Argument(
             metavar="BUNDLE|FILE",
             help="A bundle, the name of a net exported here, or one model file.",
             show_default="the bundles in this directory",
+            autocompletion=complete.bundle_or_file,
         ),
     ] = None,
     labels: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="CSV with the columns file and label.", show_default="DIR.csv, DIR/labels.csv"
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the engines.")] = 1,
-    device: device_options.Device = device_options.LOCAL,
-    host: device_options.Host = None,
-    serial: device_options.Serial = None,
-    port: device_options.Port = None,
-    user: device_options.User = None,
-    identity: device_options.Identity = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    device: devices.Device = devices.LOCAL,
+    way: devices.Way,
+    as_json: output.Json = False,
 ) -> None:
     """Top-1, top-5, agreement with float, and the paired drop (McNemar) with its interval.
 
@@ -62,27 +64,37 @@ def evaluate(
         raise UsageError(f"--data {data} is no folder; give one of photos")
     if labels is not None and not labels.is_file():
         raise UsageError(f"--labels {labels}: there is no such file")
-    chosen = device_options.profile(device, host, serial, port, user, identity)
+    chosen = devices.profile(device, way)
     targets = given_or_here([] if target is None else [target])
     models = [models_to_evaluate(one) for one in targets]
     photos = [labelled(data, labels, class_names=one.labels, classes=one.classes) for one in models]
     found = [_evaluated(*pair, chosen, threads) for pair in zip(models, photos, strict=True)]
-    if as_json:
-        from edgeconv.report import jsondoc
+    references = [one.reference for one in models]
+    document = _document(targets, references, found)
+    output.show(document, lambda: _show(targets, references, found), as_json=as_json)
 
-        documents = [
-            {"reference": one.reference, "evaluations": evaluations}
-            for one, evaluations in zip(models, found, strict=True)
-        ]
-        named = [{"bundle": t, **d} for t, d in zip(targets, documents, strict=True)]
-        jsondoc.show(documents[0] if len(documents) == 1 else {"bundles": named})
-        return
-    from edgeconv.cli.shown.accuracy import show_evaluations
 
-    for title, one, evaluations in zip(targets, models, found, strict=True):
+def _document(
+    targets: Sequence[str], references: Sequence[str], found: Sequence[Sequence[Evaluation]]
+) -> dict[str, Any]:
+    """That of a single target, or a list of them."""
+    documents = [
+        {"reference": reference, "evaluations": evaluations}
+        for reference, evaluations in zip(references, found, strict=True)
+    ]
+    if len(documents) == 1:
+        return documents[0]
+    named = zip(targets, documents, strict=True)
+    return {"bundles": [{"bundle": target, **document} for target, document in named]}
+
+
+def _show(
+    targets: Sequence[str], references: Sequence[str], found: Sequence[Sequence[Evaluation]]
+) -> None:
+    for target, reference, evaluations in zip(targets, references, found, strict=True):
         if len(targets) > 1:
-            typer.echo(f"{title}:")
-        show_evaluations(evaluations, one.reference)
+            typer.echo(f"{target}:")
+        show_evaluations(evaluations, reference)
 
 
 def _evaluated(
@@ -95,9 +107,9 @@ def _evaluated(
 
     with ExitStack() as stack:
         artifacts, elsewhere = models.artifacts, None
-        if chosen.transport != device_options.LOCAL:
+        if chosen.transport != devices.LOCAL:
             artifacts = _for_engines(models.artifacts, models.reference, chosen)
-            elsewhere = opener(stack.enter_context(device_options.machine(chosen)))
+            elsewhere = opener(stack.enter_context(devices.machine(chosen)))
         advance = stack.enter_context(progress("evaluate", len(photos), unit="photos"))
         return run(
             artifacts,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeconv.cli import arguments
+from edgeconv.cli.options import complete, nets, output
 
 if TYPE_CHECKING:
     from edgeconv.explain.explanation import Explanation
@@ -19,44 +20,37 @@ def explain(
     image: Annotated[Path, typer.Argument(help="A photo.", show_default=False)],
     net: Annotated[
         str,
-        typer.Option(
-            help="A net's name, or path/to/net.py:factory, or package.module:factory.",
-            show_default=False,
-        ),
+        typer.Option(help=nets.A_NET, show_default=False, autocompletion=complete.net),
     ],
-    weights: Annotated[
-        str,
-        typer.Option(help="auto, pretrained, random, or a .safetensors, .pth or .pt FILE."),
-    ] = "auto",
+    weights: nets.Weights = "auto",
     bundle: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads the annotation at run time
-        typer.Option(help="The net's bundle: explain its int8 file too.", show_default=False),
+        str | None,
+        typer.Option(
+            help="The net's bundle: explain its int8 file too.",
+            show_default=False,
+            autocompletion=complete.bundle,
+        ),
     ] = None,
     class_: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             "--class", help="Number or name of a class.", show_default="the float net's first"
         ),
     ] = None,
     layer: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="Module path of a layer that gives a feature map, such as features.18.",
             show_default="the last before the global pooling",
         ),
     ] = None,
-    net_option: Annotated[
-        list[str],
-        typer.Option(help="Option of the net's definition, such as width=0.75; repeatable."),
-    ] = [],  # noqa: B006 - typer copies it
+    net_option: nets.NetOption = [],  # noqa: B006 - typer copies it
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="The picture, a PNG.", show_default="./IMAGE-NET.png"),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a picture that is there.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    force: output.Force = False,
+    as_json: output.Json = False,
 ) -> None:
     """Grad-CAM and guided backpropagation of a photo, side by side in one picture.
 
@@ -80,13 +74,12 @@ def explain(
     loaded = _load(net, weights, options, opened)
     explanation = _explain(loaded, photo, class_, layer, opened)
     picture.save(picture.draw(explanation.panels()), destination, force=force)
-    if as_json:
-        from edgeconv.report import jsondoc
-
-        document = {"image": image, "net": loaded.name, "picture": destination}
-        jsondoc.show({**document, **explanation.to_json()})
-    else:
-        _print(destination, explanation)
+    document = {"image": image, "net": loaded.name, "picture": destination}
+    output.show(
+        {**document, **explanation.to_json()},
+        lambda: _print(destination, explanation),
+        as_json=as_json,
+    )
 
 
 def _bundle(target: str, net: str) -> Bundle:

@@ -3,187 +3,96 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeconv.cli import arguments
-from edgeconv.verify.thresholds import DEFAULTS, Thresholds
+from edgeconv.cli.options import complete, nets, output
+from edgeconv.cli.options.checks import Checks
+from edgeconv.cli.options.export import Files, Model, Output, Quantization
+from edgeconv.cli.options.groups import gathered
+from edgeconv.cli.shown.bundle import show_bundle
+from edgeconv.errors import ThresholdMissed
+
+if TYPE_CHECKING:
+    from edgeconv.export.bundle.bundle import Bundle
+    from edgeconv.export.options import ExportOptions
 
 
+@gathered
 def export(
+    *,
     net: Annotated[
-        str,
-        typer.Argument(
-            help="A net's name (`edgeconv list`), or path/to/net.py:factory, "
-            "or package.module:factory.",
-            show_default=False,
-        ),
+        str, typer.Argument(help=nets.A_NET, show_default=False, autocompletion=complete.net)
     ],
-    int8: Annotated[bool, typer.Option("--int8", help="Write the int8 files too.")] = False,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="Which files to write beside the float ones: int8 (the same as --int8), float16, "
-            "weight-only-int8, dynamic-int8, int16x8; several with commas.",
-            show_default=False,
-        ),
-    ] = "",
-    weights: Annotated[
-        str,
-        typer.Option(
-            help="auto: published weights, or an untrained bundle where they can't be had; "
-            "pretrained: published weights or exit 3; random: seeded; "
-            "or a .safetensors, .pth or .pt FILE."
-        ),
-    ] = "auto",
-    formats: Annotated[
-        str, typer.Option("--format", help="Which formats to write: onnx, tflite or both.")
-    ] = "onnx,tflite",
-    input_size: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads the annotation at run time
-        typer.Option(help="Input side in pixels, or HEIGHTxWIDTH.", show_default="the net's own"),
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Images per inference.")] = 1,
-    net_option: Annotated[
-        list[str],
-        typer.Option(help="Option of the net's definition, such as width=0.75; repeatable."),
-    ] = [],  # noqa: B006 - typer copies it
-    classes: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="Outputs of the classifier.", show_default="the net's own"),
-    ] = None,
-    fully_convolutional: Annotated[
-        bool,
-        typer.Option(
-            "--fully-convolutional",
-            help="Turn the classifier of an AlexNet or VGG into convolutions, for larger inputs.",
-        ),
-    ] = False,
-    features: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            help="Export a feature extractor: what this layer gives, such as features.18.",
-            show_default="the net's own output",
-        ),
-    ] = None,
-    split_outputs: Annotated[
-        bool,
-        typer.Option(
-            "--split-outputs",
-            help="Give what an output is joined from (boxes, scores) as outputs of its own.",
-        ),
-    ] = False,
-    calib: Annotated[
-        str,
-        typer.Option(help="Folder of calibration photos, or builtin for photos that come along."),
-    ] = "builtin",
-    calib_samples: Annotated[
-        int, typer.Option(help="Most photos to calibrate on, evenly spread over the folder.")
-    ] = 128,
-    recipe: Annotated[
-        Literal["fast", "default", "thorough"],
-        typer.Option(
-            help="How much is done to keep int8 accurate: fast, in seconds and unmeasured; "
-            "default, each step kept where it helps on held-back photos; thorough, in minutes."
-        ),
-    ] = "default",
-    ranges: Annotated[
-        Optional[Literal["mse", "minmax", "percentile"]],  # noqa: UP045
-        typer.Option(
-            help="How activation ranges come from what calibration saw.",
-            show_default="the recipe's choice",
-        ),
-    ] = None,
-    max_drop: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(
-            help="Keep as little in float as holds the predicted drop of top-1 to this many "
-            "points, predicted on calibration photos.",
-            show_default="everything in int8",
-        ),
-    ] = None,
-    io: Annotated[
-        Literal["int8", "uint8", "float32"],
-        typer.Option(
-            help="Ends of the int8 files: int8, the plan's own scale; uint8, raw RGB pixels in; "
-            "float32, normalized floats."
-        ),
-    ] = "int8",
-    seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="The bundle's directory.", show_default="./NET, ./NET-untrained"),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
-    float_error: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(
-            help="Largest error of the float files, as a share of the largest logit.",
-            show_default="1e-5; 1e-4 past 50 layers",
-        ),
-    ] = None,
-    int8_sqnr_db: Annotated[
-        float, typer.Option(help="Least logit SQNR of the int8 files against float, in dB.")
-    ] = DEFAULTS.int8_sqnr_db,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the bundle's manifest as JSON.")
-    ] = False,
+    model: Model,
+    files: Files,
+    quantization: Quantization,
+    checks: Checks,
+    to: Output,
 ) -> None:
     """Export NET to ONNX and TFLite, float and int8, and check every file against PyTorch.
 
     Exits 1 where a file misses its threshold, or the drop its bound; the bundle is written all the
     same and says so.
     """
-    size = arguments.input_size(input_size)
-    options_of_net = arguments.net_options(net_option)
-    formats_wanted = arguments.words("--format", formats)
-    precisions = arguments.words("--precision", precision) if precision else ()
-    if fully_convolutional:
-        options_of_net["fully_convolutional"] = True
-    from edgeconv.cli.drawing import Drawn
-    from edgeconv.errors import ThresholdMissed
-    from edgeconv.export.options import ExportOptions
     from edgeconv.export.preflight import check_request
 
-    options = ExportOptions(
-        int8=int8,
-        precisions=precisions,  # type: ignore[arg-type]  # checked there
-        weights=weights,
+    options = _options(model, files, quantization, checks)
+    check_request(net, options, to.out, force=to.force)  # before PyTorch is started
+    bundle = _exported(net, options, to)
+    output.show(bundle.manifest, lambda: show_bundle(bundle), as_json=to.as_json)
+    _check_met(bundle.manifest)
+
+
+def _options(
+    model: Model, files: Files, quantization: Quantization, checks: Checks
+) -> ExportOptions:
+    """As the exporter takes them; raises UsageError where a word is wrong."""
+    from edgeconv.export.options import ExportOptions
+
+    options_of_net = arguments.net_options(model.net_option)
+    if model.fully_convolutional:
+        options_of_net["fully_convolutional"] = True
+    return ExportOptions(
+        int8=files.int8,
+        precisions=arguments.words("--precision", files.precision) if files.precision else (),  # type: ignore[arg-type]  # checked there
+        weights=model.weights,
         net_options=options_of_net,
-        features=features,
-        split_outputs=split_outputs,
-        formats=formats_wanted,  # type: ignore[arg-type]  # checked there
-        input_size=size,
-        batch=batch,
-        calib=None if calib == "builtin" else Path(calib),
-        calib_samples=calib_samples,
-        recipe=recipe,
-        ranges=ranges,
-        max_drop=max_drop,
-        io=io,
-        classes=classes,
-        seed=seed,
-        thresholds=Thresholds.of(float_error=float_error, int8_sqnr_db=int8_sqnr_db),
+        features=model.features,
+        split_outputs=model.split_outputs,
+        formats=arguments.words("--format", files.formats),  # type: ignore[arg-type]  # checked there
+        input_size=arguments.input_size(model.input_size),
+        batch=model.batch,
+        calib=None if quantization.calib == "builtin" else Path(quantization.calib),
+        calib_samples=quantization.calib_samples,
+        recipe=quantization.recipe,
+        ranges=quantization.ranges,
+        max_drop=quantization.max_drop,
+        io=files.io,
+        classes=model.classes,
+        seed=model.seed,
+        thresholds=checks.thresholds(),
     )
-    check_request(net, options, out, force=force)  # before PyTorch is started
+
+
+def _exported(net: str, options: ExportOptions, to: Output) -> Bundle:
+    """The bundle; its steps are drawn."""
+    from edgeconv.cli.drawing import Drawn
+
     with Drawn() as progress:
         progress.step("start PyTorch")
         from edgeconv.export.pipeline import export_bundle
 
-        bundle = export_bundle(net, options, out=out, force=force, progress=progress)
-    if as_json:
-        from edgeconv.report import jsondoc
+        return export_bundle(net, options, out=to.out, force=to.force, progress=progress)
 
-        jsondoc.show(bundle.manifest)
-    else:
-        from edgeconv.cli.shown.bundle import show_bundle
 
-        show_bundle(bundle)
-    if not bundle.parity_passed:
-        missed = bundle.manifest["parity"]["failed"]
+def _check_met(manifest: dict[str, Any]) -> None:
+    """Raises ThresholdMissed where parity, or the bound of the drop, is missed."""
+    if missed := manifest["parity"]["failed"]:
         raise ThresholdMissed(f"parity missed its threshold: {'; '.join(missed)}")
-    mixed = bundle.manifest.get("quantization", {}).get("mixed_precision")
+    mixed = manifest.get("quantization", {}).get("mixed_precision")
     if mixed is not None and not mixed["met"]:
         from edgeconv.cli.shown.mixed import why_missed
 

@@ -22,8 +22,8 @@ class Group(TyperGroup):
     """The verbs."""
 
     def make_context(self, *arguments: Any, **keywords: Any) -> Any:
-        """Typer's; prints help, which nobody may read."""
-        with _kept_from_typer():
+        """Typer's; prints help, which nobody may read, or installs completion and exits."""
+        with _kept_from_typer(exits=True):
             return super().make_context(*arguments, **keywords)
 
     def invoke(self, ctx: Any) -> Any:
@@ -33,12 +33,17 @@ class Group(TyperGroup):
 
 
 @contextmanager
-def _kept_from_typer() -> Iterator[None]:
+def _kept_from_typer(*, exits: bool = False) -> Iterator[None]:
+    """Hides from Typer what it would make an exit code of; where it `exits` by itself, not that."""
     try:
         yield
     except (SystemExit, EOFError) as error:
         pipe = error.__context__  # what Rich makes of a closed pipe is SystemExit(1)
-        raise NotOfTyper from pipe if isinstance(pipe, BrokenPipeError) else error
+        if isinstance(pipe, BrokenPipeError):
+            raise NotOfTyper from pipe
+        if exits and isinstance(error, SystemExit):
+            raise
+        raise NotOfTyper from error
     except OSError as error:
         if error.errno != errno.EPIPE:
             raise

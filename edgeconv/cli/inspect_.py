@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeconv.cli import arguments
+from edgeconv.cli.options import complete, output
+from edgeconv.cli.options.nets import InputSize, NetOption
+from edgeconv.cli.shown.inspect import show_inspection
 from edgeconv.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeconv.files.operations import ModelOperations
     from edgeconv.nets.load import LoadedNet
-    from edgeconv.verify.inspect.inspection import Inspection, Published
+    from edgeconv.verify.inspect.inspection import Published
 
 
 def inspect(
@@ -23,17 +26,12 @@ def inspect(
             metavar="NET|FILE",
             help="A net, a .onnx or .tflite file of any tool, or path/to/net.py:factory.",
             show_default=False,
+            autocompletion=complete.net_or_file,
         ),
     ],
-    net_option: Annotated[
-        list[str],
-        typer.Option(help="Option of the net's definition, such as width=0.75; repeatable."),
-    ] = [],  # noqa: B006 - typer copies it
-    input_size: Annotated[
-        str,
-        typer.Option(help="Input side in pixels, or HEIGHTxWIDTH.", show_default="the net's own"),
-    ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    net_option: NetOption = [],  # noqa: B006 - typer copies it
+    input_size: InputSize = None,
+    as_json: output.Json = False,
 ) -> None:
     """Parameters, multiply-adds, memory, operators; by the ShuffleNetV2 guidelines, why it is slow.
 
@@ -45,7 +43,7 @@ def inspect(
     path = Path(target)
     published: Published | None = None
     if path.suffix in (".onnx", ".tflite"):
-        if net_option or input_size:
+        if net_option or input_size is not None:
             raise UsageError(f"{path} is a file: it takes no --net-option and no --input-size")
         inspection = run(_of_file(path))
     elif path.exists() and ":" not in target:
@@ -54,25 +52,14 @@ def inspect(
             "path/to/net.py:factory"
         )
     else:
-        size = arguments.input_size(input_size or None)
+        size = arguments.input_size(input_size)
         net = _load(target, arguments.net_options(net_option), size)
         published = _published(net)
         inspection = run(_of_net(net))
-    _show(target, inspection, published, as_json)
-
-
-def _show(target: str, inspection: Inspection, published: Published | None, as_json: bool) -> None:
-    if as_json:
-        from edgeconv.report import jsondoc
-
-        document = {"target": target, **inspection.to_json()}
-        if published is not None:
-            document["published"] = published.to_json()
-        jsondoc.show(document)
-    else:
-        from edgeconv.cli.shown.inspect import show_inspection
-
-        show_inspection(target, inspection, published)
+    document = {"target": target, **inspection.to_json()}
+    if published is not None:
+        document["published"] = published.to_json()
+    output.show(document, lambda: show_inspection(target, inspection, published), as_json=as_json)
 
 
 def _of_file(path: Path) -> ModelOperations:

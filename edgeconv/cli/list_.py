@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+from edgeconv.cli.options.output import Json, show
+from edgeconv.cli.shown.nets import show_nets
 
 if TYPE_CHECKING:
     from edgeconv.nets.spec import NetSpec
 
 
-def list_nets(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
+def list_nets(as_json: Json = False) -> None:
     """List the nets with their size, cost and published accuracy."""
     from edgeconv.nets.registry import NETS
 
-    if as_json:
-        from edgeconv.report import jsondoc
-
-        jsondoc.show({"nets": [_document(spec) for spec in NETS.values()]})
-        return
-    from edgeconv.cli.shown.nets import show_nets
-
-    show_nets(list(NETS.values()))
+    nets = list(NETS.values())
+    document = {"nets": [_document(spec) for spec in nets]}
+    show(document, lambda: show_nets(nets), as_json=as_json)
 
 
 def _document(spec: NetSpec) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from edgeconv.cli import (
     list_,
     parity,
     streams,
+    verbs,
 )
 from edgeconv.cli.group import Group, NotOfTyper
 from edgeconv.cli.supervised import supervised
@@ -48,21 +49,20 @@ app = typer.Typer(
         "report is kept; 130 interrupted."
     ),
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None if is_plain() else "rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("list")(list_.list_nets)
-app.command("export")(export.export)
-app.command("parity")(parity.parity)
-app.command("eval")(eval_.evaluate)
-app.command("bench")(bench.bench)
-app.command("compare")(compare.compare)
-app.command("inspect")(inspect_.inspect)
-app.command("explain")(explain.explain)
-app.command("diagnose")(diagnose.diagnose)
-app.command("audit")(audit.audit)
+verbs.add(app, "list", list_.list_nets)
+verbs.add(app, "export", export.export)
+verbs.add(app, "parity", parity.parity)
+verbs.add(app, "eval", eval_.evaluate)
+verbs.add(app, "bench", bench.bench)
+verbs.add(app, "compare", compare.compare)
+verbs.add(app, "inspect", inspect_.inspect)
+verbs.add(app, "explain", explain.explain)
+verbs.add(app, "diagnose", diagnose.diagnose)
+verbs.add(app, "audit", audit.audit)
 app.add_typer(devices.app, name="devices")
 
 

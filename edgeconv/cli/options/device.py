@@ -4,56 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from edgeconv.cli.options import complete
 from edgeconv.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeconv.devices.agent.machine import Machine
     from edgeconv.devices.profile.model import Profile
 
+LOCAL = "local"
+_PANEL = "Device"
+
 Device = Annotated[
-    str, typer.Option("--device", help="Where to run; `edgeconv devices list` tells of all.")
-]
-Host = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads the annotation at run time
-    typer.Option("--host", help="The device's host name or address (ssh).", show_default=False),
-]
-Serial = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--serial", help="The device's serial (adb).", show_default=False),
-]
-Port = Annotated[
-    Optional[int],  # noqa: UP045
+    str,
     typer.Option(
-        "--port", help="Port of its ssh server, or of the adb server.", show_default=False
+        help="Where to run; `edgeconv devices list` tells of all.",
+        rich_help_panel=_PANEL,
+        autocompletion=complete.device,
     ),
 ]
-User = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--user", help="Who to log in as (ssh).", show_default=False),
-]
-Identity = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--identity", help="Private key file (ssh).", show_default=False),
-]
-
-LOCAL = "local"
 
 
-def profile(
-    device: str,
-    host: str | None,
-    serial: str | None,
-    port: int | None,
-    user: str | None,
-    identity: Path | None,
-    *,
-    gpu: bool = False,
-) -> Profile:
+@dataclass(frozen=True)
+class Way:
+    """How a device is reached, where its profile does not say or says otherwise."""
+
+    panel: ClassVar = _PANEL
+
+    host: Annotated[
+        str | None,
+        typer.Option(help="The device's host name or address (ssh).", show_default=False),
+    ] = None
+    serial: Annotated[
+        str | None, typer.Option(help="The device's serial (adb).", show_default=False)
+    ] = None
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port of its ssh server, or of the adb server.", show_default=False),
+    ] = None
+    user: Annotated[
+        str | None, typer.Option(help="Who to log in as (ssh).", show_default=False)
+    ] = None
+    identity: Annotated[
+        Path | None, typer.Option(help="Private key file (ssh).", show_default=False)
+    ] = None
+
+
+def profile(device: str, way: Way, *, gpu: bool = False) -> Profile:
     """The profile of `--device` with what else the command line says of it.
 
     Raises:
@@ -61,10 +63,7 @@ def profile(
     """
     from edgeconv.devices.profile import read as profiles
 
-    overrides = profiles.Overrides(
-        host=host, serial=serial, port=port, user=user, identity=identity
-    )
-    found = profiles.load(device, overrides)
+    found = profiles.load(device, profiles.Overrides(**vars(way)))
     if found.provider != "cpu" and not gpu:
         raise UsageError(
             f"{found.name} computes on a GPU, and only bench does that; for this machine's CPU "
