@@ -13,12 +13,10 @@ from typing import Literal
 
 import onnx_ir as ir
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, sole_consumer
 
 ActivationKind = Literal["relu", "relu6", "relu_n1_to_1"]
-
-#: Operators whose TFLite kernels take a fused activation, in float and in int8.
-ABSORBING = frozenset({"Conv", "Gemm", "MatMul", "Add", "Sub", "Mul"})
 
 BOUNDS: dict[ActivationKind, tuple[float, float]] = {
     "relu": (0.0, math.inf),
@@ -69,7 +67,7 @@ def activation_kind(node: ir.Node) -> ActivationKind | None:
 
 def fused_activation(node: ir.Node) -> FusedActivation | None:
     """The activation `node` absorbs, None where it absorbs none."""
-    if node.op_type not in ABSORBING or len(node.outputs) != 1:
+    if not operator_of(node).absorbs or len(node.outputs) != 1:
         return None
     consumer = sole_consumer(node.outputs[0])
     if consumer is None:

@@ -11,18 +11,19 @@ concatenations are one. An output without any has no parts, its channels are tol
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.fusion import is_absorbed
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, integer, ints, name_of, shape_of
 
 Places = NDArray[np.int64]
+
+#: Kinds of operators that give the very values they read, each once.
+_COPIES = ("view", "transpose", "identity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +81,14 @@ def uncopied(value: ir.Value) -> tuple[ir.Value, list[ir.Node]]:
 
 
 def _copies(node: ir.Node) -> bool:
-    return node.op_type in COPIES and not is_absorbed(node)
+    return operator_of(node).kind in _COPIES
 
 
 def _walk(value: ir.Value, path: list[ir.Node]) -> list[Part]:
     node = value.producer()
     shape = shape_of(value)
     whole = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
-    if node is not None and node.op_type == "Concat":
+    if node is not None and operator_of(node).channels == "joined":
         path.append(node)
         axis = integer(node, "axis", 0) % len(shape)
         sources = [v for v in node.inputs if v is not None]
@@ -110,10 +111,13 @@ def _copied(node: ir.Node) -> ir.Value:
 
 def _places(node: ir.Node) -> Places:
     """Where each element of what a node copies lies in its flat output, of the source's shape."""
-    before, after = shape_of(_copied(node)), shape_of(node.outputs[0])
+    before = shape_of(_copied(node))
     numbers = np.arange(math.prod(before), dtype=np.int64)
+    lying = numbers.reshape(before)
+    if operator_of(node).kind == "transpose":
+        lying = lying.transpose(ints(node, "perm", tuple(reversed(range(lying.ndim)))))
     places = np.empty_like(numbers)
-    places[COPIES[node.op_type](node, numbers.reshape(before), after).reshape(-1)] = numbers
+    places[lying.reshape(-1)] = numbers
     return places.reshape(before)
 
 
@@ -123,33 +127,9 @@ def _within(value: ir.Value, lying: Places, path: list[ir.Node]) -> list[Part]:
     return [Part(part.value, flat[part.places]) for part in _walk(value, path)]
 
 
-def _reshaped(_node: ir.Node, places: Places, shape: tuple[int, ...]) -> Places:
-    return places.reshape(shape)
-
-
-def _transposed(node: ir.Node, places: Places, _shape: tuple[int, ...]) -> Places:
-    return places.transpose(ints(node, "perm", tuple(reversed(range(places.ndim)))))
-
-
-#: Operators that give the very values they read, each once; how each moves them.
-COPIES: Mapping[str, Callable[[ir.Node, Places, tuple[int, ...]], Places]] = MappingProxyType(
-    {
-        "Flatten": _reshaped,
-        "Identity": _reshaped,
-        "Reshape": _reshaped,
-        "Squeeze": _reshaped,
-        "Transpose": _transposed,
-        "Unsqueeze": _reshaped,
-    }
-)
-
-#: Layers whose channels are the last axis of what they write.
-_CHANNELS_LAST = frozenset({"MatMul"})
-#: Operators that compute each value from those at its place: their channels are their input's.
-IN_PLACE = frozenset(
-    {"Add", "Clip", "Div", "Elu", "Exp", "LeakyRelu", "Mul", "Pow", "PRelu", "Relu", "Sigmoid"}
-    | {"Sub", "Tanh"}
-)
+def is_in_place(node: ir.Node) -> bool:
+    """Whether each value is computed from those at its place: the channels are the input's."""
+    return operator_of(node).kind in ("arithmetic", "activation")
 
 
 def channel_axis(value: ir.Value) -> int | None:
@@ -163,12 +143,14 @@ def channel_axis(value: ir.Value) -> int | None:
     node = value.producer()
     if node is None:
         return 1
-    if node.op_type in COPIES:
+    if _copies(node):
         return _copied_axis(node)
-    if node.op_type in IN_PLACE | {"Concat", "Slice"}:
+    operator = operator_of(node)
+    if is_in_place(node) or operator.channels in ("joined", "taken"):
         source = next_before(node)
         return 1 if source is None else channel_axis(source)
-    return len(shape) - 1 if node.op_type in _CHANNELS_LAST else 1
+    last = operator.weights is not None and operator.weights.output_axis == -1
+    return len(shape) - 1 if last else 1
 
 
 def next_before(node: ir.Node) -> ir.Value | None:

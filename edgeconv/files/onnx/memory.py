@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from edgeconv.files.operations import Tensor, size_in_bytes
 from edgeconv.files.operator_kinds import VIEWS
-from edgeconv.graph.fusion import ABSORBING
+from edgeconv.graph.operators.table import operator_of
 
 _HANDS_ON = VIEWS | {"DequantizeLinear"}
 _CLAMPS = frozenset({"Relu", "Clip"})
@@ -57,7 +57,7 @@ def is_absorbed(node: ir.Node) -> bool:
     if node.op_type not in _CLAMPS:
         return False
     folded = producer.op_type == "BatchNormalization" and is_absorbed(producer)
-    return folded or producer.op_type in ABSORBING
+    return folded or operator_of(producer).absorbs
 
 
 def shape_of(value: ir.Value | None) -> tuple[int | None, ...]:

@@ -86,6 +86,13 @@ ROWS = (
         sign="nonnegative",
         engines=Engines("float", "float", "float"),
     ),
+    replace(
+        _HARD_SWISH,
+        name="Erf",
+        bounds=(-1.0, 1.0),
+        engines=Engines("float", "none", "none"),
+        refusal="TFLite has no error function but inside GELU",
+    ),
     _SIGMOID,
     replace(
         _SIGMOID, name="HardSigmoid", prescribed=None, engines=Engines("float", "kernel", "kernel")

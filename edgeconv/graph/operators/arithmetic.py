@@ -77,13 +77,4 @@ ROWS = (
         answers=True,
         engines=Engines("depends", "depends", "kernel"),
     ),
-    replace(
-        _ABS,
-        name="Erf",
-        sign="any",
-        bounds=(-1.0, 1.0),
-        homogeneous=False,
-        engines=Engines("float", "none", "none"),
-        refusal="TFLite has no error function but inside GELU",
-    ),
 )

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import onnx_ir as ir
 
 from edgeconv.errors import NetRefused
 from edgeconv.graph.fusion import clip_bounds, is_absorbed, written_output
+from edgeconv.graph.operators.operator import UNBOUNDED
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.parts import channel_axis, uncopied
 from edgeconv.graph.view import activation_inputs, is_real, name_of
-from edgeconv.quantize.observe.passing import PASSING
-
-#: Operators whose result cannot leave an interval, whatever they read.
-OUTPUT_BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {
-        "Sigmoid": (0.0, 1.0),
-        "HardSigmoid": (0.0, 1.0),
-        "Softmax": (0.0, 1.0),
-        "Tanh": (-1.0, 1.0),
-        "LogSoftmax": (-math.inf, 0.0),
-        "HardSwish": (-0.375, math.inf),
-        "Gelu": (-0.171, math.inf),
-    }
-)
-
-#: Operators behind which the largest values are still the ones that decide.
-ANSWERING = PASSING | {"Concat", "GlobalAveragePool", "LogSoftmax", "ReduceMean", "Softmax"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +74,7 @@ def _answers(model: ir.Model) -> set[ir.Value]:
     """Every value that is an output of the graph, or becomes one with no weights in between."""
     answers = set(model.graph.outputs)
     for node in reversed(model.graph):
-        if node.op_type in ANSWERING and not answers.isdisjoint(node.outputs):
+        if operator_of(node).answers and not answers.isdisjoint(node.outputs):
             answers.update(value for _, value in activation_inputs(node))
     return answers
 
@@ -113,9 +96,8 @@ def _written(model: ir.Model) -> Iterator[tuple[ir.Value, ir.Node | None]]:
 def _bounds(value: ir.Value, producer: ir.Node | None) -> tuple[float, float]:
     """The interval of the node that really writes the value: an absorbed clamp, or the operator."""
     if producer is None:
-        return -math.inf, math.inf
+        return UNBOUNDED
     last = value.producer()
     if last is None:
         raise NetRefused(f"tensor {value.name} has no producer")
-    clip = clip_bounds(last)
-    return clip or OUTPUT_BOUNDS.get(last.op_type, (-math.inf, math.inf))
+    return clip_bounds(last) or operator_of(last).bounds

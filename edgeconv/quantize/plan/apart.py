@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import clip_bounds, writer_of
 from edgeconv.graph.metrics import multiply_adds, node_multiply_adds
-from edgeconv.graph.parts import IN_PLACE, Joined, channel_axis, next_before, parts_of
+from edgeconv.graph.operators.operator import UNBOUNDED
+from edgeconv.graph.operators.table import operator_of
+from edgeconv.graph.parts import Joined, channel_axis, is_in_place, next_before, parts_of
 from edgeconv.graph.view import name_of, shape_of
-from edgeconv.quantize.observe.passing import PASSING
 from edgeconv.quantize.observe.statistics import TensorStatistics
-from edgeconv.quantize.observe.targets import OUTPUT_BOUNDS
 from edgeconv.quantize.plan.in_float import written
 from edgeconv.quantize.plan.ranges import LEVELS
+from edgeconv.quantize.plan.shared import keeps_scale
 from edgeconv.quantize.plan.weights import layer_of
 
 #: A part may lose two of its eight bits to the others' range: 64 levels are 36 dB.
@@ -152,7 +153,7 @@ def has_unlike_channels(joined: Joined) -> bool:
     if joined.is_joined or not joined.parts or len(shape_of(joined.output)) < 3:
         return False
     node = joined.parts[0].value.producer()
-    return node is not None and node.op_type not in OUTPUT_BOUNDS and clip_bounds(node) is None
+    return node is not None and operator_of(node).bounds == UNBOUNDED and clip_bounds(node) is None
 
 
 def channel_grids(output: ir.Value, value: ir.Value, seen: Statistics) -> list[PartGrid]:
@@ -179,7 +180,7 @@ def _grid(output: str, part: str, step: float, shared: float, most: float) -> Pa
 def _span(value: ir.Value, seen: Statistics) -> tuple[float, float]:
     """The interval of a part's own grid, zero in it; what the specification prescribes, if so."""
     node = value.producer()
-    bounds = None if node is None else OUTPUT_BOUNDS.get(node.op_type)
+    bounds = None if node is None else operator_of(node).bounds
     if bounds is not None and np.isfinite(bounds).all():
         return bounds
     found = seen.get(name_of(value))
@@ -206,7 +207,7 @@ def _with_writers(model: ir.Model, joined: Joined, seen: Statistics) -> tuple[ir
                 path.append(node)
             break
         path.append(node)
-        value = next_before(node) if node.op_type in PASSING | IN_PLACE else None
+        value = next_before(node) if keeps_scale(node) or is_in_place(node) else None
     return tuple(path)
 
 

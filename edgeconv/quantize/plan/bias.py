@@ -34,7 +34,7 @@ def correct(
     corrected = dict(constants)
     for node in model.graph:
         layer = layer_of(node)
-        if layer is None or layer.bias is None or node.op_type not in ("Conv", "Gemm"):
+        if layer is None or layer.bias is None or not layer.has_filters:
             continue
         source = node.inputs[0]
         if source is None or name_of(source) not in observations.tensors:
@@ -56,7 +56,7 @@ def _shift(
     """Mean error of each output channel, (channels,)."""
     real = require_constant(layer.node, 1).astype(np.float64)
     error = dequantize(weight.values, weight.params).astype(np.float64) - real
-    if layer.node.op_type == "Gemm":
+    if layer.operator.kind == "product":
         rows = error if layer.axis == 0 else error.T
         product: NDArray[np.float64] = rows @ means
         return product

@@ -24,12 +24,12 @@ from edgeconv.quantize.plan.weights import Layer, layer_of
 def multiplying_layers(model: ir.Model) -> list[Layer]:
     """Every Conv and Gemm with constant weights, in the order they are computed."""
     layers = (layer_of(node) for node in model.graph)
-    return [layer for layer in layers if layer and layer.node.op_type in ("Conv", "Gemm")]
+    return [layer for layer in layers if layer and layer.has_filters]
 
 
 def as_rows(layer: Layer, weight: NDArray[Any]) -> NDArray[Any]:
     """An array shaped like the layer's weight as (groups, rows of a group, width)."""
-    if layer.node.op_type == "Gemm":
+    if layer.operator.kind == "product":
         return np.expand_dims(weight if layer.axis == 0 else weight.T, 0)
     groups = integer(layer.node, "group", 1)
     rows: NDArray[Any] = weight.reshape(groups, weight.shape[0] // groups, -1)
@@ -38,7 +38,7 @@ def as_rows(layer: Layer, weight: NDArray[Any]) -> NDArray[Any]:
 
 def as_weight(layer: Layer, rows: NDArray[Any]) -> NDArray[Any]:
     """The inverse of `as_rows`."""
-    if layer.node.op_type == "Gemm" and layer.axis == 1:
+    if layer.operator.kind == "product" and layer.axis == 1:
         rows = rows.swapaxes(1, 2)
     return np.ascontiguousarray(rows).reshape(shape_of(layer.weight))
 
@@ -52,7 +52,7 @@ def columns(layer: Layer, values: NDArray[Any], most: int, turn: int = 0) -> NDA
         most: positions to take, spread evenly; all of them where there are fewer.
         turn: moves the positions, so that inputs do not all show the same ones.
     """
-    if layer.node.op_type == "Gemm":
+    if layer.operator.kind == "product":
         return np.ascontiguousarray(values.T)[None]
     kernel = shape_of(layer.weight)[2:]
     sizes = shape_of(layer.node.outputs[0])[2:]

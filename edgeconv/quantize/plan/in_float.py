@@ -15,23 +15,10 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import is_absorbed, writer_of, written_output
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, constant_of, integer, name_of, shape_of
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.weights import layer_of
-
-#: Operators without an int8 kernel in TFLite. (SUM has one, but LiteRT's reference kernel of it
-#: returns wrong values.)
-FLOAT_ONLY = frozenset(
-    {"Div", "Log", "Neg", "ReduceL2", "ReduceSum", "Softplus", "Sqrt"}
-    # Variances span too many magnitudes for 256 steps.
-    | {"InstanceNormalization", "LayerNormalization", "LRN"}
-)
-
-#: Operators that compute and have no weights; before a divisor or a root they are exact in float.
-ARITHMETIC = frozenset(
-    {"Abs", "Add", "Clip", "Exp", "Max", "Min", "Mul", "Pow", "ReduceMax", "ReduceMean"}
-    | {"ReduceMin", "ReduceSumSquare", "Sub"}
-)
 
 #: LiteRT's int8 softmax kernels sum exponentials in 12 integer bits: with more values than this,
 #: nearly equal, the sum overflows and the reference kernel aborts the whole process.
@@ -40,13 +27,19 @@ LARGEST_INT8_SOFTMAX = 256
 
 def is_float_only(node: ir.Node) -> bool:
     """Whether a node has no int8 kernel."""
-    if node.op_type == "Pow":
-        exponent = constant_of(node.inputs[1])
-        return exponent is None or bool((exponent != 2.0).any())
-    if node.op_type in ("Softmax", "LogSoftmax"):
+    operator = operator_of(node)
+    if operator.planned != "depends":
+        return operator.planned == "float"
+    if operator.kind == "softmax":
         output = node.outputs[0]
         return shape_of(output)[integer(node, "axis", -1)] > LARGEST_INT8_SOFTMAX
-    return node.op_type in FLOAT_ONLY
+    return not is_square(node)
+
+
+def is_square(node: ir.Node) -> bool:
+    """Whether a Pow is a product of its input with itself, the only power that int8 has."""
+    exponent = constant_of(node.inputs[1])
+    return exponent is not None and bool((exponent == 2.0).all())
 
 
 def float_nodes(model: ir.Model) -> frozenset[str]:
@@ -62,7 +55,7 @@ def _before_singular(nodes: Sequence[ir.Node], needed: Set[str]) -> set[str]:
     found: set[str] = set()
     for node in reversed(nodes):
         uses = [use for value in written(node) for use in value.uses()]
-        if node.op_type not in ARITHMETIC or node.name in needed:
+        if operator_of(node).kind not in ("arithmetic", "reduction") or node.name in needed:
             continue
         if all(use.node.name in needed | found for use in uses) and any(
             use.node.name in found or is_singular(use.node, use.idx) for use in uses
@@ -76,7 +69,7 @@ def is_singular(node: ir.Node, index: int) -> bool:
     if node.op_type == "Pow":
         exponent = constant_of(node.inputs[1])
         return index == 0 and (exponent is None or bool((exponent < 1).any()))
-    return node.op_type in ("Log", "Sqrt") or (node.op_type == "Div" and index == 1)
+    return index in operator_of(node).singular
 
 
 def _between(nodes: Sequence[ir.Node], islands: Set[str]) -> set[str]:

@@ -7,12 +7,10 @@ int8 plan's own integers. Biases: int64 on input scale x weight scale (TFLite's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import numpy as np
 import onnx_ir as ir
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, name_of
 from edgeconv.quantize.observe.observe import Observations
 from edgeconv.quantize.plan.affine import NARROWEST, dequantize
@@ -24,8 +22,6 @@ from edgeconv.quantize.plan.weights import layer_of
 INT16_MAX = 32767
 #: How much larger than anything seen a value may be.
 HEADROOM = 2.0
-#: Output scales of 16-bit kernels that have one of their own.
-PRESCRIBED: Mapping[str, float] = MappingProxyType({"Sigmoid": 1 / 32768, "Tanh": 1 / 32768})
 
 
 def int16_plan(model: ir.Model, observations: Observations, plan: Plan) -> Plan:
@@ -37,12 +33,12 @@ def int16_plan(model: ir.Model, observations: Observations, plan: Plan) -> Plan:
     ranges = choose(observations, "minmax")
     shared = share(model, ranges).ranges
     activations = {}
-    written = {
-        name_of(value): node.op_type for node in model.graph for value in node.outputs if value.name
-    }
+    writers = {name_of(value): node for node in model.graph for value in node.outputs if value.name}
     for name, (low, high) in shared.items():
-        reach = max(-low, high, NARROWEST) * HEADROOM
-        scale = PRESCRIBED.get(written.get(name, ""), reach / INT16_MAX)
+        prescribed = operator_of(writers[name]).prescribed if name in writers else None
+        scale = max(-low, high, NARROWEST) * HEADROOM / INT16_MAX
+        if prescribed is not None and prescribed.int16_scale is not None:
+            scale = prescribed.int16_scale
         activations[name] = QuantParams(
             np.asarray(scale, np.float32), np.asarray(0, np.int32), "int16"
         )

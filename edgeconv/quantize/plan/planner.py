@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused, RefusedError
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, name_of
 from edgeconv.quantize.observe.observe import Observations
 from edgeconv.quantize.observe.targets import Target, targets
@@ -32,19 +32,6 @@ from edgeconv.quantize.plan.weights import WeightMethod, layer_of, quantize_laye
 
 #: Name of the graph input that holds raw pixels, 0..255.
 PIXELS = "pixels"
-
-#: Output scale and zero point the TFLite 8-bit quantization specification prescribes.
-PRESCRIBED: Mapping[str, tuple[float, int]] = MappingProxyType(
-    {
-        "Sigmoid": (1 / 256, -128),
-        "Softmax": (1 / 256, -128),
-        "LogSoftmax": (16 / 256, 127),
-        "Tanh": (1 / 128, 0),
-    }
-)
-
-#: Operators whose constant operands are quantized like activations.
-WITH_OPERANDS = frozenset({"Add", "Sub", "Mul", "Div", "Concat", "PRelu"})
 
 
 @dataclass(frozen=True)
@@ -127,8 +114,8 @@ def _activations(
 def _prescribed(target: Target) -> QuantParams | None:
     if target.producer is None:
         return params(1.0, -128) if target.name == PIXELS else None
-    found = PRESCRIBED.get(target.producer.op_type)
-    return None if found is None else params(*found)
+    found = operator_of(target.producer).prescribed
+    return None if found is None else params(found.scale, found.zero_point)
 
 
 def _edge_params(
@@ -154,7 +141,7 @@ def _constants(
             constants |= quantize_layer(
                 layer, float(source.scale), float(output.scale), config.weights
             )
-        elif node.op_type in WITH_OPERANDS:
+        elif operator_of(node).operands:
             for value in node.inputs:
                 array = constant_of(value)
                 if value is not None and array is not None and array.dtype.kind == "f":

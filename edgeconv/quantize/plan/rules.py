@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import is_absorbed
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import name_of, real_inputs
 from edgeconv.quantize.observe.targets import Target, targets
 from edgeconv.quantize.plan.affine import WEIGHT_MAX
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
-from edgeconv.quantize.plan.planner import PRESCRIBED
 from edgeconv.quantize.plan.shared import tied_tensors
 from edgeconv.quantize.plan.weights import Layer, layer_of
 
@@ -89,11 +89,11 @@ def _check_activation(target: Target, plan: Plan) -> None:
         )
     if target.producer is None:
         return
-    prescribed = PRESCRIBED.get(target.producer.op_type)
-    if prescribed is not None and (scale, zero_point) != prescribed:
+    wanted = operator_of(target.producer).prescribed
+    if wanted is not None and (scale, zero_point) != (wanted.scale, wanted.zero_point):
         raise PlanRefused(
-            f"{target.producer.op_type} output {target.name} must have scale {prescribed[0]} and "
-            f"zero point {prescribed[1]}, the plan says {scale} and {zero_point}"
+            f"{target.producer.op_type} output {target.name} must have scale {wanted.scale} and "
+            f"zero point {wanted.zero_point}, the plan says {scale} and {zero_point}"
         )
 
 
@@ -101,7 +101,7 @@ def _check_ties(node: ir.Node, plan: Plan) -> None:
     """Rules 2 and 3."""
     for source, output in tied_tensors(node):
         _same(seen_by(plan, node, 0), _params_of(plan, output), node, source, output)
-    if node.op_type == "Concat":
+    if operator_of(node).scales == "joined":
         output = name_of(node.outputs[0])
         for index, value in real_inputs(node):
             _same(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import is_absorbed
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, is_real, name_of, real_inputs
-from edgeconv.quantize.observe.passing import PASSING
 from edgeconv.quantize.plan.parameters import Edge, Plan
 from edgeconv.quantize.plan.ranges import Range
 
@@ -39,9 +39,14 @@ class Groups:
         return name in self._parent
 
 
+def keeps_scale(node: ir.Node) -> bool:
+    """Whether an operator's output has its input's scale, whatever the node."""
+    return operator_of(node).scales in ("moved", "tied")
+
+
 def tied_tensors(node: ir.Node) -> list[tuple[str, str]]:
     """Pairs of (input, output) that a passing operator ties; empty for any other node."""
-    if node.op_type not in PASSING or is_absorbed(node) or node.inputs[0] is None:
+    if not keeps_scale(node) or is_absorbed(node) or node.inputs[0] is None:
         return []
     if node.inputs[0].const_value is not None or not is_real(node.inputs[0]):
         return []
@@ -52,7 +57,7 @@ def tied_tensors(node: ir.Node) -> list[tuple[str, str]]:
 def concat_edges(model: ir.Model) -> Iterator[tuple[ir.Node, int, str]]:
     """(node, input index, tensor) of every computed input of every concatenation, in order."""
     for node in model.graph:
-        if node.op_type == "Concat":
+        if operator_of(node).scales == "joined":
             for index, value in real_inputs(node):
                 yield node, index, name_of(value)
 
@@ -162,7 +167,7 @@ def _feels(groups: Groups, model: ir.Model, name: str) -> bool:
     return any(
         groups.find(name_of(value)) == group
         for node in model.graph
-        if node.op_type != "Concat" and node.op_type not in PASSING
+        if operator_of(node).scales == "free"
         for _, value in activation_inputs(node)
         if value.name in groups
     )

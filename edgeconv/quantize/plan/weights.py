@@ -15,7 +15,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import RefusedError
-from edgeconv.graph.view import constant_of, integer, name_of, require_constant
+from edgeconv.graph.operators.operator import Operator
+from edgeconv.graph.operators.table import operator_of
+from edgeconv.graph.view import constant_of, integer, name_of, shape_of
 from edgeconv.quantize.plan.affine import WEIGHT_MAX, along, quantize
 from edgeconv.quantize.plan.parameters import QuantizedConstant, QuantParams
 
@@ -38,7 +40,7 @@ class Layer:
     """A node that multiplies activations with constant weights.
 
     Attributes:
-        node: Conv, ConvTranspose, Gemm, or MatMul with a constant right side.
+        node: of an operator with weights, here constant ones.
         weight: the weight's initializer.
         bias: the bias's initializer, None where the node has none.
         axis: output-channel axis of the weight in ONNX layout.
@@ -48,6 +50,16 @@ class Layer:
     weight: ir.Value
     bias: ir.Value | None
     axis: int
+
+    @property
+    def operator(self) -> Operator:
+        """What the node's operator is."""
+        return operator_of(self.node)
+
+    @property
+    def has_filters(self) -> bool:
+        """Whether each output channel, along axis 1, has rows of the weight to itself."""
+        return self.operator.weights is not None and self.operator.weights.filters
 
     @property
     def source(self) -> ir.Value:
@@ -60,23 +72,16 @@ class Layer:
 
 def layer_of(node: ir.Node) -> Layer | None:
     """The node as a layer, None where it is none."""
-    if node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
+    found = operator_of(node).weights
+    weight = None if found is None else node.inputs[found.slot]
+    if found is None or weight is None or weight.const_value is None:
         return None
-    weight = node.inputs[1]
-    if weight is None or weight.const_value is None:
-        return None
-    bias = node.inputs[2] if len(node.inputs) > 2 else None
-    return Layer(node, weight, bias, _axis(node, require_constant(node, 1).ndim))
-
-
-def _axis(node: ir.Node, rank: int) -> int:
-    if node.op_type == "Conv":
-        return 0
-    if node.op_type == "ConvTranspose":
-        return 1
-    if node.op_type == "Gemm":
-        return 0 if integer(node, "transB", 0) else 1
-    return rank - 1
+    slot = found.bias_slot
+    bias = node.inputs[slot] if slot is not None and slot < len(node.inputs) else None
+    axis = found.output_axis
+    if axis == "depends":
+        axis = 0 if integer(node, "transB", 0) else 1
+    return Layer(node, weight, bias, axis % len(shape_of(weight)))
 
 
 def quantize_layer(

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.affine import activation_params, covered
-from edgeconv.quantize.plan.planner import PRESCRIBED
 from edgeconv.quantize.plan.ranges import Range
 from edgeconv.quantize.plan.shared import on_one_grid
 from edgeconv.quantize.recipe.draft import Draft
@@ -92,7 +92,7 @@ def _units(draft: Draft) -> list[_Unit]:
     fixed = {
         target.name
         for target in targets(draft.model)
-        if target.is_answer or target.producer is None or target.producer.op_type in PRESCRIBED
+        if target.is_answer or target.producer is None or operator_of(target.producer).prescribed
     }
     units = []
     for names in on_one_grid(draft.model, draft.plan):

@@ -18,6 +18,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import clip_bounds
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import (
     activation_inputs,
     constant_of,
@@ -108,17 +109,17 @@ def _of_node(node: ir.Node, found: dict[str, ChannelBounds]) -> ChannelBounds | 
     read = [found[name_of(value)] for value in values if name_of(value) in found]
     if not read or len(read) < len(values):
         return None
-    if node.op_type in ("Add", "Concat") and len(values) < len(node.inputs):
+    operator = operator_of(node)
+    if operator.operands and len(values) < len(node.inputs):
         return None  # with a constant
     clamp = clip_bounds(node)
     if clamp is not None:
         return read[0].clamped(*clamp)
-    if node.op_type == "Conv":
+    if operator.kind == "convolution":
         layer = layer_of(node)
-        return None if layer is None else _of_conv(layer, read[0])
-    if node.op_type in ("AveragePool", "GlobalAveragePool", "Identity", "MaxPool"):
-        padded = node.op_type == "AveragePool" and integer(node, "count_include_pad", 0)
-        return read[0].with_zero() if padded else read[0]
+        return _of_conv(layer, read[0]) if layer is not None and layer.has_filters else None
+    if operator.kind == "pool" and operator.values != "computed":
+        return read[0].with_zero() if integer(node, "count_include_pad", 0) else read[0]
     if node.op_type == "Add" and len(read[0].low) == len(read[1].low):
         return read[0] + read[1]
     if node.op_type == "Concat" and integer(node, "axis", 1) == 1:

@@ -16,22 +16,13 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import clip_bounds
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.pads_apart import SMALLEST
 from edgeconv.graph.view import activation_inputs, constant_of, integer, ints, name_of, shape_of
 from edgeconv.quantize.plan.shared import Groups
 from edgeconv.quantize.plan.weights import Layer, layer_of
 
 Index: TypeAlias = NDArray[np.int64]
-
-#: Operators that commute with a positive factor on a channel and keep channels where they are.
-HOMOGENEOUS = frozenset(
-    {
-        *("AveragePool", "Flatten", "GlobalAveragePool", "GlobalMaxPool", "Identity", "LeakyRelu"),
-        *("MaxPool", "PRelu", "ReduceMax", "ReduceMean", "Relu", "Reshape", "Resize", "Squeeze"),
-    }
-)
-#: Operators on two tensors that commute with a factor both have.
-PAIRWISE = frozenset({"Add", "Sub", "Max", "Min"})
 
 
 class ChannelFlow:
@@ -147,7 +138,7 @@ class ChannelFlow:
             order = constant_of(node.inputs[1])
             if order is not None and order.ndim == 1:
                 yield output, read[0][order]
-        elif node.op_type in PAIRWISE and len(read) == 2 and len(read[0]) == len(read[1]):
+        elif _is_pairwise(node) and len(read) == 2 and len(read[0]) == len(read[1]):
             if shape_of(sources[0]) == shape_of(sources[1]):
                 self._join(*read)
                 self._groups.union(name_of(sources[0]), name_of(sources[1]))
@@ -176,13 +167,22 @@ class ChannelFlow:
 def _is_gate(value: ir.Value) -> bool:
     """Whether a value is a sigmoid's: of squeeze-and-excitation, or of a swish."""
     node = value.producer()
-    return node is not None and node.op_type in ("Sigmoid", "HardSigmoid")
+    if node is None:
+        return False
+    operator = operator_of(node)
+    return operator.kind == "activation" and operator.bounds == (0.0, 1.0)
+
+
+def _is_pairwise(node: ir.Node) -> bool:
+    """Whether an operator on two tensors commutes with a factor that both have."""
+    operator = operator_of(node)
+    return operator.broadcasts and operator.homogeneous
 
 
 def _scalable(node: ir.Node) -> Layer | None:
     """A layer whose input and output channels can both be rescaled, its constants its own."""
     layer = layer_of(node)
-    if layer is None or node.op_type not in ("Conv", "Gemm") or layer.bias is None:
+    if layer is None or not layer.has_filters or layer.bias is None:
         return None
     held = (layer.weight, layer.bias)
     is_its_own = all(v.const_value is not None and len(tuple(v.uses())) == 1 for v in held)
@@ -191,7 +191,7 @@ def _scalable(node: ir.Node) -> Layer | None:
 
 def _input_channels(layer: Layer) -> int:
     weight = shape_of(layer.weight)
-    if layer.node.op_type == "Gemm":
+    if layer.operator.kind == "product":
         return weight[1 - layer.axis]
     return weight[1] * integer(layer.node, "group", 1)
 
@@ -202,16 +202,17 @@ def _keeps_channels(node: ir.Node) -> bool:
     before, after = shape_of(source), shape_of(node.outputs[0])
     if len(before) < 2 or len(after) < 2 or before[:2] != after[:2]:
         return False
-    if node.op_type in ("Reshape", "Flatten", "Squeeze"):
+    operator = operator_of(node)
+    if operator.kind == "view":
         return math.prod(before[2:]) == math.prod(after[2:])
-    if node.op_type in ("ReduceMean", "ReduceMax"):
+    if operator.kind == "reduction" and operator.homogeneous:
         return all(axis % len(before) >= 2 for axis in ints(node, "axes", (0,)))
-    if node.op_type == "Clip":
-        bounds = clip_bounds(node)
-        return bounds is not None and bounds[0] == 0.0
+    bounds = clip_bounds(node)
+    if bounds is not None:
+        return bounds[0] == 0.0
     if node.op_type == "Pad":
         return all(_is_zero(value) for value in node.inputs[2:3])
-    return node.op_type in HOMOGENEOUS
+    return operator.homogeneous and operator.channels in ("alike", "apart", "shaped")
 
 
 def _is_zero(value: ir.Value | None) -> bool:

@@ -18,13 +18,12 @@ import onnx_ir as ir
 
 from edgeconv.errors import BundleRefused
 from edgeconv.graph.fusion import fused_activation, written_output
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, integer, name_of, set_constant, shape_of
 from edgeconv.quantize.plan.weights import Layer, layer_of
 from edgeconv.quantize.repair.bounds import Array, ChannelBounds
 from edgeconv.quantize.repair.offsets import is_padded
 from edgeconv.quantize.repair.repairs import Copies, sources
-
-_POOLS = ("AveragePool", "MaxPool")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +80,7 @@ def _followed(writer: Layer) -> Chain | None:
         if not readers:
             return None
         (node, layer), *others = readers
-        if not others and node.op_type in _POOLS:
+        if not others and _pools_windows(node):
             value = node.outputs[0]
         elif not others and layer is not None and _is_clamped_depthwise(layer):
             layers.append(layer)
@@ -126,9 +125,14 @@ def _is_clamped_depthwise(layer: Layer) -> bool:
     return _is_convolution(layer) and apart and fused_activation(layer.node) is not None
 
 
+def _pools_windows(node: ir.Node) -> bool:
+    operator = operator_of(node)
+    return operator.window is not None and operator.values != "computed"
+
+
 def _is_convolution(layer: Layer) -> bool:
     """Whether it is one over images, (N, C, H, W)."""
-    return layer.node.op_type == "Conv" and len(shape_of(layer.weight)) == 4
+    return layer.has_filters and len(shape_of(layer.weight)) == 4
 
 
 def with_copies(model: ir.Model, copies: Copies, bounds: Mapping[str, ChannelBounds]) -> ir.Model:

@@ -135,7 +135,7 @@ def _exponents(group: ChannelGroup, strength: float | None) -> Iterable[tuple[fl
 
 def _is_depthwise(layer: Layer) -> bool:
     """Whether every output channel reads a single input channel."""
-    return layer.node.op_type == "Conv" and layer.weight.shape[1] == 1  # type: ignore[index]
+    return layer.operator.kind == "convolution" and layer.weight.shape[1] == 1  # type: ignore[index]
 
 
 def _tensors(group: ChannelGroup, observations: Observations, clip: float) -> Iterator[_Tensor]:
@@ -224,7 +224,7 @@ def _noise(tensors: list[_Tensor], readers: list[_Reader], factors: Array) -> fl
 
 def by_input_channel(layer: Layer, weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """A view of a weight as (groups, output channels, input channels, taps) of each group."""
-    if layer.node.op_type == "Gemm":
+    if layer.operator.kind == "product":
         rows = weight if layer.axis == 0 else weight.T
         return rows[None, :, :, None]
     groups = integer(layer.node, "group", 1)

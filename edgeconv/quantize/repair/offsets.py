@@ -16,6 +16,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import (
     constant_of,
     integer,
@@ -28,17 +29,18 @@ from edgeconv.quantize.plan.columns import as_rows
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.quantize.repair.channels import ChannelGroup
 
-#: Operators that keep a channel's offset, as `channels` admits them to a group.
-KEEPING = frozenset({"Flatten", "GlobalAveragePool", "MaxPool", "ReduceMean"})
-
 Array = NDArray[np.float64]
 
 
 def keeps_offsets(node: ir.Node) -> bool:
     """Whether an operator's output has the offset of its input; a clamp's has not."""
-    if node.op_type == "AveragePool":
-        return not (any(ints(node, "pads", (0,))) and integer(node, "count_include_pad", 0))
-    return node.op_type in KEEPING
+    operator = operator_of(node)
+    counts_padding = any(ints(node, "pads", (0,))) and integer(node, "count_include_pad", 0)
+    return (
+        operator.kind in ("pool", "reduction", "view")
+        and operator.values != "computed"
+        and not counts_padding
+    )
 
 
 def is_padded(layer: Layer) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import fused_activation
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, name_of, require_constant
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import Plan
@@ -38,7 +39,7 @@ def _layer(node: ir.Node, plan: Plan) -> Compute:
     bias: Array = np.zeros(1, np.float32)
     if len(node.inputs) > 2 and constant_of(node.inputs[2]) is not None:
         bias = _constant(node, 2, plan).reshape(-1)
-    spread = (-1, 1, 1) if node.op_type in ("Conv", "ConvTranspose") else (-1,)
+    spread = (-1, 1, 1) if operator_of(node).kind == "convolution" else (-1,)
     return lambda inputs: [product(inputs[0]) + bias.reshape(spread)]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused, UnsupportedOperator
+from edgeconv.graph.operators.table import OPERATORS
 from edgeconv.quantize.plan.weights import Layer, layer_of
 from edgeconv.quantize.simulate.fixed_point import Multiplier, requantize, rescale, rescale_once
 from edgeconv.quantize.simulate.products import product_of
@@ -37,7 +38,7 @@ def layer(step: Step) -> Kernel:
     factors = Multiplier.of(float(source.scale) * scales / float(output.scale))
     zero_in: Array = np.asarray(source.zero_point, dtype)
     zero_out, limits = int(output.zero_point), step.limits
-    spatial = step.node.op_type in ("Conv", "ConvTranspose")
+    spatial = found.operator.kind == "convolution"
     channel_axis, rescaling = (1, rescale) if spatial else (-1, rescale_once)
 
     def kernel(inputs: Sequence[Array]) -> Array:
@@ -73,5 +74,5 @@ def _exact_type(
 
 
 KERNELS: Mapping[str, Callable[[Step], Kernel]] = MappingProxyType(
-    dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "MatMul"), layer)
+    {row.name: layer for row in OPERATORS.values() if row.weights is not None}
 )

@@ -19,24 +19,6 @@ from edgeconv.quantize.simulate.arithmetic import change_scale
 from edgeconv.quantize.simulate.fixed_point import half_away
 from edgeconv.quantize.simulate.step import Array, Kernel, Step
 
-#: Operators that need nothing but the evaluator.
-PLAIN = frozenset(
-    {
-        "DepthToSpace",
-        "Expand",
-        "Flatten",
-        "Gather",
-        "Reshape",
-        "Slice",
-        "SpaceToDepth",
-        "Split",
-        "Squeeze",
-        "Tile",
-        "Transpose",
-        "Unsqueeze",
-    }
-)
-
 Evaluate = Callable[[Sequence[Array]], list[Array]]
 
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.graph.fusion import is_absorbed, written_output
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, name_of, shape_of
 from edgeconv.quantize.plan.affine import dequantize
+from edgeconv.quantize.plan.in_float import is_square
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from edgeconv.quantize.simulate import arithmetic, layers, moves, pools, softmax, tables
 from edgeconv.quantize.simulate.arithmetic import change_scale
@@ -160,13 +162,13 @@ class Simulator:
 
     def _kernel(self, node: ir.Node, opset: int) -> Callable[[Sequence[Array]], Sequence[Array]]:
         if node.name not in self._plan.islands:
-            step = Step(node, self._plan)
-            if node.op_type in COMPILERS and not self._reads_power(node):
-                kernel = COMPILERS[node.op_type](step)
+            operator = operator_of(node)
+            if node.op_type in COMPILERS and (operator.name != "Pow" or is_square(node)):
+                kernel = COMPILERS[node.op_type](Step(node, self._plan))
                 return lambda inputs: [kernel(inputs)]
-            if node.op_type in moves.PLAIN:
+            if operator.scales == "moved":
                 return moves.evaluator(node, opset)
-            if node.op_type == "Resize":
+            if operator.kind == "resize":
                 resized = moves.resize(moves.evaluator(node, opset))
                 return lambda inputs: [resized(inputs)]
         return self._island(node, opset)
@@ -223,16 +225,6 @@ class Simulator:
             if name not in keep and name not in self._outputs:
                 gone.setdefault(position, []).append(name)
         return gone
-
-    @staticmethod
-    def _reads_power(node: ir.Node) -> bool:
-        """Whether a node is a power other than the square, which has no int8 kernel."""
-        if node.op_type != "Pow":
-            return False
-        exponent = node.inputs[1]
-        if exponent is None or exponent.const_value is None:
-            return True
-        return bool((exponent.const_value.numpy() != 2).any())
 
 
 def _read_in_float(model: ir.Model, plan: Plan) -> frozenset[str]:

@@ -12,12 +12,12 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import written_output
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, name_of, require_constant
 from edgeconv.quantize.observe.statistics import TensorStatistics, combine, measure
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.affine import dequantize, quantize
 from edgeconv.quantize.plan.parameters import Plan
-from edgeconv.quantize.plan.planner import PRESCRIBED
 from edgeconv.quantize.plan.shared import tied_tensors
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.simulate import Simulator
@@ -302,9 +302,9 @@ def _free_tensors(model: ir.Model) -> set[str]:
     found = {target.name for target in targets(model) if target.name != "pixels"}
     for node in model.graph:
         found -= {name for pair in tied_tensors(node) for name in pair}
-        if node.op_type == "Concat":
+        if operator_of(node).scales == "joined":
             found -= {name_of(v) for v in (*node.inputs, *node.outputs) if v is not None}
-        if node.op_type in PRESCRIBED:
+        if operator_of(node).prescribed:
             found.discard(name_of(written_output(node)))
     return found
 

@@ -16,9 +16,9 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import is_absorbed, written_output
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import name_of
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
-from edgeconv.quantize.plan.planner import PRESCRIBED
 from edgeconv.quantize.plan.shared import tied_tensors
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.verify.diagnose.diagnosis import Finding
@@ -85,16 +85,16 @@ def _ties(node: ir.Node, plan: Plan, artifact: str) -> Iterator[Finding]:
 
 def _prescription(node: ir.Node, plan: Plan, artifact: str) -> Iterator[Finding]:
     """Rule 3."""
-    wanted, held = PRESCRIBED.get(node.op_type), _output(node, plan)
+    wanted, held = operator_of(node).prescribed, _output(node, plan)
     if wanted is None or held is None:
         return
-    if not _close(float(held.scale), wanted[0]) or int(held.zero_point) != wanted[1]:
+    if not _close(float(held.scale), wanted.scale) or int(held.zero_point) != wanted.zero_point:
         yield Finding(
             name_of(written_output(node)),
             artifact,
             "parameters",
             f"{node.op_type} has output scale {float(held.scale):.6g}, zero point "
-            f"{int(held.zero_point)}; kernels assume {wanted[0]:.6g} and {wanted[1]}",
+            f"{int(held.zero_point)}; kernels assume {wanted.scale:.6g} and {wanted.zero_point}",
             _REMEDY,
         )
 
