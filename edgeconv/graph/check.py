@@ -10,16 +10,13 @@ import onnx_ir as ir
 from edgeconv.errors import NetRefused
 from edgeconv.graph.view import constant_of, name_of, shape_of, title_of
 
-_RANDOM = frozenset(
-    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli"}
-    | {"Multinomial", "Dropout"}
-)
-_CONTROL = frozenset({"If", "Loop", "Scan"})
-_SAME = frozenset({"Identity"})
-_WHY: Mapping[frozenset[str], str] = {
-    _SAME: "gives the net's input, or a tensor it gives already, a second time; give it once",
-    _RANDOM: "gives another result at every run; take the randomness out of inference",
-    _CONTROL: "is control flow; a static graph has none",
+_RANDOM = "gives another result at every run; take the randomness out of inference"
+_CONTROL = "is control flow; a static graph has none"
+_WHY: Mapping[str, str] = {
+    "Identity": "gives the net's input, or a tensor it gives already, a second time; give it once",
+    **dict.fromkeys(("RandomNormal", "RandomNormalLike", "RandomUniform"), _RANDOM),
+    **dict.fromkeys(("RandomUniformLike", "Bernoulli", "Multinomial", "Dropout"), _RANDOM),
+    **dict.fromkeys(("If", "Loop", "Scan"), _CONTROL),
 }
 
 
@@ -35,9 +32,8 @@ def require_hub_graph(model: ir.Model) -> None:
     """Raises NetRefused, naming node or tensor, where the graph is not static and deterministic."""
     graph = model.graph
     for node in graph:
-        for operators, why in _WHY.items():
-            if node.op_type in operators:
-                raise NetRefused(f"{node.op_type} {title_of(node)} {why}")
+        if node.op_type in _WHY:
+            raise NetRefused(f"{node.op_type} {title_of(node)} {_WHY[node.op_type]}")
     require_static_shapes(model)
     for value in (value for node in graph for value in node.outputs if value.name):
         if 0 in shape_of(value):

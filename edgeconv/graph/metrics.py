@@ -10,14 +10,8 @@ import math
 
 import onnx_ir as ir
 
-from edgeconv.graph.view import integer, shape_of
-
-#: Operators whose constant inputs a training run has learnt.
-_LEARNT = frozenset(
-    {"Conv", "ConvTranspose", "Gemm", "MatMul", "Mul", "Add", "Sub", "Div", "PRelu"}
-)
-#: Operators the papers count as layers.
-_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+from edgeconv.graph.operators.table import operator_of
+from edgeconv.graph.view import integer, is_real, shape_of
 
 
 def parameters(model: ir.Model) -> int:
@@ -25,9 +19,9 @@ def parameters(model: ir.Model) -> int:
     return sum(
         math.prod(shape_of(value))
         for node in model.graph
-        if node.op_type in _LEARNT
+        if (operator := operator_of(node)).weights is not None or operator.operands
         for value in node.inputs
-        if value is not None and value.const_value is not None
+        if value is not None and value.const_value is not None and is_real(value)
     )
 
 
@@ -42,15 +36,15 @@ def multiply_adds(model: ir.Model) -> int:
 
 def node_multiply_adds(node: ir.Node) -> int:
     """Multiply-adds of one operator, zero for any but convolutions and matrix products."""
-    if not _is_layer(node):
+    operator = operator_of(node)
+    if operator.weights is None or not _is_layer(node):
         return 0
     source, weight = node.inputs[0], node.inputs[1]
     assert source is not None
     assert weight is not None
-    if node.op_type == "Conv":  # every output adds up one filter
-        return math.prod(shape_of(node.outputs[0])) * math.prod(shape_of(weight)[1:])
-    if node.op_type == "ConvTranspose":  # every input spreads one filter
-        return math.prod(shape_of(source)) * math.prod(shape_of(weight)[1:])
+    if operator.kind == "convolution":  # every output adds up one filter, or every input spreads it
+        counted = node.outputs[0] if operator.weights.filters else source
+        return math.prod(shape_of(counted)) * math.prod(shape_of(weight)[1:])
     inner = shape_of(source)[-2 if integer(node, "transA", 0) else -1]
     return math.prod(shape_of(node.outputs[0])) * inner
 
@@ -67,8 +61,9 @@ def depth(model: ir.Model) -> int:
 
 def _is_layer(node: ir.Node) -> bool:
     """A convolution or matrix product, but for what a BatchNorm becomes: one factor a channel."""
-    if node.op_type != "Conv":
-        return node.op_type in _LAYERS
+    operator = operator_of(node)
+    if operator.kind != "convolution":
+        return operator.weights is not None
     weight = node.inputs[1]
     assert weight is not None
     out, inner, *kernel = shape_of(weight)

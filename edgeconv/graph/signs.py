@@ -5,26 +5,8 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import clip_bounds
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of
-
-_NONNEGATIVE = frozenset({"Sigmoid", "HardSigmoid", "Softmax", "Abs", "Exp", "Sqrt"})
-_KEEPS_SIGN = frozenset(
-    {
-        "AveragePool",
-        "Concat",
-        "Flatten",
-        "GlobalAveragePool",
-        "MaxPool",
-        "ReduceMax",
-        "ReduceMean",
-        "Reshape",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "Transpose",
-        "Unsqueeze",
-    }
-)
 
 
 def is_nonnegative(value: ir.Value) -> bool:
@@ -39,17 +21,16 @@ def is_nonnegative(value: ir.Value) -> bool:
         if node is None:
             return False
         bounds = clip_bounds(node)
-        if (bounds is not None and bounds[0] >= 0) or node.op_type in _NONNEGATIVE:
+        sign = operator_of(node).sign
+        if (bounds is not None and bounds[0] >= 0) or sign == "nonnegative":
             continue
-        if node.op_type not in _KEEPS_SIGN:
+        if sign != "kept" or any(_is_negative(v) for v in node.inputs):
             return False
-        if node.op_type == "Concat" and any(_is_negative(v) for v in node.inputs):
-            return False
-        # Of a constant operand the others keep no sign: it is a shape or a list of axes.
         pending.extend(v for v in node.inputs if v is not None and v.const_value is None)
     return True
 
 
 def _is_negative(value: ir.Value | None) -> bool:
+    """Whether a constant holds a negative real; of shapes and axes no sign is kept."""
     array = constant_of(value)
-    return array is not None and bool((array < 0).any())
+    return array is not None and array.dtype.kind == "f" and bool((array < 0).any())

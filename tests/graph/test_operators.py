@@ -11,6 +11,10 @@ import pytest
 from edgeconv.export.tflite.lowerings.table import LOWERINGS
 from edgeconv.graph.operators.operator import Operator
 from edgeconv.graph.operators.table import _FAMILIES, OPERATORS, operator_named, operator_of
+from edgeconv.quantize.simulate.simulator import COMPILERS
+
+#: LiteRT looks GELU up in a table of 256 values, which is what rounding the float one gives.
+IN_FLOAT = {"Gelu"}
 
 #: Operators that ONNX has; a name that is none of them is a slip.
 SCHEMAS = {schema.name: schema for schema in onnx.defs.get_all_schemas()}
@@ -42,6 +46,18 @@ def test_a_row_fits_what_onnx_says_of_the_operator(row: Operator) -> None:
 
 def test_every_operator_has_a_lowering_or_says_why_not() -> None:
     assert set(LOWERINGS) == {row.name for row in OPERATORS.values() if row.refusal is None}
+
+
+def test_the_simulator_computes_what_plans_put_on_integers() -> None:
+    """What it has no kernel for it would run in float, and judge engines by that."""
+    simulated = set(COMPILERS) | {
+        name for name, row in OPERATORS.items() if row.scales == "moved" or row.kind == "resize"
+    }
+    planned = {
+        name for name, row in OPERATORS.items() if row.planned != "float" and row.refusal is None
+    }
+    assert planned - simulated == IN_FLOAT
+    assert set(COMPILERS) <= planned
 
 
 def test_an_unknown_operator_claims_nothing() -> None:

@@ -18,15 +18,13 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.view import constant_of, integer, name_of, shape_of
 from edgeconv.quantize.plan.affine import along
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.stored import fits_float16
 from edgeconv.quantize.plan.weights import Layer, layer_of
-
-#: Layers that have an operator on integers.
-_DYNAMIC = {"Conv": "ConvInteger", "Gemm": "MatMulInteger", "MatMul": "MatMulInteger"}
 
 
 def in_float16(model: ir.Model) -> ir.Model:
@@ -66,8 +64,10 @@ def with_dynamic_int8(model: ir.Model, plan: Plan) -> ir.Model:
     copy = model.clone()
     for node in tuple(copy.graph):
         layer = layer_of(node)
-        if layer is not None and node.op_type in _DYNAMIC and not integer(node, "transA", 0):
-            _multiply_integers(copy, layer, plan)
+        weights = operator_of(node).weights
+        on_integers = None if weights is None else weights.on_integers
+        if layer is not None and on_integers is not None and not integer(node, "transA", 0):
+            _multiply_integers(copy, layer, plan, on_integers)
     copy.graph.sort()
     return with_int8_weights(copy, plan)
 
@@ -84,25 +84,26 @@ def _widen(model: ir.Model, layer: Layer, plan: Plan) -> None:
     _replace(model, layer.weight, node)
 
 
-def _multiply_integers(model: ir.Model, layer: Layer, plan: Plan) -> None:
+def _multiply_integers(model: ir.Model, layer: Layer, plan: Plan, on_integers: str) -> None:
     """Conv, Gemm or MatMul -> its form on integers; the result keeps its name."""
     node, name = layer.node, name_of(layer.node.outputs[0])
     source = node.inputs[0]
     assert source is not None
     integers, scales = _integers(layer, plan)
-    if node.op_type == "Gemm" and integer(node, "transB", 0):
+    if integer(node, "transB", 0):
         integers = np.ascontiguousarray(integers.T)
     weight = add_constant(model, f"{name}::weight", integers)
     rank = len(shape_of(node.outputs[0]))
-    channel = 1 if node.op_type == "Conv" else rank - 1
+    is_convolution = layer.operator.kind == "convolution"
+    channel = 1 if is_convolution else rank - 1
     weight_scale = add_constant(model, f"{name}::scale", along(scales, channel, rank))
     nodes = [dynamic := _node("DynamicQuantizeLinear", [source], f"{name}::dynamic", 3)]
     steps, scale, zero_point = dynamic.outputs
-    attributes = [a for a in node.attributes.values() if node.op_type == "Conv"]
+    attributes = [a for a in node.attributes.values() if is_convolution]
     nodes.append(
         ir.Node(
             "",
-            _DYNAMIC[node.op_type],
+            on_integers,
             [steps, weight, zero_point],
             attributes,
             name=f"{name}::integers",

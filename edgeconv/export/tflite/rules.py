@@ -10,15 +10,11 @@ import onnx_ir as ir
 
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import is_absorbed, written_output
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, constant_of, name_of
 from edgeconv.quantize.plan import rules
 from edgeconv.quantize.plan.in_float import is_float_only
 from edgeconv.quantize.plan.parameters import Plan
-
-#: Operators that read a constant as integers: the plan must hold them.
-_WITH_INTEGERS = frozenset(
-    {"Add", "Conv", "ConvTranspose", "Gemm", "MatMul", "Mul", "PRelu", "Sub"}
-)
 
 _LONGEST_REPORT = 8
 
@@ -64,7 +60,8 @@ def _missing_activations(node: ir.Node, plan: Plan) -> Iterator[str]:
 
 
 def _constant_problems(node: ir.Node, plan: Plan) -> Iterator[str]:
-    if node.op_type not in _WITH_INTEGERS:
+    operator = operator_of(node)
+    if operator.weights is None and not operator.operands:
         return
     for value in node.inputs:
         array = constant_of(value)

@@ -5,27 +5,19 @@ Runtimes disagree on it: onnxruntime refuses SAME with a dilation, though ONNX d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import ints, shape_of, string
-
-#: Index of the input whose shape ends with the kernel's; None where an attribute states it.
-_KERNELS: Mapping[str, int | None] = {
-    "Conv": 1,
-    "ConvTranspose": 1,
-    "MaxPool": None,
-    "AveragePool": None,
-    "LpPool": None,
-}
 
 
 def state_automatic_pads(model: ir.Model) -> None:
     """Rewrites every convolution and pool whose `auto_pad` is SAME_UPPER, SAME_LOWER or VALID."""
     for node in model.graph:
         automatic = string(node, "auto_pad", "NOTSET")
-        if node.op_type not in _KERNELS or automatic == "NOTSET":
+        if operator_of(node).window is None or automatic == "NOTSET":
             continue
         missing = [max(amount, 0) for amount in _missing(node)]
         if automatic == "VALID":
@@ -54,9 +46,8 @@ def _missing(node: ir.Node) -> list[int]:
 
 
 def _kernel(node: ir.Node) -> Sequence[int]:
-    index = _KERNELS[node.op_type]
-    if index is None:
+    found = operator_of(node).weights
+    weight = None if found is None else node.inputs[found.slot]
+    if weight is None:
         return ints(node, "kernel_shape", ())
-    weight = node.inputs[index]
-    assert weight is not None
     return shape_of(weight)[2:]

@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant, make_node, substitute
 from edgeconv.graph.view import constant_of, number, require_constant, shape_of, sole_consumer
 
@@ -52,8 +53,9 @@ def _affine(node: ir.Node) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _can_absorb(producer: ir.Node) -> bool:
     """Case 1: Conv, or Gemm as PyTorch's Linear gives it (weights by output row, no factors)."""
     constant = all(constant_of(value) is not None for value in producer.inputs[1:])
+    weights = operator_of(producer).weights
     return (
-        producer.op_type in {"Conv", "Gemm"}
+        (weights is not None and weights.filters)
         and constant
         and sole_consumer(producer.outputs[0]) is not None
     )

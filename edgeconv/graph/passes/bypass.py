@@ -8,10 +8,9 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import clip_bounds
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import substitute
 from edgeconv.graph.view import constant_of, ints, shape_of
-
-_BROADCASTING = frozenset({"Add", "Sub", "Mul", "Div"})
 
 
 def bypass_no_ops(model: ir.Model) -> None:
@@ -47,13 +46,15 @@ def _is_spread_anyway(node: ir.Node) -> bool:
     if source is None or output.is_graph_output():
         return _same_shape(node)
     return _same_shape(node) or all(
-        use.node.op_type in _BROADCASTING and _broadcasts(use.node, use.idx, source)
+        operator_of(use.node).broadcasts and _broadcasts(use.node, use.idx, source)
         for use in output.uses()
     )
 
 
 def _broadcasts(reader: ir.Node, index: int, source: ir.Value) -> bool:
     """Whether a reader's result keeps its shape with another value at one of its two inputs."""
+    if len(reader.inputs) != 2:
+        return False
     expanded, other = reader.inputs[index], reader.inputs[1 - index]
     if other is None or other is expanded:
         return False

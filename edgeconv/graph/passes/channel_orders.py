@@ -16,15 +16,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.view import constant_of, integer, require_constant, shape_of
-
-#: Operators that treat every channel alike and by itself.
-_CHANNELWISE = frozenset(
-    {"Relu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "LeakyRelu", "Elu", "Tanh"}
-    | {"MaxPool", "AveragePool", "GlobalAveragePool"}
-)
-_ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div"})
 
 #: What an order does to a constant: node, index of the input, axis of the channels.
 Use = tuple[ir.Node, int, int]
@@ -68,14 +62,15 @@ class ChannelOrders:
         return self._of[value]
 
     def _follow(self, node: ir.Node) -> None:
+        operator = operator_of(node)
         if node.op_type == "Conv":
             self._conv(node)
         elif node.op_type == "Gemm" and _is_plain(node):
             self._source(node).uses.append((node, 1, 1))
             self._pin([node.outputs[0]])
-        elif node.op_type in _CHANNELWISE and len(node.outputs) == 1:
+        elif operator.channels == "alike" and len(node.outputs) == 1:
             self._join(node.inputs[0], node.outputs[0])
-        elif node.op_type in _ARITHMETIC:
+        elif operator.broadcasts:
             self._arithmetic(node)
         elif node.op_type == "Flatten" and _is_flat(node):
             self._join(node.inputs[0], node.outputs[0])

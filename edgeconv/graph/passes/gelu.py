@@ -19,11 +19,11 @@ from typing import Literal
 import numpy as np
 import onnx_ir as ir
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant, replace_chain
 from edgeconv.graph.view import constant_of, ints, sole_consumer
 
 _OPSET, _IR_VERSION = 20, 9
-_REDUCTIONS = frozenset({"ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL2"})
 
 
 def recognise_gelu(model: ir.Model) -> None:
@@ -120,7 +120,7 @@ def _is_cubic(value: ir.Value | None, x: ir.Value) -> bool:
 def _raise_opset(model: ir.Model) -> None:
     for node in model.graph:
         axes = ints(node, "axes", ())
-        if node.op_type in _REDUCTIONS and axes:
+        if operator_of(node).kind == "reduction" and axes:
             del node.attributes["axes"]
             node.resize_inputs(2)
             constant = add_constant(model, f"{node.name}::axes", np.array(axes, np.int64))

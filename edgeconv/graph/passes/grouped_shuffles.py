@@ -22,6 +22,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.channel_moves import Shuffle, shuffle_at
 from edgeconv.graph.passes.edit import add_constant, make_node
 from edgeconv.graph.view import (
@@ -32,8 +33,6 @@ from edgeconv.graph.view import (
     shape_of,
     sole_consumer,
 )
-
-_ACTIVATIONS = frozenset({"Relu", "Clip", "HardSwish", "Sigmoid", "HardSigmoid", "LeakyRelu"})
 
 Places = NDArray[np.intp]
 
@@ -81,7 +80,7 @@ def _between(shuffle: Shuffle) -> _Between | None:
     source = shuffle.nodes[0].inputs[0]
     while source is not None and sole_consumer(source) is not None:
         node = source.producer()
-        if node is None or node.op_type not in _ACTIVATIONS:
+        if node is None or not _treats_alike(node):
             break
         source = node.inputs[0]
     if source is None or sole_consumer(source) is None:
@@ -175,6 +174,12 @@ def _reorder_columns(model: ir.Model, conv: ir.Node, old_place: Places) -> None:
 
 def _groups(conv: ir.Node) -> int:
     return integer(conv, "group", 1)
+
+
+def _treats_alike(node: ir.Node) -> bool:
+    """Whether it computes each value by itself, those of every channel alike."""
+    operator = operator_of(node)
+    return operator.kind in ("activation", "arithmetic") and operator.channels == "alike"
 
 
 def _is_conv(node: ir.Node) -> bool:

@@ -20,31 +20,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-#: What an input of an operator is for, by (operator, index).
-ROLES = {
-    ("Conv", 1): ".weight",
-    ("Conv", 2): ".bias",
-    ("ConvTranspose", 1): ".weight",
-    ("ConvTranspose", 2): ".bias",
-    ("Gemm", 1): ".weight",
-    ("Gemm", 2): ".bias",
-    ("MatMul", 1): ".weight",
-    ("PRelu", 1): ".weight",
-    ("Clip", 1): "/min",
-    ("Clip", 2): "/max",
-    ("Reshape", 1): "/shape",
-    ("Pad", 1): "/pads",
-    ("Pad", 2): "/value",
-    ("Slice", 1): "/starts",
-    ("Slice", 2): "/ends",
-    ("Slice", 3): "/axes",
-    ("Slice", 4): "/steps",
-    ("Split", 1): "/sizes",
-    ("Resize", 1): "/roi",
-    ("Resize", 2): "/scales",
-    ("Resize", 3): "/sizes",
-    ("Gather", 1): "/indices",
-}
+from edgeconv.graph.operators.table import operator_of
 
 
 @dataclass(frozen=True)
@@ -138,6 +114,5 @@ def _rename(graph: ir.Graph, node: ir.Node, name: str, taken: set[str]) -> None:
             output.name = name if index == 0 else _free(f"{name}:{index}", taken)
     for index, value in enumerate(node.inputs):
         if value is not None and value.const_value is not None:
-            role = ROLES.get((node.op_type, index), "/constant")
-            value.name = _free(name + role, taken)
+            value.name = _free(name + operator_of(node).role_of(index), taken)
             graph.register_initializer(value)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.passes.pads import fits, padding_of
 from edgeconv.graph.signs import is_nonnegative
@@ -18,8 +19,6 @@ from edgeconv.graph.view import name_of
 
 #: float32's smallest normal number, 1.2e-38.
 SMALLEST = float(np.finfo(np.float32).tiny)
-
-_POOLS = frozenset({"MaxPool", "AveragePool", "LpPool"})
 
 
 def set_pads_apart(model: ir.Model) -> None:
@@ -43,7 +42,8 @@ def set_pads_apart(model: ir.Model) -> None:
 
 
 def _would_misread(reader: ir.Node, pad: ir.Node, pads: tuple[int, ...]) -> bool:
-    if reader.op_type not in _POOLS:
+    operator = operator_of(reader)
+    if operator.kind != "pool" or operator.window is None:
         return False
     source = pad.inputs[0]
     assert source is not None

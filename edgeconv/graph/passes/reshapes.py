@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.view import integer, shape_of
-
-_RESHAPING = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten"})
 
 
 def normalise_reshapes(model: ir.Model) -> None:
@@ -18,7 +17,7 @@ def normalise_reshapes(model: ir.Model) -> None:
     becomes a Reshape too.
     """
     for node in model.graph:
-        if node.op_type not in _RESHAPING:
+        if operator_of(node).kind != "view":
             continue
         if node.op_type == "Flatten" and integer(node, "axis", 1) == 1:
             continue

@@ -72,7 +72,7 @@ def _shares(conv: ir.Node) -> NDArray[np.float64]:
     """Share of output positions at which each tap of the kernel reads the image, (kH, kW)."""
     weight, source = conv.inputs[1], conv.inputs[0]
     if weight is None or source is None:
-        raise AssertionError("a Conv has an input and a weight")
+        raise AssertionError("a convolution has an input and a weight")
     kernel = shape_of(weight)[2:]
     rank = len(kernel)
     strides, dilations = ints(conv, "strides", (1,) * rank), ints(conv, "dilations", (1,) * rank)
