@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeconv.files.tflite.operations import read_tflite
+from edgeconv.files.read import read_operations
 from edgeconv.nets.registry import NETS
 from edgeconv.report.progress import progress
 from edgeconv.report.tables import Column, Table, show
@@ -74,7 +74,7 @@ def export(net: str, options: Sequence[str], directory: Path) -> Row:
         if name.startswith(("onnx", "tflite"))
         for figures in stage["figures"]
     ]
-    file = read_tflite(out / "model.int8.tflite")
+    file = read_operations(out / "model.int8.tflite")
     cells = (
         net,
         parity["status"],

@@ -45,7 +45,7 @@ def audit(
     document = {"file": str(file), **found.to_json()}
     output.show(document, lambda: _show(file, found), as_json=as_json)
     if require == "int8" and not found.is_int8:
-        raise ThresholdMissed(f"{file} is not int8 throughout: {_reason(found)}")
+        raise ThresholdMissed(f"{file} is not int8 throughout: {found.why_not}")
     if share is not None and found.int8_share < share:
         raise ThresholdMissed(
             f"{file}: {found.int8_share:.1%} of the multiply-adds are in int8, {share:.1%} are "
@@ -63,15 +63,6 @@ def _share(require: str) -> float | None:
     if not 0 <= share <= 1:
         raise UsageError(f"--require {require} is neither int8 nor a share such as 0.9 or 90%")
     return share
-
-
-def _reason(found: Audit) -> str:
-    if found.int8_share < 1:
-        return f"{found.int8_share:.1%} of its multiply-adds are"
-    grave = [f for f in found.findings if f.severity == "error"]
-    if grave:
-        return f"{grave[0].rule}: {', '.join(grave[0].nodes[:_NAMED])}"
-    return f"{len(found.islands)} float islands: {', '.join(found.islands[0][:_NAMED])}"
 
 
 def _show(file: Path, found: Audit) -> None:

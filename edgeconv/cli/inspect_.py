@@ -65,13 +65,9 @@ def inspect(
 def _of_file(path: Path) -> ModelOperations:
     if not path.is_file():
         raise UsageError(f"{path} does not exist; give a net's name or a .onnx or .tflite file")
-    if path.suffix == ".onnx":
-        from edgeconv.files.onnx.operations import read_onnx
+    from edgeconv.files.read import read_operations
 
-        return read_onnx(path)
-    from edgeconv.files.tflite.operations import read_tflite
-
-    return read_tflite(path)
+    return read_operations(path)
 
 
 def _load(target: str, net_options: dict[str, object], size: tuple[int, int] | None) -> LoadedNet:
@@ -113,11 +109,11 @@ def _of_net(net: LoadedNet) -> ModelOperations:
 
     from edgeconv.export.capture.hub import capture
     from edgeconv.export.onnx import write as onnx_writer
-    from edgeconv.files.onnx.operations import read_onnx
+    from edgeconv.files.read import read_operations
 
     height, width = net.preprocessing.input_size
     graph = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "model.onnx"
         onnx_writer.write_float(graph, path, metadata={})
-        return read_onnx(path)
+        return read_operations(path)

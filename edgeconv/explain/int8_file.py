@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused, UsageError
-from edgeconv.files.tflite.operations import read_tflite
+from edgeconv.files.tflite.file import read
 from edgeconv.quantize.repair.repairs import Repairs, sources
 from edgeconv.runtime.adapt import Images, dequantize, run_logits
 from edgeconv.runtime.litert import LiteRtSession
@@ -63,7 +63,7 @@ class Int8File:
         self._int8 = LiteRtSession(pair.int8, keep)
         self.float_logits = run_logits(self._floating, images)[0]
         self.logits = run_logits(self._int8, images)[0]
-        self._names = [operation.name for operation in read_tflite(pair.floating).operations]
+        self._names = [t.name for o in read(pair.floating).operators for t in o.outputs[:1]]
 
     def require_same_net(self, logits: NDArray[np.float32]) -> None:
         """Raises UsageError unless the float file gives the float net's logits."""

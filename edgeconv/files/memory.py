@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from edgeconv.files.operations import ModelOperations, Operation, Tensor
-from edgeconv.files.operator_kinds import CONVERSIONS
-
-_FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+from edgeconv.files.operations import FLOATS, ModelOperations, Operation, Tensor
 
 
 @dataclass(frozen=True)
@@ -91,9 +88,9 @@ def float_islands(model: ModelOperations) -> list[tuple[Operation, ...]]:
     work = [
         operation
         for operation in model.operations
-        if operation.activation_dtypes & _FLOATS
+        if operation.activation_dtypes & FLOATS
         and operation.accessed
-        and operation.type not in CONVERSIONS
+        and operation.kind != "conversion"
     ]
     parent = list(range(len(work)))
 
@@ -106,7 +103,7 @@ def float_islands(model: ModelOperations) -> list[tuple[Operation, ...]]:
     touching: dict[str, int] = {}
     for index, operation in enumerate(work):
         for tensor in operation.accessed:
-            if not tensor.is_constant and tensor.dtype in _FLOATS:
+            if not tensor.is_constant and tensor.dtype in FLOATS:
                 parent[root(index)] = root(touching.setdefault(tensor.name, index))
     islands: dict[int, list[Operation]] = defaultdict(list)
     for index, operation in enumerate(work):

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgeconv.files.operator_kinds import LAYOUT_CHANGES
+from edgeconv.graph.operators.operator import Kind
 
+FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _EIGHT_BITS = frozenset({"int8", "uint8"})
 
 
@@ -70,6 +71,7 @@ class Operation:
 
     Attributes:
         type: the format's own name of the operator, such as Conv or CONV_2D.
+        kind: what it does, broadly, in words of both formats.
         name: the node's name, or its output's where the format names no nodes.
         multiply_adds: of convolutions and matrix products, 0 for everything else.
         parameters: constants it reads, counted in values.
@@ -78,9 +80,11 @@ class Operation:
             layer's float weights count, for what they multiply is float then, too.
         reads, writes: the memory it goes through; nothing where it is a view, or absorbed.
         convolution: its sizes, None for everything else.
+        adds_up: whether every value it writes is a sum of many that no weight scales.
     """
 
     type: str
+    kind: Kind
     name: str
     multiply_adds: int
     parameters: int
@@ -89,11 +93,17 @@ class Operation:
     reads: tuple[Tensor, ...] = ()
     writes: tuple[Tensor, ...] = ()
     convolution: Convolution | None = None
+    adds_up: bool = False
 
     @property
     def is_int8(self) -> bool:
         """Whether its activations are 8-bit integers."""
         return bool(self.activation_dtypes) and self.activation_dtypes <= _EIGHT_BITS
+
+    @property
+    def is_move(self) -> bool:
+        """Whether it only copies values to where they are wanted."""
+        return self.kind in ("move", "transpose")
 
     @property
     def accessed(self) -> tuple[Tensor, ...]:
@@ -154,7 +164,7 @@ class ModelOperations:
     @property
     def layout_changes(self) -> int:
         """How many operators only change the layout."""
-        return sum(operation.type in LAYOUT_CHANGES for operation in self.operations)
+        return sum(operation.kind == "transpose" for operation in self.operations)
 
     @property
     def memory_access(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pipeline import export_bundle
 from edgeconv.files.memory import float_islands
-from edgeconv.files.tflite.operations import read_tflite
+from edgeconv.files.read import read_operations
 from tests.export.tflite import engines
 
 NETS = Path(__file__).with_name("user_nets.py")
@@ -45,5 +45,5 @@ def test_a_net_written_elsewhere_passes_every_stage(name: str, tmp_path: Path) -
     for file in ("model.tflite", "model.int8.tflite"):
         operators = engines.operators((tmp_path / name / file).read_bytes())
         assert operators.count("TRANSPOSE") == TRANSPOSES.get(name, 0)
-    islands = float_islands(read_tflite(tmp_path / name / "model.int8.tflite"))
+    islands = float_islands(read_operations(tmp_path / name / "model.int8.tflite"))
     assert {operation.type for island in islands for operation in island} == FLOAT[name]

@@ -16,8 +16,8 @@ from edgeconv.errors import ArtifactRefused
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.files.memory import activation_memory, float_islands
-from edgeconv.files.onnx.operations import read_onnx
 from edgeconv.files.operations import ModelOperations
+from edgeconv.files.read import read_operations
 from edgeconv.nets.load import load_net
 from edgeconv.verify.inspect.inspection import inspect
 from tests.helpers.operations import node, weights, write_onnx
@@ -27,7 +27,7 @@ def of_net(name: str, directory: Path) -> ModelOperations:
     net = load_net(name, weights="random")
     graph = capture(net.module, torch.zeros(1, 3, 224, 224), name=name)
     onnx_writer.write_float(graph, directory / "net.onnx", metadata={})
-    return read_onnx(directory / "net.onnx")
+    return read_operations(directory / "net.onnx")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_convolution_and_its_relu_go_through_memory_once(tmp_path):
             "d": np.zeros(5, np.float32),
         },
     )
-    read = read_onnx(path)
+    read = read_operations(path)
     assert read.multiply_adds == 16 * 16 * 8 * 9 + 256 * 5
     assert read.parameters == 16 * 8 * 9 + 16 + 256 * 5 + 5
     conv, relu, flatten, gemm = read.operations
@@ -83,7 +83,7 @@ def test_a_relu_with_a_second_reader_before_it_is_an_operator_of_its_own(tmp_pat
         ],
         {"w": weights(8, 8)},
     )
-    read = read_onnx(path)
+    read = read_operations(path)
     assert [o.memory_access for o in read.operations] == [
         4 * (128 + 64 + 128),
         4 * (128 + 128),
@@ -104,7 +104,7 @@ def test_batchnorm_behind_a_convolution_is_folded_and_elsewhere_counts(tmp_path)
         ],
         {"w": weights(8, 8), **ones},
     )
-    conv, folded, relu, alone = read_onnx(path).operations
+    conv, folded, relu, alone = read_operations(path).operations
     assert conv.memory_access > 0
     assert folded.memory_access == relu.memory_access == 0
     assert alone.memory_access == 4 * (128 + 4 * 8 + 128)
@@ -144,7 +144,7 @@ def quantized(tmp_path: Path, quant_format: ortq.QuantFormat) -> ModelOperations
         op_types_to_quantize=["Conv", "Relu"],
         per_channel=True,
     )
-    return read_onnx(target)
+    return read_operations(target)
 
 
 @pytest.mark.parametrize("quant_format", [ortq.QuantFormat.QDQ, ortq.QuantFormat.QOperator])
@@ -186,7 +186,7 @@ def test_integers_behind_a_view_are_the_integers_before_it(tmp_path):
         ],
         {"w": weights(8, 8).astype(np.int8), "v": np.zeros((5, 128), np.int8), **scale},
     )
-    read = read_onnx(path)
+    read = read_operations(path)
     assert read.int8_share == 1.0
     assert activation_memory(read).sum_bytes == 128 + 128 + 5
     assert [o.memory_access for o in read.operations] == [128 + 64 + 128, 0, 128 + 640 + 5]
@@ -204,12 +204,12 @@ def test_float_weights_between_integers_are_multiplied_in_float(tmp_path):
         ],
         {"w": weights(8, 8), "s": np.float32(0.1), "z": np.int8(0)},
     )
-    assert read_onnx(path).int8_share == 0.0
+    assert read_operations(path).int8_share == 0.0
 
 
 def test_a_float_file_has_no_islands(tmp_path):
     path = write_onnx(tmp_path / "m.onnx", [node("Conv", ["x", "w"], ["y"])], {"w": weights(4, 8)})
-    assert float_islands(read_onnx(path)) == []
+    assert float_islands(read_operations(path)) == []
 
 
 def test_a_dimension_that_is_not_fixed_counts_as_one_and_is_reported(tmp_path):
@@ -219,7 +219,7 @@ def test_a_dimension_that_is_not_fixed_counts_as_one_and_is_reported(tmp_path):
         {"w": weights(4, 8)},
         shape=("N", 8, 4, 4),
     )
-    read = read_onnx(path)
+    read = read_operations(path)
     assert read.inputs[0].shape == (None, 8, 4, 4)
     assert read.multiply_adds == 16 * 4 * 8
     assert inspect(read).unknown_shapes == 2
@@ -241,7 +241,7 @@ def test_local_functions_are_counted_where_they_are_called(tmp_path):
     model.opset_import.append(helper.make_opsetid("mine", 1))
     model.functions.append(function)
     onnx.save(model, path)
-    assert read_onnx(path).multiply_adds == 2 * 16 * 8 * 8
+    assert read_operations(path).multiply_adds == 2 * 16 * 8 * 8
 
 
 def file_of(tmp_path: Path, *nodes: onnx.NodeProto) -> Path:
@@ -270,7 +270,7 @@ def file_of(tmp_path: Path, *nodes: onnx.NodeProto) -> Path:
 )
 def test_a_graph_that_contradicts_itself_is_read_or_refused_but_nothing_else(tmp_path, nodes):
     with contextlib.suppress(ArtifactRefused):
-        inspect(read_onnx(file_of(tmp_path, *nodes))).to_json()
+        inspect(read_operations(file_of(tmp_path, *nodes))).to_json()
 
 
 def test_damaged_bytes_are_read_or_refused(tmp_path):
@@ -287,4 +287,4 @@ def test_damaged_bytes_are_read_or_refused(tmp_path):
             data[place] = rng.integers(0, 256)
         path.write_bytes(bytes(data[: rng.integers(1, len(data) + 1)]))
         with contextlib.suppress(ArtifactRefused):
-            inspect(read_onnx(path)).to_json()
+            inspect(read_operations(path)).to_json()

@@ -11,7 +11,7 @@ import pytest
 from edgeconv.errors import ArtifactRefused
 from edgeconv.files.memory import activation_memory, float_islands
 from edgeconv.files.operations import ModelOperations
-from edgeconv.files.tflite.operations import read_tflite
+from edgeconv.files.read import read_operations
 from edgeconv.verify.inspect.inspection import inspect
 from tests.helpers.tiny_models import TinyNet
 
@@ -50,7 +50,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModelOperat
             converter.inference_input_type = converter.inference_output_type = tf.int8
         path = place / f"{kind}.tflite"
         path.write_bytes(converter.convert())
-        found[kind] = read_tflite(path)
+        found[kind] = read_operations(path)
     return found
 
 
@@ -111,4 +111,4 @@ def test_damaged_bytes_are_read_or_refused(tmp_path: Path):
             data[place] = rng.choice([0, 1, 0x7F, 0x80, 0xFF])
         path.write_bytes(bytes(data))
         with contextlib.suppress(ArtifactRefused):
-            inspect(read_tflite(path)).to_json()
+            inspect(read_operations(path)).to_json()

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from edgeconv.files.onnx.nodes import is_clamp, is_dequantized, is_view
 from edgeconv.files.operations import Tensor, size_in_bytes
-from edgeconv.files.operator_kinds import VIEWS
 from edgeconv.graph.operators.table import operator_of
 
-_HANDS_ON = VIEWS | {"DequantizeLinear"}
-_CLAMPS = frozenset({"Relu", "Clip"})
-_FOLDING = frozenset({"Conv", "ConvTranspose", "Gemm"})
 _DTYPES = {"float": "float32", "double": "float64"}
 
 
@@ -52,9 +49,10 @@ def is_absorbed(node: ir.Node) -> bool:
     producer = node.inputs[0].producer()
     if producer is None or _sole_reader(node.inputs[0]) is not node:
         return False
+    layer = operator_of(producer).weights
     if node.op_type == "BatchNormalization":
-        return producer.op_type in _FOLDING
-    if node.op_type not in _CLAMPS:
+        return layer is not None and layer.bias_slot is not None
+    if not is_clamp(node):
         return False
     folded = producer.op_type == "BatchNormalization" and is_absorbed(producer)
     return folded or operator_of(producer).absorbs
@@ -105,16 +103,16 @@ def _before(value: ir.Value) -> ir.Value | None:
     node = value.producer()
     if node is None or not node.inputs:
         return None
-    if node.op_type in _HANDS_ON:
+    if is_view(node) or node.op_type == "DequantizeLinear":
         return node.inputs[0]
     read = node.inputs[0]
     if node.op_type != "QuantizeLinear" or read is None:
         return None
     view = read.producer()
-    if view is None or view.op_type not in VIEWS or _sole_reader(read) is not node:
+    if view is None or not is_view(view) or _sole_reader(read) is not node:
         return None
     first = _first_viewed(view)
-    return first if first is not None and _is_dequantized(first) else None
+    return first if is_dequantized(first) else None
 
 
 def _first_viewed(view: ir.Node) -> ir.Value | None:
@@ -124,15 +122,10 @@ def _first_viewed(view: ir.Node) -> ir.Value | None:
         seen.add(view)
         read = view.inputs[0] if view.inputs else None
         producer = None if read is None else read.producer()
-        if producer is None or producer.op_type not in VIEWS:
+        if producer is None or not is_view(producer):
             return read
         view = producer
     return None
-
-
-def _is_dequantized(value: ir.Value) -> bool:
-    producer = value.producer()
-    return producer is not None and producer.op_type == "DequantizeLinear"
 
 
 def _written(value: ir.Value) -> ir.Value:
@@ -150,7 +143,7 @@ def _written(value: ir.Value) -> ir.Value:
             return cursor
         if is_absorbed(reader):
             stored = cursor
-        elif reader.op_type not in VIEWS:
+        elif not is_view(reader):
             break
     return stored
 

@@ -1,19 +1,18 @@
-"""Reads the operators of an ONNX file of any tool; shapes are inferred where it states none."""
+"""What an ONNX graph of any tool computes, operator by operator, in terms both formats share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import onnx
 import onnx_ir as ir
-from google.protobuf.message import DecodeError
-from onnx import inliner, shape_inference
 
-from edgeconv.errors import ArtifactRefused
-from edgeconv.files.onnx.contributed_shapes import complete
+from edgeconv.files.onnx.foreign_shapes import complete
+from edgeconv.files.onnx.load import load_inferred, refusing_damage
 from edgeconv.files.onnx.memory import Memory, dtype_of, is_absorbed, shape_of
+from edgeconv.files.onnx.nodes import is_view, kind_of, weights_slots
 from edgeconv.files.operations import (
+    FLOATS,
     Convolution,
     End,
     ModelOperations,
@@ -21,40 +20,10 @@ from edgeconv.files.operations import (
     Tensor,
     elements,
 )
-from edgeconv.files.operator_kinds import VIEWS
-from edgeconv.graph.view import constant_of, sole_consumer
+from edgeconv.graph.operators.table import operator_named
+from edgeconv.graph.view import constant_of, integer, sole_consumer
 
-#: An ONNX file is one protobuf message, which cannot be larger.
-_LARGEST_BYTES = 2**31 - 1
 _QUANTIZE = frozenset({"QuantizeLinear", "DequantizeLinear"})
-#: What the readers raise of a file that is damaged, or that contradicts itself.
-_DAMAGE = (
-    DecodeError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    OverflowError,
-    RuntimeError,  # the inliner, and a file nested past Python's stack
-    shape_inference.InferenceError,
-    onnx.checker.ValidationError,
-)
-
-#: Inputs that hold parameters; the others are sizes, bounds, scales and zero points.
-_PARAMETERS: Mapping[str, tuple[int, ...]] = {
-    "QLinearConv": (3, 8),
-    "QLinearMatMul": (0, 3),
-    "QGemm": (3, 6),
-    "ConvInteger": (1,),
-    "MatMulInteger": (0, 1),
-    "BatchNormalization": (1, 2),
-    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), (1, 2)),
-    **dict.fromkeys(("MatMul", "Add", "Sub", "Mul", "Div", "PRelu"), (0, 1)),
-}
-_FLOAT_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-_FLOATS = frozenset({"float16", "float32", "float64"})
-#: Where the weights of a convolution stand.
-_WEIGHTS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
 
 
 def read_onnx(path: Path) -> ModelOperations:
@@ -65,20 +34,9 @@ def read_onnx(path: Path) -> ModelOperations:
     Raises:
         ArtifactRefused: it is no ONNX file.
     """
-    size = path.stat().st_size
-    if size > _LARGEST_BYTES:
-        raise ArtifactRefused(f"{path}: {size} bytes; an ONNX file holds at most {_LARGEST_BYTES}")
-    try:
-        loaded = onnx.load(path, load_external_data=False)
-        if not loaded.HasField("graph") or not loaded.graph.output:
-            raise ArtifactRefused(f"{path} is no ONNX file: it holds no graph")
-        if loaded.functions:
-            loaded = inliner.inline_local_functions(loaded)
-        graph = ir.from_proto(shape_inference.infer_shapes(loaded)).graph
-        return _read(graph, size)
-    except _DAMAGE as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise ArtifactRefused(f"{path} is no ONNX file: {reason}") from error
+    graph = load_inferred(path)
+    with refusing_damage(path):
+        return _read(graph, path.stat().st_size)
 
 
 def _read(graph: ir.Graph, size: int) -> ModelOperations:
@@ -125,9 +83,10 @@ def _operation(node: ir.Node, memory: Memory) -> Operation:
     written = [value for value in node.outputs if value.name]
     stored_in = tuple(map(memory.of, read))
     stored_out = tuple(map(memory.of, written))
-    computes = node.op_type not in VIEWS and not is_absorbed(node)
+    computes = not is_view(node) and not is_absorbed(node)
     return Operation(
         type=node.op_type,
+        kind=kind_of(node),
         name=node.name or (str(written[0].name) if written else node.op_type),
         multiply_adds=_multiply_adds(node),
         parameters=_parameters(node, memory),
@@ -140,47 +99,60 @@ def _operation(node: ir.Node, memory: Memory) -> Operation:
         reads=stored_in if computes else (),
         writes=_distinct(stored_out) if computes else (),
         convolution=_convolution(node),
+        adds_up=_adds_up(node),
     )
 
 
 def _is_float_weight(node: ir.Node, index: int, tensor: Tensor) -> bool:
     """Whether a tensor is a layer's weight in float: then no engine multiplies integers there."""
-    return node.op_type in _FLOAT_LAYERS and index == 1 and tensor.dtype in _FLOATS
+    layer = operator_named(node.op_type).weights
+    return layer is not None and index == layer.slot and tensor.dtype in FLOATS
 
 
 def _distinct(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return tuple({tensor.name: tensor for tensor in tensors}.values())
 
 
+def _adds_up(node: ir.Node) -> bool:
+    """Whether it means or sums whole axes; a maximum chooses."""
+    row = operator_named(node.op_type)
+    return kind_of(node) == "reduction" and row.values != "chosen"
+
+
 def _parameters(node: ir.Node, memory: Memory) -> int:
-    held = [
-        node.inputs[index]
-        for index in _PARAMETERS.get(node.op_type, ())
-        if index < len(node.inputs)
-    ]
-    return sum(elements(shape_of(v)) for v in held if v is not None and memory.is_constant(v))
+    """Constants in values, but for shapes, bounds, scales and zero points."""
+    slots, row = weights_slots(node), operator_named(node.op_type)
+    held: tuple[int | None, ...] = ()
+    if slots is not None:
+        held = (0, slots.slot, slots.bias_slot)
+    elif row.operands and row.kind != "move":
+        held = (0, 1)
+    elif row.kind == "normalization":
+        held = (1, 2)
+    found = [node.inputs[i] for i in held if i is not None and i < len(node.inputs)]
+    return sum(elements(shape_of(v)) for v in found if v is not None and memory.is_constant(v))
 
 
 def _multiply_adds(node: ir.Node) -> int:
-    shapes = [shape_of(value) for value in node.inputs]
-    output = elements(shape_of(node.outputs[0])) if node.outputs else 0
-    if node.op_type in _WEIGHTS:
-        return output * elements(shapes[_WEIGHTS[node.op_type]][1:])
-    if node.op_type == "ConvTranspose":
-        return elements(shapes[0]) * elements(shapes[1][1:])
-    if node.op_type in ("MatMul", "MatMulInteger", "QLinearMatMul"):
-        return output * elements(shapes[0][-1:])
-    if node.op_type in ("Gemm", "QGemm"):
-        side = 0 if _integer(node, "transA", 0) else 1
-        return output * elements(shapes[0][side : side + 1])
-    return 0
+    slots = weights_slots(node)
+    if slots is None or not node.outputs:
+        return 0
+    source, weight = shape_of(node.inputs[0]), shape_of(node.inputs[slots.slot])
+    if node.op_type == "ConvTranspose":  # every input spreads one filter
+        return elements(source) * elements(weight[1:])
+    output = elements(shape_of(node.outputs[0]))
+    if kind_of(node) == "convolution":  # every output adds up one filter
+        return output * elements(weight[1:])
+    inner = source[-2:-1] if integer(node, "transA", 0) else source[-1:]
+    return output * elements(inner)
 
 
 def _convolution(node: ir.Node) -> Convolution | None:
-    if node.op_type not in _WEIGHTS:
+    slots = weights_slots(node)
+    if slots is None or kind_of(node) != "convolution" or node.op_type == "ConvTranspose":
         return None
     source = shape_of(node.inputs[0])
-    weight = shape_of(node.inputs[_WEIGHTS[node.op_type]])
+    weight = shape_of(node.inputs[slots.slot])
     output = shape_of(node.outputs[0])
     if min(len(source), len(weight), len(output)) < 3:
         return None
@@ -188,15 +160,10 @@ def _convolution(node: ir.Node) -> Convolution | None:
         kernel=elements(weight[2:]),
         in_channels=source[1] or 1,
         out_channels=weight[0] or 1,
-        groups=max(1, _integer(node, "group", 1)),
+        groups=max(1, integer(node, "group", 1)),
         in_positions=elements((source[0], *source[2:])),
         out_positions=elements((output[0], *output[2:])),
     )
-
-
-def _integer(node: ir.Node, name: str, default: int) -> int:
-    attribute = node.attributes.get(name)
-    return default if attribute is None else attribute.as_int()
 
 
 def _end(value: ir.Value) -> End:

@@ -1,12 +1,17 @@
-"""The tensors of a TFLite file, constants included, with all their parameters."""
+"""The one reader of TFLite files: what a file of any tool holds, constants included.
+
+It reads with the schema that ai-edge-litert ships. That schema trusts every offset and length of a
+file; here a file that lies about one is refused.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,172 +21,223 @@ from numpy.typing import NDArray
 from edgeconv.errors import ArtifactRefused
 from edgeconv.runtime.litert import check_header
 
-#: What the flatbuffer accessors raise where an offset of a damaged file leads astray.
-_DAMAGE = (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError)
+#: What the schema's accessors raise where an offset of a damaged file leads astray.
+_DAMAGE = (struct.error, LookupError, ValueError, TypeError, AttributeError, OverflowError)
 
-_DTYPES = {
-    schema.TensorType.FLOAT32: np.float32,
-    schema.TensorType.INT8: np.int8,
-    schema.TensorType.UINT8: np.uint8,
-    schema.TensorType.INT16: np.int16,
-    schema.TensorType.INT32: np.int32,
+_OPERATOR_NAMES = {
+    code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()
 }
-_ROWS = "/rows_"
-_CODES = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
+_TYPE_NAMES = {
+    code: name.lower() for name, code in vars(schema.TensorType).items() if name.isupper()
+}
+_DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
+    {
+        name: np.dtype(name)
+        for name in ("float32", "float16", "int64", "int32", "int16", "int8", "uint8")
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)
-class FileTensor:
-    """A tensor of the file.
+class TfliteTensor:
+    """A tensor of a file.
 
     Attributes:
-        dtype: None for a type edgeconv does not write.
+        index: its number; names need not be unique.
+        name: as the file has it.
         shape: in the file's layout.
+        type: of its values, the schema's name in lower case, such as "int8" or "int4".
         scale: float32 (1,) or (channels,); empty where it is not quantized.
         zero_point: int64, as long as `scale`.
-        data: a constant's values, None for what is computed.
-        producer: TFLite's name of the operator that writes it, "" where none does.
-        name: as the file has it.
+        axis: of the channels that the scales are of.
+        is_constant: whether the file holds its values.
+        data: a constant's values; None for what is computed, and for types NumPy has not.
+        producer: name of the operator that writes it, "" where none does.
     """
 
-    dtype: np.dtype[Any] | None
+    index: int
+    name: str
     shape: tuple[int, ...]
+    type: str
     scale: NDArray[np.float32]
     zero_point: NDArray[np.int64]
-    data: NDArray[Any] | None
-    producer: str
-    name: str = ""
+    axis: int = 0
+    is_constant: bool = False
+    data: NDArray[Any] | None = None
+    producer: str = ""
 
     @property
-    def is_constant(self) -> bool:
-        """Whether the file holds its values."""
-        return self.data is not None
+    def dtype(self) -> np.dtype[Any] | None:
+        """The type as NumPy has it, None where it has none."""
+        return _DTYPES.get(self.type)
 
 
 @dataclass(frozen=True, eq=False)
-class FileOperator:
-    """An operator of the file.
+class TfliteOperator:
+    """An operator of a file.
 
     Attributes:
-        code: TFLite's name of it.
+        code: the schema's name of it, such as CONV_2D; a custom operator's own name.
         inputs: None where an optional one is absent.
+        outputs: what it writes.
+        options: type and table of its options, for `options_of`.
     """
 
     code: str
-    inputs: tuple[FileTensor | None, ...]
-    outputs: tuple[FileTensor, ...]
+    inputs: tuple[TfliteTensor | None, ...]
+    outputs: tuple[TfliteTensor, ...]
+    options: tuple[int, Any] = (0, None)
 
 
-def read_operators(path: Path) -> tuple[FileOperator, ...]:
-    """Every operator of the file's first subgraph, in the order they run; errors as below."""
-    with _opened(path) as (model, graph):
-        tensors = _tensors(model, graph)
-        return tuple(
-            _operator(model, graph.Operators(i), tensors) for i in range(graph.OperatorsLength())
-        )
+@dataclass(frozen=True, eq=False)
+class TfliteFile:
+    """What a file holds; of its subgraphs the first.
+
+    Attributes:
+        path: where it was read.
+        size: in bytes.
+        tensors: by their number.
+        operators: in the order they run.
+        inputs, outputs: what it takes and gives.
+        metadata: blobs that stand beside the net, by name.
+    """
+
+    path: Path
+    size: int
+    tensors: tuple[TfliteTensor, ...]
+    operators: tuple[TfliteOperator, ...]
+    inputs: tuple[TfliteTensor, ...]
+    outputs: tuple[TfliteTensor, ...]
+    metadata: Mapping[str, bytes]
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """The model and its first subgraph; what stumbles over damage inside the block is refused."""
-    check_header(path)
-    data = path.read_bytes()
-    try:
-        model = schema.Model.GetRootAs(data, 0)
-        yield model, model.Subgraphs(0)
-    except _DAMAGE as error:
-        raise ArtifactRefused(f"{path} is damaged: {error}") from error
-
-
-def _tensors(model: Any, graph: Any) -> list[FileTensor]:
-    producers = _producers(model, graph)
-    return [
-        _tensor(model, graph.Tensors(i), producers.get(i, "")) for i in range(graph.TensorsLength())
-    ]
-
-
-def _operator(model: Any, operator: Any, tensors: list[FileTensor]) -> FileOperator:
-    inputs = [operator.Inputs(i) for i in range(operator.InputsLength())]
-    outputs = [operator.Outputs(i) for i in range(operator.OutputsLength())]
-    return FileOperator(
-        _code(model, operator),
-        tuple(tensors[i] if i >= 0 else None for i in inputs),
-        tuple(tensors[i] for i in outputs),
-    )
-
-
-def read_tensors(path: Path) -> Mapping[str, FileTensor]:
-    """Every named tensor of the file's first subgraph.
-
-    Weights whose rows the writer has given to several convolutions, called NAME/rows_0 and so on,
-    are there under their own name too.
+def read(path: Path) -> TfliteFile:
+    """What a file holds.
 
     Raises:
         ArtifactRefused: it is no TFLite file, or is damaged.
     """
-    with _opened(path) as opened:
-        found = {tensor.name: tensor for tensor in _tensors(*opened)}
-        return found | _put_together(found)
+    check_header(path)
+    data = path.read_bytes()
+    with refusing_damage(path):
+        return _read(path, data, schema.Model.GetRootAs(data, 0))
 
 
-def _put_together(tensors: Mapping[str, FileTensor]) -> dict[str, FileTensor]:
-    """The constants that the file holds in runs of rows, where it has all of them."""
-    runs: dict[str, dict[int, FileTensor]] = {}
-    for name, tensor in tensors.items():
-        whole, mark, start = name.rpartition(_ROWS)
-        if mark and start.isdecimal() and tensor.data is not None and tensor.shape:
-            runs.setdefault(whole, {})[int(start)] = tensor
-    found = {}
-    for whole, parts in runs.items():
-        starts = sorted(parts)
-        ends = [start + parts[start].shape[0] for start in starts]
-        if starts[0] == 0 and starts[1:] == ends[:-1] and whole not in tensors:
-            found[whole] = _joined(whole, [parts[start] for start in starts])
-    return found
+@contextmanager
+def refusing_damage(path: Path) -> Iterator[None]:
+    """Refuses a file over whose content the block stumbles."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise ArtifactRefused(f"{path} is damaged: {error}") from error
 
 
-def _joined(name: str, rows: Sequence[FileTensor]) -> FileTensor:
-    data = np.concatenate([tensor.data for tensor in rows if tensor.data is not None])
-    return FileTensor(
-        rows[0].dtype,
-        data.shape,
-        np.concatenate([tensor.scale for tensor in rows]),
-        np.concatenate([tensor.zero_point for tensor in rows]),
-        data,
-        "",
-        name,
+def options_of(operator: TfliteOperator) -> Any:
+    """The schema's options object of an operator, such as ResizeBilinearOptionsT, or None."""
+    return schema.BuiltinOptionsCreator(*operator.options)
+
+
+def operator_name(code: int, old_code: int, custom: bytes | None) -> str:
+    """The name that the three fields of an operator code stand for."""
+    number = max(code, old_code)
+    name: str = _OPERATOR_NAMES.get(number, str(number))
+    return _text(custom) if name == "CUSTOM" and custom else name
+
+
+def _read(path: Path, data: bytes, model: Any) -> TfliteFile:
+    if model.SubgraphsLength() < 1:
+        raise ValueError("it holds no subgraph")
+    graph = model.Subgraphs(0)
+    room = len(data) // 4  # an entry of a table takes at least an offset
+    for holder, kind in (
+        *((graph, kind) for kind in ("Tensors", "Operators")),
+        *((model, kind) for kind in ("OperatorCodes", "Buffers", "Metadata")),
+    ):
+        length = getattr(holder, f"{kind}Length")()
+        if length > room:
+            raise ValueError(f"a table claims {length} entries in a file of {len(data)} bytes")
+    codes = (model.OperatorCodes(i) for i in range(model.OperatorCodesLength()))
+    names = [
+        operator_name(code.BuiltinCode(), code.DeprecatedBuiltinCode(), code.CustomCode())
+        for code in codes
+    ]
+    found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
+    producers = {
+        index: names[operator.OpcodeIndex()]
+        for operator in found
+        for index in _list(operator.OutputsAsNumpy())
+    }
+    tensors = tuple(
+        _tensor(model, data, graph.Tensors(i), i, producers.get(i, ""))
+        for i in range(graph.TensorsLength())
+    )
+    return TfliteFile(
+        path=path,
+        size=len(data),
+        tensors=tensors,
+        operators=tuple(_operator(names, operator, tensors) for operator in found),
+        inputs=_those(tensors, graph.InputsAsNumpy()),
+        outputs=_those(tensors, graph.OutputsAsNumpy()),
+        metadata=MappingProxyType(_metadata(model, data)),
     )
 
 
-def _producers(model: Any, graph: Any) -> dict[int, str]:
-    producers = {}
-    for index in range(graph.OperatorsLength()):
-        operator = graph.Operators(index)
-        for output in range(operator.OutputsLength()):
-            producers[operator.Outputs(output)] = _code(model, operator)
-    return producers
+def _operator(names: list[str], operator: Any, tensors: tuple[TfliteTensor, ...]) -> TfliteOperator:
+    inputs = _list(operator.InputsAsNumpy())
+    return TfliteOperator(
+        names[operator.OpcodeIndex()],
+        tuple(tensors[i] if i >= 0 else None for i in inputs),
+        _those(tensors, operator.OutputsAsNumpy()),
+        (operator.BuiltinOptionsType(), operator.BuiltinOptions()),
+    )
 
 
-def _code(model: Any, operator: Any) -> str:
-    code = model.OperatorCodes(operator.OpcodeIndex())
-    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    return str(_CODES.get(number, number))
-
-
-def _tensor(model: Any, tensor: Any, producer: str) -> FileTensor:
-    dtype = _DTYPES.get(tensor.Type())
-    shape = tuple(int(tensor.Shape(i)) for i in range(tensor.ShapeLength()))
-    buffer = model.Buffers(tensor.Buffer())
-    values = None
-    if dtype is not None and buffer.DataLength():
-        values = np.frombuffer(buffer.DataAsNumpy().tobytes(), dtype).reshape(shape)
+def _tensor(model: Any, data: bytes, tensor: Any, index: int, producer: str) -> TfliteTensor:
+    name, shape = _text(tensor.Name()), tuple(_list(tensor.ShapeAsNumpy()))
+    kind = _TYPE_NAMES.get(tensor.Type(), str(tensor.Type()))
+    held = _buffer(model, data, tensor.Buffer())
+    values, dtype = None, _DTYPES.get(kind)
+    if held.size and dtype is not None and tensor.Sparsity() is None:
+        values = held.view(dtype).reshape(shape)
+    scale, zero_point, axis = np.zeros(0, np.float32), np.zeros(0, np.int64), 0
     quantization = tensor.Quantization()
-    scale, zero_point = np.zeros(0, np.float32), np.zeros(0, np.int64)
     if quantization is not None and quantization.ScaleLength():
         scale = np.array(quantization.ScaleAsNumpy(), np.float32)
+        axis = quantization.QuantizedDimension()
         zero_point = np.zeros(len(scale), np.int64)
         if quantization.ZeroPointLength():
             zero_point = np.array(quantization.ZeroPointAsNumpy(), np.int64)
-    known = None if dtype is None else np.dtype(dtype)
-    name = (tensor.Name() or b"").decode("utf-8", "replace")
-    return FileTensor(known, shape, scale, zero_point, values, producer, name)
+    return TfliteTensor(
+        index, name, shape, kind, scale, zero_point, axis, bool(held.size), values, producer
+    )
+
+
+def _buffer(model: Any, data: bytes, index: int) -> NDArray[np.uint8]:
+    """A buffer's bytes: in the table, or behind all tables as files past 2 GiB have them."""
+    if index >= model.BuffersLength():
+        raise ValueError(f"there is no buffer {index}")
+    buffer = model.Buffers(index)
+    if buffer.DataLength():
+        inside: NDArray[np.uint8] = buffer.DataAsNumpy()
+        return inside
+    if not buffer.Size():
+        return np.zeros(0, np.uint8)
+    return np.frombuffer(data, np.uint8, buffer.Size(), buffer.Offset())
+
+
+def _metadata(model: Any, data: bytes) -> dict[str, bytes]:
+    entries = (model.Metadata(i) for i in range(model.MetadataLength()))
+    return {_text(e.Name()): _buffer(model, data, e.Buffer()).tobytes() for e in entries}
+
+
+def _those(tensors: tuple[TfliteTensor, ...], indices: Any) -> tuple[TfliteTensor, ...]:
+    return tuple(tensors[i] for i in _list(indices) if i >= 0)
+
+
+def _list(array: Any) -> list[int]:
+    """A vector's numbers; the schema gives 0 for one that is absent."""
+    return [] if isinstance(array, int) else array.tolist()
+
+
+def _text(name: bytes | None) -> str:
+    return (name or b"").decode("utf-8", "replace")

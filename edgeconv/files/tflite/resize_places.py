@@ -13,14 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from edgeconv.errors import ArtifactRefused
+from edgeconv.files.tflite.file import (
+    TfliteFile,
+    TfliteOperator,
+    TfliteTensor,
+    options_of,
+    refusing_damage,
+)
 from edgeconv.runtime.litert import LiteRtSession
 
 Array = NDArray[np.float64]
@@ -73,24 +77,18 @@ class BilinearResize:
         return np.clip(places / _ONE, 0, size - 1)
 
 
-def bilinear_resizes(tflite: Path) -> tuple[BilinearResize, ...]:
+def bilinear_resizes(file: TfliteFile) -> tuple[BilinearResize, ...]:
     """Those of a file that work on int8.
 
     Raises:
         ArtifactRefused: it is damaged.
     """
-    try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite.read_bytes(), 0))
-        graph = model.subgraphs[0]
-        code = schema.BuiltinOperator.RESIZE_BILINEAR
+    with refusing_damage(file.path):
         return tuple(
-            _resize(graph, operator)
-            for operator in graph.operators
-            if model.operatorCodes[operator.opcodeIndex].builtinCode == code
-            and graph.tensors[operator.inputs[0]].type == schema.TensorType.INT8
+            _resize(operator)
+            for operator in file.operators
+            if operator.code == "RESIZE_BILINEAR" and _first(operator).type == "int8"
         )
-    except (TypeError, IndexError, AttributeError, ValueError) as error:
-        raise ArtifactRefused(f"{tflite} cannot be read: {error}") from error
 
 
 def explained_steps(
@@ -103,12 +101,17 @@ def explained_steps(
     return {r.written: r.explained(lite.read_tensor(r.read)) for r in resizes}
 
 
-def _resize(graph: Any, operator: Any) -> BilinearResize:
-    written, options = graph.tensors[operator.outputs[0]], operator.builtinOptions
-    _, height, width, _ = (int(size) for size in written.shape)
+def _first(operator: TfliteOperator) -> TfliteTensor:
+    """The image it reads."""
+    return next(tensor for tensor in operator.inputs if tensor is not None)
+
+
+def _resize(operator: TfliteOperator) -> BilinearResize:
+    written, options = operator.outputs[0], options_of(operator)
+    _, height, width, _ = written.shape
     return BilinearResize(
-        read=graph.tensors[operator.inputs[0]].name.decode(),
-        written=written.name.decode(),
+        read=_first(operator).name,
+        written=written.name,
         size=(height, width),
         align_corners=bool(options.alignCorners),
         half_pixel_centers=bool(options.halfPixelCenters),

@@ -11,17 +11,16 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
+from edgeconv.files.tflite.file import TfliteFile
 
 #: The writer's name for the blob (`edgeconv.export.tflite.lies`).
-_BLOB = b"edgeconv_tensor_order"
+_BLOB = "edgeconv_tensor_order"
 
 Shape = tuple[int, ...]
 
@@ -59,30 +58,19 @@ def usual(hub_shape: Shape) -> TensorOrder:
     return TensorOrder(hub_shape, order)
 
 
-def read(path: Path) -> Mapping[str, TensorOrder]:
+def orders(file: TfliteFile) -> Mapping[str, TensorOrder]:
     """The orders a TFLite file names, by tensor; empty where all lie as is usual.
 
     Raises:
         ArtifactRefused: the blob is damaged.
     """
     try:
-        blob = _blob(path.read_bytes())
-        if blob is None:
-            return {}
-        return {str(name): _order(*lie) for name, lie in json.loads(blob).items()}
-    except (ValueError, TypeError, AttributeError, IndexError) as error:
+        named = json.loads(file.metadata.get(_BLOB, b"{}"))
+        return {str(name): _order(*lie) for name, lie in named.items()}
+    except (ValueError, TypeError, AttributeError) as error:
         raise ArtifactRefused(
-            f"{path}: what it says of the order of its tensors is damaged: {error}"
+            f"{file.path}: what it says of the order of its tensors is damaged: {error}"
         ) from error
-
-
-def _blob(data: bytes) -> bytes | None:
-    model = schema.Model.GetRootAs(data, 0)
-    for index in range(model.MetadataLength()):
-        entry = model.Metadata(index)
-        if entry.Name() == _BLOB:
-            return bytes(model.Buffers(entry.Buffer()).DataAsNumpy())
-    return None
 
 
 def _order(axes: list[int], order: list[int]) -> TensorOrder:

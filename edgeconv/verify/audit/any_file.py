@@ -10,15 +10,11 @@ from pathlib import Path
 
 from edgeconv.errors import UsageError
 from edgeconv.files.memory import float_islands
-from edgeconv.files.onnx.operations import read_onnx
-from edgeconv.files.operations import ModelOperations, Operation
-from edgeconv.files.operator_kinds import LAYOUT_CHANGES, MOVES
-from edgeconv.files.tflite.operations import read_tflite
-from edgeconv.verify.audit import onnx_file as audit_onnx
-from edgeconv.verify.audit import tflite_file as audit_tflite
+from edgeconv.files.operations import FLOATS, ModelOperations, Operation
+from edgeconv.files.read import read_operations
+from edgeconv.verify.audit import onnx_file, tflite_file
 from edgeconv.verify.audit.findings import Audit, AuditFinding, Severity
 
-_FLOATS = frozenset({"float32", "float16", "bfloat16", "float64"})
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -33,10 +29,9 @@ def audit(path: Path) -> Audit:
         raise UsageError(f"{path} does not exist; give a .onnx or .tflite file of any tool")
     if path.suffix not in (".onnx", ".tflite") or not path.is_file():
         raise UsageError(f"{path} is no .onnx or .tflite file; audit takes one of any tool")
-    onnx = path.suffix == ".onnx"
-    operations = read_onnx(path) if onnx else read_tflite(path)
+    operations = read_operations(path)
     findings = list(_common(operations))
-    findings += audit_onnx.findings(path) if onnx else audit_tflite.findings(path)
+    findings += (onnx_file if path.suffix == ".onnx" else tflite_file).findings(path)
     findings.sort(key=lambda finding: _ORDER[finding.severity])
     islands = tuple(tuple(o.name for o in group) for group in float_islands(operations))
     return Audit(operations, islands, tuple(findings))
@@ -66,7 +61,7 @@ def _common(operations: ModelOperations) -> Iterator[AuditFinding]:
         return
     for group in float_islands(operations):
         yield _island(group, operations.multiply_adds)
-    changes = [o.name for o in operations.operations if o.type in LAYOUT_CHANGES]
+    changes = [o.name for o in operations.operations if o.kind == "transpose"]
     if changes:
         yield AuditFinding(
             "note" if len(changes) < 3 else "warning",
@@ -76,7 +71,7 @@ def _common(operations: ModelOperations) -> Iterator[AuditFinding]:
             "convert with a tool that keeps one layout throughout; a permutation next to a "
             "convolution can be folded into its weights",
         )
-    ends = [e.name for e in (*operations.inputs, *operations.outputs) if e.dtype in _FLOATS]
+    ends = [e.name for e in (*operations.inputs, *operations.outputs) if e.dtype in FLOATS]
     if ends:
         yield AuditFinding(
             "note",
@@ -96,7 +91,7 @@ def _island(group: tuple[Operation, ...], total: int) -> AuditFinding:
     share = work / total if total else 0.0
     types = ", ".join(sorted({operation.type for operation in group}))
     names = tuple(operation.name for operation in group)
-    if all(operation.type in MOVES for operation in group):
+    if all(operation.is_move for operation in group):
         return AuditFinding(
             "note",
             "joined in float",

@@ -9,6 +9,10 @@ from typing import Any, Literal
 from edgeconv.files.operations import ModelOperations
 
 Severity = Literal["error", "warning", "note"]
+#: The rule that names what onnxruntime computes in float though it stands between pairs.
+NO_KERNEL = "pairs without a kernel"
+#: How many operators a line names.
+_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,20 @@ class Audit:
 
     @property
     def is_int8(self) -> bool:
-        """Whether all multiply-adds are in int8 and nothing is wrong with how."""
-        return (
-            self.int8_share == 1.0
-            and not self.islands
-            and all(finding.severity != "error" for finding in self.findings)
-        )
+        """Whether all work is in int8 and nothing is wrong with how."""
+        return not self.why_not
+
+    @property
+    def why_not(self) -> str:
+        """Why the file is not int8 throughout, in a line; "" where it is."""
+        if self.int8_share < 1:
+            return f"{self.int8_share:.1%} of its multiply-adds are"
+        for finding in self.findings:
+            if finding.severity == "error" or finding.rule == NO_KERNEL:
+                return f"{finding.rule}: {', '.join(finding.nodes[:_NAMED])}"
+        if self.islands:
+            return f"{len(self.islands)} float islands: {', '.join(self.islands[0][:_NAMED])}"
+        return ""
 
     def to_json(self) -> dict[str, Any]:
         """The whole audit in plain values."""

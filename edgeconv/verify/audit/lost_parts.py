@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.graph.operators.operator import Kind, Scales
 from edgeconv.verify.audit.findings import AuditFinding
 
 #: A part of fewer values than this is lost: four bits.
@@ -22,7 +23,7 @@ LEAST_LEVELS = 16
 #: The same of a channel among others of one layer: three bits.
 LEAST_CHANNEL_LEVELS = 8
 
-Kind = Literal["move", "join", "bounded", "layer", "other"]
+Role = Literal["move", "join", "bounded", "layer", "other"]
 #: Low and high, one each or one a channel.
 Interval = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -41,18 +42,36 @@ class Writer:
     """What writes a tensor, in words of neither format.
 
     Attributes:
-        kind: whether it moves values (conversions too), joins them, is bounded, or is a layer.
+        role: whether it moves values (conversions too), joins them, is bounded, or is a layer.
         name: of the tensor, as the file has it.
         reads: the computed tensors it reads.
         interval: of a bounded operator or a layer, what it can write.
         is_map: whether it writes channels over places, and not one row of values.
     """
 
-    kind: Kind
+    role: Role
     name: str
     reads: tuple[Hashable, ...]
     interval: Interval | None = None
     is_map: bool = False
+
+
+def role_of(kind: Kind, scales: Scales, bounds: tuple[float, float], *, is_layer: bool) -> Role:
+    """What an operator is to its output's parts, from the traits of its row."""
+    if kind in ("view", "identity", "transpose", "conversion"):
+        return "move"
+    if scales == "joined":
+        return "join"
+    if bounded(bounds) is not None:
+        return "bounded"
+    return "layer" if is_layer else "other"
+
+
+def bounded(bounds: tuple[float, float]) -> Interval | None:
+    """What an operator can write at most, None where one side is open."""
+    if not np.isfinite(bounds).all():
+        return None
+    return np.array([bounds[0]]), np.array([bounds[1]])
 
 
 def part_findings(
@@ -92,7 +111,7 @@ def _lost(
             levels = _levels(float(high.max() - low.min()), coarsest)
             if levels < LEAST_LEVELS:
                 found.append((writer.name, levels))
-        elif writer.kind == "layer" and writer.is_map:
+        elif writer.role == "layer" and writer.is_map:
             channels = [_levels(float(w), coarsest) for w in high - low]
             found += [
                 (f"{writer.name}[{i}]", n)
@@ -112,7 +131,7 @@ def _leaves(
     if key in grids:
         coarsest = max(coarsest, grids[key].step)
     writer = writers.get(key)
-    if writer is None or writer.kind not in ("move", "join") or not writer.reads:
+    if writer is None or writer.role not in ("move", "join") or not writer.reads:
         yield key, coarsest
         return
     for source in writer.reads:
@@ -134,6 +153,24 @@ def _interval(
 
 def _levels(width: float, step: float) -> int:
     return int(np.floor(width / step + 1e-6)) + 1
+
+
+def grid(dtype: np.dtype[Any], scale: float, zero_point: int) -> Grid | None:
+    """The grid of integers of 8 bits, None where its scale is none."""
+    if not (np.isfinite(scale) and scale > 0):
+        return None
+    limits = np.iinfo(dtype)
+    return Grid(scale * (limits.min - zero_point), scale * (limits.max - zero_point), scale)
+
+
+def rows_of(
+    values: NDArray[Any], scale: NDArray[Any], zero_point: NDArray[Any]
+) -> NDArray[np.float64]:
+    """The reals of integer weights of each output channel, (channels, weights)."""
+    rows = values.astype(np.float64).reshape(len(values), -1)
+    shift, factor = (np.asarray(a, np.float64).reshape(-1, 1) for a in (zero_point, scale))
+    found: NDArray[np.float64] = (rows - shift) * factor
+    return found
 
 
 def layer_interval(

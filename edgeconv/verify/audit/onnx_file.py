@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnx_ir as ir
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from edgeconv.errors import ArtifactRefused
+from edgeconv.files.onnx.load import load
+from edgeconv.files.onnx.nodes import foreign, kind_of
 from edgeconv.runtime.saturation import int8_convolution_saturates
+from edgeconv.verify.audit import lost_parts_onnx
 from edgeconv.verify.audit.findings import AuditFinding, weights_per_tensor
-from edgeconv.verify.audit.lost_parts_files import onnx_findings
 from edgeconv.verify.audit.qdq import pair_findings
 from edgeconv.verify.audit.weights import Weight, weights_of
 
@@ -25,10 +24,7 @@ _PAIR_LIMIT = 32767 / 255
 
 def findings(path: Path) -> list[AuditFinding]:
     """Every finding of one file; raises ArtifactRefused where it is damaged."""
-    try:
-        graph = ir.from_proto(onnx.load(path, load_external_data=False)).graph
-    except (DecodeError, ValueError, TypeError, AttributeError) as error:
-        raise ArtifactRefused(f"{path} is no ONNX file: {error}") from error
+    graph = load(path).graph
     weights = weights_of(graph)
     return [
         *pair_findings(graph),
@@ -36,14 +32,12 @@ def findings(path: Path) -> list[AuditFinding]:
         *_per_tensor(weights),
         *_asymmetric(weights),
         *_saturation(weights),
-        *onnx_findings(graph),
+        *lost_parts_onnx.findings(graph),
     ]
 
 
 def _dynamic(graph: ir.Graph) -> Iterator[AuditFinding]:
-    nodes = [
-        n for n in graph if n.op_type in ("ConvInteger", "MatMulInteger", "DynamicQuantizeLinear")
-    ]
+    nodes = [node for node in graph if foreign(node).measures]
     if nodes:
         yield AuditFinding(
             "warning",
@@ -59,7 +53,7 @@ def _per_tensor(weights: Sequence[Weight]) -> Iterator[AuditFinding]:
     if bad:
         yield weights_per_tensor(
             _names(w.node for w in bad),
-            sum("Conv" in w.node.op_type for w in bad),
+            sum(kind_of(w.node) == "convolution" for w in bad),
             "quantize weights per output channel (quantize_static(per_channel=True))",
         )
 

@@ -7,49 +7,32 @@ from collections.abc import Iterator
 import numpy as np
 import onnx_ir as ir
 
+from edgeconv.files.onnx.nodes import foreign, is_clamp, is_dequantized
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of
-from edgeconv.verify.audit.findings import AuditFinding
-
-_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-_CLAMPS = frozenset({"Relu", "Clip"})
-#: Operators that onnxruntime's CPU kernels compute in float also between pairs; measured, see
-#: docs/engines.md.
-_NO_KERNEL = frozenset(
-    {
-        *("HardSwish", "HardSigmoid", "PRelu", "Elu", "Tanh", "LogSoftmax", "BatchNormalization"),
-        *(
-            "LayerNormalization",
-            "InstanceNormalization",
-            "Gelu",
-            "Erf",
-            "Div",
-            "Pow",
-            "Sqrt",
-            "Exp",
-        ),
-        *("ConvTranspose", "ReduceMean", "ReduceMax", "GlobalMaxPool"),
-    }
-)
+from edgeconv.verify.audit.findings import NO_KERNEL, AuditFinding
 
 
 def pair_findings(graph: ir.Graph) -> Iterator[AuditFinding]:
     """What stands in the way of fusing quantize and dequantize nodes into the operators."""
     yield from _one(
-        [n for n in graph if n.op_type in _LAYERS and _half_fed(n)],
+        [n for n in graph if _is_layer(n) and _half_fed(n)],
         "half a pair",
         "one of activation and weight is dequantized, the other is float: the layer runs in float",
         "quantize both",
     )
     yield from _one(
-        [n for n in graph if n.op_type in _LAYERS and _fed(n) and _leaves_float(n)],
+        [n for n in graph if _is_layer(n) and _fed(n) and _leaves_float(n)],
         "no quantize behind",
         "layers fed from integers whose output is not quantized: they run in float",
         "put a QuantizeLinear behind them; at a graph's end, quantize the output",
     )
+    without = [n for n in graph if _has_no_kernel(n) and _between(n)]
+    types = ", ".join(sorted({node.op_type for node in without}))
     yield from _one(
-        [n for n in graph if n.op_type in _NO_KERNEL and _between(n)],
-        "pairs without a kernel",
-        "operators between pairs that onnxruntime's CPU kernels compute in float nevertheless",
+        without,
+        NO_KERNEL,
+        f"{types} between pairs, which onnxruntime's CPU kernels compute in float nevertheless",
         "leave them in float knowingly, or replace them (HardSwish by ReLU6, for instance)",
     )
     yield from _one(
@@ -60,7 +43,7 @@ def pair_findings(graph: ir.Graph) -> Iterator[AuditFinding]:
         "remove both",
     )
     yield from _one(
-        [n for n in graph if n.op_type in _CLAMPS and _stands_alone(n)],
+        [n for n in graph if is_clamp(n) and _stands_alone(n)],
         "clamp between pairs",
         "Relu or Clip between pairs of its own: a pass over memory that the layer before could do "
         "for free",
@@ -74,26 +57,34 @@ def _one(nodes: list[ir.Node], rule: str, message: str, remedy: str) -> Iterator
         yield AuditFinding("warning", rule, f"{len(nodes)}: {message}", names, remedy)
 
 
+def _is_layer(node: ir.Node) -> bool:
+    return operator_of(node).weights is not None
+
+
+def _has_no_kernel(node: ir.Node) -> bool:
+    return operator_of(node).engines.onnxruntime == "float" or foreign(node).in_float
+
+
 def _half_fed(node: ir.Node) -> bool:
     """Activation from a pair and float weight, or the other way round."""
     if len(node.inputs) < 2 or constant_of(node.inputs[0]) is not None:
         return False
-    return _dequantized(node.inputs[0]) != _dequantized(node.inputs[1])
+    return is_dequantized(node.inputs[0]) != is_dequantized(node.inputs[1])
 
 
 def _fed(node: ir.Node) -> bool:
-    return len(node.inputs) > 1 and all(_dequantized(value) for value in node.inputs[:2])
+    return len(node.inputs) > 1 and all(is_dequantized(value) for value in node.inputs[:2])
 
 
 def _between(node: ir.Node) -> bool:
-    return bool(node.inputs) and _dequantized(node.inputs[0]) and not _leaves_float(node)
+    return any(map(is_dequantized, node.inputs)) and not _leaves_float(node)
 
 
 def _leaves_float(node: ir.Node) -> bool:
     """Whether something other than a QuantizeLinear, past one clamp, reads the output."""
     value = node.outputs[0]
     readers = [use.node for use in value.uses()]
-    if len(readers) == 1 and readers[0].op_type in _CLAMPS:
+    if len(readers) == 1 and is_clamp(readers[0]):
         value = readers[0].outputs[0]
         readers = [use.node for use in value.uses()]
     if value.is_graph_output():
@@ -108,7 +99,7 @@ def _stands_alone(node: ir.Node) -> bool:
     dequantize = node.inputs[0].producer() if node.inputs[0] is not None else None
     quantize = _maker(dequantize)
     layer = _maker(quantize)
-    return layer is not None and layer.op_type in _LAYERS | {"Add", "Mul"}
+    return layer is not None and operator_of(layer).absorbs
 
 
 def _is_idle(node: ir.Node) -> bool:
@@ -127,8 +118,3 @@ def _maker(node: ir.Node | None) -> ir.Node | None:
     if node is None or not node.inputs or node.inputs[0] is None:
         return None
     return node.inputs[0].producer()
-
-
-def _dequantized(value: ir.Value | None) -> bool:
-    producer = None if value is None else value.producer()
-    return producer is not None and producer.op_type == "DequantizeLinear"

@@ -9,17 +9,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.view import constant_of, integer
-
-#: Places of weight, scale and zero point of onnxruntime's own operators.
-_PLACES = {
-    "QLinearConv": (3, 4, 5),
-    "QLinearMatMul": (3, 4, 5),
-    "QGemm": (3, 4, 5),
-    "ConvInteger": (1, None, 3),
-    "MatMulInteger": (1, None, 3),
-}
-_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+from edgeconv.files.onnx.nodes import output_axis, weights_slots
+from edgeconv.graph.operators.operator import Weights
+from edgeconv.graph.view import constant_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,38 +41,32 @@ class Weight:
 
 def weights_of(graph: ir.Graph) -> list[Weight]:
     """Every layer with integer weights."""
-    found = []
-    for node in graph:
-        weight = _qdq(node) if node.op_type in _LAYERS else _qoperator(node)
-        if weight is not None:
-            found.append(weight)
-    return found
+    found = (_weight_of(node) for node in graph)
+    return [weight for weight in found if weight is not None]
 
 
-def _qdq(node: ir.Node) -> Weight | None:
-    value = node.inputs[1] if len(node.inputs) > 1 else None
-    producer = None if value is None else value.producer()
-    if producer is None or producer.op_type != "DequantizeLinear":
+def _weight_of(node: ir.Node) -> Weight | None:
+    slots = weights_slots(node)
+    if slots is None:
         return None
-    values, scale = constant_of(producer.inputs[0]), constant_of(producer.inputs[1])
-    if values is None or scale is None:
-        return None
-    zero = constant_of(producer.inputs[2]) if len(producer.inputs) > 2 else None
-    return _weight(node, values, scale, zero)
+    if isinstance(slots, Weights):
+        producer = _maker(node, slots.slot)
+        if producer is None or producer.op_type != "DequantizeLinear":
+            return None
+        values, scale, zero = (_input(producer, i) for i in range(3))
+        return None if values is None or scale is None else _weight(node, values, scale, zero)
+    values, zero = _input(node, slots.slot), _input(node, slots.zero_slot)
+    scale = _scale_behind(node) if slots.scale_slot is None else _input(node, slots.scale_slot)
+    return None if values is None else _weight(node, values, scale, zero)
 
 
-def _qoperator(node: ir.Node) -> Weight | None:
-    if node.op_type not in _PLACES:
-        return None
-    weight, scale, zero = (
-        constant_of(node.inputs[i]) if i is not None and i < len(node.inputs) else None
-        for i in _PLACES[node.op_type]
-    )
-    if weight is None:
-        return None
-    if scale is None:
-        scale = _scale_behind(node)
-    return _weight(node, weight, np.ones(1) if scale is None else scale, zero)
+def _maker(node: ir.Node, slot: int) -> ir.Node | None:
+    value = node.inputs[slot] if slot < len(node.inputs) else None
+    return None if value is None else value.producer()
+
+
+def _input(node: ir.Node, slot: int) -> NDArray[Any] | None:
+    return constant_of(node.inputs[slot]) if slot < len(node.inputs) else None
 
 
 def _scale_behind(node: ir.Node) -> NDArray[Any] | None:
@@ -101,16 +87,10 @@ def _scale_behind(node: ir.Node) -> NDArray[Any] | None:
 
 
 def _weight(
-    node: ir.Node, values: NDArray[Any], scale: NDArray[Any], zero: NDArray[Any] | None
+    node: ir.Node, values: NDArray[Any], scale: NDArray[Any] | None, zero: NDArray[Any] | None
 ) -> Weight:
     """The weight with its output channels first."""
-    axis = 0
-    if node.op_type == "ConvTranspose":
-        axis = 1
-    elif "MatMul" in node.op_type:
-        axis = values.ndim - 1
-    elif node.op_type in ("Gemm", "QGemm"):
-        axis = 0 if integer(node, "transB", 0) else 1
-    moved = np.moveaxis(values, min(axis, values.ndim - 1), 0) if values.ndim else values
+    moved = np.moveaxis(values, output_axis(node, values.ndim), 0) if values.ndim else values
+    factor = np.ones(1) if scale is None else scale
     shift = np.zeros(1, np.int32) if zero is None else zero
-    return Weight(node, moved, scale, shift, len(moved) if moved.ndim else 1)
+    return Weight(node, moved, factor, shift, len(moved) if moved.ndim else 1)

@@ -11,7 +11,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.files.tflite.file import FileTensor, read_tensors
+from edgeconv.files.onnx.load import load
+from edgeconv.files.tflite.file import TfliteTensor, read
+from edgeconv.files.tflite.named_tensors import named_tensors
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
 from edgeconv.graph.view import activation_inputs, constant_of, name_of
 from edgeconv.quantize.observe.targets import targets
@@ -24,7 +26,7 @@ from edgeconv.quantize.plan.parameters import (
 )
 from edgeconv.quantize.plan.shared import tied_tensors
 from edgeconv.quantize.plan.weights import layer_of
-from edgeconv.verify.diagnose.hub import constant_in_hub_order, initializers_read, load
+from edgeconv.verify.diagnose.hub import constant_in_hub_order, initializers_read
 
 #: Parameters of a tensor, or None where the file holds it in float or not at all.
 Find = Callable[[str], QuantParams | None]
@@ -36,7 +38,7 @@ def of_tflite(model: ir.Model, path: Path) -> Plan:
     Raises:
         ArtifactRefused: the file is damaged, or not of this graph.
     """
-    held = read_tensors(path)
+    held = named_tensors(read(path))
     constants = {}
     for name, (node, index) in initializers_read(model).items():
         found = _tflite_constant(node, index, held.get(name))
@@ -112,7 +114,7 @@ def floats_of_tflite(model: ir.Model, path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         ArtifactRefused: the file is damaged.
     """
-    held = read_tensors(path)
+    held = named_tensors(read(path))
     found = {}
     for name, (node, index) in initializers_read(model).items():
         tensor = held.get(name)
@@ -155,7 +157,7 @@ def _constant_params(
 
 
 def _tflite_constant(
-    node: ir.Node, index: int, tensor: FileTensor | None
+    node: ir.Node, index: int, tensor: TfliteTensor | None
 ) -> QuantizedConstant | None:
     if tensor is None or tensor.data is None or not len(tensor.scale):
         return None
@@ -224,7 +226,7 @@ def _output_of(model: ir.Model, node_name: str) -> str:
     return ""
 
 
-def _requantized(held: Mapping[str, FileTensor], name: str, output: QuantParams) -> QuantParams:
+def _requantized(held: Mapping[str, TfliteTensor], name: str, output: QuantParams) -> QuantParams:
     """The requantized copy of a tensor that a concatenation reads."""
     copies = [
         _params(tensor.scale[0], int(tensor.zero_point[0]))

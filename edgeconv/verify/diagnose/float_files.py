@@ -10,7 +10,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.files.tflite.file import read_tensors
+from edgeconv.files.tflite.file import read
+from edgeconv.files.tflite.named_tensors import named_tensors
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of, require_constant
 from edgeconv.quantize.observe.targets import targets
@@ -103,7 +104,7 @@ def true_graph(model: ir.Model, stage: FloatStage, tflite: Path | None) -> ir.Mo
     """The graph of the ONNX file, with the TFLite file's constants where those are the truth."""
     if stage.truth == "onnx" or tflite is None:
         return model
-    held = read_tensors(tflite)
+    held = named_tensors(read(tflite))
     constants = {}
     for name, (node, index) in initializers_read(model).items():
         tensor = held.get(name)
@@ -117,7 +118,7 @@ def true_graph(model: ir.Model, stage: FloatStage, tflite: Path | None) -> ir.Mo
 
 def _different_constants(model: ir.Model, tflite: Path) -> dict[str, str]:
     """Tensors whose layer holds other weights in the two files, and which."""
-    held = read_tensors(tflite)
+    held = named_tensors(read(tflite))
     found = {}
     for node in model.graph:
         layer = layer_of(node)

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnx_ir as ir
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
 from edgeconv.graph.view import integer, is_real, name_of, set_constant, shape_of
 
 Array = NDArray[Any]
-
-
-def load(path: Path) -> ir.Model:
-    """An ONNX file as a graph.
-
-    Raises:
-        ArtifactRefused: it is none.
-    """
-    try:
-        return ir.from_proto(onnx.load(path, load_external_data=False))
-    except (DecodeError, ValueError, OSError) as error:
-        raise ArtifactRefused(f"{path} is no ONNX file: {error}") from error
 
 
 def with_constants(model: ir.Model, constants: Mapping[str, Array]) -> ir.Model:

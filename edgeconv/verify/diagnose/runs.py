@@ -11,7 +11,10 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UsageError
+from edgeconv.files.onnx.load import load
+from edgeconv.files.onnx.nodes import is_view
 from edgeconv.files.tflite import tensor_order
+from edgeconv.files.tflite.file import read
 from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe.session import open_graph
@@ -22,11 +25,8 @@ from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions, TensorSpec
 from edgeconv.verify.diagnose.file_plan import integers_name
-from edgeconv.verify.diagnose.hub import load
 
 Values = Mapping[str, NDArray[Any]]
-
-_VIEWS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 
 
 def batches(images: Images, model: ir.Model, photos: int) -> Iterator[Images]:
@@ -69,8 +69,9 @@ class TfliteTensors:
         self._session = _open(path)
         specs = self._session.tensor_specs()
         self._names = {t.name: (t.value, _held(t.name, specs)) for t in targets(model)}
-        self._orders = tensor_order.read(path)
-        self._resizes = bilinear_resizes(path)
+        file = read(path)
+        self._orders = tensor_order.orders(file)
+        self._resizes = bilinear_resizes(file)
 
     @property
     def takes_pixels(self) -> bool:
@@ -89,7 +90,7 @@ class TfliteTensors:
                 found[name] = array
         for name, (value, held) in self._names.items():
             producer = value.producer()
-            if held is not None or producer is None or producer.op_type not in _VIEWS:
+            if held is not None or producer is None or not is_view(producer):
                 continue
             source = producer.inputs[0]
             if source is not None and source.name in found:  # one tensor of the file is both

@@ -12,13 +12,14 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
+from edgeconv.files.onnx.load import load
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import activation_inputs, name_of
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.repair.channels import channel_groups
 from edgeconv.runtime.adapt import Images
-from edgeconv.verify.diagnose import float_files, hub, parameters
+from edgeconv.verify.diagnose import float_files, parameters
 from edgeconv.verify.diagnose.diagnosis import (
     Diagnosis,
     Distribution,
@@ -83,7 +84,7 @@ def diagnose(
     _require_hub(artifacts)
     tell = on_step or (lambda _: None)
     tell("compare the float files")
-    loaded = hub.load(artifacts["onnx"])
+    loaded = load(artifacts["onnx"])
     chunks = list(batches(images, loaded, photos))
     lite = artifacts.get("tflite")
     stage = float_files.run(loaded, lite, chunks, references)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from edgeconv.files.memory import steps
 from edgeconv.files.operations import ModelOperations, Operation
-from edgeconv.files.operator_kinds import CONVOLUTIONS, POOLINGS
 
 
 @dataclass(frozen=True)
@@ -55,5 +54,5 @@ def _block(operations: tuple[Operation, ...], entry: set[str]) -> Block:
         operations=operations,
         depth=max(widths, default=0),
         branches=max([readers, *widths.values()]),
-        fragments=sum(o.type in CONVOLUTIONS | POOLINGS for o in operations),
+        fragments=sum(o.kind in ("convolution", "pool") for o in operations),
     )

@@ -20,11 +20,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edgeconv.files.operations import Convolution, ModelOperations, Operation
-from edgeconv.files.operator_kinds import ELEMENT_WISE, MOVES
+from edgeconv.graph.operators.operator import Kind
 from edgeconv.verify.inspect.blocks import Block, blocks
 
 Guideline = Literal["G1", "G2", "G3", "G4"]
 
+#: Kinds of operators that compute each value from those at its place.
+_ELEMENT_WISE: tuple[Kind, ...] = ("arithmetic", "activation", "conversion")
 #: How many operators a finding names.
 _NAMED = 3
 #: Past this ratio of channels a 1 x 1 convolution counts as unbalanced.
@@ -229,8 +231,8 @@ def element_wise(model: ModelOperations) -> Finding:
     count. Depthwise convolutions, which the paper counts as element-wise too, stand beside.
     """
     total = max(1, model.memory_access)
-    found = [o for o in model.operations if o.type in ELEMENT_WISE and o.accessed]
-    moves = [o for o in model.operations if o.type in MOVES and o.accessed]
+    found = [o for o in model.operations if o.kind in _ELEMENT_WISE and o.accessed]
+    moves = [o for o in model.operations if o.is_move and o.accessed]
     depthwise = [o for o, c in _convolutions(model) if c.is_depthwise]
     share, moved, through_depthwise = (
         sum(o.memory_access for o in group) / total for group in (found, moves, depthwise)

@@ -17,12 +17,9 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.runtime.litert import LiteRtSession, check_header
+from edgeconv.files.tflite.file import operator_name
+from edgeconv.runtime.litert import IDENTIFIER, LiteRtSession, check_header
 
-_FILE_IDENTIFIER = b"TFL3"
-_OPERATOR_NAMES = {
-    code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()
-}
 _INT8 = schema.TensorType.INT8
 
 
@@ -84,7 +81,8 @@ def _cut(model: Any) -> Isolated:
             [_copied(graph, copies, i) if i in read else i for i in operator.inputs], np.int32
         )
         kept.append(operator)
-        kinds.append(_kind(model, operator))
+        code = model.operatorCodes[operator.opcodeIndex]
+        kinds.append(operator_name(code.builtinCode, code.deprecatedBuiltinCode, code.customCode))
     if not kept:
         raise ValueError("it holds no operator on int8 activations")
     graph.operators = kept
@@ -96,7 +94,7 @@ def _cut(model: Any) -> Isolated:
     fed = tuple(graph.tensors[i].name.decode() for i in copies)
     for copy in copies.values():
         graph.tensors[copy].name += b" (given)"
-    builder.Finish(model.Pack(builder), _FILE_IDENTIFIER)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
     operators = tuple(map(IsolatedOperator, names, kinds))
     return Isolated(bytes(builder.Output()), operators, fed)
 
@@ -116,9 +114,3 @@ def _copied(graph: Any, copies: dict[int, int], index: int) -> int:
         copies[index] = len(graph.tensors)
         graph.tensors.append(deepcopy(graph.tensors[index]))
     return copies[index]
-
-
-def _kind(model: Any, operator: Any) -> str:
-    code = model.operatorCodes[operator.opcodeIndex]
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    return str(_OPERATOR_NAMES.get(number, f"operator {number}"))

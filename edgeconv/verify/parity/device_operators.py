@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.files.tflite.file import TfliteFile, read
 from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.litert import LiteRtSession
@@ -70,13 +71,13 @@ def check(
     )
     fed = app_input(original.inputs[0], images[:_PHOTOS])
     original.run([np.resize(fed, original.inputs[0].shape)])
+    file = read(artifacts["int8.tflite"])
     with tempfile.TemporaryDirectory() as held:
         found: list[OperatorIdentity] = []
         if "litert" in engines:
-            found += _tflite(artifacts["int8.tflite"], original, opener, Path(held))
+            found += _tflite(file, original, opener, Path(held))
         if "onnxruntime" in engines and "int8.onnx" in artifacts:
-            files = artifacts["int8.onnx"], artifacts["int8.tflite"]
-            found += _onnx(*files, original, opener, Path(held))
+            found += _onnx(artifacts["int8.onnx"], file, original, opener, Path(held))
     return tuple(found)
 
 
@@ -102,15 +103,15 @@ def stage(
 
 
 def _tflite(
-    path: Path, original: LiteRtSession, opener: Opener, directory: Path
+    file: TfliteFile, original: LiteRtSession, opener: Opener, directory: Path
 ) -> Iterator[OperatorIdentity]:
-    isolated = isolate(path)
+    isolated = isolate(file.path)
     cut = directory / "operators.tflite"
     cut.write_bytes(isolated.data)
     feeds = isolated.feeds(original)
     there = opener(cut, SessionOptions()).run(feeds)
     here = open_session(cut).run(feeds)
-    explained = explained_steps(bilinear_resizes(path), original)
+    explained = explained_steps(bilinear_resizes(file), original)
     for operator, a, b in zip(isolated.operators, there, here, strict=True):
         given = original.read_tensor(operator.name)
         steps = steps_apart(a, given) - explained.get(operator.name, 0)
@@ -118,9 +119,9 @@ def _tflite(
 
 
 def _onnx(
-    path: Path, int8_tflite: Path, original: LiteRtSession, opener: Opener, directory: Path
+    path: Path, file: TfliteFile, original: LiteRtSession, opener: Opener, directory: Path
 ) -> Iterator[OperatorIdentity]:
-    isolated = IsolatedOnnx.of(path, int8_tflite, original)
+    isolated = IsolatedOnnx.of(path, file, original)
     cut = directory / "operators.onnx"
     cut.write_bytes(isolated.data)
     kernels: Kernels = "reference" if int8_convolution_saturates() else "default"
@@ -129,7 +130,7 @@ def _onnx(
     feeds = [given[spec.name] for spec in there.inputs]
     made_there = dict(zip((s.name for s in there.outputs), there.run(feeds), strict=True))
     made_here = dict(zip((s.name for s in here.outputs), here.run(feeds), strict=True))
-    explained = explained_steps(bilinear_resizes(int8_tflite), original)
+    explained = explained_steps(bilinear_resizes(file), original)
     for cut_at in isolated.judged:
         written = str(cut_at.written)
         same = bool(np.array_equal(made_there[written], made_here[written]))

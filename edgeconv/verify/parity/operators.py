@@ -23,14 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnx_ir as ir
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.files.tflite import tensor_order
+from edgeconv.files.onnx.load import load
+from edgeconv.files.tflite.file import TfliteFile, read
 from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
+from edgeconv.files.tflite.tensor_order import orders
 from edgeconv.runtime.adapt import Images, app_input, batch_size, full_batches
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.open import open_session
@@ -107,14 +107,14 @@ class IsolatedOnnx:
     unmatched: tuple[str, ...]
 
     @classmethod
-    def of(cls, int8_onnx: Path, int8_tflite: Path, lite: LiteRtSession) -> IsolatedOnnx:
-        """Cuts a file where the TFLite file of the same plan, open as `lite`, has the tensor too.
+    def of(cls, int8_onnx: Path, file: TfliteFile, lite: LiteRtSession) -> IsolatedOnnx:
+        """Cuts a file where the TFLite file of the same plan, open as `lite` too, has the tensor.
 
         Raises:
             ArtifactRefused: it cannot be read, or the two have no tensor in common.
         """
-        tensors = Tensors(lite.tensor_specs(), tensor_order.read(int8_tflite))
-        parts = isolate(_load(int8_onnx), tensors)
+        tensors = Tensors(lite.tensor_specs(), orders(file))
+        parts = isolate(load(int8_onnx), tensors)
         found = cls(
             ir.to_proto(parts.model).SerializeToString(), tuple(parts.cuts), parts.unmatched
         )
@@ -180,9 +180,10 @@ def check(int8_onnx: Path, tflite: KeptTensors, images: Images) -> OperatorRepor
     if not len(images):
         raise UsageError("no image to compare the int8 files on")
     lite = tflite.session
-    parts = IsolatedOnnx.of(int8_onnx, tflite.path, lite)
+    file = read(tflite.path)
+    parts = IsolatedOnnx.of(int8_onnx, file, lite)
     isolated = OrtSession(parts.data, SessionOptions(kernels="reference"))
-    resizes = bilinear_resizes(tflite.path)
+    resizes = bilinear_resizes(file)
     tallies = {cut.name: _Tally() for cut in parts.judged}
     fed = app_input(lite.inputs[0], images)
     for feed in full_batches(fed, batch_size(lite)):
@@ -229,14 +230,6 @@ class _Tally:
 def _agreement(cut: Cut, tally: _Tally) -> OperatorAgreement:
     share = tally.differing / tally.values if tally.values else 0.0
     return OperatorAgreement(cut.name, cut.op_type, tally.max_steps, share)
-
-
-def _load(path: Path) -> ir.Model:
-    try:
-        model: ir.Model = ir.from_proto(onnx.load(path, load_external_data=False))
-    except (DecodeError, ValueError, OSError) as error:
-        raise ArtifactRefused(f"{path} is no ONNX file: {error}") from error
-    return model
 
 
 def _run(isolated: OrtSession, given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -12,13 +12,10 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from edgeconv.files.onnx.operations import read_onnx
 from edgeconv.files.operations import Operation
-from edgeconv.files.tflite.operations import read_tflite
-from edgeconv.runtime.open import engine_of
+from edgeconv.files.read import read_operations
 from edgeconv.runtime.session import EngineName, Kernels
 
-_SUMS = frozenset({"MEAN", "SUM", "ReduceMean", "ReduceSum", "GlobalAveragePool"})
 #: Measured: 2^-30.0 to 2^-28.7 a value on GroupNorms of 16 thousand to 800 thousand values. The
 #: bound of theory, 2^-24 a value, supposes that every rounding errs to one side as far as it can.
 _ERROR_A_VALUE = 2.0**-27
@@ -33,8 +30,7 @@ def longest_sum(files: Iterable[Path]) -> int:
     Raises:
         ArtifactRefused: one is no file of its format, or is damaged.
     """
-    read = (read_tflite(f) if engine_of(f) == "litert" else read_onnx(f) for f in files)
-    return max((_summed(operation) for file in read for operation in file.operations), default=0)
+    return max((_summed(o) for file in files for o in read_operations(file).operations), default=0)
 
 
 def lost(values: int, kernels: Kernels, engine: EngineName) -> float:
@@ -51,6 +47,6 @@ def _summed(operation: Operation) -> int:
     if operation.type == "InstanceNormalization":
         groups = math.prod(size or 1 for size in operation.reads[1].shape)
         return math.prod(shape[1:]) // max(1, groups)
-    if operation.type not in _SUMS:
+    if not operation.adds_up:
         return 0
     return math.prod(shape) // max(1, operation.output_elements)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeconv.files.tflite.operations import read_tflite
+from edgeconv.files.read import read_operations
 
 #: Multiply-adds in one run of a file, about; at least one photo all the same ...
 WORK = 30_000_000_000
@@ -23,7 +23,7 @@ def reference_photos(tflite: Path) -> int:
     Raises:
         ArtifactRefused: it is no TFLite file, or is damaged.
     """
-    file = read_tflite(tflite)
+    file = read_operations(tflite)
     shape = file.inputs[0].shape if file.inputs else ()
     batch = (shape[0] if shape else None) or 1
     if file.multiply_adds > MOST_WORK:

@@ -10,7 +10,7 @@ from torch import nn
 
 from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
-from edgeconv.files.tflite.operations import read_tflite
+from edgeconv.files.read import read_operations
 from edgeconv.quantize.recipe.recipes import quantize
 from edgeconv.runtime.open import open_session
 
@@ -28,7 +28,7 @@ class Two(nn.Module):
 
 
 def kinds(path: Path) -> list[str]:
-    return [operation.type for operation in read_tflite(path).operations]
+    return [operation.type for operation in read_operations(path).operations]
 
 
 def test_a_flattened_mean_is_one_operator(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from edgeconv.export import tflite
 from edgeconv.export.onnx import write as onnx_writer
-from edgeconv.files.onnx.operations import read_onnx
+from edgeconv.files.read import read_operations
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
 from edgeconv.quantize.recipe.recipes import quantize
 from edgeconv.verify.audit.any_file import audit
@@ -48,7 +48,7 @@ def files(planned, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_onnxruntime_optimized_is_as_much_int8_as_before(planned, files: Path) -> None:
     kinds = {node.op_type for node in onnx.load(files / "optimized.onnx").graph.node}
     assert {"QLinearConv", "QLinearGlobalAveragePool", "QGemm"} <= kinds
-    before, after = (read_onnx(files / name) for name in ("int8.onnx", "optimized.onnx"))
+    before, after = (read_operations(files / name) for name in ("int8.onnx", "optimized.onnx"))
     assert after.multiply_adds == before.multiply_adds
     assert after.int8_share == 1.0
     assert audit(files / "optimized.onnx").islands == ()

@@ -14,9 +14,10 @@ from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
 from edgeconv.export.bundle import artifacts, golden, manifest
 from edgeconv.export.pixels import with_pixel_input
+from edgeconv.files.onnx.load import load
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.runtime.adapt import Images
-from edgeconv.verify.diagnose import Diagnosis, diagnose, hub
+from edgeconv.verify.diagnose import Diagnosis, diagnose
 from tests.helpers.repaired_bundle import BLOCK
 from tests.helpers.tampering import change_onnx, change_tflite_data, change_tflite_scale
 
@@ -253,7 +254,7 @@ def test_without_the_float_onnx_file_it_says_what_is_needed(copy: Path) -> None:
 def test_a_grid_that_clips_these_photos_is_told_of_and_not_broken(bundle: Path) -> None:
     vectors = golden.load(bundle)
     images = Images(np.float32(3) * vectors.normalized[:1], vectors.pixels[:1])
-    session = open_graph(hub.load(bundle / "model.onnx"), None)
+    session = open_graph(load(bundle / "model.onnx"), None)
     (logits,) = session.run(None, {"input": images.normalized})
     found = diagnose(artifacts.present(bundle), images, {"logits": logits}, photos=1)
     assert found.passed

@@ -17,6 +17,7 @@ from edgeconv.export.bundle import artifacts
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.tflite.write import write_int8
+from edgeconv.files.onnx.load import load
 from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.quantize.plan.in_float import with_islands
 from edgeconv.quantize.recipe.recipes import Recipe, quantize
@@ -25,7 +26,7 @@ from edgeconv.quantize.repair.ends import ends_of
 from edgeconv.quantize.repair.repairs import Copies, Repairs
 from edgeconv.runtime.adapt import Images, dequantize
 from edgeconv.runtime.metrics import sqnr_db
-from edgeconv.verify.diagnose import Diagnosis, diagnose, hub
+from edgeconv.verify.diagnose import Diagnosis, diagnose
 from tests.helpers.repaired_bundle import export_repaired
 from tests.helpers.tampering import change_onnx, change_tflite_data
 
@@ -129,7 +130,7 @@ def test_the_mean_of_copies_is_nearer_than_one_of_them(bundle: edgeconv.Bundle) 
 def test_copies_are_followed_through_operators_in_float(
     bundle: edgeconv.Bundle, island: str, tmp_path: Path
 ) -> None:
-    vectors, model = bundle.golden, hub.load(bundle.artifacts["onnx"])
+    vectors, model = bundle.golden, load(bundle.artifacts["onnx"])
     photos = [photo[None] for photo in vectors.normalized]
     ends = ends_of(bundle.preprocessing, is_classifier=False)
     recipe = Recipe("", (EQUALIZE, REUSE_DEAD_CHANNELS), 8, measured=False)
@@ -151,7 +152,7 @@ def test_copies_are_followed_through_operators_in_float(
 
 def mixed(bundle: edgeconv.Bundle, islands: frozenset[str], out: Path) -> Callable[[], Diagnosis]:
     """Writes int8 files of a bundle anew, with operators in float; walks through them."""
-    vectors, model = bundle.golden, hub.load(bundle.artifacts["onnx"])
+    vectors, model = bundle.golden, load(bundle.artifacts["onnx"])
     photos = [photo[None] for photo in vectors.normalized]
     done = quantize(model, lambda: photos, recipe="fast")
     plan = with_islands(done.model, done.plan, islands)
@@ -166,7 +167,7 @@ def mixed(bundle: edgeconv.Bundle, islands: frozenset[str], out: Path) -> Callab
 def test_operators_in_float_have_the_weights_that_equalization_left_them(
     bundle: edgeconv.Bundle, tmp_path: Path
 ) -> None:
-    model = hub.load(bundle.artifacts["onnx"])
+    model = load(bundle.artifacts["onnx"])
     nodes = [node.name or "" for node in model.graph if not is_absorbed(node)]
     kept = [frozenset(nodes[:4]), frozenset(nodes[::2]), frozenset(nodes[5:9])]
     for number, islands in enumerate(kept):

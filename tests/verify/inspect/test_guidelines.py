@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeconv.files.onnx.operations import read_onnx
 from edgeconv.files.operations import Convolution
+from edgeconv.files.read import read_operations
 from edgeconv.verify.inspect.blocks import blocks
 from edgeconv.verify.inspect.guidelines import (
     Finding,
@@ -23,7 +23,7 @@ from tests.helpers.operations import Node, node, weights, write_onnx
 
 def found(tmp_path: Path, nodes: list[Node], constants: dict[str, object]) -> dict[str, Finding]:
     path = write_onnx(tmp_path / "m.onnx", nodes, constants)
-    return {finding.guideline: finding for finding in findings(read_onnx(path))}
+    return {finding.guideline: finding for finding in findings(read_operations(path))}
 
 
 def pointwise(c1: int, c2: int, positions: int, groups: int = 1) -> Convolution:
@@ -95,10 +95,10 @@ INCEPTION = [
 
 def test_branches_and_fragments_of_an_inception_block(tmp_path):
     path = write_onnx(tmp_path / "m.onnx", INCEPTION, {"w": weights(8, 8)})
-    stem, inception = blocks(read_onnx(path))
+    stem, inception = blocks(read_operations(path))
     assert [o.name for o in stem.operations] == ["stem"]
     assert (inception.branches, inception.fragments, inception.depth) == (3, 4, 3)
-    g3 = {f.guideline: f for f in findings(read_onnx(path))}["G3"]
+    g3 = {f.guideline: f for f in findings(read_operations(path))}["G3"]
     assert g3.figures["branching_blocks"] == 1
     assert g3.figures["mean_fragments"] == g3.figures["most_fragments"] == 4
     assert g3.figures["parallelism"] == 6 / 4
@@ -107,7 +107,7 @@ def test_branches_and_fragments_of_an_inception_block(tmp_path):
 def test_a_shortcut_is_a_branch(tmp_path):
     nodes = [node("Conv", ["x", "w"], ["a"]), node("Add", ["a", "x"], ["y"])]
     path = write_onnx(tmp_path / "m.onnx", nodes, {"w": weights(8, 8)})
-    (block,) = blocks(read_onnx(path))
+    (block,) = blocks(read_operations(path))
     assert (block.branches, block.fragments) == (2, 1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeconv.files.tflite.operations import read_tflite
+from edgeconv.files.read import read_operations
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.parity import against_reference as parity
 from edgeconv.verify.parity import golden_runs, reference_work
@@ -27,7 +27,7 @@ def files(tmp_path, monkeypatch):
 @pytest.fixture
 def work(files):
     """Multiply-adds of one photo."""
-    return read_tflite(files["int8.tflite"]).multiply_adds
+    return read_operations(files["int8.tflite"]).multiply_adds
 
 
 def stages(files):

@@ -12,6 +12,7 @@ from onnx import helper
 from torch import nn
 from torch.nn import functional as F
 
+from edgeconv.files.tflite.file import read
 from edgeconv.files.tflite.resize_places import bilinear_resizes
 from edgeconv.runtime.adapt import app_input
 from edgeconv.runtime.litert import LiteRtSession
@@ -46,7 +47,7 @@ def test_the_kernels_integers_are_those_of_places_in_1024ths(size, align_corners
     pair = resized(size, align_corners, tmp_path)
     lite = LiteRtSession(pair.tflite, SessionOptions(kernels="reference", keep_tensors=True))
     lite.run([app_input(lite.inputs[0], pair.images[:1])])
-    (resize,) = bilinear_resizes(pair.tflite)
+    (resize,) = bilinear_resizes(read(pair.tflite))
     image = lite.read_tensor(resize.read)
     expected = resize._resized(image.astype(np.float64), in_1024ths=True)
     assert np.abs(lite.read_tensor(resize.written) - expected).max() <= 0.5 + 1e-9

@@ -12,7 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.files.tflite import tensor_order
+from edgeconv.files.tflite.file import read
+from edgeconv.files.tflite.tensor_order import orders
 from edgeconv.verify.parity.operators import KeptTensors, check
 from edgeconv.verify.thresholds import DEFAULTS
 from tests.helpers.small_export import small_export
@@ -86,15 +87,15 @@ def test_a_file_that_moves_equal_axes_elsewhere_is_found(name, perm, tmp_path):
 
 def test_files_in_the_usual_order_say_nothing_of_it(tmp_path):
     pair = small_export(Of(lambda s, x: F.max_pool2d(x, 2)), (32, 32), tmp_path)
-    assert tensor_order.read(pair.tflite) == {}
+    assert orders(read(pair.tflite)) == {}
 
 
 def test_a_damaged_statement_is_refused(tmp_path):
     pair = small_export(Of(CUBES["tokens"]), (32, 32), tmp_path)
-    orders = tensor_order.read(pair.tflite)
-    assert orders
+    found = orders(read(pair.tflite))
+    assert found
     written = json.dumps(
-        {name: [order.axes, order.order] for name, order in orders.items()},
+        {name: [order.axes, order.order] for name, order in found.items()},
         sort_keys=True,
         separators=(",", ":"),
     ).encode()

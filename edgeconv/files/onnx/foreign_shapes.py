@@ -7,34 +7,12 @@ node by node in the graph's order, where the file does not say it itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import numpy as np
 import onnx_ir as ir
 
-#: Where each operator has the zero point of what it writes.
-_ZERO_POINTS: Mapping[str, int] = MappingProxyType(
-    {
-        "QGemm": 8,
-        "QLinearAdd": 7,
-        "QLinearAveragePool": 4,
-        "QLinearConcat": 1,
-        "QLinearConv": 7,
-        "QLinearGlobalAveragePool": 4,
-        "QLinearLeakyRelu": 4,
-        "QLinearMatMul": 7,
-        "QLinearMul": 7,
-        "QLinearSigmoid": 4,
-        "QLinearSoftmax": 4,
-    }
-)
-#: Operators that hand on the type they read.
-_MOVING = frozenset(
-    {"Flatten", "MaxPool", "NhwcMaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
-)
-_LIKE_THEIR_INPUT = frozenset({"QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax"})
-_WINDOWED = frozenset({"MaxPool", "NhwcMaxPool", "QLinearAveragePool", "QLinearConv"})
+from edgeconv.files.onnx.nodes import foreign, output_axis
+from edgeconv.graph.operators.table import operator_named
+from edgeconv.graph.view import integer, ints
 
 Shape = tuple[int, ...]
 
@@ -52,45 +30,59 @@ def complete(graph: ir.Graph) -> None:
 
 
 def _dtype(node: ir.Node) -> ir.DataType | None:
-    index = 0 if node.op_type in _MOVING else _ZERO_POINTS.get(node.op_type)
-    if index is None:
+    slot = 0 if _is_moving(node) else foreign(node).type_slot
+    if slot is None:
         return None
-    if index >= len(node.inputs) or node.inputs[index] is None:
-        return ir.DataType.FLOAT if node.op_type == "QGemm" else None
-    source = node.inputs[index]
+    if slot >= len(node.inputs) or node.inputs[slot] is None:
+        return ir.DataType.FLOAT if foreign(node).shape == "product" else None
+    source = node.inputs[slot]
     return None if source is None else source.dtype
 
 
+def _is_moving(node: ir.Node) -> bool:
+    """Whether an operator of ONNX hands on the type it reads."""
+    return operator_named(node.op_type).scales in ("moved", "tied")
+
+
 def _shape(node: ir.Node) -> Shape | None:
+    rule = foreign(node).shape
     source = _known(node.inputs[0] if node.inputs else None)
-    if node.op_type == "QLinearConcat" or source is None:
-        return _concatenated(node) if node.op_type == "QLinearConcat" else None
-    if node.op_type in ("QLinearAdd", "QLinearMul"):
+    if rule == "joined":
+        return _concatenated(node)
+    if source is None:
+        return None
+    if rule == "same":
+        return source
+    if rule == "broadcast":
         other = _known(node.inputs[3])
         return None if other is None else tuple(np.broadcast_shapes(source, other))
-    if node.op_type in _LIKE_THEIR_INPUT:
-        return source
-    if node.op_type == "QGemm":
+    if rule == "product":
         weight = _known(node.inputs[3])
-        side = 0 if _integer(node, "transB", 0) else 1
-        return None if weight is None else (source[0], weight[side])
-    if node.op_type == "Transpose":
-        order = _ints(node, "perm", tuple(reversed(range(len(source)))))
-        return tuple(source[axis] for axis in order)
-    if node.op_type == "Flatten":
-        axis = _integer(node, "axis", 1)
-        return int(np.prod(source[:axis])), int(np.prod(source[axis:]))
-    if node.op_type == "QLinearGlobalAveragePool":
+        return None if weight is None else (source[0], weight[output_axis(node, 2)])
+    if rule == "one":
         last = _is_channels_last(node)
         return (source[0], 1, 1, source[-1]) if last else (*source[:2], 1, 1)
-    return _windowed(node, source) if node.op_type in _WINDOWED else None
+    if rule == "window" or node.op_type == "MaxPool":
+        return _windowed(node, source)
+    return _moved(node, source)
+
+
+def _moved(node: ir.Node, source: Shape) -> Shape | None:
+    """Of operators of ONNX that only move values, whose input ONNX knows nothing of."""
+    if node.op_type == "Transpose":
+        order = ints(node, "perm", tuple(reversed(range(len(source)))))
+        return tuple(source[axis] for axis in order)
+    if node.op_type == "Flatten":
+        axis = integer(node, "axis", 1)
+        return int(np.prod(source[:axis])), int(np.prod(source[axis:]))
+    return None
 
 
 def _concatenated(node: ir.Node) -> Shape | None:
     parts = [_known(value) for value in node.inputs[2::3]]
     if not parts or any(part is None for part in parts):
         return None
-    axis = _integer(node, "axis", 1)
+    axis = integer(node, "axis", 1)
     whole = list(parts[0] or ())
     whole[axis] = sum(part[axis] for part in parts if part is not None)
     return tuple(whole)
@@ -101,16 +93,17 @@ def _windowed(node: ir.Node, source: Shape) -> Shape | None:
     last = _is_channels_last(node)
     size = source[1:-1] if last else source[2:]
     channels = source[-1] if last else source[1]
-    kernel = _ints(node, "kernel_shape", ())
-    if node.op_type == "QLinearConv":
-        weight = _known(node.inputs[3])
+    kernel = ints(node, "kernel_shape", ())
+    slots = foreign(node).weights
+    if slots is not None:
+        weight = _known(node.inputs[slots.slot])
         if weight is None:
             return None
         channels, kernel = weight[0], weight[2:]
     rank = len(size)
-    strides, dilations = _ints(node, "strides", (1,) * rank), _ints(node, "dilations", (1,) * rank)
-    pads = _ints(node, "pads", (0,) * (2 * rank))
-    if len(kernel) != rank or _integer(node, "ceil_mode", 0):
+    strides, dilations = ints(node, "strides", (1,) * rank), ints(node, "dilations", (1,) * rank)
+    pads = ints(node, "pads", (0,) * (2 * rank))
+    if len(kernel) != rank or integer(node, "ceil_mode", 0):
         return None
     reach = (dilations[i] * (kernel[i] - 1) + 1 for i in range(rank))
     room = (size[i] + pads[i] + pads[rank + i] for i in range(rank))
@@ -122,20 +115,10 @@ def _windowed(node: ir.Node, source: Shape) -> Shape | None:
 
 
 def _is_channels_last(node: ir.Node) -> bool:
-    return node.op_type == "NhwcMaxPool" or _integer(node, "channels_last", 0) == 1
+    return node.op_type == "NhwcMaxPool" or integer(node, "channels_last", 0) == 1
 
 
 def _known(value: ir.Value | None) -> Shape | None:
     if value is None or value.shape is None or not all(isinstance(d, int) for d in value.shape):
         return None
     return tuple(int(d) for d in value.shape)  # type: ignore[arg-type]  # checked just above
-
-
-def _integer(node: ir.Node, name: str, default: int) -> int:
-    attribute = node.attributes.get(name)
-    return default if attribute is None else attribute.as_int()
-
-
-def _ints(node: ir.Node, name: str, default: Shape) -> Shape:
-    attribute = node.attributes.get(name)
-    return default if attribute is None else tuple(attribute.as_ints())

@@ -1,0 +1,19 @@
+"""What a model file computes, whichever format it is of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeconv.files.onnx.operations import read_onnx
+from edgeconv.files.operations import ModelOperations
+from edgeconv.files.tflite.file import read
+from edgeconv.files.tflite.operations import operations_of
+
+
+def read_operations(path: Path) -> ModelOperations:
+    """The operators of an .onnx file, or of a .tflite file.
+
+    Raises:
+        ArtifactRefused: it is no file of the format that its name says, or is damaged.
+    """
+    return read_onnx(path) if path.suffix == ".onnx" else operations_of(read(path))

@@ -1,0 +1,1 @@
+"""What a builtin operator of TFLite is: a row each, one file a family."""

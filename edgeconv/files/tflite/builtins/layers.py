@@ -1,0 +1,90 @@
+"""Layers, pools and reductions."""
+
+from __future__ import annotations
+
+from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
+from edgeconv.files.tflite.builtins.operator import Layer
+
+ROWS = (
+    Row(
+        "CONV_2D",
+        "convolution",
+        layer=Layer(0, 1, 2, axis=0),
+        versions=(("int16", 4), ("groups", 6), ("int8 weights", 5), ("int8", 3)),
+        runtimes=((6, (2, 9, 0)),),
+        floats="xnnpack",
+        int8="xnnpack",
+        int16=True,
+    ),
+    Row(
+        "DEPTHWISE_CONV_2D",
+        "convolution",
+        layer=Layer(0, 1, 2, axis=3),
+        versions=(("int16", 5), ("int8 weights", 6), ("int8", 3), ("dilation", 2)),
+        floats="xnnpack",
+        int8="xnnpack",
+        int16=True,
+    ),
+    # Its first input is the shape of its output.
+    Row(
+        "TRANSPOSE_CONV",
+        "convolution",
+        layer=Layer(2, 1, 3, axis=0),
+        versions=(("bias", 3), ("int8", 2)),
+        floats="xnnpack",
+        int8="xnnpack",
+    ),
+    Row(
+        "FULLY_CONNECTED",
+        "product",
+        layer=Layer(0, 1, 2, axis=0),
+        versions=(
+            *(("int16", 7), ("int8 weights", 12), ("no bias", 6)),
+            *(("all dimensions kept", 5), ("int8", 4)),
+        ),
+        floats="xnnpack",
+        int8="xnnpack",
+        int16=True,
+    ),
+    Row("BATCH_MATMUL", "product"),
+    Row("CONV_3D", "convolution"),
+    Row("CONV_3D_TRANSPOSE", "convolution"),
+    Row(
+        "AVERAGE_POOL_2D",
+        "pool",
+        scales="tied",
+        versions=(("int16", 3), ("int8", 2)),
+        floats="xnnpack",
+        int8="kernel",
+        int16=True,
+    ),
+    Row(
+        "MAX_POOL_2D",
+        "pool",
+        scales="tied",
+        versions=(("int16", 3), ("int8", 2)),
+        floats="xnnpack",
+        int8="xnnpack",
+        int16=True,
+    ),
+    Row("L2_POOL_2D", "pool"),
+    Row(
+        "MEAN",
+        "reduction",
+        adds_up=True,
+        versions=(("int16", 3), ("int8", 2)),
+        floats="xnnpack",
+        int8="xnnpack",
+        int16=True,
+    ),
+    Row("SUM", "reduction", adds_up=True, floats="xnnpack"),
+    Row(
+        "REDUCE_MAX",
+        "reduction",
+        scales="tied",
+        versions=(("int8", 2),),
+        floats="xnnpack",
+        int8="xnnpack",
+    ),
+    Row("REDUCE_MIN", "reduction", scales="tied", versions=(("int8", 2),)),
+)

@@ -1,0 +1,83 @@
+"""What a builtin operator of TFLite is: the traits that a row of the table states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgeconv.graph.operators.operator import UNBOUNDED, Kind, Prescribed, Scales
+
+#: What an operator may use that kernels know only from some version on.
+Feature = Literal[
+    "int8",  # it reads it
+    "int16",  # it reads or writes it
+    "float16",  # it reads it
+    "int8 per channel",
+    "int8 weights",  # under float activations
+    "groups",
+    "dilation",
+    "bias",
+    "no bias",
+    "all dimensions kept",
+    "over 4 axes",
+    "over 5 axes",
+    "broadcast over 4 axes",
+    "factor of 1 or more",  # of the product of the input scales to the output's
+    "half pixels",
+    "corners aligned",
+]
+Runs = Literal["xnnpack", "kernel", "none"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Where a layer has what it computes with.
+
+    Attributes:
+        source: input with the activations.
+        weight: input with the weights.
+        bias: input with one number for each output channel; it may be absent.
+        axis: of the output channels in the weights.
+    """
+
+    source: int
+    weight: int
+    bias: int
+    axis: int
+
+
+@dataclass(frozen=True)
+class BuiltinOperator:
+    """A builtin operator.
+
+    Attributes:
+        name: the schema's.
+        kind: what it does, broadly.
+        layer: where a layer has its weights; None for what is no layer.
+        scales: what ties the scales of 8-bit inputs and outputs, as of `graph.operators`: kernels
+            rescale where they are "free", and nowhere else.
+        prescribed: the output's grid that int8 kernels assume; None where they assume none.
+        bounds: lowest and highest value it can give, whatever it reads.
+        adds_up: whether every output is a sum of many values that no weight scales.
+        versions: the version that knows a feature; the first one that is used decides, and 1 does
+            where none is. From TensorFlow's lite/tools/versioning/op_version.cc.
+        runtimes: the first TensorFlow Lite that knows a version, where that is not 2.3.0 or older.
+            From runtime_version.cc beside it.
+        floats: what runs it on float32: XNNPACK, or a kernel of LiteRT's own; None where no file of
+            edgeconv's has shown it.
+        int8: the same of int8 activations; "none" where it has no kernel for them.
+        int16: whether it has a kernel for int16 activations.
+    """
+
+    name: str
+    kind: Kind
+    layer: Layer | None = None
+    scales: Scales = "free"
+    prescribed: Prescribed | None = None
+    bounds: tuple[float, float] = UNBOUNDED
+    adds_up: bool = False
+    versions: tuple[tuple[Feature, int], ...] = ()
+    runtimes: tuple[tuple[int, tuple[int, int, int]], ...] = ()
+    floats: Runs | None = None
+    int8: Runs | None = None
+    int16: bool = False
