@@ -78,13 +78,15 @@ ROWS = (
         int16=True,
     ),
     Row("SUM", "reduction", adds_up=True, floats="xnnpack"),
-    Row(
-        "REDUCE_MAX",
-        "reduction",
-        scales="tied",
-        versions=(("int8", 2),),
-        floats="xnnpack",
-        int8="xnnpack",
+    *(
+        Row(
+            name,
+            "reduction",
+            scales="tied",
+            versions=(("int8", 2),),
+            floats="xnnpack",
+            int8="xnnpack",
+        )
+        for name in ("REDUCE_MAX", "REDUCE_MIN")
     ),
-    Row("REDUCE_MIN", "reduction", scales="tied", versions=(("int8", 2),)),
 )
