@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import math
 
+from edgeconv.files.tflite.builtins.operator import (
+    DELEGATED,
+    DELEGATED_16,
+    HALF_DELEGATED,
+    OWN_KERNELS,
+)
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
 from edgeconv.graph.operators.table import OPERATORS as ONNX
 
 _SIGMOID, _SOFTMAX, _TANH = ONNX["Sigmoid"], ONNX["Softmax"], ONNX["Tanh"]
 
 ROWS = (
-    Row("RELU", "activation", versions=(("int8", 2),), floats="xnnpack", int8="kernel"),
+    Row("RELU", "activation", versions=(("int8", 2),), runs=HALF_DELEGATED),
     Row(
         "RELU6",
         "activation",
         bounds=(0.0, 6.0),
         versions=(("int8", 2),),
         runtimes=((2, (2, 5, 0)),),
-        floats="xnnpack",
-        int8="kernel",
+        runs=HALF_DELEGATED,
     ),
-    Row("RELU_N1_TO_1", "activation", bounds=(-1.0, 1.0), floats="xnnpack", int8="kernel"),
+    Row("RELU_N1_TO_1", "activation", bounds=(-1.0, 1.0), runs=HALF_DELEGATED),
     Row("RELU_0_TO_1", "activation", bounds=(0.0, 1.0), runtimes=((1, (2, 10, 0)),)),
     Row(
         "LOGISTIC",
@@ -28,9 +33,7 @@ ROWS = (
         prescribed=_SIGMOID.prescribed,
         bounds=_SIGMOID.bounds,
         versions=(("int16", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     Row(
         "TANH",
@@ -38,28 +41,24 @@ ROWS = (
         prescribed=_TANH.prescribed,
         bounds=_TANH.bounds,
         versions=(("int16", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     Row(
         "GELU",
         "activation",
         versions=(("int8", 2),),
         runtimes=((1, (2, 9, 0)), (2, (2, 9, 0))),
-        floats="xnnpack",
-        int8="kernel",
+        runs=HALF_DELEGATED,
     ),
-    *(Row(name, "activation", floats="xnnpack", int8="xnnpack") for name in ("ELU", "LEAKY_RELU")),
-    *(Row(name, "activation", floats="xnnpack", int8="kernel") for name in ("HARD_SWISH", "PRELU")),
+    *(Row(name, "activation", runs=DELEGATED) for name in ("ELU", "LEAKY_RELU")),
+    *(Row(name, "activation", runs=HALF_DELEGATED) for name in ("HARD_SWISH", "PRELU")),
     Row(
         "SOFTMAX",
         "softmax",
         prescribed=_SOFTMAX.prescribed,
         bounds=_SOFTMAX.bounds,
         versions=(("int8", 2),),
-        floats="xnnpack",
-        int8="kernel",
+        runs=HALF_DELEGATED,
     ),
     Row(
         "LOG_SOFTMAX",
@@ -67,7 +66,6 @@ ROWS = (
         prescribed=ONNX["LogSoftmax"].prescribed,
         bounds=(-math.inf, 0.0),
         versions=(("int8", 2),),
-        floats="kernel",
-        int8="kernel",
+        runs=OWN_KERNELS,
     ),
 )

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
+from edgeconv.files.tflite.builtins.operator import (
+    DELEGATED_16,
+    FLOAT_DELEGATED,
+    FLOAT_OWN_KERNEL,
+    HALF_DELEGATED,
+)
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
 
 ROWS = (
-    Row(
-        "ADD",
-        "arithmetic",
-        versions=(("int16", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
-    ),
+    Row("ADD", "arithmetic", versions=(("int16", 3), ("int8", 2)), runs=DELEGATED_16),
     Row(
         "SUB",
         "arithmetic",
         versions=(("int16", 5), ("broadcast over 4 axes", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     Row(
         "MUL",
         "arithmetic",
         versions=(("int16", 4), ("factor of 1 or more", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
-    Row("DIV", "arithmetic", versions=(("broadcast over 4 axes", 2),), floats="xnnpack"),
+    Row("DIV", "arithmetic", versions=(("broadcast over 4 axes", 2),), runs=FLOAT_DELEGATED),
     *(
-        Row(
-            name,
-            "arithmetic",
-            scales="tied",
-            versions=(("int8", 2),),
-            floats="xnnpack",
-            int8="kernel",
-        )
+        Row(name, "arithmetic", scales="tied", versions=(("int8", 2),), runs=HALF_DELEGATED)
         for name in ("MAXIMUM", "MINIMUM")
     ),
     Row(
@@ -46,19 +34,18 @@ ROWS = (
         "arithmetic",
         versions=(("int8", 2),),
         runtimes=((2, (2, 4, 0)),),
-        floats="xnnpack",
-        int8="kernel",
+        runs=HALF_DELEGATED,
     ),
-    Row("EXP", "arithmetic", versions=(("int8", 2),), floats="xnnpack", int8="kernel"),
+    Row("EXP", "arithmetic", versions=(("int8", 2),), runs=HALF_DELEGATED),
     Row(
         "RSQRT",
         "arithmetic",
         versions=(("int8", 2),),
         runtimes=((2, (2, 5, 0)),),
-        floats="xnnpack",
+        runs=FLOAT_DELEGATED,
     ),
-    *(Row(name, "arithmetic", floats="xnnpack") for name in ("LOG", "NEG", "SQRT")),
-    Row("POW", "arithmetic", floats="kernel"),
+    *(Row(name, "arithmetic", runs=FLOAT_DELEGATED) for name in ("LOG", "NEG", "SQRT")),
+    Row("POW", "arithmetic", runs=FLOAT_OWN_KERNEL),
     *(
         Row(name, "arithmetic")
         for name in ("ADD_N", "SQUARE", "SQUARED_DIFFERENCE", "SELECT", "SELECT_V2")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from edgeconv.files.tflite.builtins.operator import (
+    DELEGATED,
+    DELEGATED_16,
+    FLOAT_DELEGATED,
+    HALF_DELEGATED_16,
+    Layer,
+)
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
-from edgeconv.files.tflite.builtins.operator import Layer
 
 ROWS = (
     Row(
@@ -12,18 +18,14 @@ ROWS = (
         layer=Layer(0, 1, 2, axis=0),
         versions=(("int16", 4), ("groups", 6), ("int8 weights", 5), ("int8", 3)),
         runtimes=((6, (2, 9, 0)),),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     Row(
         "DEPTHWISE_CONV_2D",
         "convolution",
         layer=Layer(0, 1, 2, axis=3),
         versions=(("int16", 5), ("int8 weights", 6), ("int8", 3), ("dilation", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     # Its first input is the shape of its output.
     Row(
@@ -31,8 +33,7 @@ ROWS = (
         "convolution",
         layer=Layer(2, 1, 3, axis=0),
         versions=(("bias", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
+        runs=DELEGATED,
     ),
     Row(
         "FULLY_CONNECTED",
@@ -42,9 +43,7 @@ ROWS = (
             *(("int16", 7), ("int8 weights", 12), ("no bias", 6)),
             *(("all dimensions kept", 5), ("int8", 4)),
         ),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     Row("BATCH_MATMUL", "product"),
     Row("CONV_3D", "convolution"),
@@ -54,39 +53,20 @@ ROWS = (
         "pool",
         scales="tied",
         versions=(("int16", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="kernel",
-        int16=True,
+        runs=HALF_DELEGATED_16,
     ),
     Row(
         "MAX_POOL_2D",
         "pool",
         scales="tied",
         versions=(("int16", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     Row("L2_POOL_2D", "pool"),
-    Row(
-        "MEAN",
-        "reduction",
-        adds_up=True,
-        versions=(("int16", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
-    ),
-    Row("SUM", "reduction", adds_up=True, floats="xnnpack"),
+    Row("MEAN", "reduction", adds_up=True, versions=(("int16", 3), ("int8", 2)), runs=DELEGATED_16),
+    Row("SUM", "reduction", adds_up=True, runs=FLOAT_DELEGATED),
     *(
-        Row(
-            name,
-            "reduction",
-            scales="tied",
-            versions=(("int8", 2),),
-            floats="xnnpack",
-            int8="xnnpack",
-        )
+        Row(name, "reduction", scales="tied", versions=(("int8", 2),), runs=DELEGATED)
         for name in ("REDUCE_MAX", "REDUCE_MIN")
     ),
 )

@@ -26,7 +26,33 @@ Feature = Literal[
     "half pixels",
     "corners aligned",
 ]
-Runs = Literal["xnnpack", "kernel", "none"]
+Runner = Literal["xnnpack", "kernel"]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What runs an operator, by the type of its activations.
+
+    Attributes:
+        floats: XNNPACK, or a kernel of LiteRT's own; None where no file of edgeconv's shows it.
+        int8: likewise.
+        int16: whether there is a kernel for them; XNNPACK has none.
+    """
+
+    floats: Runner | None = None
+    int8: Runner | None = None
+    int16: bool = False
+
+
+DELEGATED = Runs("xnnpack", "xnnpack")
+DELEGATED_16 = Runs("xnnpack", "xnnpack", int16=True)
+HALF_DELEGATED = Runs("xnnpack", "kernel")
+HALF_DELEGATED_16 = Runs("xnnpack", "kernel", int16=True)
+OWN_KERNELS = Runs("kernel", "kernel")
+OWN_KERNELS_16 = Runs("kernel", "kernel", int16=True)
+FLOAT_DELEGATED = Runs("xnnpack")
+FLOAT_OWN_KERNEL = Runs("kernel")
+INT8_DELEGATED_16 = Runs(None, "xnnpack", int16=True)
 
 
 @dataclass(frozen=True)
@@ -63,10 +89,7 @@ class BuiltinOperator:
             where none is. From TensorFlow's lite/tools/versioning/op_version.cc.
         runtimes: the first TensorFlow Lite that knows a version, where that is not 2.3.0 or older.
             From runtime_version.cc beside it.
-        floats: what runs it on float32: XNNPACK, or a kernel of LiteRT's own; None where no file of
-            edgeconv's has shown it.
-        int8: the same of int8 activations; "none" where it has no kernel for them.
-        int16: whether it has a kernel for int16 activations.
+        runs: what runs it.
     """
 
     name: str
@@ -78,6 +101,4 @@ class BuiltinOperator:
     adds_up: bool = False
     versions: tuple[tuple[Feature, int], ...] = ()
     runtimes: tuple[tuple[int, tuple[int, int, int]], ...] = ()
-    floats: Runs | None = None
-    int8: Runs | None = None
-    int16: bool = False
+    runs: Runs = Runs()

@@ -6,27 +6,31 @@ LiteRT's set of reference kernels knows no version 2.
 
 from __future__ import annotations
 
+from edgeconv.files.tflite.builtins.operator import (
+    DELEGATED,
+    DELEGATED_16,
+    INT8_DELEGATED_16,
+    OWN_KERNELS,
+    OWN_KERNELS_16,
+)
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
 
 ROWS = (
-    Row("RESHAPE", "view", scales="moved", floats="xnnpack", int8="xnnpack", int16=True),
+    Row("RESHAPE", "view", scales="moved", runs=DELEGATED_16),
     *(Row(name, "view", scales="moved") for name in ("SQUEEZE", "EXPAND_DIMS")),
     Row(
         "TRANSPOSE",
         "transpose",
         scales="moved",
         versions=(("int16", 5), ("over 5 axes", 6), ("over 4 axes", 4), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
-    Row("QUANTIZE", "conversion", versions=(("int16", 2),), int8="xnnpack", int16=True),
+    Row("QUANTIZE", "conversion", versions=(("int16", 2),), runs=INT8_DELEGATED_16),
     Row(
         "DEQUANTIZE",
         "conversion",
         versions=(("float16", 3), ("int16", 3), ("int8 per channel", 5), ("int8", 2)),
-        int8="xnnpack",
-        int16=True,
+        runs=INT8_DELEGATED_16,
     ),
     *(Row(name, "conversion") for name in ("CAST", "DENSIFY")),
     Row(
@@ -34,9 +38,7 @@ ROWS = (
         "move",
         scales="joined",
         versions=(("int16", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     Row("PACK", "move", scales="joined"),
     Row(
@@ -45,30 +47,18 @@ ROWS = (
         scales="moved",
         versions=(("int16", 4), ("over 4 axes", 5), ("int8", 2)),
         runtimes=((5, (2, 5, 0)),),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     Row(
         "STRIDED_SLICE",
         "move",
         scales="moved",
         versions=(("over 4 axes", 4), ("int8", 2)),
-        floats="kernel",
-        int8="kernel",
-        int16=True,
+        runs=OWN_KERNELS_16,
     ),
-    Row(
-        "SPLIT",
-        "move",
-        scales="moved",
-        versions=(("int16", 4), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
-    ),
-    Row("GATHER", "move", scales="moved", versions=(("int8", 2),), floats="kernel", int8="kernel"),
-    Row("TILE", "move", scales="moved", floats="kernel", int8="kernel"),
+    Row("SPLIT", "move", scales="moved", versions=(("int16", 4), ("int8", 2)), runs=DELEGATED_16),
+    Row("GATHER", "move", scales="moved", versions=(("int8", 2),), runs=OWN_KERNELS),
+    Row("TILE", "move", scales="moved", runs=OWN_KERNELS),
     *(
         Row(name, "move", scales="moved")
         for name in (
@@ -76,24 +66,15 @@ ROWS = (
             *("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"),
         )
     ),
-    Row("DEPTH_TO_SPACE", "move", scales="moved", floats="xnnpack", int8="xnnpack"),
-    Row(
-        "SPACE_TO_DEPTH",
-        "move",
-        scales="moved",
-        versions=(("int8", 2),),
-        floats="xnnpack",
-        int8="xnnpack",
-    ),
+    Row("DEPTH_TO_SPACE", "move", scales="moved", runs=DELEGATED),
+    Row("SPACE_TO_DEPTH", "move", scales="moved", versions=(("int8", 2),), runs=DELEGATED),
     Row(
         "PAD",
         "move",
         scales="tied",
         versions=(("int16", 3), ("over 4 axes", 4), ("int8", 2)),
         runtimes=((4, (2, 6, 0)),),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     Row(
         "PADV2",
@@ -101,33 +82,21 @@ ROWS = (
         scales="tied",
         versions=(("over 4 axes", 4), ("int8", 2)),
         runtimes=((4, (2, 6, 0)),),
-        floats="kernel",
-        int8="kernel",
+        runs=OWN_KERNELS,
     ),
-    Row(
-        "MIRROR_PAD",
-        "move",
-        scales="tied",
-        versions=(("int8", 2),),
-        floats="kernel",
-        int8="kernel",
-    ),
+    Row("MIRROR_PAD", "move", scales="tied", versions=(("int8", 2),), runs=OWN_KERNELS),
     Row(
         "RESIZE_BILINEAR",
         "resize",
         scales="tied",
         versions=(("int16", 4), ("half pixels", 3), ("int8", 2)),
-        floats="xnnpack",
-        int8="xnnpack",
-        int16=True,
+        runs=DELEGATED_16,
     ),
     Row(
         "RESIZE_NEAREST_NEIGHBOR",
         "resize",
         scales="tied",
         versions=(("int16", 4), ("half pixels", 3), ("corners aligned", 3), ("int8", 2)),
-        floats="kernel",
-        int8="kernel",
-        int16=True,
+        runs=OWN_KERNELS_16,
     ),
 )
