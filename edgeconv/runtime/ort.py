@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
 from edgeconv.runtime.feeds import check_feeds
-from edgeconv.runtime.ort_provider import one_line, open_on
+from edgeconv.runtime.ort_provider import Opening, one_line
 from edgeconv.runtime.session import EngineName, Provider, SessionOptions, TensorSpec
 
 #: A protobuf message holds less than 2 GiB; edgeconv writes no external data.
@@ -71,14 +71,14 @@ class OrtSession:
         self._ort = ort
         self._failures = _failures(ort)
         self.provider: Provider = options.provider
-        self._session = open_on(
+        self._session = Opening(
             ort,
             source,
             lambda: _session_options(ort, options, profile),
             options.provider,
             self._failures,
             self._label,
-        )
+        ).session()
         self.inputs: tuple[TensorSpec, ...] = tuple(map(self._spec, self._session.get_inputs()))
         self.outputs: tuple[TensorSpec, ...] = tuple(map(self._spec, self._session.get_outputs()))
 

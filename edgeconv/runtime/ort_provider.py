@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,60 +39,79 @@ _MOST_COMPLAINTS = 3
 _MOST_STDERR = 64 * 2**10
 
 
-def open_on(
-    ort: Any,
-    model: Path | bytes,
-    make_options: Callable[[], Any],
-    provider: Provider,
-    failures: tuple[type[Exception], ...],
-    label: str,
-) -> Any:
-    """An InferenceSession all of whose operators run on `provider`.
+@dataclass(frozen=True)
+class Opening:
+    """A model about to be opened.
 
-    Args:
+    Attributes:
         ort: the onnxruntime package.
         model: a file, or its bytes.
         make_options: gives fresh session options.
         provider: what computes.
         failures: what onnxruntime may raise.
         label: the model's name, for messages.
-
-    Raises:
-        ArtifactRefused: onnxruntime cannot load it, or the provider does not take all of it.
-        UnavailableError: the provider is not there, or cannot be started.
     """
-    if provider == "cpu":
+
+    ort: Any
+    model: Path | bytes
+    make_options: Callable[[], Any]
+    provider: Provider
+    failures: tuple[type[Exception], ...]
+    label: str
+
+    def session(self) -> Any:
+        """An InferenceSession all of whose operators run on the provider.
+
+        Raises:
+            ArtifactRefused: onnxruntime cannot load it, or the provider does not take all of it.
+            UnavailableError: the provider is not there, or cannot be started.
+        """
+        options = self.make_options()
+        if self.provider != "cpu":
+            _require(self.ort, self.provider)
+            options.add_session_config_entry(NO_CPU, "1")
         try:
-            return _opened(ort, model, make_options(), provider)
-        except failures as error:
-            raise ArtifactRefused(
-                f"{label}: onnxruntime cannot load it: {one_line(error)}"
-            ) from error
-    _require(ort, provider)
-    options = make_options()
-    options.add_session_config_entry(NO_CPU, "1")
-    try:
-        session = _opened(ort, model, options, provider)
-    except failures as error:
-        raise _why(ort, model, make_options(), provider, failures, label, error) from error
-    if not _is_on(session, provider):
-        raise _not_started(provider, session.get_providers(), "")
-    return session
+            session = self._opened(options)
+        except self.failures as error:
+            raise self._why(error) from error
+        if not self._is_on(session):
+            raise _not_started(self.provider, session.get_providers(), "")
+        return session
 
+    def _opened(self, options: Any) -> Any:
+        return self.ort.InferenceSession(
+            self.model if isinstance(self.model, bytes) else str(self.model),
+            options,
+            providers=list(NAMES[self.provider]),
+            enable_fallback=0,  # it would print to standard output and try the same again
+        )
 
-def _opened(ort: Any, model: Path | bytes, options: Any, provider: Provider) -> Any:
-    return ort.InferenceSession(
-        model if isinstance(model, bytes) else str(model),
-        options,
-        providers=list(NAMES[provider]),
-        enable_fallback=0,  # it would print to standard output and try the same again
-    )
+    def _is_on(self, session: Any) -> bool:
+        """Whether the providers asked for come first; onnxruntime adds the CPU's at the end."""
+        wanted = NAMES[self.provider]
+        return tuple(session.get_providers()[: len(wanted)]) == wanted
 
-
-def _is_on(session: Any, provider: Provider) -> bool:
-    """Whether the providers asked for come first; onnxruntime adds the CPU's at the end."""
-    wanted = NAMES[provider]
-    return tuple(session.get_providers()[: len(wanted)]) == wanted
+    def _why(self, error: Exception) -> ArtifactRefused | UnavailableError:
+        """What a refusal means: it is opened once more with the CPU allowed, and thrown away."""
+        said = one_line(error)
+        refused = ArtifactRefused(f"{self.label}: onnxruntime cannot load it: {said}")
+        if self.provider == "cpu":
+            return refused
+        try:
+            with tempfile.TemporaryFile() as held:
+                with stderr_in(held):
+                    found = self._opened(self.make_options())
+                held.seek(0)
+                told = held.read(_MOST_STDERR).decode(errors="replace")
+        except self.failures:  # not even then: the model itself is wrong
+            return refused
+        if not self._is_on(found):
+            return _not_started(self.provider, found.get_providers(), told)
+        return ArtifactRefused(
+            f"{self.label}: {self.provider} does not take all of its operators, and onnxruntime "
+            f"would run the others on the CPU ({said}); give files without them, such as the float "
+            "one"
+        )
 
 
 def _require(ort: Any, provider: Provider) -> None:
@@ -105,33 +125,6 @@ def _require(ort: Any, provider: Provider) -> None:
         )
     if hasattr(ort, "preload_dlls"):  # since onnxruntime 1.21
         ort.preload_dlls()
-
-
-def _why(
-    ort: Any,
-    model: Path | bytes,
-    options: Any,
-    provider: Provider,
-    failures: tuple[type[Exception], ...],
-    label: str,
-    error: Exception,
-) -> ArtifactRefused | UnavailableError:
-    """What a refusal means: it is opened once more with the CPU allowed, and thrown away."""
-    told = ""
-    try:
-        with tempfile.TemporaryFile() as held:
-            with stderr_in(held):
-                found = _opened(ort, model, options, provider)
-            held.seek(0)
-            told = held.read(_MOST_STDERR).decode(errors="replace")
-    except failures:  # not even then: the model itself is wrong
-        return ArtifactRefused(f"{label}: onnxruntime cannot load it: {one_line(error)}")
-    if not _is_on(found, provider):
-        return _not_started(provider, found.get_providers(), told)
-    return ArtifactRefused(
-        f"{label}: {provider} does not take all of its operators, and onnxruntime would run the "
-        f"others on the CPU ({one_line(error)}); give files without them, such as the float one"
-    )
 
 
 def _not_started(provider: Provider, got: list[str], told: str) -> UnavailableError:

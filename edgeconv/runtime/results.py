@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from edgeconv.runtime.host import Conditions
 from edgeconv.runtime.messages import printable
 from edgeconv.runtime.session import ENGINES, PROVIDERS, EngineName, Provider
 from edgeconv.runtime.timing import Timing
+
+_Name = TypeVar("_Name", bound=str)
 
 _MOST_ZONES = 64
 _MOST_OPERATORS = 100_000
@@ -111,7 +113,7 @@ def read_timed(message: Mapping[str, Any]) -> TimedResult:
             samples,
         )
         result = TimedResult(
-            engine=engine_name(message["engine"]),
+            engine=one_of(ENGINES, message["engine"], "engine"),
             import_ms=finite(message["import_ms"], "duration", low=0),
             load_ms=finite(message["load_ms"], "duration", low=0),
             timing=timing,
@@ -120,7 +122,7 @@ def read_timed(message: Mapping[str, Any]) -> TimedResult:
             before=_conditions(message["before"]),
             after=_conditions(message["after"]),
             instructions=_optional_natural(message.get("instructions")),
-            provider=_provider(message.get("provider", "cpu")),
+            provider=one_of(PROVIDERS, message.get("provider", "cpu"), "provider"),
             batch=natural(message.get("batch", 1)),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -142,7 +144,7 @@ def read_profile(message: Mapping[str, Any]) -> Profile:
             )
             for one in told
         )
-        engine = engine_name(message["engine"])
+        engine = one_of(ENGINES, message["engine"], "engine")
     except (KeyError, TypeError) as error:
         raise ValueError(misshapen(error)) from error
     return Profile(engine, operators)
@@ -172,19 +174,11 @@ def _conditions(told: Mapping[str, Any]) -> Conditions:
     )
 
 
-def engine_name(value: Any) -> EngineName:
-    """One of the engines; raises ValueError for anything else."""
-    for known in ENGINES:
-        if value == known:
-            return known
-    raise ValueError(f"{str(value)[:40]} is no engine")
-
-
-def _provider(value: Any) -> Provider:
-    for known in PROVIDERS:
-        if value == known:
-            return known
-    raise ValueError(f"{str(value)[:40]} is no provider")
+def one_of(known: Sequence[_Name], value: Any, what: str) -> _Name:
+    """The known name that `value` is; raises ValueError for anything else, calling it no `what`."""
+    if value not in known:
+        raise ValueError(f"{str(value)[:40]} is no {what}")
+    return known[known.index(value)]
 
 
 def finite(value: Any, what: str, *, low: float) -> float:

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from edgeconv.devices.bench.report import SCHEMA
 from edgeconv.errors import RefusedError, UsageError
-from edgeconv.runtime.results import engine_name, misshapen, natural, read_timed
+from edgeconv.runtime.results import misshapen, natural, one_of, read_timed
+from edgeconv.runtime.session import ENGINES
 
 _MOST_BYTES = 512 * 2**20
 _MOST_RESULTS = 10_000
@@ -148,7 +149,7 @@ def _field(told: Any, name: str, kind: type[_T]) -> _T:
 def _result(told: Any, emulated: bool) -> tuple[Key, Measured]:
     artifact = _field(told, "artifact", dict)
     name, engine = _field(artifact, "name", str), _field(told, "engine", str)
-    key = (name[:_LONGEST_NAME], engine_name(engine), natural(told["threads"]))
+    key = (name[:_LONGEST_NAME], one_of(ENGINES, engine, "engine"), natural(told["threads"]))
     sha256 = _field(artifact, "sha256", str)[:64]
     if emulated:
         counts = tuple(natural(count) for count in _field(told, "instructions_by_process", list))

@@ -23,7 +23,7 @@ from edgeconv.devices.transport.architecture import ARCHITECTURE, check_architec
 from edgeconv.devices.transport.base import MOST_OUTPUT_BYTES, Completed
 from edgeconv.devices.transport.exchange import Readable
 from edgeconv.devices.transport.shell import ShellTransport
-from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable, EdgeconvError
+from edgeconv.errors import DeviceFailed, DeviceUnreachable, EdgeconvError
 
 #: Until the device must be there; a bench without its phone ends well within ten seconds.
 CONNECT_DEADLINE_S = 6.0
@@ -140,10 +140,7 @@ class AdbTransport(ShellTransport):
     def _lost(self, stderr: bytes, code: int | None, begun: bool) -> EdgeconvError:
         del code
         self._ready = False
-        where = "while a command ran there" if begun else "before a command began"
-        return ConnectionLost(
-            f"{self.address}: the connection was lost {where}{envelope.last_words(stderr)}"
-        )
+        return self._connection_lost(stderr, begun)
 
     def _run(
         self,

@@ -45,15 +45,9 @@ def ways_on(profile: Profile) -> str:
     """Lines for a message: what a user may do whose device cannot be reached."""
     if profile.emulated:
         return ""
-    option, key = (
-        ("--serial SERIAL", "serial")
-        if profile.transport == "adb"
-        else (
-            "--host ADDRESS",
-            "host",
-        )
-    )
-    instead = "android-emulated" if profile.transport == "adb" else f"{profile.name}-emulated"
+    option, key, instead = "--host ADDRESS", "host", f"{profile.name}-emulated"
+    if profile.transport == "adb":
+        option, key, instead = "--serial SERIAL", "serial", "android-emulated"
     if instead not in profiles.names():
         instead = "rpi4-emulated"
     return (

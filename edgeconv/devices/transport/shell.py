@@ -113,6 +113,12 @@ class ShellTransport(Transport):
         """Reads what comes back."""
         return envelope.Reply(marker, most_output, what)
 
+    def _connection_lost(self, stderr: bytes, begun: bool) -> ConnectionLost:
+        where = "while a command ran there" if begun else "before a command began"
+        return ConnectionLost(
+            f"{self.address}: the connection was lost {where}{envelope.last_words(stderr)}"
+        )
+
     def _push(self, file: transfer.LocalFile, deadline_s: float) -> None:
         deadline = time.monotonic() + deadline_s
         told = self.run(transfer.look(file), deadline_s=deadline_s)

@@ -24,7 +24,6 @@ from edgeconv.devices.transport.architecture import ARCHITECTURE, check_architec
 from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, Piped, pump
 from edgeconv.devices.transport.shell import ShellTransport
 from edgeconv.errors import (
-    ConnectionLost,
     DeviceFailed,
     DeviceUnreachable,
     EdgeconvError,
@@ -197,10 +196,7 @@ class SshTransport(ShellTransport):
                 f"{self.address}: no command runs there, its login shell ends at once with exit "
                 f"code {code}{envelope.last_words(stderr)}"
             )
-        where = "while a command ran there" if begun else "before a command began"
-        return ConnectionLost(
-            f"{self.address}: the connection was lost {where}{envelope.last_words(stderr)}"
-        )
+        return self._connection_lost(stderr, begun)
 
     def _environment(self) -> Mapping[str, str]:
         return os.environ | {"LC_ALL": "C"}

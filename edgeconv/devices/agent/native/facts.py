@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from edgeconv.devices.state.probe import probe
 from edgeconv.devices.transport.base import Transport
+from edgeconv.runtime.host import HostFacts
 
 
 def shell_facts(transport: Transport) -> dict[str, Any]:
@@ -14,17 +16,8 @@ def shell_facts(transport: Transport) -> dict[str, Any]:
     Raises:
         DeviceFailed, DeviceUnreachable: as `probe`.
     """
-    told = probe(transport)
-    facts = {
-        "cpu": told.model or "unknown",
-        "architecture": told.architecture,
-        "system": ", ".join(name for name in (told.system, told.kernel) if name),
-        "cores": told.cores,
-        "usable_cores": told.usable_cores,
-        "memory_mib": told.memory_mib,
-        "governors": told.governors,
-        "frequencies_mhz": told.frequencies_mhz,
-        "temperatures_c": dict(told.temperatures_c),
-        "load_1min": told.load_1min,
-    }
+    told = probe(transport).to_json()
+    facts = {field.name: told[field.name] for field in fields(HostFacts) if field.name in told}
+    facts["cpu"] = told["model"] or "unknown"
+    facts["system"] = ", ".join(filter(None, (told["system"], told["kernel"])))
     return {key: value for key, value in facts.items() if value is not None}

@@ -19,14 +19,7 @@ from edgeconv.errors import UnavailableError
 _LITERT = "ai_edge_litert/libLiteRt.so"
 _MOST_LITERT_BYTES = 256 * 2**20
 LOADERS = {"aarch64": "ld-linux-aarch64.so.1", "x86_64": "ld-linux-x86-64.so.2"}
-_NEEDED: tuple[str, ...] = (
-    "libc.so.6",
-    "libdl.so.2",
-    "libgcc_s.so.1",
-    "libm.so.6",
-    "libpthread.so.0",
-)
-_NEEDED += ("librt.so.1", "libstdc++.so.6")
+_NEEDED = "libc.so.6 libdl.so.2 libgcc_s.so.1 libm.so.6 libpthread.so.0 librt.so.1 libstdc++.so.6"
 #: The oldest glibc the wheels in use are built for.
 _WHEEL_GLIBC = (2, 31)
 
@@ -54,7 +47,7 @@ def c_library(architecture: str) -> list[Path]:
     Raises:
         UnavailableError: this machine has none for that architecture.
     """
-    names = (LOADERS[architecture], *_NEEDED)
+    names = (LOADERS[architecture], *_NEEDED.split())
     for directory in _directories(architecture):
         found = [directory / name for name in names]
         if all(path.is_file() for path in found):
