@@ -36,9 +36,9 @@ from _process import ROOT, environment
 sys.path.insert(0, str(ROOT))
 
 from edgeconv.devices.agent.local import LocalMachine
-from edgeconv.devices.bench.comparison import Comparison, compare_times
 from edgeconv.devices.bench.report import BenchConfig
 from edgeconv.devices.bench.run import bench
+from edgeconv.devices.bench.significance import Comparison, compare_times
 from edgeconv.runtime.timing import TimingConfig
 
 ALLOWED_RATIO = 0.03

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeconv.devices.bench.comparison import (
+from edgeconv.devices.bench.documents import BenchFile, Key, Measured, read
+from edgeconv.devices.bench.significance import (
     LEAST_PAIRS,
     LEAST_PROCESSES,
     LEVEL,
@@ -16,7 +17,6 @@ from edgeconv.devices.bench.comparison import (
     compare_counts,
     compare_times,
 )
-from edgeconv.devices.bench.files import BenchFile, Key, Measured, read
 from edgeconv.errors import UsageError
 
 

@@ -137,14 +137,10 @@ class Reply:
         """Whether both streams have come to their end marker."""
         return self.code is not None and self._stderr_ended
 
-    @property
-    def ended(self) -> bool:
-        """Whether the exit code is known."""
-        return self.code is not None
-
-    def completed(self) -> Completed:
-        """The command's result; only where it has `ended`."""
-        assert self.code is not None
+    def completed(self) -> Completed | None:
+        """The command's result; None where its end has not come."""
+        if self.code is None:
+            return None
         return Completed(self.code, bytes(self._stdout), bytes(self._stderr))
 
     @property

@@ -105,9 +105,10 @@ class ShellTransport(Transport):
             raise DeviceFailed(
                 f"{what} did not end within {deadline_s:g} s, and was killed"
             ) from None
-        if not reply.ended:
+        done = reply.completed()
+        if done is None:
             raise self._lost(reply.stderr, code, reply.begun)
-        return reply.completed()
+        return done
 
     def _reply(self, marker: str, most_output: int, what: str) -> envelope.Reply:
         """Reads what comes back."""

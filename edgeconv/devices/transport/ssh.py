@@ -152,9 +152,9 @@ class SshTransport(ShellTransport):
         except DeadlinePassed:
             reason = f"no connection within {self._connect_deadline_s:g} s"
             raise ssh_advice.unreachable(self._profile, self.address, reason) from None
-        if not reply.ended:
-            raise ssh_advice.refused(self._profile, self.address, reply)
         hello = reply.completed()
+        if hello is None:
+            raise ssh_advice.refused(self._profile, self.address, reply)
         lines = hello.text.splitlines()
         if hello.code != 0 or len(lines) < 2 or not lines[0].startswith("/"):
             raise DeviceFailed(

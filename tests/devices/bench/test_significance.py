@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeconv.devices.bench.comparison import compare_counts, compare_times
+from edgeconv.devices.bench.significance import compare_counts, compare_times
 from edgeconv.errors import UsageError
 
 
