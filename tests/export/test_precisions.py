@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -263,3 +264,57 @@ def test_the_hub_graph_stays_as_it_is(graph, tmp_path: Path) -> None:
         for suffix in (".onnx", ".tflite"):
             write(graph, precision, tmp_path / f"net{suffix}")
     assert ir.to_proto(graph[0]).SerializeToString(deterministic=True) == before
+
+
+class Windowed(nn.Module):
+    """Borders of zeros, of the lowest value and of another number; a constant that is joined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.last = nn.Conv2d(8, 10, 12)
+        self.constant = nn.Parameter(torch.rand(1, 2, 12, 12))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        y = nn.functional.max_pool2d(x, 4, stride=2, padding=2)[:, :, :7, :7]
+        y = nn.functional.pad(y, (2, 3, 2, 3), value=0.7)
+        y = nn.functional.avg_pool2d(y, 3, stride=1, padding=1, count_include_pad=False)
+        y = torch.cat([torch.sigmoid(x[:, :3]), y[:, 3:6], self.constant], 1)
+        return self.last(torch.sigmoid(y)).flatten(1)
+
+
+class Grouped(nn.Module):
+    """Groups that TFLite's writer takes apart, and a convolution that it cuts where it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.enter = nn.Conv2d(3, 48, 1)
+        self.groups = nn.Conv2d(48, 96, 1, groups=3)
+        self.apart = nn.Conv2d(96, 96, 3, groups=96)
+        self.back = nn.Conv2d(96, 48, 1, groups=3)
+        self.head = nn.Conv2d(16, 10, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.back(torch.relu(self.apart(torch.relu(self.groups(self.enter(x))))))
+        return self.head(x[:, :16] + x[:, 16:32] * x[:, 32:]).flatten(1)
+
+
+@pytest.mark.parametrize("kernels", ["default", "reference"])
+@pytest.mark.parametrize("net", [Windowed, Grouped])
+def test_16_bits_are_kept_from_end_to_end(
+    net: type[nn.Module], kernels: Literal["default", "reference"], tmp_path: Path
+) -> None:
+    path, inputs, model = tmp_path / "net.tflite", photos(12), hub(net())
+    planned = quantize(model, lambda: iter(inputs), recipe="fast")
+    write((model, planned), "int16x8", path)
+    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    floats = [t for t in file.subgraphs[0].tensors if t.type == schema.TensorType.FLOAT32]
+    assert len(floats) == 2  # what the app gives and gets
+    images = photos(8, seed=3)
+    session = open_session(path, SessionOptions(kernels=kernels))
+    logits = run_logits(session, Images(np.concatenate(images)))
+    exact = with_planned_weights(planned.model, planned.plan)
+    assert sqnr_db(run_float(exact, images).reshape(8, -1), logits) > 60

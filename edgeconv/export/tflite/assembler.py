@@ -56,13 +56,13 @@ class Assembler:
         self.emit("RESHAPE", [tensor, self.ints(f"{result.name}/shape", shape)], [result], options)
 
     def requantized(self, tensor: Tensor, quantization: Quantization, name: str) -> Tensor:
-        """QUANTIZE: from float32, or from other integers, to int8 on this scale."""
-        result = computed(name, tensor.shape, np.int8, quantization)
+        """QUANTIZE: from float32, or from other integers, to those of this scale."""
+        result = computed(name, tensor.shape, quantization.dtype, quantization)
         self.emit("QUANTIZE", [tensor], [result], schema.QuantizeOptionsT())
         return result
 
     def dequantized(self, tensor: Tensor, name: str) -> Tensor:
-        """DEQUANTIZE: from int8 to float32."""
+        """DEQUANTIZE: from integers to float32."""
         result = computed(name, tensor.shape, np.float32)
         self.emit("DEQUANTIZE", [tensor], [result], schema.DequantizeOptionsT())
         return result
@@ -79,20 +79,19 @@ class Assembler:
 
     def scalar(self, name: str, value: float, like: Tensor) -> Tensor:
         """A one-element constant of a tensor's type and scale, clamped to what the type holds."""
-        if not like.is_int8:
+        if like.quantization is None:
             limit = float(np.finfo(np.float32).max)
             return self.floats(name, np.array([np.clip(value, -limit, limit)]))
-        assert like.quantization is not None
         integers = like.quantization.integers(np.array([value]))
         return constant(self.unique(name), integers, like.quantization)
 
     def operand(self, name: str, value: float, like: Tensor) -> Tensor:
         """A one-element constant on a scale of its own, as exact as the tensor's type allows."""
-        if not like.is_int8:
+        if not like.is_quantized:
             return self.floats(name, np.array([value]))
-        scale = abs(value) / 127 or 1.0
-        integer = np.array([round(value / scale)], np.int8)
-        return constant(self.unique(name), integer, Quantization.per_tensor(scale, 0))
+        scale = abs(value) / np.iinfo(like.dtype).max or 1.0
+        integer = np.array([round(value / scale)], like.dtype)
+        return constant(self.unique(name), integer, Quantization.per_tensor(scale, 0, like.dtype))
 
     def shared(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
         """The tensor made for a key before, or a new one."""

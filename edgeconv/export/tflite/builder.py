@@ -37,9 +37,9 @@ class Builder(Assembler):
         """Starts an empty program.
 
         Args:
-            plan: makes every node int8 except its islands; without one everything is float32.
-            output_suffix: added to the names of int8 graph outputs, where the plain name is for the
-                tensor converted from it.
+            plan: puts every node on integers except its islands; without one everything is float32.
+            output_suffix: added to the names of quantized graph outputs, where the plain name is
+                for the tensor converted from it.
         """
         super().__init__()
         self._plan = plan
@@ -50,7 +50,7 @@ class Builder(Assembler):
 
     # What a node is and reads.
 
-    def is_int8(self, node: ir.Node) -> bool:
+    def is_quantized(self, node: ir.Node) -> bool:
         """Whether a node computes on integers."""
         return self._plan is not None and node.name not in self._plan.islands
 
@@ -93,7 +93,7 @@ class Builder(Assembler):
         planned = None if self._plan is None else self._plan.constants.get(name)
         if planned is None:
             return self.floats(name, arrange(require_constant(node, index)))
-        if not self.is_int8(node):
+        if not self.is_quantized(node):
             return self.floats(name, arrange(dequantize(planned.values, planned.params)))
         quantization = Quantization.of(planned.params, axis)
         return constant(self.unique(name), arrange(planned.values), quantization)
@@ -147,7 +147,7 @@ class Builder(Assembler):
 
     def quantization(self, node: ir.Node) -> Quantization | None:
         """Parameters of a node's output, None for a float node."""
-        if self._plan is None or not self.is_int8(node):
+        if self._plan is None or not self.is_quantized(node):
             return None
         return Quantization.of(self._plan.activations[name_of(written_output(node))])
 
@@ -182,7 +182,7 @@ class Builder(Assembler):
     def at_output_scale(self, node: ir.Node, tensor: Tensor) -> Tensor:
         """An operand on the scale of a node's output, for kernels that compare bare integers.
 
-        Takes int8 tensors and float32 constants.
+        Takes quantized tensors and float32 constants.
         """
         target = self.quantization(node)
         if target is None:
@@ -217,7 +217,7 @@ class Builder(Assembler):
             layout = standard(len(shape))
             params = None if self._plan is None else self._plan.activations.get(name_of(value))
             quantization = None if params is None else Quantization.of(params)
-            dtype = np.float32 if params is None else np.int8
+            dtype = np.dtype(np.float32) if quantization is None else quantization.dtype
             tensor = computed(name_of(value), layout.file_shape(shape), dtype, quantization)
             self._bound[name_of(value)] = (tensor, layout)
 
@@ -226,7 +226,7 @@ class Builder(Assembler):
     def _held(self, node: ir.Node, index: int) -> tuple[Tensor, Layout]:
         """Where an input lies: for an island, what another island wrote, before it was rounded."""
         name = name_of(_input(node, index))
-        if name in self._exact and not self.is_int8(node):
+        if name in self._exact and not self.is_quantized(node):
             return self._exact[name]
         return self._bound[name]
 
@@ -234,8 +234,8 @@ class Builder(Assembler):
         """The tensor in a reader's type: requantized, or float for an island."""
         if self._plan is None:
             return tensor
-        if not self.is_int8(node):
-            if not tensor.is_int8:
+        if not self.is_quantized(node):
+            if not tensor.is_quantized:
                 return tensor
             return self.shared(
                 (tensor, "float"),
@@ -253,9 +253,9 @@ class Builder(Assembler):
     def _result(self, node: ir.Node, value: ir.Value, layout: Layout) -> Tensor:
         """The tensor an operator writes for a value, before what `_bind` may add."""
         shape = layout.file_shape(shape_of(value))
-        dtype = np.dtype(np.int8 if self.is_int8(node) else np.float32)
-        params = self._params(value) if self.is_int8(node) else None
+        params = self._params(value) if self.is_quantized(node) else None
         quantization = None if params is None else Quantization.of(params)
+        dtype = np.dtype(np.float32) if quantization is None else quantization.dtype
         return computed(self._result_name(value, dtype, layout), shape, dtype, quantization)
 
     def _result_name(self, value: ir.Value, dtype: np.dtype[Any], layout: Layout) -> str:
@@ -268,16 +268,17 @@ class Builder(Assembler):
 
     def _final_name(self, value: ir.Value) -> str:
         """Name of the tensor that is the hub value in type and layout."""
-        is_int8_output = value.is_graph_output() and self._params(value) is not None
-        return name_of(value) + (self._output_suffix if is_int8_output else "")
+        is_quantized_output = value.is_graph_output() and self._params(value) is not None
+        return name_of(value) + (self._output_suffix if is_quantized_output else "")
 
     def _bind(self, value: ir.Value, tensor: Tensor, layout: Layout) -> None:
         """Makes a tensor the hub value: quantized after an island, in standard order at the end."""
         params = self._params(value)
-        if params is not None and not tensor.is_int8:
+        if params is not None and not tensor.is_quantized:
             self._exact[name_of(value)] = (tensor, layout)
-            name = self._result_name(value, np.dtype(np.int8), layout)
-            tensor = self.requantized(tensor, Quantization.of(params), name)
+            quantization = Quantization.of(params)
+            name = self._result_name(value, quantization.dtype, layout)
+            tensor = self.requantized(tensor, quantization, name)
         moves = self._output_moves(value, layout)
         if moves:
             tensor = self.moved(tensor, moves, self.unique(self._final_name(value)))

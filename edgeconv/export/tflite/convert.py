@@ -10,6 +10,7 @@ import onnx_ir as ir
 from edgeconv.data.formula import Io
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.int16 import on_16_bit_kernels
 from edgeconv.export.tflite.layout import standard
 from edgeconv.export.tflite.lowerings.table import LOWERINGS
 from edgeconv.export.tflite.program import Program, Quantization, Tensor, computed
@@ -27,11 +28,11 @@ _NAMED = 5
 
 
 def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
-    """The program of a hub graph: float32 without a plan, int8 with one.
+    """The program of a hub graph: float32 without a plan, on integers with one.
 
     Args:
         model: the hub graph.
-        plan: its quantization.
+        plan: its quantization; a 16-bit one (`quantize.plan.int16`) is brought to TFLite's kernels.
         io: type of the inputs and outputs under a plan.
 
     Raises:
@@ -40,10 +41,12 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
     """
     nodes = [node for node in model.graph if not is_absorbed(node)]
     _check_known(nodes)
-    if plan is not None:
+    if plan is not None and plan.activation_type == "int16":
+        plan = on_16_bit_kernels(model, plan)
+    elif plan is not None:
         plan = with_float_islands(model, plan)
         check_plan(model, plan)
-    b = Builder(plan, output_suffix="" if io == "int8" else "/int8")
+    b = Builder(plan, output_suffix="" if plan is None or io == "int8" else _suffix(plan))
     inputs = [_bind_input(b, value, plan, io) for value in _computed(model.graph.inputs)]
     _lower(nodes, b)
     outputs = [_output(b, value, io) for value in model.graph.outputs]
@@ -57,7 +60,8 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
         )
     )
     program = split_convolutions(program)
-    return separate_groups(program) if plan is None else program
+    is_int8 = plan is not None and plan.activation_type == "int8"
+    return program if is_int8 else separate_groups(program)
 
 
 def _computed(values: Iterable[ir.Value]) -> list[ir.Value]:
@@ -101,7 +105,7 @@ def _some(names: list[str]) -> str:
 
 
 def _bind_input(b: Builder, value: ir.Value, plan: Plan | None, io: Io) -> tuple[str, Tensor]:
-    """The tensor an app fills for a graph input, converted to int8 behind it where they differ."""
+    """The tensor an app fills for a graph input, quantized behind it where they differ."""
     name, shape = name_of(value), shape_of(value)
     file_shape = standard(len(shape)).file_shape(shape)
     if plan is None:
@@ -112,22 +116,26 @@ def _bind_input(b: Builder, value: ir.Value, plan: Plan | None, io: Io) -> tuple
     outer = _boundary(b.unique(name), file_shape, quantization, io)
     inner = outer
     if io != "int8":
-        inner = b.requantized(outer, quantization, b.unique(f"{name}/int8"))
+        inner = b.requantized(outer, quantization, b.unique(f"{name}{_suffix(plan)}"))
     b.bind_input(value, inner)
     return name, outer
 
 
 def _output(b: Builder, value: ir.Value, io: Io) -> tuple[str, Tensor]:
-    """The tensor an app reads for a graph output, converted from int8 where they differ."""
+    """The tensor an app reads for a graph output, dequantized where they differ."""
     name, inner = name_of(value), b.bound(value)
-    if not inner.is_int8 or io == "int8":
+    if inner.quantization is None or io == "int8":
         return name, inner
-    assert inner.quantization is not None
     if io == "float32":
         return name, b.dequantized(inner, b.unique(name))
     outer = _boundary(b.unique(name), inner.shape, inner.quantization, io)
     b.emit("QUANTIZE", [inner], [outer], schema.QuantizeOptionsT())
     return name, outer
+
+
+def _suffix(plan: Plan) -> str:
+    """What the names of integers end with where the plain name is for an app's tensor."""
+    return f"/{plan.activation_type}"
 
 
 def _boundary(name: str, shape: tuple[int, ...], inner: Quantization, io: Io) -> Tensor:

@@ -1,193 +1,107 @@
-"""A float program with 16-bit activations and 8-bit weights.
+"""What TFLite's 16-bit kernels make of a plan: int16 activations, int8 weights, int64 biases.
 
-Operators with a 16-bit kernel compute on integers, all others in float between a DEQUANTIZE and a
-QUANTIZE. Activations are symmetric, so padding stays zero; activations fused into an operator stay
-so. Operators that only move integers have one scale, with a QUANTIZE before them where the plan
-says otherwise. The ends are float32. XNNPACK has no 16-bit kernels: LiteRT's built-in ones run.
-
-    CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED: int16 input, int8 weight, int64 bias, int16 output
+Operators with such a kernel compute on integers, all others are islands. Activations are symmetric,
+so padding stays zero. Operators that only move integers have one scale, so what they read on
+another is requantized. XNNPACK has no 16-bit kernels: LiteRT's built-in ones run.
 """
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import replace
-
 import numpy as np
+import onnx_ir as ir
 
-from edgeconv.export.tflite.program import (
-    Operator,
-    Program,
-    Quantization,
-    Tensor,
-    computed,
-    constant,
-)
-from edgeconv.export.tflite.schema import schema
-from edgeconv.export.tflite.stored_weights import WEIGHTS, integers_of, symmetric, weight_scales
-from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.graph.fusion import is_absorbed
+from edgeconv.graph.operators.table import operator_of
+from edgeconv.graph.view import constant_of, is_real, name_of, real_inputs, require_constant, string
+from edgeconv.quantize.plan.affine import quantize
+from edgeconv.quantize.plan.in_float import written
+from edgeconv.quantize.plan.int16 import INT16_MAX
+from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.stored import row_scales
+from edgeconv.quantize.plan.weights import Layer, layer_of
 
-_LAYERS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
-#: Operators whose kernels rescale.
-_RESCALING = frozenset({"ADD", "LOGISTIC", "MEAN", "MUL", "SUB", "TANH"})
-#: Operators that copy, compare or average integers.
-_MOVING = frozenset(
+#: Operators that have a 16-bit kernel, beside convolutions and products.
+_KERNELS = frozenset(
     {
-        "AVERAGE_POOL_2D",
-        "CONCATENATION",
-        "MAX_POOL_2D",
-        "PAD",
-        "RESHAPE",
-        "RESIZE_BILINEAR",
-        "RESIZE_NEAREST_NEIGHBOR",
-        "SLICE",
-        "SPLIT",
-        "STRIDED_SLICE",
-        "TRANSPOSE",
+        *("Add", "AveragePool", "Concat", "Flatten", "GlobalAveragePool", "MaxPool", "Mul", "Pad"),
+        *("ReduceMean", "Reshape", "Resize", "Sigmoid", "Slice", "Split", "Squeeze", "Sub"),
+        *("Tanh", "Transpose", "Unsqueeze"),
     }
 )
 
 
-def with_int16_activations(program: Program, plan: Plan) -> Program:
-    """The program under a 16-bit plan.
+def on_16_bit_kernels(model: ir.Model, plan: Plan) -> Plan:
+    """The plan with all that TFLite's kernels need, and what they have not in float.
 
     Args:
-        program: float, of the graph the plan is of, on the reals its integer weights stand for.
-        plan: of `quantize.int16.int16_plan`; tensors are found by name.
+        model: a graph on the reals that the plan's integer weights stand for.
+        plan: of `quantize.plan.int16.int16_plan`.
     """
-    writer = _Writer(plan, frozenset(tensor for _, tensor in program.outputs))
-    for operator in program.operators:
-        writer.take(operator)
-    outputs = tuple((name, writer.in_float(tensor)) for name, tensor in program.outputs)
-    return replace(program, operators=tuple(writer.operators), outputs=outputs)
-
-
-class _Writer:
-    """The program so far; knows of each float tensor what holds it now."""
-
-    def __init__(self, plan: Plan, outputs: frozenset[Tensor]) -> None:
-        self.operators: list[Operator] = []
-        self._outputs = outputs  # float32 under their own names
-        self._plan = plan
-        self._integers: dict[Tensor, Tensor] = {}
-        self._floats: dict[Tensor, Tensor] = {}
-        self._rescaled: dict[tuple[Tensor, bytes], Tensor] = {}
-
-    def take(self, operator: Operator) -> None:
-        """Writes an operator, on integers where it has a kernel and parameters for that."""
-        scales = self._output_scales(operator)
-        if scales is None:
-            inputs = [None if t is None else self.in_float(t) for t in operator.inputs]
-            self.operators.append(replace(operator, inputs=tuple(inputs)))
-            return
-        outputs = []
-        for tensor, scale in zip(operator.outputs, scales, strict=True):
-            name = f"{tensor.name}/int16" if tensor in self._outputs else tensor.name
-            made = computed(name, tensor.shape, np.int16, scale)
-            self._integers[tensor] = made
-            outputs.append(made)
-        if operator.code in _LAYERS:
-            inputs = self._layer_inputs(operator)
+    nodes = [node for node in model.graph if not is_absorbed(node)]
+    islands = frozenset(node.name or "" for node in nodes if not _has_kernel(node, plan))
+    constants: dict[str, QuantizedConstant] = {}
+    requantize: dict[Edge, QuantParams] = {}
+    for node in nodes:
+        layer = layer_of(node)
+        if node.name in islands:
+            continue
+        if layer is not None:
+            constants |= _layer_constants(layer, plan)
+        elif operator_of(node).scales == "free":
+            constants |= _operands(node)
         else:
-            target = scales[0] if operator.code in _MOVING else None
-            inputs = [self._operand(t, target) for t in operator.inputs]
-        options = operator.options
-        if operator.code in ("ADD", "SUB"):
-            options = copy(options)
-            options.potScaleInt16 = False
-        self.operators.append(Operator(operator.code, tuple(inputs), tuple(outputs), options))
+            requantize |= _rescaled(node, plan)
+    return Plan(plan.activations, constants, requantize, islands)
 
-    def in_float(self, tensor: Tensor) -> Tensor:
-        """The tensor as float32; constants, and what an operator wrote in float, as they are."""
-        if tensor not in self._integers or tensor.data is not None:
-            return self._floats.get(tensor, tensor)
-        if tensor not in self._floats:
-            source = self._integers[tensor]
-            name = tensor.name if tensor in self._outputs else f"{tensor.name}/float"
-            result = computed(name, tensor.shape, np.float32)
-            options = schema.DequantizeOptionsT()
-            self.operators.append(Operator("DEQUANTIZE", (source,), (result,), options))
-            self._floats[tensor] = result
-        return self._floats[tensor]
 
-    def _scale_of(self, tensor: Tensor) -> Quantization | None:
-        """A tensor's parameters: the hub tensor's of that name, or what its integers have."""
-        if tensor in self._integers:
-            return self._integers[tensor].quantization
-        params = self._plan.activations.get(tensor.name)
-        return None if params is None else Quantization.of(params)
+def _has_kernel(node: ir.Node, plan: Plan) -> bool:
+    """Whether a node computes on 16 bits: it has a kernel, and all its tensors have parameters."""
+    is_layer = layer_of(node) is not None and node.op_type != "ConvTranspose"
+    if not is_layer and node.op_type not in _KERNELS:
+        return False
+    if node.op_type == "Pad" and string(node, "mode", "constant") != "constant":
+        return False
+    read = [value for _, value in real_inputs(node)]
+    tensors = [name_of(value) for value in (*read, *written(node))]
+    return bool(read) and all(name in plan.activations for name in tensors)
 
-    def _output_scales(self, operator: Operator) -> list[Quantization] | None:
-        """Parameters of what an operator writes; None where it computes in float."""
-        code = operator.code
-        if code not in _LAYERS | _RESCALING | _MOVING:
-            return None
-        read = [t for t in operator.inputs if t is not None and t.dtype == np.float32]
-        computed_ones = [t for t in read if t.data is None]
-        if any(self._scale_of(t) is None for t in computed_ones) or not computed_ones:
-            return None
-        if code in _LAYERS and read[1].data is None:
-            return None
-        inherited = self._scale_of(computed_ones[0]) if code in _MOVING else None
-        scales = []
-        for tensor in operator.outputs:
-            found = self._scale_of(tensor) or inherited
-            if found is None:
-                return None
-            scales.append(found)
-        return scales
 
-    def _operand(self, tensor: Tensor | None, target: Quantization | None) -> Tensor | None:
-        """An input as int16: of its own scale, or of `target`."""
-        if tensor is None or tensor.dtype != np.float32:
-            return tensor
-        if tensor.data is not None:
-            reach = float(np.abs(tensor.data).max(initial=0.0)) or 1.0
-            scale = target or Quantization.per_tensor(reach / 32767, 0)
-            steps = np.rint(tensor.data / np.float64(scale.scale[0]))
-            values = np.clip(steps, -32768, 32767).astype(np.int16)
-            return constant(tensor.name, values, scale)
-        held = self._int16(tensor)
-        assert held.quantization is not None
-        if target is None or held.quantization.equals(target):
-            return held
-        key = (held, target.scale.tobytes())
-        if key not in self._rescaled:
-            self._rescaled[key] = self._quantize(held, target, f"{tensor.name}/requantized")
-        return self._rescaled[key]
+def _layer_constants(layer: Layer, plan: Plan) -> dict[str, QuantizedConstant]:
+    """Weights as the plan has them, on scales that just fit where it has none; the bias."""
+    name, weight = name_of(layer.weight), require_constant(layer.node, 1)
+    held = plan.constants.get(name)
+    if held is None:
+        scales = row_scales(weight, layer.axis)
+        params = QuantParams(scales, np.zeros(scales.shape, np.int32), "int8", layer.axis)
+        held = QuantizedConstant(params, quantize(weight, params))
+    found = {name: held}
+    if layer.bias is not None:
+        bias = require_constant(layer.node, 2)
+        steps = plan.activations[name_of(layer.source)].scale * held.params.scale
+        params = QuantParams(steps, np.zeros(steps.shape, np.int32), "int64", 0)
+        integers = quantize(bias.reshape(-1), params).reshape(bias.shape)
+        found[name_of(layer.bias)] = QuantizedConstant(params, integers)
+    return found
 
-    def _int16(self, tensor: Tensor) -> Tensor:
-        """The tensor's integers, quantized once where an operator wrote it in float."""
-        if tensor not in self._integers:
-            scale = self._scale_of(tensor)
-            assert scale is not None
-            made = self._quantize(tensor, scale, f"{tensor.name}/int16")
-            self._floats[tensor] = tensor
-            self._integers[tensor] = made
-        return self._integers[tensor]
 
-    def _quantize(self, source: Tensor, to: Quantization, name: str) -> Tensor:
-        result = computed(name, source.shape, np.int16, to)
-        self.operators.append(Operator("QUANTIZE", (source,), (result,), schema.QuantizeOptionsT()))
-        return result
+def _operands(node: ir.Node) -> dict[str, QuantizedConstant]:
+    """Constant operands, each on a scale that just fits."""
+    found = {}
+    for value in node.inputs:
+        array = constant_of(value)
+        if value is not None and array is not None and is_real(value):
+            reach = float(np.abs(array).max(initial=0.0)) or 1.0
+            scale = np.asarray(reach / INT16_MAX, np.float32)
+            params = QuantParams(scale, np.asarray(0, np.int32), "int16")
+            found[name_of(value)] = QuantizedConstant(params, quantize(array, params))
+    return found
 
-    def _layer_inputs(self, operator: Operator) -> list[Tensor | None]:
-        x, weight, *rest = operator.inputs
-        assert x is not None
-        assert weight is not None
-        assert weight.data is not None
-        source, axis = self._int16(x), WEIGHTS[operator.code][1]
-        scales = weight_scales(weight, axis, self._plan)
-        integers = integers_of(weight.data, scales, axis)
-        inputs: list[Tensor | None] = [
-            source,
-            constant(weight.name, integers, symmetric(scales, axis)),
-        ]
-        for bias in rest:
-            if bias is None or bias.data is None:
-                inputs.append(bias)
-                continue
-            steps = np.float32(source.scale) * scales
-            values = np.rint(bias.data.astype(np.float64) / steps).astype(np.int64)
-            inputs.append(constant(bias.name, values, symmetric(steps, 0)))
-        return inputs
+
+def _rescaled(node: ir.Node, plan: Plan) -> dict[Edge, QuantParams]:
+    """What a node that moves integers reads on another scale than it writes."""
+    target = plan.activations[name_of(written(node)[0])]
+    return {
+        Edge(node.name or "", index): target
+        for index, value in real_inputs(node)
+        if plan.activations[name_of(value)].key != target.key
+    }

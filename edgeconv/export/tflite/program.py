@@ -6,13 +6,15 @@ Tensors are compared by identity: one `Tensor` is one tensor of the file, whatev
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from edgeconv.quantize.plan.parameters import QuantParams
+
+_INT8: np.dtype[Any] = np.dtype(np.int8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,16 +25,20 @@ class Quantization:
         scale: float32 (1,) per tensor, (channels,) per channel.
         zero_point: int64, same shape.
         axis: channel axis in the file's layout; 0 per tensor.
+        dtype: what the integers are stored as.
     """
 
     scale: NDArray[np.float32]
     zero_point: NDArray[np.int64]
     axis: int = 0
+    dtype: np.dtype[Any] = _INT8
 
     @classmethod
-    def per_tensor(cls, scale: float, zero_point: int) -> Quantization:
+    def per_tensor(
+        cls, scale: float, zero_point: int, dtype: np.dtype[Any] = _INT8
+    ) -> Quantization:
         """One scale and zero point for the whole tensor."""
-        return cls(np.array([scale], np.float32), np.array([zero_point], np.int64))
+        return cls(np.array([scale], np.float32), np.array([zero_point], np.int64), dtype=dtype)
 
     @classmethod
     def of(cls, params: QuantParams, axis: int = 0) -> Quantization:
@@ -41,6 +47,7 @@ class Quantization:
             np.atleast_1d(params.scale).astype(np.float32),
             np.atleast_1d(params.zero_point).astype(np.int64),
             0 if params.axis is None else axis,
+            np.dtype(params.dtype),
         )
 
     def equals(self, other: Quantization) -> bool:
@@ -51,10 +58,11 @@ class Quantization:
             and np.array_equal(self.zero_point, other.zero_point)
         )
 
-    def integers(self, reals: NDArray[Any]) -> NDArray[np.int8]:
-        """The int8 numbers that stand for reals: rounded to nearest even, saturated. Per tensor."""
+    def integers(self, reals: NDArray[Any]) -> NDArray[Any]:
+        """The integers that stand for reals: rounded to nearest even, saturated. Per tensor."""
         steps = np.rint(reals / np.float64(self.scale[0])) + self.zero_point[0]
-        clipped: NDArray[np.int8] = np.clip(steps, -128, 127).astype(np.int8)
+        limits = np.iinfo(self.dtype)
+        clipped: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(self.dtype)
         return clipped
 
 
@@ -65,7 +73,7 @@ class Tensor:
     Attributes:
         name: the hub's name of it, or one derived from that for a tensor the hub does not have.
         shape: in the file's layout.
-        dtype: float32, int8, uint8 or int32.
+        dtype: float32, an integer type for what is quantized, int32 for shapes and the like.
         quantization: None for float tensors and shapes.
         data: a constant's values in the file's layout; None for what is computed at run time.
     """
@@ -93,6 +101,11 @@ class Tensor:
         """Whether it holds int8."""
         return bool(self.dtype == np.int8)
 
+    @property
+    def is_quantized(self) -> bool:
+        """Whether its integers stand for reals."""
+        return self.quantization is not None
+
 
 def constant(name: str, data: NDArray[Any], quantization: Quantization | None = None) -> Tensor:
     """A tensor bound to values."""
@@ -105,13 +118,18 @@ def rows(tensor: Tensor, start: int, stop: int) -> Tensor:
 
     By that name `verify` puts the whole together again.
     """
+    return channels(tensor, 0, slice(start, stop), f"{tensor.name}/rows_{start}")
+
+
+def channels(tensor: Tensor, axis: int, some: slice, name: str) -> Tensor:
+    """Some channels of a constant along an axis, with their scales where each has its own."""
     assert tensor.data is not None
-    some, quantization = slice(start, stop), tensor.quantization
+    quantization = tensor.quantization
     if quantization is not None and len(quantization.scale) > 1:
-        quantization = Quantization(
-            quantization.scale[some], quantization.zero_point[some], quantization.axis
-        )
-    return constant(f"{tensor.name}/rows_{start}", tensor.data[some], quantization)
+        scale, zero_point = quantization.scale[some], quantization.zero_point[some]
+        quantization = replace(quantization, scale=scale, zero_point=zero_point)
+    where = (slice(None),) * (axis % tensor.data.ndim)
+    return constant(name, tensor.data[(*where, some)], quantization)
 
 
 def computed(

@@ -12,7 +12,6 @@ from edgeconv.disk import written_whole
 from edgeconv.export.tflite import flatbuffer, lies, stored_weights, versions
 from edgeconv.export.tflite import metadata as about
 from edgeconv.export.tflite.convert import convert
-from edgeconv.export.tflite.int16 import with_int16_activations
 from edgeconv.export.tflite.metadata import TfliteMetadata
 from edgeconv.export.tflite.program import Program
 from edgeconv.quantize.plan.parameters import Plan
@@ -74,13 +73,16 @@ def write_planned(
     Raises:
         OutputUnwritable: the file cannot be written; nothing is left behind.
     """
-    _write(path, _chunks(_PLANNED[precision](convert(model, None), plan), metadata))
+    if precision == "int16x8":
+        program = convert(model, plan, "float32")
+    else:
+        program = _STORED[precision](convert(model, None), plan)
+    _write(path, _chunks(program, metadata))
 
 
-_PLANNED: Mapping[PrecisionName, Callable[[Program, Plan], Program]] = {
+_STORED: Mapping[PrecisionName, Callable[[Program, Plan], Program]] = {
     "weight-only-int8": stored_weights.with_int8_weights,
     "dynamic-int8": stored_weights.with_dynamic_int8,
-    "int16x8": with_int16_activations,
 }
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-IntegerType = Literal["int8", "int16", "int32"]
+IntegerType = Literal["int8", "int16", "int32", "int64"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,3 +72,8 @@ class Plan:
     constants: Mapping[str, QuantizedConstant]
     requantize: Mapping[Edge, QuantParams] = field(default_factory=dict)
     islands: frozenset[str] = frozenset()
+
+    @property
+    def activation_type(self) -> IntegerType:
+        """What all its activations are stored as."""
+        return next((params.dtype for params in self.activations.values()), "int8")

@@ -92,13 +92,13 @@ def hard_sigmoid(node: ir.Node, b: Builder) -> None:
     alpha, beta = number(node, "alpha", 0.2), number(node, "beta", 0.5)
     high = 6.0 if abs(alpha - 1 / 6) < 1e-6 else 1 / alpha
     x, layout = b.read(node), b.layout(node)
-    top = Quantization.per_tensor(high / 255, -128) if x.is_int8 else None
+    top = Quantization.per_tensor(high / 255, -128) if x.is_quantized else None
     options = schema.AddOptionsT(
         fusedActivationFunction=ACTIVATION["relu6" if high == 6.0 else "relu"]
     )
     offset = b.operand(f"{node.name}/offset", beta / alpha, x)
     ramp = b.step(node, "ramp", "ADD", [x, offset], x.shape, options=options, quantization=top)
-    if high != 6.0 and not x.is_int8:
+    if high != 6.0 and not x.is_quantized:
         limit = b.scalar(f"{node.name}/limit", high, ramp)
         minimum = schema.MaximumMinimumOptionsT()
         ramp = b.step(node, "limited", "MINIMUM", [ramp, limit], x.shape, options=minimum)

@@ -51,7 +51,10 @@ def binary(node: ir.Node, b: Builder) -> None:
     """
     code, make_options = _BINARY[node.op_type]
     operands, layout = _operands(node, b)
-    b.write(node, code, operands, layout, make_options(absorbed(node)))
+    options = make_options(absorbed(node))
+    if operands[0].dtype == np.int16 and code in ("ADD", "SUB"):
+        options.potScaleInt16 = False
+    b.write(node, code, operands, layout, options)
 
 
 def extremum(node: ir.Node, b: Builder) -> None:
@@ -62,7 +65,7 @@ def extremum(node: ir.Node, b: Builder) -> None:
     if len(node.inputs) != 2:
         raise CannotLower(f"has {len(node.inputs)} operands; 2 are supported")
     operands, layout = _operands(node, b)
-    if b.is_int8(node):
+    if b.is_quantized(node):
         operands = [b.at_output_scale(node, operand) for operand in operands]
     options = schema.MaximumMinimumOptionsT()
     b.write(node, _EXTREMA[node.op_type], operands, layout, options)

@@ -84,7 +84,7 @@ def _zero_never_wins(node: ir.Node, x: Tensor) -> bool:
     """Whether a border of zeros cannot change a maximum."""
     value = node.inputs[0]
     assert value is not None
-    return is_nonnegative(value) or (x.is_int8 and x.zero_point == -128)
+    return is_nonnegative(value) or (x.is_quantized and x.zero_point == np.iinfo(x.dtype).min)
 
 
 def _counted(window: Window, includes_padding: bool) -> NDArray[np.int64]:
@@ -101,17 +101,17 @@ def _correction(
 ) -> Tensor:
     """area / counts for each position, shape (1, rows, columns, 1).
 
-    int8: a scale of area / (least common multiple of the counts) makes every factor an integer;
-    where that needs more than 127, factors are rounded to the nearest of 127 steps.
+    On integers a scale of area / (least common multiple of the counts) makes every factor one;
+    where that needs more than the type's largest, factors are rounded to that many steps.
     """
     factors = (area / counts)[None, :, :, None]
-    if not like.is_int8:
+    if not like.is_quantized:
         return b.floats(name, factors)
     common = math.lcm(*np.unique(counts).tolist())
-    largest = common // int(counts.min())
-    scale = area / common if largest <= 127 else float(factors.max()) / 127
-    integers = np.round(factors / scale).astype(np.int8)
-    return constant(b.unique(name), integers, Quantization.per_tensor(scale, 0))
+    largest, most = common // int(counts.min()), np.iinfo(like.dtype).max
+    scale = area / common if largest <= most else float(factors.max()) / most
+    integers = np.round(factors / scale).astype(like.dtype)
+    return constant(b.unique(name), integers, Quantization.per_tensor(scale, 0, like.dtype))
 
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(

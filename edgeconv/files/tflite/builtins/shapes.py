@@ -80,9 +80,9 @@ ROWS = (
         "PADV2",
         "move",
         scales="tied",
-        versions=(("over 4 axes", 4), ("int8", 2)),
+        versions=(("int16", 3), ("over 4 axes", 4), ("int8", 2)),
         runtimes=((4, (2, 6, 0)),),
-        runs=OWN_KERNELS,
+        runs=OWN_KERNELS_16,
     ),
     Row("MIRROR_PAD", "move", scales="tied", versions=(("int8", 2),), runs=OWN_KERNELS),
     Row(
