@@ -16,7 +16,7 @@ from edgeconv.export.capture.hub import capture
 from edgeconv.export.judged import judged
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.preflight import check_request
-from edgeconv.export.progress import Progress, Silent
+from edgeconv.export.progress import SILENT_EXPORT, ExportProgress
 from edgeconv.export.quantized import QuantizedNet, quantized_net
 from edgeconv.export.threads import one_thread
 from edgeconv.export.torch_run import TorchRun
@@ -40,7 +40,7 @@ def export_bundle(
     *,
     out: Path | str | None = None,
     force: bool = False,
-    progress: Progress | None = None,
+    progress: ExportProgress = SILENT_EXPORT,
 ) -> bundle.Bundle:
     """Exports a net into a bundle and checks every file of it against the float reference.
 
@@ -58,7 +58,6 @@ def export_bundle(
         EdgeconvError: see the classes in `edgeconv.errors`; nothing is left behind.
     """
     options = options or ExportOptions()
-    progress = progress or Silent()
     check_request(target, options, None if out is None else Path(out), force=force)
     progress.step("load the net and its weights")
     net = load_net(
@@ -68,7 +67,7 @@ def export_bundle(
         classes=options.classes,
         input_size=options.input_size,
         seed=options.seed,
-        on_progress=_Download(progress),
+        progress=progress,
     )
     if net.weights.note:
         progress.warn(net.weights.note)
@@ -78,22 +77,8 @@ def export_bundle(
     return bundle.Bundle(destination, document)
 
 
-class _Download:
-    """Shows a download as a step of its own, from its first byte."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._begun = False
-
-    def __call__(self, done: int, total: int | None) -> None:
-        if not self._begun:
-            self._begun = True
-            self._progress.step("download the weights", total=total)
-        self._progress.advance(done)
-
-
 def _fill(
-    directory: Path, net: LoadedNet, options: ExportOptions, progress: Progress
+    directory: Path, net: LoadedNet, options: ExportOptions, progress: ExportProgress
 ) -> dict[str, Any]:
     """Writes every file of the bundle into `directory`; gives its manifest."""
     if not net.trained:
@@ -169,7 +154,7 @@ def _write_quantized(
     directory: Path,
     identity: artifacts.Identity,
     options: ExportOptions,
-    progress: Progress,
+    progress: ExportProgress,
 ) -> None:
     """Writes the files that were calibrated."""
     whole = quantized.whole

@@ -11,9 +11,10 @@ from edgeconv.export import max_drop
 from edgeconv.export.calibration import Calibration, calibration_photos
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
-from edgeconv.export.progress import Progress
+from edgeconv.export.progress import ExportProgress
 from edgeconv.nets.load import LoadedNet
-from edgeconv.quantize.mixed.choice import Mixed, Teller, keep_in_float
+from edgeconv.progress import PartOf, Progress
+from edgeconv.quantize.mixed.choice import Mixed, keep_in_float
 from edgeconv.quantize.plan.apart import Apart, Statistics, keep_apart
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig
@@ -53,7 +54,7 @@ class QuantizedNet:
 
 
 def quantized_net(
-    net: LoadedNet, model: ir.Model, options: ExportOptions, progress: Progress
+    net: LoadedNet, model: ir.Model, options: ExportOptions, progress: ExportProgress
 ) -> QuantizedNet:
     """Calibrates and plans; with `--io uint8` the graph that takes raw pixels.
 
@@ -71,20 +72,16 @@ def quantized_net(
     if options.max_drop is not None:
         max_drop.require_enough(calibration)
 
-    def planned(photos: Calibration, which: str = "") -> Quantized:
-        return _planned(graph, photos, ends, options, progress, which)
-
-    whole, mixed = planned(calibration), None
+    whole, mixed = _planned(graph, calibration, ends, options, progress), None
     progress.steps(whole.steps)
     if options.max_drop is not None:
         folds = max_drop.folds(
             calibration,
-            lambda half, photos: planned(photos, f"{half}: "),
+            lambda half, photos: _planned(graph, photos, ends, options, PartOf(progress, half)),
             options.batch,
             raw=raw,
         )
-        teller = Teller(progress.step, progress.advance)
-        mixed = keep_in_float(whole.model, whole.plan, folds, options.max_drop, teller)
+        mixed = keep_in_float(whole.model, whole.plan, folds, options.max_drop, progress)
     found = QuantizedNet(whole, calibration, mixed)
     for note in found.apart.notes():
         progress.warn(note)
@@ -97,9 +94,8 @@ def _planned(
     ends: Ends,
     options: ExportOptions,
     progress: Progress,
-    which: str = "",
 ) -> Quantized:
-    """The graph's plan, everything in int8; `which` goes before the name of every step."""
+    """The graph's plan, everything in int8."""
     return quantize(
         graph,
         lambda: photos.batches(options.batch, raw=options.io == "uint8"),
@@ -107,8 +103,7 @@ def _planned(
         ends=ends,
         recipe=_recipe(options),
         count=photos.count,
-        on_step=lambda step, total: progress.step(f"{which}{step}", total),
-        on_progress=progress.advance,
+        progress=progress,
     )
 
 

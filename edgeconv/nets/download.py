@@ -6,14 +6,13 @@ import hashlib
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from edgeconv.disk import written_whole
 from edgeconv.errors import OutputUnwritable, WeightsUnavailable
+from edgeconv.progress import SILENT, Progress
 
-Progress = Callable[[int, int | None], None]
 """Called with the bytes done and, where the server says it, their total."""
 
 TIMEOUT_S = 20.0
@@ -28,7 +27,7 @@ def fetch(
     destination: Path,
     sha256_prefix: str,
     *,
-    on_progress: Progress | None = None,
+    progress: Progress = SILENT,
     timeout_s: float = TIMEOUT_S,
 ) -> None:
     """Download `url` to `destination` through a temporary file beside it and an atomic rename.
@@ -37,7 +36,7 @@ def fetch(
         url: an http(s) address.
         destination: where the file shall be; its directory is made.
         sha256_prefix: what the hexadecimal SHA-256 of the content begins with.
-        on_progress: told as bytes arrive.
+        progress: told of bytes as they arrive, from the first on.
         timeout_s: longest silence of the server.
 
     Raises:
@@ -48,7 +47,7 @@ def fetch(
         destination.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(destination) as part:
             with part.open("wb") as file:
-                digest = _stream(url, file, on_progress, timeout_s)
+                digest = _stream(url, file, progress, timeout_s)
             if not digest.startswith(sha256_prefix):
                 raise WeightsUnavailable(
                     f"{url} is not what was published: its SHA-256 begins with "
@@ -61,7 +60,7 @@ def fetch(
         ) from error
 
 
-def _stream(url: str, file: IO[bytes], on_progress: Progress | None, timeout_s: float) -> str:
+def _stream(url: str, file: IO[bytes], progress: Progress, timeout_s: float) -> str:
     """Copy the answer into a file; returns its SHA-256."""
     request = urllib.request.Request(url, headers={"User-Agent": "edgeconv"})
     try:
@@ -73,6 +72,7 @@ def _stream(url: str, file: IO[bytes], on_progress: Progress | None, timeout_s: 
         raise WeightsUnavailable(f"{url} cannot be reached: {_reason(error)}") from error
     with response:
         total = _content_length(response)
+        progress.step("download the weights", total)
         hasher = hashlib.sha256()
         done = 0
         while chunk := _read(url, response, done):
@@ -81,8 +81,7 @@ def _stream(url: str, file: IO[bytes], on_progress: Progress | None, timeout_s: 
                 raise WeightsUnavailable(f"{url} is larger than {MAX_BYTES >> 30} GiB")
             file.write(chunk)
             hasher.update(chunk)
-            if on_progress is not None:
-                on_progress(done, total)
+            progress.advance(done)
     if total is not None and done != total:
         raise WeightsUnavailable(f"{url} was cut off after {done} of {total} bytes")
     return hasher.hexdigest()

@@ -21,7 +21,6 @@ from edgeconv.nets.agreement import (
 )
 from edgeconv.nets.apply_state import apply_state, check_finite
 from edgeconv.nets.calibrate_bn import has_initial_batchnorm
-from edgeconv.nets.download import Progress
 from edgeconv.nets.file_metadata import FileMetadata, parse_metadata
 from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
 from edgeconv.nets.plain import fold_parametrizations
@@ -31,6 +30,7 @@ from edgeconv.nets.state_files import StateFile, read_state_file
 from edgeconv.nets.user import UserNet, load_user_net
 from edgeconv.nets.user_code import run_user_code
 from edgeconv.nets.weights import WeightsInfo, published_file, seeded, why_unpublished
+from edgeconv.progress import SILENT, Progress
 
 _HOW_TO_GET_WEIGHTS = "give --weights FILE.safetensors or FILE.pth for trained ones"
 
@@ -69,7 +69,7 @@ class _Request:
     classes: int | None
     input_size: tuple[int, int] | None
     seed: int
-    on_progress: Progress | None = field(repr=False)
+    progress: Progress = field(repr=False)
 
 
 def load_net(
@@ -80,7 +80,7 @@ def load_net(
     classes: int | None = None,
     input_size: tuple[int, int] | None = None,
     seed: int = 0,
-    on_progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> LoadedNet:
     """Build a net and give it its values.
 
@@ -93,7 +93,7 @@ def load_net(
         classes: number of classes; None: what the weights have, else the net's own number.
         input_size: (height, width) in pixels; None: what the weights were published with.
         seed: for random values.
-        on_progress: told how a download goes, in bytes done and bytes in all (or None).
+        progress: told how a download goes, in bytes.
 
     Raises:
         UnknownName, UsageError: a name, an option, a size or a number of classes cannot be.
@@ -103,7 +103,7 @@ def load_net(
     """
     if classes is not None and classes < 1:
         raise UsageError(f"classes={classes} cannot be; a net has at least 1")
-    request = _Request(weights, net_options, classes, input_size, seed, on_progress)
+    request = _Request(weights, net_options, classes, input_size, seed, progress)
     spec = spec_of(target)
     return _load_user(target, request) if spec is None else _load_known(spec, request)
 
@@ -129,7 +129,7 @@ def _published(spec: NetSpec, request: _Request) -> LoadedNet:
         spec, spec.pretrained.preprocessing, {}, request.input_size, options=options
     )
     try:
-        path = published_file(spec.pretrained, on_progress=request.on_progress)
+        path = published_file(spec.pretrained, progress=request.progress)
     except WeightsUnavailable as error:
         if required:
             raise

@@ -12,8 +12,9 @@ import torch
 
 from edgeconv.disk import sha256_of
 from edgeconv.errors import WeightsUnavailable
-from edgeconv.nets.download import TIMEOUT_S, Progress, fetch
+from edgeconv.nets.download import TIMEOUT_S, fetch
 from edgeconv.nets.spec import NetSpec, OptionValue, Pretrained
+from edgeconv.progress import SILENT, Progress
 
 Kind = Literal["pretrained", "file", "module", "random"]
 
@@ -46,7 +47,7 @@ def published_file(
     pretrained: Pretrained,
     *,
     cache: Path | None = None,
-    on_progress: Progress | None = None,
+    progress: Progress = SILENT,
     timeout_s: float = TIMEOUT_S,
 ) -> Path:
     """Path of the published weights in the cache, downloaded where they are not there whole.
@@ -62,7 +63,7 @@ def published_file(
             pretrained.url,
             path,
             pretrained.sha256_prefix,
-            on_progress=on_progress,
+            progress=progress,
             timeout_s=timeout_s,
         )
     except WeightsUnavailable as error:

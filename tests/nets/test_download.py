@@ -35,21 +35,32 @@ def published(url: str) -> Pretrained:
     return Pretrained(url, PublishedPreprocessing(), "BSD-3-Clause")
 
 
+class Heard:
+    def __init__(self) -> None:
+        self.total: int | None = 0
+        self.done: list[int] = []
+
+    def step(self, title: str, total: int | None = None) -> None:
+        self.total = total
+
+    def advance(self, done: int) -> None:
+        self.done.append(done)
+
+
 def left_in(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.iterdir()) if cache.exists() else []
 
 
 @pytest.mark.parametrize("way", ["good", "slow", "unsized"])
 def test_a_server_that_delivers_fills_the_cache(way: str, server: Any, cache: Path) -> None:
-    seen: list[tuple[int, int | None]] = []
-    path = published_file(
-        published(server.url(way, NAME)), cache=cache, on_progress=lambda *s: seen.append(s)
-    )
+    heard = Heard()
+    path = published_file(published(server.url(way, NAME)), cache=cache, progress=heard)
     assert path == cache / NAME
     assert path.read_bytes() == CONTENT
     assert left_in(cache) == [NAME]
-    assert seen[-1] == (len(CONTENT), None if way == "unsized" else len(CONTENT))
-    assert seen == sorted(seen)
+    assert heard.total == (None if way == "unsized" else len(CONTENT))
+    assert heard.done[-1] == len(CONTENT)
+    assert heard.done == sorted(heard.done)
 
 
 def test_a_file_in_the_cache_is_not_fetched_again(server: Any, cache: Path) -> None:
@@ -125,11 +136,12 @@ def test_an_endless_answer_is_stopped(
 
 
 def test_an_interrupt_leaves_nothing(server: Any, cache: Path) -> None:
-    def interrupt(done: int, total: int | None) -> None:
-        raise KeyboardInterrupt
+    class Interrupting(Heard):
+        def advance(self, done: int) -> None:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fetch(server.url("good", NAME), cache / NAME, PREFIX, on_progress=interrupt)
+        fetch(server.url("good", NAME), cache / NAME, PREFIX, progress=Interrupting())
     assert left_in(cache) == []
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import UsageError
 from edgeconv.graph.parts import parts_of
 from edgeconv.graph.view import name_of, shape_of
+from edgeconv.progress import SILENT, Advance, Progress
 from edgeconv.quantize.mixed.islands import Island, IslandGraph, ranked
 from edgeconv.quantize.mixed.predicted_drop import PredictedDrop, predict_drop
 from edgeconv.quantize.mixed.sensitivity import Sensitivity, measure, noise_by_photo
@@ -35,9 +36,6 @@ from edgeconv.quantize.plan.parameters import Plan
 MOST_RUN = 6
 #: How much more noise than the ranking foretold is chance: medians over some tens of photos.
 CHANCE = 1.5
-
-Step = Callable[[str, "int | None"], None]
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,20 +101,12 @@ class Fold:
     count: int
 
 
-@dataclass(eq=False)
-class Teller:
-    """Where `keep_in_float` says what it does; by default nowhere."""
-
-    step: Step = field(default=lambda _what, _total: None)
-    advance: Progress = field(default=lambda _done: None)
-
-
 def keep_in_float(
     model: ir.Model,
     plan: Plan,
     folds: Iterable[Fold],
     max_drop: float,
-    teller: Teller | None = None,
+    progress: Progress = SILENT,
 ) -> Mixed:
     """The plan with as little in float as keeps the predicted drop of top-1 within a bound.
 
@@ -125,24 +115,23 @@ def keep_in_float(
         plan: everything in int8.
         folds: plans made in the same way of some of the photos, with the others, which judge.
         max_drop: bound of the drop in percentage points.
-        teller: told of the steps.
+        progress: told of the steps.
 
     Raises:
         UsageError: too few photos to judge by, or the net is no classifier.
     """
-    teller = teller or Teller()
     _require_classifier(model)
     _require_one_kind(model, plan)
     nets = _Nets(folds)
-    teller.step("predict the drop of int8", None)
+    progress.step("predict the drop of int8")
     judge = _Judge(nets)
     if judge.before.at_most_points <= max_drop:
         return Mixed(plan, max_drop, judge.before, judge.before, (), 0.0)
-    teller.step("measure the sensitivity to each rounding", nets.switch_count)
-    sensitivities = nets.sensitivities(teller.advance)
+    progress.step("measure the sensitivity to each rounding", nets.switch_count)
+    sensitivities = nets.sensitivities(progress.advance)
     graph = IslandGraph(model, plan)
     sets = ranked(graph, sensitivities)
-    teller.step("choose what stays in float", None)
+    progress.step("choose what stays in float")
     ends, least = judge.measure_ends()
     kept, after = _fewest(sets, _levels(sets, sensitivities, least), judge, max_drop)
     return Mixed(
@@ -176,18 +165,18 @@ class _Nets:
             parts.append(net.logits(fold.judging, on, ends=True)[: fold.count])
         return np.concatenate(parts)
 
-    def sensitivities(self, on_progress: Progress) -> list[Sensitivity]:
+    def sensitivities(self, advance: Advance) -> list[Sensitivity]:
         """Of every fold, each share being of the noise of all folds."""
         found: list[Sensitivity] = []
         for fold, net in self._folds:
-            measured = measure(net, fold.ranking, _after(len(found), on_progress))
+            measured = measure(net, fold.ranking, _after(len(found), advance))
             found += [replace(s, share=s.share / len(self._folds)) for s in measured]
         return found
 
 
-def _after(done: int, on_progress: Progress) -> Progress:
+def _after(done: int, advance: Advance) -> Advance:
     """Goes on counting where other work has stopped."""
-    return lambda more: on_progress(done + more)
+    return lambda more: advance(done + more)
 
 
 class _Judge:

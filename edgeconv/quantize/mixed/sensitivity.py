@@ -9,21 +9,20 @@ and no set need be tried.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.progress import Advance
 from edgeconv.quantize.mixed.switches import Switch, SwitchedNet
 
 #: Classes looked at, from the highest: what happens below them turns no prediction over.
 CLASSES = 10
 #: Share of the photos that count.
 ORDINARY = 0.75
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Sensitivity:
 
 
 def measure(
-    net: SwitchedNet, images: Sequence[NDArray[np.float32]], on_progress: Progress
+    net: SwitchedNet, images: Sequence[NDArray[np.float32]], advance: Advance
 ) -> list[Sensitivity]:
     """The sensitivity to each switch, in their order.
 
@@ -52,7 +51,7 @@ def measure(
     Args:
         net: the net with its switches.
         images: a few inputs.
-        on_progress: called with the number of switches measured, after each.
+        advance: told how many switches are measured, after each.
     """
     reference = net.logits(images, (), ends=False)
     whole = noise_by_photo(reference, net.logits(images, range(len(net.switches)), ends=False))
@@ -61,7 +60,7 @@ def measure(
     for number in range(len(net.switches)):
         rounded = net.logits(images, (number,), ends=False)
         noises.append(float(noise_by_photo(reference[kept], rounded[kept]).mean()))
-        on_progress(number + 1)
+        advance(number + 1)
     total = sum(noises) or 1.0
     return [
         Sensitivity(switch, found, found / total)

@@ -10,7 +10,7 @@ image.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.graph.view import name_of, shape_of
+from edgeconv.progress import SILENT, Advance
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.statistics import Gathering, TensorStatistics, combine
 from edgeconv.quantize.observe.targets import Target, targets
@@ -29,7 +30,6 @@ from edgeconv.threads import count_workers, stream
 #: Inputs that share one histogram a tensor; fixed, so that the sums do not depend on the machine.
 HANDFUL = 8
 
-Progress = Callable[[int], None]
 Measured = list[TensorStatistics]
 
 
@@ -51,7 +51,7 @@ def observe(
     batches: Iterable[NDArray[np.float32]],
     *,
     after: Observations | None = None,
-    on_progress: Progress | None = None,
+    advance: Advance = SILENT.advance,
 ) -> Observations:
     """Runs the hub graph over calibration inputs, several at once, and gathers in their order.
 
@@ -59,7 +59,7 @@ def observe(
         model: a hub graph with one input.
         batches: float32 arrays of the graph input's shape, (N, 3, H, W).
         after: what was seen of the same graph before, on other inputs; it is added to.
-        on_progress: called with the number of inputs done, after each handful.
+        advance: told how many inputs are done, after each handful.
 
     Raises:
         UsageError: no input at all, or one of another shape.
@@ -72,8 +72,7 @@ def observe(
         pairs = zip(running, seen, strict=True)
         running = [combine(one, other) for one, other in pairs] if running else seen
         done = running[0].inputs
-        if on_progress is not None:
-            on_progress(done)
+        advance(done)
     if not done:
         raise UsageError("calibration needs at least one photo, none was given")
     return Observations({t.name: s for t, s in zip(wanted, running, strict=True)}, done)

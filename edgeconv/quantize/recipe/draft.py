@@ -11,7 +11,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.quantize.observe.observe import Observations, Progress, observe
+from edgeconv.progress import Advance
+from edgeconv.quantize.observe.observe import Observations, observe
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.quantize.refine.moments import second_moments
@@ -68,19 +69,17 @@ class Draft:
         known = self.repairs.and_then(repairs)
         return replace(self, model=model, repairs=known, original=self.unrepaired, _rounders={})
 
-    def with_more(self, photos: Iterable[NDArray[np.float32]], on_progress: Progress) -> Draft:
+    def with_more(self, photos: Iterable[NDArray[np.float32]], advance: Advance) -> Draft:
         """The same graph, planned in the same way from these photos too; steps still see the few.
 
         Args:
             photos: others than `inputs` gives.
-            on_progress: called with the number of photos observed.
+            advance: told how many photos are observed.
         """
         seen = self.__dict__.get("observations")
         photos = photos if seen is not None else chain(self.inputs(), photos)
         draft = replace(self)
-        draft.__dict__["observations"] = observe(
-            self.model, photos, after=seen, on_progress=on_progress
-        )
+        draft.__dict__["observations"] = observe(self.model, photos, after=seen, advance=advance)
         return draft
 
     def with_config(self, config: PlanConfig) -> Draft:

@@ -7,7 +7,7 @@ thorough   everything worth some minutes, each step judged
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from types import MappingProxyType
@@ -16,7 +16,8 @@ from typing import Literal, get_args
 import onnx_ir as ir
 
 from edgeconv.errors import UnknownName
-from edgeconv.quantize.observe.observe import Observations, Progress
+from edgeconv.progress import SILENT, Advance, Progress
+from edgeconv.quantize.observe.observe import Observations
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig
 from edgeconv.quantize.recipe.choose_ranges import CHOOSE_RANGES
@@ -43,7 +44,6 @@ MOST_PHOTOS = 512
 
 RecipeName = Literal["fast", "default", "thorough"]
 RECIPE_NAMES: tuple[RecipeName, ...] = get_args(RecipeName)
-OnStep = Callable[[str, "int | None"], None]
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,6 @@ class Quantized:
     repairs: Repairs
 
 
-def _unheard(*_: object) -> None:
-    """Where nobody listens."""
-
-
 def quantize(
     model: ir.Model,
     inputs: Inputs,
@@ -127,8 +123,7 @@ def quantize(
     ends: Ends | None = None,
     recipe: RecipeName | Recipe = "default",
     count: int | None = None,
-    on_step: OnStep = _unheard,
-    on_progress: Progress = _unheard,
+    progress: Progress = SILENT,
 ) -> Quantized:
     """Plans the int8 form of a hub graph.
 
@@ -139,10 +134,8 @@ def quantize(
         config: how ranges and integers are chosen before any step changes that.
         ends: what is known of the net's input and output; None for nothing.
         recipe: which steps are tried.
-        count: how many inputs there are, where that is known; only told to `on_step`.
-        on_step: told what begins, and of how many items it is: the trial of the recipe's steps,
-            the final plan.
-        on_progress: told how many of those items are done, after each.
+        count: how many inputs there are, where that is known; only told to `progress`.
+        progress: told of the trial of the recipe's steps, and of the final plan.
 
     Raises:
         UnknownName: there is no such recipe.
@@ -156,11 +149,13 @@ def quantize(
         chosen = replace(chosen, steps=tuple(s for s in chosen.steps if s in _FAST.steps))
     start = Draft(model, lambda: sample.seen, config or PlanConfig(), ends or Ends())
     if sample.held_back:
-        on_step(f"try the steps of recipe {chosen.name}", len(chosen.steps))
-    found = _search(start, chosen.steps, sample, on_progress)
-    on_step("calibrate and plan the quantization", _least(count, chosen.observed))
+        progress.step(f"try the steps of recipe {chosen.name}", len(chosen.steps))
+    found = _search(start, chosen.steps, sample, progress.advance)
+    progress.step("calibrate and plan the quantization", _least(count, chosen.observed))
     further = None if chosen.observed is None else max(0, chosen.observed - sample.count)
-    final = found.draft.with_more(chain(sample.held_back, islice(photos, further)), on_progress)
+    final = found.draft.with_more(
+        chain(sample.held_back, islice(photos, further)), progress.advance
+    )
     for step in found.kept:
         if step.kind == "finish":
             final = step.apply(final)
@@ -187,8 +182,8 @@ def named(name: str) -> Recipe:
     raise UnknownName("recipe", name, RECIPE_NAMES, f"Allowed: {', '.join(RECIPE_NAMES)}.")
 
 
-def _search(draft: Draft, steps: tuple[Step, ...], sample: Sample, on_progress: Progress) -> Found:
+def _search(draft: Draft, steps: tuple[Step, ...], sample: Sample, advance: Advance) -> Found:
     if not sample.held_back:
         return apply_all(draft, steps)
     judge = Judge(draft.model, sample.held_back, is_classifier=draft.ends.is_classifier)
-    return apply_what_helps(draft, steps, judge, on_progress)
+    return apply_what_helps(draft, steps, judge, advance)

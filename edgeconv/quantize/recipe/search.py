@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeconv.quantize.observe.observe import Progress
+from edgeconv.progress import Advance
 from edgeconv.quantize.recipe.draft import Draft
 from edgeconv.quantize.recipe.step import Step, StepReport
 from edgeconv.quantize.refine.judge import Judge, Verdict
@@ -42,9 +42,7 @@ def apply_all(draft: Draft, steps: Sequence[Step]) -> Found:
     return Found(draft, tuple(kept), tuple(reports))
 
 
-def apply_what_helps(
-    draft: Draft, steps: Sequence[Step], judge: Judge, on_progress: Progress
-) -> Found:
+def apply_what_helps(draft: Draft, steps: Sequence[Step], judge: Judge, advance: Advance) -> Found:
     """Every step in turn, kept where `judge` finds its gain on photos it has not seen.
 
     A step that found nothing to do is not reported here either.
@@ -57,7 +55,7 @@ def apply_what_helps(
         start = time.perf_counter()
         tried = step.apply(draft)
         if tried is draft:
-            on_progress(number)
+            advance(number)
             continue
         found = judge(tried.model, tried.plan)
         helps = found.sqnr_db - best.sqnr_db >= step.least_gain_db
@@ -65,7 +63,7 @@ def apply_what_helps(
         if helps:
             draft, best = tried, found
             kept.append(step)
-        on_progress(number)
+        advance(number)
     return Found(draft, tuple(kept), tuple(reports))
 
 

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.graph.view import name_of, require_constant
-from edgeconv.quantize.observe.observe import Progress
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.columns import as_rows, columns, multiplying_layers
 from edgeconv.quantize.plan.weights import Layer
@@ -74,15 +73,12 @@ class Moments:
 def second_moments(
     model: ir.Model,
     inputs: Iterable[NDArray[np.float32]],
-    *,
-    on_progress: Progress | None = None,
 ) -> dict[str, Moments]:
     """Moments of every Conv and Gemm, by the name of its weight.
 
     Args:
         model: a hub graph with one input.
         inputs: float32 arrays of the graph input's shape, (N, 3, H, W).
-        on_progress: called with the number of inputs done.
 
     Raises:
         UsageError: no input at all.
@@ -94,8 +90,6 @@ def second_moments(
         seen = in_threads(look, handful, range(done, done + len(handful)))
         in_threads(_Sums.add_parts, sums.values(), zip(*seen, strict=True))
         done += len(handful)
-        if on_progress is not None:
-            on_progress(done)
     if not done:
         raise UsageError("weight rounding needs at least one photo, none was given")
     return {name: gathered.result() for name, gathered in sums.items()}

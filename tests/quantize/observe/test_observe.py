@@ -34,7 +34,7 @@ def test_observing_goes_on_from_what_was_seen_before() -> None:
     model, every = hub(Mobile()), photos(21)
     heard: list[int] = []
     first = observe(model, every[:13])
-    both = observe(model, every[13:], after=first, on_progress=heard.append)
+    both = observe(model, every[13:], after=first, advance=heard.append)
     whole = observe(model, every)
     assert both.inputs == heard[-1] == whole.inputs == 21
     for name, seen in both.tensors.items():
@@ -86,18 +86,18 @@ def test_a_handful_of_photos_is_held_for_each_worker() -> None:
             most = max(most, taken - done)
             yield one
 
-    def on_progress(count: int) -> None:
+    def advance(count: int) -> None:
         nonlocal done
         done = count
 
-    observe(hub(Mobile()), stream(), on_progress=on_progress)
+    observe(hub(Mobile()), stream(), advance=advance)
     assert done == taken == 160
     assert most <= (MOST_WORKERS + 2) * HANDFUL
 
 
 def test_progress_counts_the_photos() -> None:
     told: list[int] = []
-    observe(hub(Mobile()), photos(19), on_progress=told.append)
+    observe(hub(Mobile()), photos(19), advance=told.append)
     assert told == [8, 16, 19]
 
 
