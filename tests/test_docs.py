@@ -22,7 +22,9 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
 def test_the_index_links_every_page() -> None:
     index = ROOT / "docs" / "index.md"
     linked = {(index.parent / link).resolve() for link in LINK.findall(index.read_text("utf-8"))}
-    assert [str(page) for page in PAGES if page.parent != ROOT and page not in linked | {index}] == []
+    assert [
+        str(page) for page in PAGES if page.parent != ROOT and page not in linked | {index}
+    ] == []
 
 
 def test_the_architecture_names_every_room() -> None:

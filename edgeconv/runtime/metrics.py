@@ -87,10 +87,14 @@ def sqnr_db(reference: NDArray[np.floating], other: NDArray[np.floating]) -> flo
     a, b = reference.astype(np.float64), other.astype(np.float64)
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return -math.inf
-    signal, noise = float(np.square(a).sum()), float(np.square(a - b).sum())
-    if noise == 0:
+    return decibels(float(np.square(a).sum()), float(np.square(a - b).sum()))
+
+
+def decibels(signal: float, noise: float) -> float:
+    """10 log10 of one energy over another; infinite where there is no noise."""
+    if noise <= 0:
         return math.inf
-    return 10 * math.log10(signal / noise) if signal else -math.inf
+    return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
 
 
 def rounded(value: float, digits: int = 4) -> float | None:

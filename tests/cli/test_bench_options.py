@@ -14,13 +14,13 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from edgeconv.export.bundle.manifest import FORMAT
+from edgeconv.export.bundle.manifest import FORM
 from edgeconv.runtime.open import open_session
 from tests.cli.conftest import Run
 from tests.helpers.tiny_models import TinyNet
 
 MANIFEST = {
-    "format": FORMAT,
+    "format": FORM.number,
     "artifacts": {},
     "files": {},
     "graph": {"outputs": {}, "parts": {}},

@@ -109,7 +109,7 @@ def test_a_damaged_manifest_is_told(run: Run, two: None, tmp_path: Path):
     (tmp_path / "a" / "manifest.json").write_text("{")
     done = run("parity")
     assert done.code == 4
-    assert "a/manifest.json is no JSON document" in done.err
+    assert "a/manifest.json is no edgeconv manifest: it is no JSON" in done.err
 
 
 def test_out_without_a_net_is_wrong_usage(run: Run, two: None):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgeconv.devices.bench.report import SCHEMA
-from edgeconv.errors import RefusedError, UsageError
+from edgeconv.devices.bench.report import FORM
+from edgeconv.errors import UsageError
 from edgeconv.runtime.results import misshapen, natural, one_of, read_timed
 from edgeconv.runtime.session import ENGINES
 
-_MOST_BYTES = 512 * 2**20
 _MOST_RESULTS = 10_000
 _LONGEST_NAME = 200
 
@@ -68,54 +66,28 @@ def read(path: Path) -> BenchFile:
         UsageError: there is no such file, or it cannot be read.
         RefusedError: it is none, is of another schema, or holds impossible values.
     """
-    content = _content(path)
+    document = _document(path)
     try:
-        return _read(path, _parsed(content))
+        return _read(path, document)
     except (KeyError, TypeError, AttributeError) as error:
-        raise _refused(path, misshapen(error)) from error
+        raise FORM.refused(path, misshapen(error)) from error
     except ValueError as error:
-        raise _refused(path, str(error)) from error
+        raise FORM.refused(path, str(error)) from error
 
 
-def _refused(path: Path, why: str) -> RefusedError:
-    return RefusedError(f"{path} is no document of `edgeconv bench`: {why}"[:500])
-
-
-def _content(path: Path) -> bytes:
+def _document(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise UsageError(f"{path}: no such file; `edgeconv bench --json-file {path}` writes one")
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "no regular file"
         raise UsageError(f"{path} is {kind}; give a file that `edgeconv bench --json-file` wrote")
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise RefusedError(
-                f"{path} is larger than a bench document may be, {_MOST_BYTES >> 20} MiB"
-            )
-        return path.read_bytes()
+        return FORM.read(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _parsed(content: bytes) -> Any:
-    """The JSON document; raises ValueError where it is none."""
-    try:
-        return json.loads(content)
-    except UnicodeDecodeError as error:
-        raise ValueError("it is no JSON, for it is no UTF-8 text") from error
-    except ValueError as error:
-        raise ValueError(f"it is no JSON ({error})") from error
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def _read(path: Path, document: Any) -> BenchFile:
-    if not isinstance(document, dict):
-        raise ValueError("its JSON is no object")
-    schema = document.get("schema")
-    if isinstance(schema, bool) or schema != SCHEMA:
-        has = "no schema" if schema is None else f"schema {str(schema)[:20]}"
-        raise ValueError(f"it has {has}, known is {SCHEMA}")
+def _read(path: Path, document: dict[str, Any]) -> BenchFile:
     emulated = _field(document, "emulated", bool)
     listed = _field(document, "results", list)
     if len(listed) > _MOST_RESULTS:

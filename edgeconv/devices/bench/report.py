@@ -10,11 +10,20 @@ from typing import Any
 from edgeconv.devices.bench.benchmark_output import Benchmarked
 from edgeconv.devices.bench.latency import LatencyStats
 from edgeconv.devices.state.surroundings import Surroundings
+from edgeconv.documents import Form
+from edgeconv.errors import RefusedError
 from edgeconv.runtime.results import Profile, TimedResult
 from edgeconv.runtime.session import Kernels, Provider
 from edgeconv.runtime.timing import TimingConfig
 
-SCHEMA = 1
+FORM = Form(
+    what="document of `edgeconv bench`",
+    key="schema",
+    number=1,
+    most_bytes=512 * 2**20,
+    refusal=RefusedError,
+    remedy="measure again with `edgeconv bench --json-file`",
+)
 
 _FILE = ("artifact", "engine", "threads")
 _TIMED = (
@@ -249,7 +258,7 @@ class BenchReport:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "schema": SCHEMA,
+            "schema": FORM.number,
             "device": self.device,
             "emulated": self.emulated,
             "provider": self.provider,

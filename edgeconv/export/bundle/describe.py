@@ -52,7 +52,7 @@ def describe(
 ) -> dict[str, Any]:
     """The manifest of a bundle whose files all stand in `directory`."""
     document: dict[str, Any] = {
-        "format": manifest.FORMAT,
+        "format": manifest.FORM.number,
         "net": {
             "name": net.name,
             "options": dict(net.net_options),

@@ -12,12 +12,18 @@ from types import MappingProxyType
 from typing import Any
 
 from edgeconv.disk import sha256_of
+from edgeconv.documents import Form
 from edgeconv.errors import BundleRefused
 
-#: Raised when a reader of older manifests would misread a newer one.
-FORMAT = 4
 FILE_NAME = "manifest.json"
-_LARGEST_MANIFEST_BYTES = 16 * 2**20
+FORM = Form(
+    what="edgeconv manifest",
+    key="format",
+    number=4,
+    most_bytes=16 * 2**20,
+    refusal=BundleRefused,
+    remedy="export the net again",
+)
 #: Where readers rely on a value's type.
 _FORM: Mapping[tuple[str, ...], type] = MappingProxyType(
     {
@@ -61,19 +67,7 @@ def read(directory: Path) -> dict[str, Any]:
     path = directory / FILE_NAME
     if not path.is_file():
         raise BundleRefused(f"{directory} is no bundle: it holds no {FILE_NAME}")
-    if path.stat().st_size > _LARGEST_MANIFEST_BYTES:
-        raise BundleRefused(f"{path} is larger than {_LARGEST_MANIFEST_BYTES} bytes")
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise BundleRefused(f"{path} is no JSON document: {error}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("files"), dict):
-        raise BundleRefused(f"{path} is no edgeconv manifest")
-    if document.get("format") != FORMAT:
-        raise BundleRefused(
-            f"{path} has format {document.get('format')}, this version reads format {FORMAT}; "
-            "export the net again"
-        )
+    document = FORM.read(path)
     for keys, kind in _FORM.items():
         _require(document, keys, kind, path)
     if "quantization" in document:
@@ -88,10 +82,7 @@ def _require(document: Mapping[str, Any], keys: tuple[str, ...], kind: type, pat
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     if not isinstance(value, kind):
-        raise BundleRefused(
-            f"{path} is no edgeconv manifest, or was altered: its {'.'.join(keys)} is no "
-            f"{kind.__name__}; export the net again"
-        )
+        raise FORM.refused(path, f"its {'.'.join(keys)} is no {kind.__name__}")
 
 
 def verify_files(directory: Path, document: Mapping[str, Any]) -> None:

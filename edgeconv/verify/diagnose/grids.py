@@ -13,8 +13,9 @@ from edgeconv.quantize.observe.statistics import TensorStatistics, by_channel
 from edgeconv.quantize.plan.affine import activation_params, covered, dequantize, quantize
 from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.plan.ranges import METHODS, choose_one
+from edgeconv.runtime.metrics import decibels
 from edgeconv.verify.diagnose.diagnosis import Distribution, Repair
-from edgeconv.verify.diagnose.noise import Noise, decibels
+from edgeconv.verify.diagnose.noise import Noise
 
 #: Positions of each channel that noise is measured on, for each photo.
 _POSITIONS = 512

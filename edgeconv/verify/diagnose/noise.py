@@ -10,18 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.quantize.observe.statistics import by_channel
+from edgeconv.runtime.metrics import decibels
 
 Array = NDArray[Any]
 
 #: A line through fewer values of a channel than this fits anything.
 _FEWEST = 8
-
-
-def decibels(signal: float, noise: float) -> float:
-    """10 log10 of signal over noise; infinite where there is no noise."""
-    if noise <= 0:
-        return math.inf
-    return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
 
 
 @dataclass

@@ -11,7 +11,6 @@ channel or a changed sign leaves as much as the weights themselves.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from edgeconv.graph.view import integer
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import QuantizedConstant
+from edgeconv.runtime.metrics import decibels
 
 Floats = NDArray[np.float64]
 
@@ -90,7 +90,7 @@ def _fit(
     columns = _bad_inputs(given, left, steps, inputs)
     negative = np.flatnonzero((a < 0) & ~rows)
     return WeightFit(
-        _db(float((given**2).sum()), float((left**2).sum())),
+        decibels(float((given**2).sum()), float((left**2).sum())),
         tuple(np.flatnonzero(rows).tolist()),
         () if rows.all() else tuple(columns),
         tuple(negative.tolist()),
@@ -155,10 +155,6 @@ def _bad_inputs(given: Floats, left: Floats, steps: Floats, inputs: NDArray[np.i
     np.add.at(allowed, inputs, np.broadcast_to(steps[:, None] ** 2 * taps, inputs.shape))
     bad = (energy < residual * 10 ** (LEAST_DB / 10)) & (residual > LEAST_STEPS**2 * allowed)
     return [int(i) for i in np.flatnonzero(bad)]
-
-
-def _db(signal: float, noise: float) -> float:
-    return math.inf if noise <= 0 else 10 * math.log10(max(signal, 1e-300) / noise)
 
 
 def _some(channels: tuple[int, ...]) -> str:
