@@ -108,11 +108,11 @@ def main() -> None:
         tempfile.TemporaryDirectory() as directory,
         progress("export", len(names), unit="nets") as advance,
     ):
-        for name in names:
+        for done, name in enumerate(names, start=1):
             if name not in rows:
                 rows[name] = export(name, options, Path(directory))
                 keep(arguments.rows, rows[name])
-            advance(1)
+            advance(done)
     shown = [rows[name] for name in names]
     show(Table(COLUMNS, [row.cells for row in shown]))
     sys.exit(0 if all(row.passed for row in shown) else 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,24 +18,16 @@ _NAMED = 4
 
 
 def audit(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="A .onnx or .tflite file of any tool.",
-            show_default=False,
-            autocompletion=complete.model_file,
-        ),
-    ],
-    require: Annotated[
-        str,
-        typer.Option(
-            metavar="int8|SHARE",
-            help="Exit 1 unless the file is int8 throughout (int8), or at least this share of its "
-            "multiply-adds is (0.9 or 90%).",
-            show_default=False,
-        ),
-    ] = "",
-    as_json: output.Json = False,
+    file: Path = typer.Argument(
+        help="A .onnx or .tflite file of any tool.", autocompletion=complete.model_file
+    ),
+    require: str = typer.Option(
+        "",
+        metavar="int8|SHARE",
+        help="Exit 1 unless the file is int8 throughout (int8), or at least this share of its "
+        "multiply-adds is (0.9 or 90%).",
+    ),
+    as_json: bool = output.JSON,
 ) -> None:
     """Is FILE really int8: share of the work, float islands, unfused pairs, scales."""
     share = _share(require)

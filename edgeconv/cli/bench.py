@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,7 +12,7 @@ from edgeconv.cli import arguments, bench_config, bench_targets
 from edgeconv.cli.bundles_here import given_or_here
 from edgeconv.cli.options import complete, device, output
 from edgeconv.cli.options.bench import Files, Measuring, Output
-from edgeconv.cli.options.device import LOCAL, Device, Way
+from edgeconv.cli.options.device import DEVICE, Way
 from edgeconv.cli.options.groups import gathered
 from edgeconv.cli.shown.latency import show_bench
 from edgeconv.errors import UsageError
@@ -27,19 +27,17 @@ _MOST_BATCH = 4096
 @gathered
 def bench(
     *,
-    targets: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="NET|BUNDLE|FILE ...",
-            help="Bundles, names of nets exported here, or .onnx and .tflite files; for torch "
-            "alone also path/to/net.py:factory.",
-            show_default="the bundles in this directory",
-            autocompletion=complete.bundle_or_file,
-        ),
-    ] = None,
+    targets: list[str] | None = typer.Argument(
+        None,
+        metavar="NET|BUNDLE|FILE ...",
+        help="Bundles, names of nets exported here, or .onnx and .tflite files; for torch alone "
+        "also path/to/net.py:factory.",
+        show_default="the bundles in this directory",
+        autocompletion=complete.bundle_or_file,
+    ),
     measuring: Measuring,
     which: Files,
-    device: Device = LOCAL,
+    device: str = DEVICE,
     way: Way,
     to: Output,
 ) -> None:
@@ -120,12 +118,6 @@ def _by_agent(
     ):
         if profiled:
             check_profiled(machine)
-        seen = 0
-
-        def on_progress(done: int, _total: int, _what: str) -> None:
-            nonlocal seen
-            advance(done - seen)
-            seen = done
-
-        report = run(machine, paths, config, Listener(on_progress, on_warning))
+        listener = Listener(lambda done, _total, _what: advance(done), on_warning)
+        report = run(machine, paths, config, listener)
         return replace(report, profiles=profile(machine, paths, config)) if profiled else report

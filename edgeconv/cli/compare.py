@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,26 +17,18 @@ _MOST_PERCENT = 1000.0
 
 
 def compare(
-    a: Annotated[
-        Path, typer.Argument(metavar="A.json", help="What `bench --json-file` wrote before.")
-    ],
-    b: Annotated[Path, typer.Argument(metavar="B.json", help="What it wrote afterwards.")],
-    fail_above: Annotated[
-        str | None,
-        typer.Option(
-            help="Exit 1 where B is slower by more than this, such as 5%, and not by chance.",
-            show_default=False,
-        ),
-    ] = None,
-    artifact: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Only this file; given twice, this one of A against that one of B.",
-            show_default=False,
-        ),
-    ] = None,
-    junit: output.Junit = None,
-    as_json: output.Json = False,
+    a: Path = typer.Argument(metavar="A.json", help="What `bench --json-file` wrote before."),
+    b: Path = typer.Argument(metavar="B.json", help="What it wrote afterwards."),
+    fail_above: str | None = typer.Option(
+        None,
+        help="Exit 1 where B is slower by more than this, such as 5%, and not by chance.",
+    ),
+    artifact: list[str] | None = typer.Option(
+        None,
+        help="Only this file; given twice, this one of A against that one of B.",
+    ),
+    junit: Path | None = output.JUNIT,
+    as_json: bool = output.JSON,
 ) -> None:
     """Compare two bench documents: faster, slower, no difference, or too noisy to tell.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from edgeconv.cli import devices_emulated, verbs
 from edgeconv.cli.options import complete, device
 from edgeconv.cli.options.groups import gathered
-from edgeconv.cli.options.output import Json, show
+from edgeconv.cli.options.output import JSON, show
 from edgeconv.cli.shown.devices import show_check, show_devices
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ app = typer.Typer(
 _UNUSABLE = 3
 
 
-def list_devices(as_json: Json = False) -> None:
+def list_devices(as_json: bool = JSON) -> None:
     """List the devices that are known, your own among them."""
     from edgeconv.devices.profile import read as profiles
 
@@ -37,16 +37,8 @@ def list_devices(as_json: Json = False) -> None:
 @gathered
 def check_device(
     *,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME",
-            help="The device.",
-            show_default=False,
-            autocompletion=complete.device,
-        ),
-    ],
-    as_json: Json = False,
+    name: str = typer.Argument(metavar="NAME", help="The device.", autocompletion=complete.device),
+    as_json: bool = JSON,
     way: device.Way,
 ) -> None:
     """Is it reachable, of the right architecture, and in a state to be measured?

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from edgeconv.cli.options import complete
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        help="rpi4-emulated, rpi5-emulated or android-emulated.",
-        metavar="NAME",
-        autocompletion=complete.emulated,
-    ),
-]
+_NAME = typer.Argument(
+    help="rpi4-emulated, rpi5-emulated or android-emulated.",
+    metavar="NAME",
+    autocompletion=complete.emulated,
+)
 
 
-def start(name: Name) -> None:
+def start(name: str = _NAME) -> None:
     """Start an emulated device: arm64 programs under QEMU behind the real sshd or adb.
 
     Nothing is installed or mounted on this machine; what it lacks is said with the commands that
@@ -32,7 +27,7 @@ def start(name: Name) -> None:
     typer.echo(f"end it: edgeconv devices stop {name}")
 
 
-def stop(name: Name) -> None:
+def stop(name: str = _NAME) -> None:
     """Stop an emulated device; of its run nothing is left but what was stored there."""
     from edgeconv.emulated import machine
 

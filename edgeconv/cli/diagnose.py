@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,29 +17,16 @@ if TYPE_CHECKING:
 
 
 def diagnose(
-    bundle: Annotated[
-        str,
-        typer.Argument(
-            help="A bundle's directory, or the name of a net exported here.",
-            show_default=False,
-            autocompletion=complete.bundle,
-        ),
-    ],
-    photos: Annotated[
-        int, typer.Option(min=1, help="Golden photos to run; the bundle holds 8.")
-    ] = 4,
-    html: Annotated[
-        Path | None,
-        typer.Option(help="Also write one self-contained page with plots.", show_default=False),
-    ] = None,
-    altered: Annotated[
-        bool,
-        typer.Option(
-            "--altered",
-            help="Diagnose a bundle whose files were changed after the export, too.",
-        ),
-    ] = False,
-    as_json: output.Json = False,
+    bundle: str = typer.Argument(
+        help="A bundle's directory, or the name of a net exported here.",
+        autocompletion=complete.bundle,
+    ),
+    photos: int = typer.Option(4, min=1, help="Golden photos to run; the bundle holds 8."),
+    html: Path | None = typer.Option(None, help="Also write one self-contained page with plots."),
+    altered: bool = typer.Option(
+        False, "--altered", help="Diagnose a bundle whose files were changed after the export, too."
+    ),
+    as_json: bool = output.JSON,
 ) -> None:
     """Walk a BUNDLE's files tensor by tensor and name the first one that is broken.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -27,29 +27,23 @@ if TYPE_CHECKING:
 @gathered
 def evaluate(
     *,
-    data: Annotated[
-        Path,
-        typer.Option(help="Folder of photos, or of one sub-folder a class.", show_default=False),
-    ],
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="BUNDLE|FILE",
-            help="A bundle, the name of a net exported here, or one model file.",
-            show_default="the bundles in this directory",
-            autocompletion=complete.bundle_or_file,
-        ),
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            help="CSV with the columns file and label.", show_default="DIR.csv, DIR/labels.csv"
-        ),
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the engines.")] = 1,
-    device: devices.Device = devices.LOCAL,
+    data: Path = typer.Option(help="Folder of photos, or of one sub-folder a class."),
+    target: str | None = typer.Argument(
+        None,
+        metavar="BUNDLE|FILE",
+        help="A bundle, the name of a net exported here, or one model file.",
+        show_default="the bundles in this directory",
+        autocompletion=complete.bundle_or_file,
+    ),
+    labels: Path | None = typer.Option(
+        None,
+        help="CSV with the columns file and label.",
+        show_default="DIR.csv, DIR/labels.csv",
+    ),
+    threads: int = typer.Option(1, min=1, help="Threads of the engines."),
+    device: str = devices.DEVICE,
     way: devices.Way,
-    as_json: output.Json = False,
+    as_json: bool = output.JSON,
 ) -> None:
     """Top-1, top-5, agreement with float, and the paired drop (McNemar) with its interval.
 

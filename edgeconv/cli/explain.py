@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,40 +17,28 @@ if TYPE_CHECKING:
 
 
 def explain(
-    image: Annotated[Path, typer.Argument(help="A photo.", show_default=False)],
-    net: Annotated[
-        str,
-        typer.Option(help=nets.A_NET, show_default=False, autocompletion=complete.net),
-    ],
-    weights: nets.Weights = "auto",
-    bundle: Annotated[
-        str | None,
-        typer.Option(
-            help="The net's bundle: explain its int8 file too.",
-            show_default=False,
-            autocompletion=complete.bundle,
-        ),
-    ] = None,
-    class_: Annotated[
-        str | None,
-        typer.Option(
-            "--class", help="Number or name of a class.", show_default="the float net's first"
-        ),
-    ] = None,
-    layer: Annotated[
-        str | None,
-        typer.Option(
-            help="Module path of a layer that gives a feature map, such as features.18.",
-            show_default="the last before the global pooling",
-        ),
-    ] = None,
-    net_option: nets.NetOption = [],  # noqa: B006 - typer copies it
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The picture, a PNG.", show_default="./IMAGE-NET.png"),
-    ] = None,
-    force: output.Force = False,
-    as_json: output.Json = False,
+    image: Path = typer.Argument(help="A photo."),
+    net: str = typer.Option(help=nets.A_NET, autocompletion=complete.net),
+    weights: str = nets.WEIGHTS,
+    bundle: str | None = typer.Option(
+        None,
+        help="The net's bundle: explain its int8 file too.",
+        autocompletion=complete.bundle,
+    ),
+    class_: str | None = typer.Option(
+        None, "--class", help="Number or name of a class.", show_default="the float net's first"
+    ),
+    layer: str | None = typer.Option(
+        None,
+        help="Module path of a layer that gives a feature map, such as features.18.",
+        show_default="the last before the global pooling",
+    ),
+    net_option: list[str] = nets.NET_OPTION,
+    out: Path | None = typer.Option(
+        None, help="The picture, a PNG.", show_default="./IMAGE-NET.png"
+    ),
+    force: bool = output.FORCE,
+    as_json: bool = output.JSON,
 ) -> None:
     """Grad-CAM and guided backpropagation of a photo, side by side in one picture.
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from edgeconv.cli import arguments
-from edgeconv.cli.options import complete, nets, output
+from edgeconv.cli.options import nets, output
 from edgeconv.cli.options.checks import Checks
 from edgeconv.cli.options.export import Files, Model, Output, Quantization
 from edgeconv.cli.options.groups import gathered
@@ -23,9 +21,7 @@ if TYPE_CHECKING:
 @gathered
 def export(
     *,
-    net: Annotated[
-        str, typer.Argument(help=nets.A_NET, show_default=False, autocompletion=complete.net)
-    ],
+    net: str = nets.NET,
     model: Model,
     files: Files,
     quantization: Quantization,

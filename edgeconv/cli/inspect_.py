@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from edgeconv.cli import arguments
-from edgeconv.cli.options import complete, output
-from edgeconv.cli.options.nets import InputSize, NetOption
+from edgeconv.cli.options import complete, nets, output
 from edgeconv.cli.shown.inspect import show_inspection
 from edgeconv.errors import UsageError
 
@@ -20,18 +19,14 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="NET|FILE",
-            help="A net, a .onnx or .tflite file of any tool, or path/to/net.py:factory.",
-            show_default=False,
-            autocompletion=complete.net_or_file,
-        ),
-    ],
-    net_option: NetOption = [],  # noqa: B006 - typer copies it
-    input_size: InputSize = None,
-    as_json: output.Json = False,
+    target: str = typer.Argument(
+        metavar="NET|FILE",
+        help="A net, a .onnx or .tflite file of any tool, or path/to/net.py:factory.",
+        autocompletion=complete.net_or_file,
+    ),
+    net_option: list[str] = nets.NET_OPTION,
+    input_size: str | None = nets.INPUT_SIZE,
+    as_json: bool = output.JSON,
 ) -> None:
     """Parameters, multiply-adds, memory, operators; by the ShuffleNetV2 guidelines, why it is slow.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgeconv.cli.options.output import Json, show
+from edgeconv.cli.options.output import JSON, show
 from edgeconv.cli.shown.nets import show_nets
 
 if TYPE_CHECKING:
     from edgeconv.nets.spec import NetSpec
 
 
-def list_nets(as_json: Json = False) -> None:
+def list_nets(as_json: bool = JSON) -> None:
     """List the nets with their size, cost and published accuracy."""
     from edgeconv.nets.registry import NETS
 

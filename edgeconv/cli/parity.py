@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -31,18 +31,16 @@ if TYPE_CHECKING:
 @gathered
 def parity(
     *,
-    bundle: Annotated[
-        str | None,
-        typer.Argument(
-            help="A bundle's directory, or the name of a net exported here.",
-            show_default="the bundles in this directory",
-            autocompletion=complete.bundle,
-        ),
-    ] = None,
-    junit: output.Junit = None,
-    as_json: output.Json = False,
+    bundle: str | None = typer.Argument(
+        None,
+        help="A bundle's directory, or the name of a net exported here.",
+        show_default="the bundles in this directory",
+        autocompletion=complete.bundle,
+    ),
+    junit: Path | None = output.JUNIT,
+    as_json: bool = output.JSON,
     checks: Checks,
-    device: devices.Device = devices.LOCAL,
+    device: str = devices.DEVICE,
     way: devices.Way,
 ) -> None:
     """Run every file of a BUNDLE on its golden photos and compare it with the PyTorch reference.

@@ -9,53 +9,29 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-#: Two of each verb, as one would type them.
+#: Two of each verb, as one would type them behind its name.
 EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "list": ("edgeconv list", "edgeconv list --json"),
+        "list": ("", "--json"),
         "export": (
-            "edgeconv export mobilenet_v2 --int8",
-            "edgeconv export net.py:build --weights w.safetensors --int8 --calib photos",
+            "mobilenet_v2 --int8",
+            "net.py:build --weights w.safetensors --int8 --calib photos",
         ),
-        "parity": (
-            "edgeconv parity mobilenet_v2",
-            "edgeconv parity mobilenet_v2 --device rpi4 --host 10.0.0.7 --junit parity.xml",
-        ),
+        "parity": ("mobilenet_v2", "mobilenet_v2 --device rpi4 --host 10.0.0.7 --json"),
         "eval": (
-            "edgeconv eval mobilenet_v2 --data photos",
-            "edgeconv eval model.tflite --data photos --labels labels.csv",
+            "mobilenet_v2 --data photos",
+            "model.tflite --data photos --labels labels.csv",
         ),
-        "bench": (
-            "edgeconv bench mobilenet_v2 --threads 1,4",
-            "edgeconv bench mobilenet_v2 --device rpi4 --json-file after.json",
-        ),
-        "compare": (
-            "edgeconv compare before.json after.json",
-            "edgeconv compare before.json after.json --fail-above 5%",
-        ),
-        "inspect": ("edgeconv inspect mobilenet_v2", "edgeconv inspect model.tflite"),
-        "explain": (
-            "edgeconv explain photo.jpg --net mobilenet_v2",
-            "edgeconv explain photo.jpg --net mobilenet_v2 --bundle mobilenet_v2",
-        ),
-        "diagnose": (
-            "edgeconv diagnose mobilenet_v2",
-            "edgeconv diagnose mobilenet_v2 --html diagnosis.html",
-        ),
-        "audit": ("edgeconv audit model.tflite", "edgeconv audit model.tflite --require int8"),
-        "devices list": ("edgeconv devices list", "edgeconv devices list --json"),
-        "devices check": (
-            "edgeconv devices check local",
-            "edgeconv devices check rpi4 --host 10.0.0.7",
-        ),
-        "devices start": (
-            "edgeconv devices start rpi4-emulated",
-            "edgeconv devices start android-emulated",
-        ),
-        "devices stop": (
-            "edgeconv devices stop rpi4-emulated",
-            "edgeconv devices stop android-emulated",
-        ),
+        "bench": ("mobilenet_v2 --threads 1,4", "mobilenet_v2 --device rpi4 --json-file a.json"),
+        "compare": ("a.json b.json", "a.json b.json --fail-above 5%"),
+        "inspect": ("mobilenet_v2", "model.tflite --json"),
+        "explain": ("photo.jpg --net mobilenet_v2", "photo.jpg --net resnet18 --bundle resnet18"),
+        "diagnose": ("mobilenet_v2", "mobilenet_v2 --html diagnosis.html"),
+        "audit": ("model.tflite", "model.tflite --require int8"),
+        "devices list": ("", "--json"),
+        "devices check": ("local", "rpi4 --host 10.0.0.7"),
+        "devices start": ("rpi4-emulated", "android-emulated"),
+        "devices stop": ("rpi4-emulated", "android-emulated"),
     }
 )
 
@@ -73,6 +49,11 @@ class Verb(TyperCommand):
         return option
 
 
+def examples(words: str) -> list[str]:
+    """Of the verb with these words, such as "devices list"."""
+    return [f"edgeconv {words} {rest}".rstrip() for rest in EXAMPLES[words]]
+
+
 def add(app: typer.Typer, words: str, verb: Callable[..., None]) -> None:
     """Adds a verb by its words, such as "devices list"; its docstring is its help."""
     paragraphs = [" ".join(paragraph.split()) for paragraph in (verb.__doc__ or "").split("\n\n")]
@@ -80,5 +61,5 @@ def add(app: typer.Typer, words: str, verb: Callable[..., None]) -> None:
         words.rpartition(" ")[2],
         cls=Verb,
         help="\n\n".join(paragraphs).strip(),
-        epilog="\n\n".join(("Examples:", *EXAMPLES[words])),
+        epilog="\n\n".join(("Examples:", *examples(words))),
     )(verb)

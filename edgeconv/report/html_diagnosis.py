@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeconv.report import html_page, html_plots, text
+from edgeconv.report import diagnosis_tables, html_page, html_plots, text
+from edgeconv.report.tables import Column, Table
 
 if TYPE_CHECKING:
     from edgeconv.verify.diagnose import Diagnosis, TensorDiagnosis
@@ -37,14 +38,9 @@ def _body(found: Diagnosis) -> Iterator[str]:
     for note in found.notes:
         yield html_page.paragraph(note, "note")
     if found.findings:
-        rows = [(f.place, f.artifact, f.kind, f.message, f.remedy) for f in found.findings]
-        yield html_page.table(
-            ("tensor", "file", "kind", "what is wrong", "what to do"), rows, bad_rows=frozenset({0})
-        )
+        yield html_page.table(diagnosis_tables.findings(found), frozenset({0}))
     if found.poor_grids:
-        grids = [(grid.tensor, grid.artifact, grid.message) for grid in found.poor_grids]
-        yield html_page.table(("tensor", "file", "what its grid loses"), grids)
-        yield html_page.paragraph("Those grids are as planned: nothing is broken there.", "note")
+        yield html_page.table(diagnosis_tables.poor_grids(found))
     names = [tensor.name for tensor in found.tensors]
     marked = None if found.shown is None else names.index(found.shown.name)
     yield html_page.heading("Error after all that came before")
@@ -63,7 +59,9 @@ def _body(found: Diagnosis) -> Iterator[str]:
     if found.shown is not None:
         yield from _tensor(found.shown)
     yield html_page.heading("All tensors")
-    yield _all(found)
+    broken = {finding.tensor for finding in found.findings}
+    bad = frozenset(i for i, tensor in enumerate(found.tensors) if tensor.name in broken)
+    yield html_page.table(diagnosis_tables.tensors(found), bad)
 
 
 def _verdict(found: Diagnosis) -> str:
@@ -119,34 +117,9 @@ def _tensor(tensor: TensorDiagnosis) -> Iterator[str]:
         seen.edges, seen.counts, marks, label="values, logarithmic; zeros aside"
     )
     yield html_plots.bars(seen.channel_peaks, label="largest magnitude of each channel, sorted")
-    yield html_page.table(
-        ("repair", "gain dB", "of what"),
-        [(r.name, f"{r.gain_db:+.1f}", r.note) for r in tensor.repairs],
-        numbers=frozenset({1}),
-    )
-
-
-def _all(found: Diagnosis) -> str:
-    broken = {finding.tensor for finding in found.findings}
-    headers = ("tensor", "operator", "tflite", *(stage for stage, _, _ in _CURVES))
-    headers += ("own", "grid", "best", "clipped")
-    rows = []
-    for tensor in found.tensors:
-        own = next(iter(tensor.own.values()), None)
-        totals = [tensor.total_db.get(s) for s in ("tflite", *(stage for stage, _, _ in _CURVES))]
-        figures: list[float | None] = [None, None, None]
-        if own is not None:
-            figures = [own.sqnr_db, own.grid_sqnr_db, own.ideal_sqnr_db]
-        rows.append(
-            (
-                tensor.name,
-                tensor.op_type,
-                *(text.number(value, 1) for value in (*totals, *figures)),
-                text.percent(None if own is None else own.clipped_share, 2),
-            )
-        )
-    bad = frozenset(i for i, tensor in enumerate(found.tensors) if tensor.name in broken)
-    return html_page.table(headers, rows, numbers=frozenset(range(2, len(headers))), bad_rows=bad)
+    columns = (Column("repair"), Column("gain dB", "quantity"), Column("of what"))
+    repairs = [(r.name, f"{r.gain_db:+.1f}", r.note) for r in tensor.repairs]
+    yield html_page.table(Table(columns, repairs))
 
 
 def _capped(value: float | None) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
 from edgeconv.disk import write_whole
+from edgeconv.report.tables import Table
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --bad: #c62828; --a: #1f77b4; --b: #ff7f0e;
@@ -33,31 +34,21 @@ def page(title: str, body: Iterable[str]) -> str:
     )
 
 
-def table(
-    headers: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    numbers: frozenset[int] = frozenset(),
-    bad_rows: frozenset[int] = frozenset(),
-) -> str:
-    """A table of plain text.
+def table(shown: Table, bad_rows: frozenset[int] = frozenset()) -> str:
+    """A table with its notes below; `bad_rows` are marked."""
+    kinds = ["" if column.kind == "text" else ' class="number"' for column in shown.columns]
+    headers = [column.header for column in shown.columns]
+    lines = ["<thead><tr>", *_cells("th", kinds, headers), "</tr></thead><tbody>"]
+    for index, row in enumerate(shown.cells()):
+        lines += ['<tr class="bad">' if index in bad_rows else "<tr>", *_cells("td", kinds, row)]
+        lines.append("</tr>")
+    whole = f'<div class="scroll"><table>{"".join(lines)}</tbody></table></div>'
+    return "\n".join([whole, *(paragraph(note, "note") for note in shown.notes)])
 
-    Args:
-        headers: of the columns.
-        rows: one text for each column.
-        numbers: columns that stand right.
-        bad_rows: rows that are marked.
-    """
-    kinds = [' class="number"' if i in numbers else "" for i in range(len(headers))]
-    head = "".join(f"<th{k}>{escape(h)}</th>" for k, h in zip(kinds, headers, strict=True))
-    lines = []
-    for index, row in enumerate(rows):
-        cells = "".join(f"<td{k}>{escape(c)}</td>" for k, c in zip(kinds, row, strict=True))
-        lines.append(f'<tr class="bad">{cells}</tr>' if index in bad_rows else f"<tr>{cells}</tr>")
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
-    )
+
+def _cells(tag: str, kinds: Sequence[str], texts: Sequence[str]) -> Iterator[str]:
+    pairs = zip(kinds, texts, strict=True)
+    return (f"<{tag}{kind}>{escape(text)}</{tag}>" for kind, text in pairs)
 
 
 def paragraph(text: str, kind: str = "") -> str:

@@ -1,7 +1,7 @@
-"""Progress on stderr: a live line on a terminal, a rare plain line elsewhere.
+"""Progress on stderr: live lines on a terminal, rare plain ones elsewhere.
 
-Where stderr is no terminal (a log, a pipe) nothing is written unless the work takes long, and then
-one line every half minute, so that logs stay short but show life.
+Where stderr is no terminal (a log, a pipe), a step that takes long writes a line every half minute,
+so that logs stay short but show life.
 """
 
 from __future__ import annotations
@@ -10,19 +10,90 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Self
 
 from edgeconv.report.console import console, draws
 from edgeconv.report.text import duration, printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 LINE_EVERY_SECONDS = 30.0
 """How often a line is written where there is no terminal; shorter work stays silent."""
 
-Advance = Callable[[int], None]
-"""Tells how many items were finished since the last call."""
+Clock = Callable[[], float]
+
+
+class Steps:
+    """Work in steps, one at a time.
+
+    Args:
+        file: stderr by default.
+        clock: seconds, for tests.
+        lasting: whether a step that has ended leaves a line with the time it took.
+    """
+
+    def __init__(
+        self, file: IO[str] | None = None, clock: Clock = time.monotonic, *, lasting: bool = True
+    ) -> None:
+        self._stream, self._clock, self._lasting = file or sys.stderr, clock, lasting
+        self._console = console(self._stream, soft_wrap=True)
+        self._drawn = _live(self._console) if draws(self._stream) else None
+        self._lines: _Lines | None = None
+
+    def __enter__(self) -> Self:
+        if self._drawn is not None:
+            self._drawn.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.finish(failed=error is not None)
+        if self._drawn is not None:
+            self._drawn.stop()
+
+    def say(self, mark: str, style: str, words: str) -> None:
+        """A line above what is drawn, its beginning in a style."""
+        from rich.text import Text
+
+        self._console.print(Text.assemble((mark, style), words))
+
+    def step(self, title: str, total: int | None = None, unit: str = "done") -> None:
+        """Ends the step before and begins the next.
+
+        Args:
+            title: what is being done.
+            total: how many items there are; None where unknown.
+            unit: what an item is, plural.
+        """
+        self.finish()
+        self._lines = _Lines(printable(title), total, unit, self._stream, self._clock)
+        if self._drawn is not None:
+            self._drawn.add_task(self._lines.title, total=total, unit=unit if total else "")
+
+    def advance(self, done: int) -> None:
+        """So many items of the current step are done."""
+        if self._drawn is not None:
+            self._drawn.update(self._drawn.task_ids[-1], completed=done)
+        elif self._lines is not None:
+            self._lines.advance(done)
+
+    def finish(self, *, failed: bool = False) -> None:
+        """Ends the current step, if there is one."""
+        if self._lines is None:
+            return
+        if self._lasting:
+            mark, style = ("failed", "red") if failed else (f"{self._lines.seconds:6.1f} s", "")
+            self.say(mark, style, f"  {self._lines.title}")
+        if self._drawn is not None:
+            self._drawn.remove_task(self._drawn.task_ids[-1])
+        self._lines = None
 
 
 @contextmanager
@@ -32,88 +103,69 @@ def progress(
     *,
     unit: str = "items",
     file: IO[str] | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Advance]:
-    """Shows how far some work is, its rate and the time left.
-
-    Args:
-        title: what is being done.
-        total: how many items there are; None where unknown.
-        unit: what an item is, plural.
-        file: stderr by default.
-        clock: seconds, for tests.
+    clock: Clock = time.monotonic,
+) -> Iterator[Callable[[int], None]]:
+    """Shows how far some work of one step is, its rate and the time left; arguments as `Steps`.
 
     Yields:
-        a function to call with the number of items just finished.
+        a function to call with the number of items that are done.
     """
-    stream = file or sys.stderr
-    if draws(stream):
-        with _live(stream, unit) as bar:
-            task = bar.add_task(printable(title), total=total)
-            yield lambda count: bar.advance(task, count)
-    else:
-        yield Lines(title, total, unit, stream, clock).advance
+    with Steps(file, clock, lasting=False) as steps:
+        steps.step(title, total, unit)
+        yield steps.advance
 
 
-def _live(stream: IO[str], unit: str) -> Progress:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+def _live(shown: Console) -> Progress:
+    from rich import progress as columns
     from rich.text import Text
 
-    class RateColumn(ProgressColumn):
-        """Items a second."""
+    class RateColumn(columns.ProgressColumn):
+        """Items a second, nothing before the first item."""
 
-        def render(self, task: Task) -> Text:
+        def render(self, task: columns.Task) -> Text:
             return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
 
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn(unit),
+    return columns.Progress(
+        columns.SpinnerColumn(),
+        columns.TextColumn("{task.description}", markup=False),
+        columns.BarColumn(bar_width=20),
+        columns.MofNCompleteColumn(),
+        columns.TextColumn("{task.fields[unit]}"),
         RateColumn(),
-        TimeRemainingColumn(),
-        console=console(stream),
+        columns.TimeElapsedColumn(),
+        columns.TimeRemainingColumn(),
+        console=shown,
         transient=True,
     )
 
 
-class Lines:
-    """Plain lines, one every `LINE_EVERY_SECONDS`; arguments as `progress`."""
+class _Lines:
+    """Plain lines of one step, one every `LINE_EVERY_SECONDS`; arguments as `Steps.step`."""
 
     def __init__(
-        self,
-        title: str,
-        total: int | None,
-        unit: str,
-        stream: IO[str],
-        clock: Callable[[], float] = time.monotonic,
+        self, title: str, total: int | None, unit: str, stream: IO[str], clock: Clock
     ) -> None:
-        self._title, self._total, self._unit = printable(title), total, unit
+        self.title, self._total, self._unit = title, total, unit
         self._stream, self._clock = stream, clock
         self._started = self._last = clock()
-        self._done = 0
 
-    def advance(self, count: int) -> None:
-        """Counts items, and writes a line where the last one is long ago."""
-        self._done += count
+    @property
+    def seconds(self) -> float:
+        """Since the step began."""
+        return self._clock() - self._started
+
+    def advance(self, done: int) -> None:
+        """Writes a line where the last one is long ago."""
         now = self._clock()
         if now - self._last >= LINE_EVERY_SECONDS:
             self._last = now
-            self._stream.write(self._line(now - self._started) + "\n")
+            self._stream.write(self._line(done) + "\n")
             self._stream.flush()
 
-    def _line(self, elapsed: float) -> str:
-        rate = self._done / elapsed
+    def _line(self, done: int) -> str:
+        rate = done / self.seconds
         of_total = f" of {self._total:,}" if self._total is not None else ""
-        line = f"{self._title}: {self._done:,}{of_total} {self._unit}, {rate:.1f}/s"
-        if self._total is not None and 0 < self._done < self._total:
-            line += f", {duration((self._total - self._done) / rate)} left"
+        line = f"{self.title}: {done:,}{of_total} {self._unit}, {rate:.1f}/s"
+        if self._total is not None and 0 < done < self._total:
+            line += f", {duration((self._total - done) / rate)} left"
         return line

@@ -81,6 +81,17 @@ class Table:
     title: str = ""
     notes: Sequence[str] = field(default=())
 
+    def cells(self) -> list[list[str]]:
+        """Every row as text.
+
+        Raises:
+            ValueError: a row has not as many values as there are columns.
+        """
+        return [
+            [column.cell(value) for column, value in zip(self.columns, row, strict=True)]
+            for row in self.rows
+        ]
+
 
 @dataclass(frozen=True)
 class _Filled:
@@ -121,7 +132,7 @@ def show(table: Table, file: IO[str] | None = None, *, width: int | None = None)
         width: columns of the terminal; found out by default.
 
     Raises:
-        ValueError: a row has not as many values as there are columns.
+        ValueError: as `Table.cells`.
     """
     console = terminal.console(file, width=width, markup=False)
     if not console.is_terminal:
@@ -140,13 +151,8 @@ def show(table: Table, file: IO[str] | None = None, *, width: int | None = None)
 
 
 def _filled(table: Table) -> list[_Filled]:
-    rows = [
-        [column.cell(value) for column, value in zip(table.columns, row, strict=True)]
-        for row in table.rows
-    ]
-    return [
-        _Filled(column, [row[index] for row in rows]) for index, column in enumerate(table.columns)
-    ]
+    rows = table.cells()
+    return [_Filled(column, [row[i] for row in rows]) for i, column in enumerate(table.columns)]
 
 
 def _fitting(every: Sequence[_Filled], width: int) -> list[_Filled]:

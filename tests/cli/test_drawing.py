@@ -37,9 +37,3 @@ def test_steps_are_told_with_what_they_gained(capsys: pytest.CaptureFixture[str]
     rows = {line.split("  ")[0]: line.split() for line in shown.splitlines()}
     assert rows["equalize channels"][2:] == ["yes", "20.5", "+3.5", "100", "%", "2.0"]
     assert rows["absorb high biases"][3:] == ["no", "20.4", "-0.1", "-", "0.5"]
-
-
-def test_a_quiet_run_shows_no_table(capsys: pytest.CaptureFixture[str]) -> None:
-    with drawing.Drawn(quiet=True) as drawn:
-        drawn.steps([StepReport("equalize channels", True, None, None, None, 2.0)])
-    assert capsys.readouterr().err == ""

@@ -67,14 +67,14 @@ class Parameter:
 
 def _parameters(callback: Any) -> list[Parameter]:
     found = []
-    hints = get_type_hints(callback, include_extras=True)
+    hints = get_type_hints(callback)
     for name, given in inspect.signature(callback).parameters.items():
-        kind, info = get_args(hints[name])[:2]
+        info = given.default
         words = [word for word in info.param_decls or () if word.startswith("--")]
         option = words[0] if words else f"--{name.replace('_', '-')}"
         if isinstance(info, typer.models.ArgumentInfo):
             option = None
-        found.append(Parameter(name, option, kind, given.default is given.empty))
+        found.append(Parameter(name, option, hints[name], info.default is ...))
     return found
 
 

@@ -22,18 +22,18 @@ class Clock:
 def test_short_work_is_silent_without_a_terminal() -> None:
     stream, clock = io.StringIO(), Clock()
     with progress("Calibrating", 10, file=stream, clock=clock) as advance:
-        for _ in range(10):
+        for done in range(1, 11):
             clock.now += 2.9
-            advance(1)
+            advance(done)
     assert stream.getvalue() == ""
 
 
 def test_long_work_writes_a_line_now_and_then() -> None:
     stream, clock = io.StringIO(), Clock()
     with progress("Calibrating", 1000, unit="photos", file=stream, clock=clock) as advance:
-        for _ in range(70):
+        for done in range(10, 701, 10):
             clock.now += 1
-            advance(10)
+            advance(done)
     assert stream.getvalue().splitlines() == [
         "Calibrating: 300 of 1,000 photos, 10.0/s, 1 min 10 s left",
         "Calibrating: 600 of 1,000 photos, 10.0/s, 40 s left",
@@ -55,7 +55,8 @@ def test_a_terminal_sees_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -
         advance(3)
     assert "Calibrating [bold]" in stream.getvalue()
     assert "photos" in stream.getvalue()
-    assert stream.getvalue().endswith(("\x1b[2K", "\x1b[?25h\r\x1b[1A\x1b[2K"))
+    _, _, after = stream.getvalue().rpartition("Calibrating")
+    assert "\x1b[2K" in after
 
 
 def test_errors_inside_go_through() -> None:

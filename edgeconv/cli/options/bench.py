@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import typer
+
+from edgeconv.cli.options import output
 
 MOST_RUNS = 1_000_000
 _MOST_PROCESSES = 100
@@ -18,49 +20,39 @@ class Measuring:
 
     panel: ClassVar = "Measuring"
 
-    threads: Annotated[str, typer.Option(help="Numbers of threads, such as 1,4.")] = "1"
-    runs: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=MOST_RUNS,
-            help="Timed runs in each process.",
-            show_default="those of --seconds",
-        ),
-    ] = None
-    seconds: Annotated[
-        float | None,
-        typer.Option(help="Time for the timed runs of each process.", show_default="0.5"),
-    ] = None
-    processes: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=_MOST_PROCESSES,
-            help="Fresh processes for each file and number of threads.",
-            show_default="5, or 10 side by side",
-        ),
-    ] = None
-    side_by_side: Annotated[
-        bool,
-        typer.Option(
-            "--side-by-side",
-            help="Files in memory together, in turns of a few tens of ms.",
-            show_default="where several targets are given",
-        ),
-    ] = False
-    one_by_one: Annotated[
-        bool,
-        typer.Option(
-            "--one-by-one",
-            help="One file after the other.",
-            show_default="where one target is given",
-        ),
-    ] = False
-    pin: Annotated[
-        str | None,
-        typer.Option(help="Cores to run on: a cluster's name, or numbers such as 4,5."),
-    ] = None
+    threads: str = typer.Option("1", help="Numbers of threads, such as 1,4.")
+    runs: int | None = typer.Option(
+        None,
+        min=1,
+        max=MOST_RUNS,
+        help="Timed runs in each process.",
+        show_default="those of --seconds",
+    )
+    seconds: float | None = typer.Option(
+        None, help="Time for the timed runs of each process.", show_default="0.5"
+    )
+    processes: int | None = typer.Option(
+        None,
+        min=1,
+        max=_MOST_PROCESSES,
+        help="Fresh processes for each file and number of threads.",
+        show_default="5, or 10 side by side",
+    )
+    side_by_side: bool = typer.Option(
+        False,
+        "--side-by-side",
+        help="Files in memory together, in turns of a few tens of ms.",
+        show_default="where several targets are given",
+    )
+    one_by_one: bool = typer.Option(
+        False,
+        "--one-by-one",
+        help="One file after the other.",
+        show_default="where one target is given",
+    )
+    pin: str | None = typer.Option(
+        None, help="Cores to run on: a cluster's name, or numbers such as 4,5."
+    )
 
 
 @dataclass(frozen=True)
@@ -69,23 +61,18 @@ class Files:
 
     panel: ClassVar = "Files"
 
-    out: Annotated[
-        Path | None, typer.Option(help="Where a NET's bundle lies.", show_default="./NET")
-    ] = None
-    engine: Annotated[
-        str | None,
-        typer.Option(help="Only this engine: litert, onnxruntime or torch.", show_default="all"),
-    ] = None
-    batch: Annotated[
-        str | None,
-        typer.Option(
-            help="Photos in one inference, such as 1,8,32: .onnx files and torch.",
-            show_default="as the file has it",
-        ),
-    ] = None
-    channels_last: Annotated[
-        bool, typer.Option("--channels-last", help="torch's values in memory as NHWC.")
-    ] = False
+    out: Path | None = typer.Option(None, help="Where a NET's bundle lies.", show_default="./NET")
+    engine: str | None = typer.Option(
+        None, help="Only this engine: litert, onnxruntime or torch.", show_default="all"
+    )
+    batch: str | None = typer.Option(
+        None,
+        help="Photos in one inference, such as 1,8,32: .onnx files and torch.",
+        show_default="as the file has it",
+    )
+    channels_last: bool = typer.Option(
+        False, "--channels-last", help="torch's values in memory as NHWC."
+    )
 
 
 @dataclass(frozen=True)
@@ -94,19 +81,13 @@ class Output:
 
     panel: ClassVar = "Output"
 
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Also what each operator takes, by its engine.")
-    ] = False
-    benchmark_model: Annotated[
-        Path | None,
-        typer.Option(
-            help="Google's benchmark_model for the device: its own figures of .tflite files, too.",
-            show_default="as the device's profile says",
-        ),
-    ] = None
-    json_file: Annotated[
-        Path | None, typer.Option(help="Write every sample there as JSON.", show_default=False)
-    ] = None
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document with every sample.")
-    ] = False
+    profile: bool = typer.Option(
+        False, "--profile", help="Also what each operator takes, by its engine."
+    )
+    benchmark_model: Path | None = typer.Option(
+        None,
+        help="Google's benchmark_model for the device: its own figures of .tflite files, too.",
+        show_default="as the device's profile says",
+    )
+    json_file: Path | None = typer.Option(None, help="Write every sample there as JSON.")
+    as_json: bool = output.JSON

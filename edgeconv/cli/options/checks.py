@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import typer
 
 from edgeconv.verify.thresholds import DEFAULTS, Thresholds
+
+_FLOAT_ERROR = (
+    f"{DEFAULTS.float_error:g}; {DEFAULTS.deep_float_error:g} past {DEFAULTS.deep_layers} layers"
+)
 
 
 @dataclass(frozen=True)
@@ -16,17 +20,14 @@ class Checks:
 
     panel: ClassVar = "Checks"
 
-    float_error: Annotated[
-        float | None,
-        typer.Option(
-            help="Largest error of the float files, as a share of the largest logit.",
-            show_default=f"{DEFAULTS.float_error:g}; {DEFAULTS.deep_float_error:g} past "
-            f"{DEFAULTS.deep_layers} layers",
-        ),
-    ] = None
-    int8_sqnr_db: Annotated[
-        float, typer.Option(help="Least logit SQNR of the int8 files against float, in dB.")
-    ] = DEFAULTS.int8_sqnr_db
+    float_error: float | None = typer.Option(
+        None,
+        help="Largest error of the float files, as a share of the largest logit.",
+        show_default=_FLOAT_ERROR,
+    )
+    int8_sqnr_db: float = typer.Option(
+        DEFAULTS.int8_sqnr_db, help="Least logit SQNR of the int8 files against float, in dB."
+    )
 
     def thresholds(self) -> Thresholds:
         """As parity takes them; raises UsageError where a bound makes no sense."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import typer
 
@@ -18,41 +18,27 @@ if TYPE_CHECKING:
     from edgeconv.devices.profile.model import Profile
 
 LOCAL = "local"
-_PANEL = "Device"
-
-Device = Annotated[
-    str,
-    typer.Option(
-        help="Where to run; `edgeconv devices list` tells of all.",
-        rich_help_panel=_PANEL,
-        autocompletion=complete.device,
-    ),
-]
 
 
 @dataclass(frozen=True)
 class Way:
     """How a device is reached, where its profile does not say or says otherwise."""
 
-    panel: ClassVar = _PANEL
+    panel: ClassVar = "Device"
 
-    host: Annotated[
-        str | None,
-        typer.Option(help="The device's host name or address (ssh).", show_default=False),
-    ] = None
-    serial: Annotated[
-        str | None, typer.Option(help="The device's serial (adb).", show_default=False)
-    ] = None
-    port: Annotated[
-        int | None,
-        typer.Option(help="Port of its ssh server, or of the adb server.", show_default=False),
-    ] = None
-    user: Annotated[
-        str | None, typer.Option(help="Who to log in as (ssh).", show_default=False)
-    ] = None
-    identity: Annotated[
-        Path | None, typer.Option(help="Private key file (ssh).", show_default=False)
-    ] = None
+    host: str | None = typer.Option(None, help="The device's host name or address (ssh).")
+    serial: str | None = typer.Option(None, help="The device's serial (adb).")
+    port: int | None = typer.Option(None, help="Port of its ssh server, or of the adb server.")
+    user: str | None = typer.Option(None, help="Who to log in as (ssh).")
+    identity: Path | None = typer.Option(None, help="Private key file (ssh).")
+
+
+DEVICE = typer.Option(
+    LOCAL,
+    help="Where to run; `edgeconv devices list` tells of all.",
+    rich_help_panel=Way.panel,
+    autocompletion=complete.device,
+)
 
 
 def profile(device: str, way: Way, *, gpu: bool = False) -> Profile:

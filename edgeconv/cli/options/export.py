@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import typer
 
-from edgeconv.cli.options.nets import InputSize, NetOption, Weights
-from edgeconv.cli.options.output import Force
+from edgeconv.cli.options import nets, output
 
 
 @dataclass(frozen=True)
@@ -18,37 +17,30 @@ class Model:
 
     panel: ClassVar = "Net"
 
-    weights: Weights = "auto"
-    seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0
-    net_option: NetOption = field(default_factory=list)
-    classes: Annotated[
-        int | None,
-        typer.Option(help="Outputs of the classifier.", show_default="the net's own"),
-    ] = None
-    input_size: InputSize = None
-    batch: Annotated[int, typer.Option(help="Images per inference.")] = 1
-    fully_convolutional: Annotated[
-        bool,
-        typer.Option(
-            "--fully-convolutional",
-            help="Turn the classifier of an AlexNet or VGG into convolutions, for larger inputs.",
-        ),
-    ] = False
-    features: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LAYER",
-            help="Export a feature extractor: what this layer gives, such as features.18.",
-            show_default="the net's own output",
-        ),
-    ] = None
-    split_outputs: Annotated[
-        bool,
-        typer.Option(
-            "--split-outputs",
-            help="Give what an output is joined from (boxes, scores) as outputs of its own.",
-        ),
-    ] = False
+    weights: str = nets.WEIGHTS
+    seed: int = typer.Option(0, help="Seed of random weights.")
+    net_option: list[str] = nets.NET_OPTION
+    classes: int | None = typer.Option(
+        None, help="Outputs of the classifier.", show_default="the net's own"
+    )
+    input_size: str | None = nets.INPUT_SIZE
+    batch: int = typer.Option(1, help="Images per inference.")
+    fully_convolutional: bool = typer.Option(
+        False,
+        "--fully-convolutional",
+        help="Turn the classifier of an AlexNet or VGG into convolutions, for larger inputs.",
+    )
+    features: str | None = typer.Option(
+        None,
+        metavar="LAYER",
+        help="Export a feature extractor: what this layer gives, such as features.18.",
+        show_default="the net's own output",
+    )
+    split_outputs: bool = typer.Option(
+        False,
+        "--split-outputs",
+        help="Give what an output is joined from (boxes, scores) as outputs of its own.",
+    )
 
 
 @dataclass(frozen=True)
@@ -57,25 +49,20 @@ class Files:
 
     panel: ClassVar = "Files"
 
-    int8: Annotated[bool, typer.Option("--int8", help="Write the int8 files too.")] = False
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="Which files to write beside the float ones: int8 (the same as --int8), float16, "
-            "weight-only-int8, dynamic-int8, int16x8; several with commas.",
-            show_default=False,
-        ),
-    ] = ""
-    formats: Annotated[
-        str, typer.Option("--format", help="Which formats to write: onnx, tflite or both.")
-    ] = "onnx,tflite"
-    io: Annotated[
-        Literal["int8", "uint8", "float32"],
-        typer.Option(
-            help="Ends of the int8 files: int8, the plan's own scale; uint8, raw RGB pixels in; "
-            "float32, normalized floats."
-        ),
-    ] = "int8"
+    int8: bool = typer.Option(False, "--int8", help="Write the int8 files too.")
+    precision: str = typer.Option(
+        "",
+        help="Which files to write beside the float ones: int8 (the same as --int8), float16, "
+        "weight-only-int8, dynamic-int8, int16x8; several with commas.",
+    )
+    formats: str = typer.Option(
+        "onnx,tflite", "--format", help="Which formats to write: onnx, tflite or both."
+    )
+    io: Literal["int8", "uint8", "float32"] = typer.Option(
+        "int8",
+        help="Ends of the int8 files: int8, the plan's own scale; uint8, raw RGB pixels in; "
+        "float32, normalized floats.",
+    )
 
 
 @dataclass(frozen=True)
@@ -84,36 +71,29 @@ class Quantization:
 
     panel: ClassVar = "Quantization"
 
-    calib: Annotated[
-        str,
-        typer.Option(help="Folder of calibration photos, or builtin for photos that come along."),
-    ] = "builtin"
-    calib_samples: Annotated[
-        int, typer.Option(help="Most photos to calibrate on, evenly spread over the folder.")
-    ] = 128
-    recipe: Annotated[
-        Literal["fast", "default", "thorough"],
-        typer.Option(
-            help="How much is done to keep int8 accurate: fast, in seconds and unmeasured; "
-            "default, each step kept where it helps on held-back photos; thorough, in minutes."
-        ),
-    ] = "default"
-    ranges: Annotated[
-        Literal["mse", "minmax", "percentile"] | None,
-        typer.Option(
-            help="How activation ranges come from what calibration saw.",
-            show_default="the recipe's choice",
-        ),
-    ] = None
-    max_drop: Annotated[
-        float | None,
-        typer.Option(
-            metavar="POINTS",
-            help="Keep as little in float as holds the predicted drop of top-1 to this many "
-            "points, predicted on calibration photos.",
-            show_default="everything in int8",
-        ),
-    ] = None
+    calib: str = typer.Option(
+        "builtin", help="Folder of calibration photos, or builtin for photos that come along."
+    )
+    calib_samples: int = typer.Option(
+        128, help="Most photos to calibrate on, evenly spread over the folder."
+    )
+    recipe: Literal["fast", "default", "thorough"] = typer.Option(
+        "default",
+        help="How much is done to keep int8 accurate: fast, in seconds and unmeasured; default, "
+        "each step kept where it helps on held-back photos; thorough, in minutes.",
+    )
+    ranges: Literal["mse", "minmax", "percentile"] | None = typer.Option(
+        None,
+        help="How activation ranges come from what calibration saw.",
+        show_default="the recipe's choice",
+    )
+    max_drop: float | None = typer.Option(
+        None,
+        metavar="POINTS",
+        help="Keep as little in float as holds the predicted drop of top-1 to this many points, "
+        "predicted on calibration photos.",
+        show_default="everything in int8",
+    )
 
 
 @dataclass(frozen=True)
@@ -122,11 +102,8 @@ class Output:
 
     panel: ClassVar = "Output"
 
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The bundle's directory.", show_default="./NET, ./NET-untrained"),
-    ] = None
-    force: Force = False
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the bundle's manifest as JSON, and nothing else.")
-    ] = False
+    out: Path | None = typer.Option(
+        None, help="The bundle's directory.", show_default="./NET, ./NET-untrained"
+    )
+    force: bool = output.FORCE
+    as_json: bool = output.JSON

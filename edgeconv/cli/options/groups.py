@@ -5,18 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from inspect import Parameter, Signature, signature
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 
 def gathered(verb: Callable[..., None]) -> Callable[..., None]:
     """The verb as Typer is to read it: each dataclass among its parameters laid out in its fields.
 
-    A field is annotated as a parameter of Typer's. `panel`, a class variable of the dataclass, is
-    the heading that `--help` shows its options under.
+    A field's default is Typer's option. `panel`, a class variable of the dataclass, is the heading
+    that `--help` shows its options under.
     """
-    hints = get_type_hints(verb, include_extras=True)
+    hints = get_type_hints(verb)
     groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
     parameters: list[Parameter] = []
     for name, parameter in signature(verb).parameters.items():
@@ -39,20 +39,9 @@ def gathered(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def _laid_out(group: Any) -> Iterator[Parameter]:
-    hints = get_type_hints(group, include_extras=True)
+    hints = get_type_hints(group)
     for field in fields(group):
-        kind, option = get_args(hints[field.name])
-        option = copy(option)
+        option: Any = copy(field.default)
         option.rich_help_panel = group.panel
-        yield Parameter(
-            field.name,
-            Parameter.KEYWORD_ONLY,
-            default=_default(field),
-            annotation=Annotated[kind, option],
-        )
-
-
-def _default(field: Field[Any]) -> Any:
-    if field.default_factory is not MISSING:
-        return field.default_factory()
-    return field.default
+        kind = Parameter.KEYWORD_ONLY
+        yield Parameter(field.name, kind, default=option, annotation=hints[field.name])

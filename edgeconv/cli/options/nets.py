@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
+
+from edgeconv.cli.options import complete
 
 A_NET = "A net's name (`edgeconv list`), path/to/net.py:factory, or package.module:factory."
 
-NetOption = Annotated[
-    list[str], typer.Option(help="Option of the net's definition, such as width=0.75; repeatable.")
-]
-InputSize = Annotated[
-    str | None,
-    typer.Option(help="Input side in pixels, or HEIGHTxWIDTH.", show_default="the net's own"),
-]
-Weights = Annotated[
-    str,
-    typer.Option(
-        help="auto: published weights, or none where they can't be had; pretrained: published "
-        "weights or exit 3; random: seeded; or a .safetensors, .pth or .pt FILE."
-    ),
-]
+NET = typer.Argument(help=A_NET, show_default=False, autocompletion=complete.net)
+NET_OPTION = typer.Option(
+    [], help="Option of the net's definition, such as width=0.75; repeatable."
+)
+INPUT_SIZE = typer.Option(
+    None, help="Input side in pixels, or HEIGHTxWIDTH.", show_default="the net's own"
+)
+WEIGHTS = typer.Option(
+    "auto",
+    help="auto: published weights, or none where they can't be had; pretrained: published "
+    "weights or exit 3; random: seeded; or a .safetensors, .pth or .pt FILE.",
+)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Junit = Annotated[
-    Path | None, typer.Option(help="Also write the verdicts as JUnit XML.", show_default=False)
-]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+JSON = typer.Option(False, "--json", help="Print one JSON document and nothing else.")
+JUNIT = typer.Option(None, help="Also write the verdicts as JUnit XML.")
+FORCE = typer.Option(False, "--force", help="Replace what is there.")
 
 
 def show(document: Any, in_words: Callable[[], None], *, as_json: bool) -> None:

@@ -69,7 +69,7 @@ def evaluate(
         preprocessing: how a photo becomes an input.
         threads: of each engine.
         elsewhere: opens the other files on a device; they run here too, to be compared.
-        on_progress: called with the number of photos just done.
+        on_progress: called with the number of photos that are done.
         parts: columns of the logits that are joined from tensors of their own, by name.
 
     Raises:
@@ -83,12 +83,14 @@ def evaluate(
         name: _Judged.of(name, path, threads, None if name == reference else elsewhere, parts)
         for name, path in artifacts.items()
     }
+    done = 0
     for images, labels in _chunks(photos, preprocessing, _CHUNK if elsewhere is None else _FAR):
         expected = run_logits(judged[reference].session, images)
         for name, file in judged.items():
             file.add(images, labels, expected, is_reference=name == reference)
+        done += len(labels)
         if on_progress is not None:
-            on_progress(len(labels))
+            on_progress(done)
     return [file.result() for file in judged.values()]
 
 
