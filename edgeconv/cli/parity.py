@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +15,15 @@ from edgeconv.cli.options import complete, output
 from edgeconv.cli.options import device as devices
 from edgeconv.cli.options.checks import Checks
 from edgeconv.cli.options.groups import gathered
-from edgeconv.cli.shown.parity import show_device_parity, show_parity, write_junit
+from edgeconv.cli.shown.parity import show_parity, write_junit
 from edgeconv.errors import ThresholdMissed
 
 if TYPE_CHECKING:
     from edgeconv.devices.profile.model import Profile
     from edgeconv.export.bundle.bundle import Bundle
-    from edgeconv.verify.parity.stages import ParityReport
+    from edgeconv.verify.parity.on_device import DeviceParity
+    from edgeconv.verify.parity.stages import ParityReport, StageResult
     from edgeconv.verify.thresholds import Thresholds
-
-    Check = Callable[[Bundle, Thresholds], "_Checked"]
 
 
 @gathered
@@ -58,93 +56,75 @@ def parity(
 
     thresholds = checks.thresholds()
     opened = [Bundle.load(directory) for directory in directories]
-    elsewhere = chosen.transport != devices.LOCAL
-    check: Check = partial(_on_device, chosen) if elsewhere else _here
-    checked = [check(one, thresholds) for one in opened]
+    checked = [_check(one, thresholds, chosen) for one in opened]
+    stages = _stages(checked)
     try:
         if junit is not None:
-            _write_junit(junit, checked)
+            write_junit(junit, ", ".join(one.suite for one in checked), stages)
     finally:  # what was found is shown all the same
         output.show(_document(checked), lambda: _show(checked), as_json=as_json)
-    missed = [name for one in checked for name in _named(one, len(checked) == 1).failed]
-    if missed:
+    if missed := [stage.name for stage in stages if not stage.passed]:
         raise ThresholdMissed(f"parity missed its threshold: {'; '.join(missed)}")
 
 
 @dataclass(frozen=True)
 class _Checked:
-    """What was found of one bundle.
-
-    Attributes:
-        directory: the bundle's.
-        suite: what the check is called in a JUnit file.
-        report: its stages.
-        document: all that was found, as plain values.
-        show: prints it in words.
-    """
+    """What was found of one bundle: its stages, and on a device what else was compared."""
 
     directory: Path
-    suite: str
     report: ParityReport
-    document: dict[str, Any]
-    show: Callable[[], None]
+    on_device: DeviceParity | None = None
+
+    @property
+    def name(self) -> str:
+        """The directory's own name, also where it is the current one."""
+        return self.directory.absolute().name
+
+    @property
+    def suite(self) -> str:
+        """What the check is called in a JUnit file."""
+        return f"{self.name} on {self.on_device.device}" if self.on_device else self.name
+
+    def document(self) -> dict[str, Any]:
+        """All that was found, as plain values."""
+        return {"bundle": str(self.directory), **(self.on_device or self.report).to_json()}
 
 
-def _here(bundle: Bundle, thresholds: Thresholds) -> _Checked:
-    report = bundle.parity(thresholds)
-    for warning in report.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    show = partial(show_parity, report)
-    return _Checked(bundle.directory, _name(bundle.directory), report, report.to_json(), show)
-
-
-def _on_device(chosen: Profile, bundle: Bundle, thresholds: Thresholds) -> _Checked:
+def _check(bundle: Bundle, thresholds: Thresholds, chosen: Profile) -> _Checked:
+    """One bundle, here or on a device."""
+    if chosen.transport == devices.LOCAL:
+        report = bundle.parity(thresholds)
+        for warning in report.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        return _Checked(bundle.directory, report)
     from edgeconv.devices.agent.session import opener
 
     with devices.machine(chosen) as machine:
         found = bundle.parity_on(
             opener(machine), device=chosen.name, engines=chosen.engines, thresholds=thresholds
         )
-    suite = f"{_name(bundle.directory)} on {chosen.name}"
-    show = partial(show_device_parity, found)
-    return _Checked(bundle.directory, suite, found.report, found.to_json(), show)
+    return _Checked(bundle.directory, found.report, found)
 
 
-def _name(directory: Path) -> str:
-    """The directory's own name, also where it is the current one."""
-    return directory.absolute().name
-
-
-def _named(checked: _Checked, alone: bool) -> ParityReport:
-    """The report, its stages named by their bundle where there are several."""
-    if alone:
-        return checked.report
-    return replace(
-        checked.report,
-        stages=tuple(
-            replace(stage, name=f"{_name(checked.directory)}: {stage.name}")
-            for stage in checked.report.stages
-        ),
-    )
-
-
-def _write_junit(path: Path, checked: Sequence[_Checked]) -> None:
-    """One suite of all stages."""
-    named = [_named(one, len(checked) == 1) for one in checked]
-    stages = tuple(stage for report in named for stage in report.stages)
-    suite = ", ".join(one.suite for one in checked)
-    write_junit(path, suite, replace(checked[0].report, stages=stages))
+def _stages(checked: Sequence[_Checked]) -> list[StageResult]:
+    """Of all bundles, named by them where there are several."""
+    if len(checked) == 1:
+        return list(checked[0].report.stages)
+    return [
+        replace(stage, name=f"{one.name}: {stage.name}")
+        for one in checked
+        for stage in one.report.stages
+    ]
 
 
 def _document(checked: Sequence[_Checked]) -> dict[str, Any]:
     """That of a single bundle, or a list of them."""
-    found = [{"bundle": str(one.directory), **one.document} for one in checked]
+    found = [one.document() for one in checked]
     return found[0] if len(found) == 1 else {"bundles": found}
 
 
 def _show(checked: Sequence[_Checked]) -> None:
-    """Each bundle's stages."""
     for one in checked:
         if len(checked) > 1:
             typer.echo(f"{one.directory}:")
-        one.show()
+        show_parity(one.report, one.on_device)

@@ -47,7 +47,7 @@ def test_what_is_not_judged_is_called_so_and_passes(capsys: pytest.CaptureFixtur
 
 
 def test_a_junit_file_tells_how_long_each_stage_took_and_no_document_does(tmp_path: Path) -> None:
-    write_junit(tmp_path / "parity.xml", "net", ParityReport((two(),)))
+    write_junit(tmp_path / "parity.xml", "net", [two()])
     (case,) = ET.parse(tmp_path / "parity.xml").getroot().iter("testcase")
     assert case.get("time") == "1.250"
     assert "seconds" not in two().to_json()

@@ -13,22 +13,21 @@ from edgeconv.report.tables import Column, Table, show
 if TYPE_CHECKING:
     from edgeconv.verify.parity.device_operators import OperatorIdentity
     from edgeconv.verify.parity.on_device import DeviceParity
-    from edgeconv.verify.parity.stages import ParityReport
+    from edgeconv.verify.parity.stages import ParityReport, StageResult
 
 
-def show_parity(report: ParityReport) -> None:
-    """Every stage of a parity check."""
+def show_parity(report: ParityReport, on_device: DeviceParity | None = None) -> None:
+    """Every stage of a parity check, and on a device its int8 operators by kind."""
     show_stages(report.to_json()["stages"])
+    if on_device is not None and on_device.operators:
+        typer.echo()
+        _show_operators(on_device.operators)
 
 
-def show_device_parity(found: DeviceParity) -> None:
-    """Every stage of parity on a device, and its int8 operators by kind."""
-    show_stages(found.report.to_json()["stages"])
+def _show_operators(operators: Sequence[OperatorIdentity]) -> None:
     by_kind: dict[tuple[str, str], list[OperatorIdentity]] = {}
-    for operator in found.operators:
+    for operator in operators:
         by_kind.setdefault((operator.engine, operator.kind), []).append(operator)
-    if not by_kind:
-        return
     columns = (
         Column("engine", rank=1),
         Column("int8 operator"),
@@ -49,7 +48,6 @@ def show_device_parity(found: DeviceParity) -> None:
         for (engine, kind), held in by_kind.items()
     ]
     note = "on identical integers; steps and values apart are from LiteRT's reference kernels here"
-    typer.echo()
     show(Table(columns, rows, notes=(note,)))
 
 
@@ -116,8 +114,8 @@ def _bound(bound: dict[str, Any]) -> str:
     return f"SQNR >= {bound['limit']:.1f} dB"
 
 
-def write_junit(path: Path, suite: str, report: ParityReport) -> None:
-    """Writes a parity report as JUnit XML, a case a stage; stages that only inform pass."""
+def write_junit(path: Path, suite: str, stages: Sequence[StageResult]) -> None:
+    """Writes parity as JUnit XML, a case a stage; stages that only inform pass."""
     from edgeconv.report import junit
 
     cases = [
@@ -130,6 +128,6 @@ def write_junit(path: Path, suite: str, report: ParityReport) -> None:
             figures=stage.figures[0].to_json() if stage.figures else {},
             seconds=stage.seconds,
         )
-        for stage in report.stages
+        for stage in stages
     ]
     junit.write_junit(path, suite, cases)
