@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -62,33 +62,16 @@ def evaluate(
     targets = given_or_here([] if target is None else [target])
     models = [models_to_evaluate(one) for one in targets]
     photos = [labelled(data, labels, class_names=one.labels, classes=one.classes) for one in models]
-    found = [_evaluated(*pair, chosen, threads) for pair in zip(models, photos, strict=True)]
-    references = [one.reference for one in models]
-    document = _document(targets, references, found)
-    output.show(document, lambda: _show(targets, references, found), as_json=as_json)
-
-
-def _document(
-    targets: Sequence[str], references: Sequence[str], found: Sequence[Sequence[Evaluation]]
-) -> dict[str, Any]:
-    """That of a single target, or a list of them."""
-    documents = [
-        {"reference": reference, "evaluations": evaluations}
-        for reference, evaluations in zip(references, found, strict=True)
+    found = [
+        _found(target, one.reference, _evaluated(one, labelled_photos, chosen, threads))
+        for target, one, labelled_photos in zip(targets, models, photos, strict=True)
     ]
-    if len(documents) == 1:
-        return documents[0]
-    named = zip(targets, documents, strict=True)
-    return {"bundles": [{"bundle": target, **document} for target, document in named]}
+    output.show_each(found, as_json=as_json)
 
 
-def _show(
-    targets: Sequence[str], references: Sequence[str], found: Sequence[Sequence[Evaluation]]
-) -> None:
-    for target, reference, evaluations in zip(targets, references, found, strict=True):
-        if len(targets) > 1:
-            typer.echo(f"{target}:")
-        show_evaluations(evaluations, reference)
+def _found(target: str, reference: str, evaluations: list[Evaluation]) -> output.Found:
+    document = {"reference": reference, "evaluations": evaluations}
+    return output.Found(target, document, lambda: show_evaluations(evaluations, reference))
 
 
 def _evaluated(

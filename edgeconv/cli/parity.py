@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -62,7 +62,7 @@ def parity(
         if junit is not None:
             write_junit(junit, ", ".join(one.suite for one in checked), stages)
     finally:  # what was found is shown all the same
-        output.show(_document(checked), lambda: _show(checked), as_json=as_json)
+        output.show_each([one.found() for one in checked], as_json=as_json)
     if missed := [stage.name for stage in stages if not stage.passed]:
         raise ThresholdMissed(f"parity missed its threshold: {'; '.join(missed)}")
 
@@ -85,9 +85,13 @@ class _Checked:
         """What the check is called in a JUnit file."""
         return f"{self.name} on {self.on_device.device}" if self.on_device else self.name
 
-    def document(self) -> dict[str, Any]:
-        """All that was found, as plain values."""
-        return {"bundle": str(self.directory), **(self.on_device or self.report).to_json()}
+    def found(self) -> output.Found:
+        """As it is shown."""
+        return output.Found(
+            str(self.directory),
+            (self.on_device or self.report).to_json(),
+            lambda: show_parity(self.report, self.on_device),
+        )
 
 
 def _check(bundle: Bundle, thresholds: Thresholds, chosen: Profile) -> _Checked:
@@ -115,16 +119,3 @@ def _stages(checked: Sequence[_Checked]) -> list[StageResult]:
         for one in checked
         for stage in one.report.stages
     ]
-
-
-def _document(checked: Sequence[_Checked]) -> dict[str, Any]:
-    """That of a single bundle, or a list of them."""
-    found = [one.document() for one in checked]
-    return found[0] if len(found) == 1 else {"bundles": found}
-
-
-def _show(checked: Sequence[_Checked]) -> None:
-    for one in checked:
-        if len(checked) > 1:
-            typer.echo(f"{one.directory}:")
-        show_parity(one.report, one.on_device)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import typer
@@ -10,6 +11,29 @@ import typer
 JSON = typer.Option(False, "--json", help="Print one JSON document and nothing else.")
 JUNIT = typer.Option(None, help="Also write the verdicts as JUnit XML.")
 FORCE = typer.Option(False, "--force", help="Replace what is there.")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of one target: all of it as plain values, and what prints it for people."""
+
+    target: str
+    document: dict[str, Any]
+    in_words: Callable[[], None]
+
+
+def show_each(found: Sequence[Found], *, as_json: bool) -> None:
+    """Shows what was found of a single target, or of several by their names."""
+    documents = [{"bundle": one.target, **one.document} for one in found]
+    document = documents[0] if len(found) == 1 else {"bundles": documents}
+    show(document, lambda: _in_words(found), as_json=as_json)
+
+
+def _in_words(found: Sequence[Found]) -> None:
+    for one in found:
+        if len(found) > 1:
+            typer.echo(f"{one.target}:")
+        one.in_words()
 
 
 def show(document: Any, in_words: Callable[[], None], *, as_json: bool) -> None:
