@@ -81,6 +81,8 @@ class ExportOptions:
             _check_known("range method", self.ranges, RANGE_METHODS)
         if not 1 <= self.batch <= _LARGEST_BATCH:
             raise UsageError(f"batch is {self.batch}; 1 to {_LARGEST_BATCH} are allowed")
+        if not -(2**63) <= self.seed < 2**63:
+            raise UsageError(f"seed is {self.seed}, which is no number of 64 bits")
         if self.calib_samples < 1:
             raise UsageError(f"calib-samples is {self.calib_samples}; at least 1 is needed")
         if self.max_drop is not None:

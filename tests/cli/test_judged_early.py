@@ -50,6 +50,10 @@ EXPORT = [
     (f"--out {LONG}", 2, "has 260 bytes; the name of a bundle's directory has at most"),
     ("--int8 --max-drop 1 --calib-samples 4", 2, "4 are too few"),
     ("--float-error nan", 2, "must be a finite number"),
+    (f"--seed {2**63}", 2, "no number of 64 bits"),
+    ("--float-error -1", 2, "at least 0"),
+    ("--int8-sqnr-db -1", 2, "at least 0"),
+    ("--int8 --max-drop nan", 2, "above 0"),
     ("--float-error=-1", 2, "float_error is -1; it must be a finite number, at least 0"),
 ]
 OTHERS = [
