@@ -10,7 +10,7 @@ from edgeconv.cli.options import nets, output
 from edgeconv.cli.options.checks import Checks
 from edgeconv.cli.options.export import Files, Model, Output, Quantization
 from edgeconv.cli.options.groups import gathered
-from edgeconv.cli.shown.bundle import show_bundle
+from edgeconv.cli.shown.bundle import show_bundle, why_missed
 from edgeconv.errors import ThresholdMissed
 
 if TYPE_CHECKING:
@@ -90,6 +90,4 @@ def _check_met(manifest: dict[str, Any]) -> None:
         raise ThresholdMissed(f"parity missed its threshold: {'; '.join(missed)}")
     mixed = manifest.get("quantization", {}).get("mixed_precision")
     if mixed is not None and not mixed["met"]:
-        from edgeconv.cli.shown.mixed import why_missed
-
         raise ThresholdMissed(why_missed(mixed))

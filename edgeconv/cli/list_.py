@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgeconv.cli.options.output import JSON, show
-from edgeconv.cli.shown.nets import show_nets
+from edgeconv.cli.options import output
+from edgeconv.report.tables import Column, Table, show
 
 if TYPE_CHECKING:
     from edgeconv.nets.spec import NetSpec
 
 
-def list_nets(as_json: bool = JSON) -> None:
+def list_nets(as_json: bool = output.JSON) -> None:
     """List the nets with their size, cost and published accuracy."""
     from edgeconv.nets.registry import NETS
 
     nets = list(NETS.values())
     document = {"nets": [_document(spec) for spec in nets]}
-    show(document, lambda: show_nets(nets), as_json=as_json)
+    output.show(document, lambda: _show(nets), as_json=as_json)
 
 
 def _document(spec: NetSpec) -> dict[str, Any]:
@@ -35,3 +36,38 @@ def _document(spec: NetSpec) -> dict[str, Any]:
         "minimum_input": spec.minimum_input,
         "weights": None if spec.pretrained is None else spec.pretrained.url,
     }
+
+
+def _show(specs: Sequence[NetSpec]) -> None:
+    """The registry, a line a net."""
+    columns = (
+        Column("net"),
+        Column("parameters M", "number", rank=1),
+        Column("multiply-adds M", "number", 0, rank=2),
+        Column("top-1 %", "number"),
+        Column("top-5 %", "number", rank=4),
+        Column("input", rank=3),
+        Column("options", rank=5),
+        Column("accuracy stated by", rank=6),
+    )
+    rows = []
+    for spec in specs:
+        facts = spec.facts
+        height, width = spec.preprocessing.input_size
+        rows.append(
+            (
+                spec.name,
+                facts.parameters / 1e6,
+                facts.multiply_adds / 1e6,
+                facts.top1,
+                facts.top5,
+                f"{height}x{width}",
+                ", ".join(spec.options) or "-",
+                facts.accuracy_stated_by or "-",
+            )
+        )
+    note = (
+        "Published ImageNet-1k figures at default options; `edgeconv list --json` says where every "
+        "one of them stands, and those at other options."
+    )
+    show(Table(columns, rows, notes=(note,)))
