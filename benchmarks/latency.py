@@ -27,6 +27,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,9 @@ from _data import WEIGHTS_FILE, Subject, add_arguments, root
 from _intervals import Interval, median_interval
 from _process import environment
 from _seeded import few_photos, weights_file
-from _tflite_operators import count
 from _tools import chain_files, export, onnx2tf_files
+
+from edgeconv.files.tflite.file import read
 
 RUNNER = Path(__file__).resolve().parent / "_litert_run.py"
 NETS = (
@@ -121,7 +123,8 @@ def judge(subject: Subject, bundle: Path, options: argparse.Namespace) -> list[d
     for precision, files in files_of(subject, bundle).items():
         print(f"{subject.net}, {precision}")
         for name, path in files.items():
-            counts = ", ".join(f"{operator} {n}" for operator, n in sorted(count(path).items()))
+            found = Counter(operator.code for operator in read(path).operators)
+            counts = ", ".join(f"{operator} {n}" for operator, n in sorted(found.items()))
             print(f"    {name:13} {counts}", flush=True)
         for threads in map(int, options.threads.split(",")):
             rounds = [measure(files, threads, options) for _ in range(options.rounds)]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgeconv.files.operations import FLOATS, ModelOperations, Operation, Tensor
@@ -28,11 +27,7 @@ class ActivationMemory:
 
     def to_json(self) -> dict[str, Any]:
         """The figures by name."""
-        return {
-            "sum_bytes": self.sum_bytes,
-            "peak_bytes": self.peak_bytes,
-            "peak_at": self.peak_at,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -85,27 +80,32 @@ def float_islands(model: ModelOperations) -> list[tuple[Operation, ...]]:
     """
     if not any(operation.is_int8 and operation.accessed for operation in model.operations):
         return []
-    work = [
-        operation
-        for operation in model.operations
-        if operation.activation_dtypes & FLOATS
-        and operation.accessed
-        and operation.kind != "conversion"
-    ]
-    parent = list(range(len(work)))
+    islands: list[_Island] = []
+    for place, operation in enumerate(model.operations):
+        if (
+            operation.kind == "conversion"
+            or not operation.activation_dtypes & FLOATS
+            or not operation.accessed
+        ):
+            continue
+        found = _Island([place], _floats_of(operation))
+        apart = [island for island in islands if not island.tensors & found.tensors]
+        for island in islands:
+            if island.tensors & found.tensors:
+                found.places += island.places
+                found.tensors |= island.tensors
+        islands = [*apart, found]
+    places = sorted(sorted(island.places) for island in islands)
+    return [tuple(model.operations[place] for place in island) for island in places]
 
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
 
-    touching: dict[str, int] = {}
-    for index, operation in enumerate(work):
-        for tensor in operation.accessed:
-            if not tensor.is_constant and tensor.dtype in FLOATS:
-                parent[root(index)] = root(touching.setdefault(tensor.name, index))
-    islands: dict[int, list[Operation]] = defaultdict(list)
-    for index, operation in enumerate(work):
-        islands[root(index)].append(operation)
-    return [tuple(island) for island in islands.values()]
+@dataclass
+class _Island:
+    """Places of operators in the file, and the float tensors that they access."""
+
+    places: list[int]
+    tensors: set[str]
+
+
+def _floats_of(operation: Operation) -> set[str]:
+    return {t.name for t in operation.accessed if not t.is_constant and t.dtype in FLOATS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,6 @@ class Operation:
         name: the node's name, or its output's where the format names no nodes.
         multiply_adds: of convolutions and matrix products, 0 for everything else.
         parameters: constants it reads, counted in values.
-        output_elements: values it writes.
         activation_dtypes: in which the tensors it reads and writes are stored, constants aside; a
             layer's float weights count, for what they multiply is float then, too.
         reads, writes: the memory it goes through; nothing where it is a view, or absorbed.
@@ -88,7 +88,6 @@ class Operation:
     name: str
     multiply_adds: int
     parameters: int
-    output_elements: int
     activation_dtypes: frozenset[str]
     reads: tuple[Tensor, ...] = ()
     writes: tuple[Tensor, ...] = ()
@@ -213,28 +212,7 @@ def elements(shape: Sequence[int | None]) -> int:
     return math.prod(max(1, d) for d in shape if d is not None)
 
 
-#: Bits of a value, by the name both formats give its type in lower case.
-_BITS = {
-    "bool": 8,
-    "int2": 2,
-    "uint2": 2,
-    "int4": 4,
-    "uint4": 4,
-    "int8": 8,
-    "uint8": 8,
-    "int16": 16,
-    "uint16": 16,
-    "float16": 16,
-    "bfloat16": 16,
-    "int64": 64,
-    "uint64": 64,
-    "float64": 64,
-    "double": 64,
-    "complex64": 64,
-    "complex128": 128,
-}
-
-
 def size_in_bytes(shape: Sequence[int | None], dtype: str) -> int:
-    """Bytes of a tensor; types without a size of their own count as four bytes a value."""
-    return (elements(shape) * _BITS.get(dtype, 32) + 7) // 8
+    """Bytes of a tensor, by the bits in its type's name; without any, four bytes a value."""
+    bits = 8 if dtype == "bool" else int((re.findall(r"\d+", dtype) or ["32"])[0])
+    return (elements(shape) * bits + 7) // 8

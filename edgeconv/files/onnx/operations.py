@@ -90,7 +90,6 @@ def _operation(node: ir.Node, memory: Memory) -> Operation:
         name=node.name or (str(written[0].name) if written else node.op_type),
         multiply_adds=_multiply_adds(node),
         parameters=_parameters(node, memory),
-        output_elements=sum(elements(shape_of(value)) for value in written),
         activation_dtypes=frozenset(
             tensor.dtype
             for index, tensor in enumerate((*stored_in, *stored_out))

@@ -73,7 +73,6 @@ def _operation(operator: TfliteOperator, memory: Sequence[Tensor]) -> Operation:
         name=operator.outputs[0].name if operator.outputs else operator.code,
         multiply_adds=_multiply_adds(row, operator),
         parameters=_parameters(row, stored_in) if computes else 0,
-        output_elements=sum(elements(tensor.shape) for tensor in operator.outputs),
         activation_dtypes=frozenset(
             tensor.dtype for tensor in (*stored_in, *stored_out) if not tensor.is_constant
         ),

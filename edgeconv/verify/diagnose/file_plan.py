@@ -14,6 +14,7 @@ from edgeconv.errors import ArtifactRefused
 from edgeconv.files.onnx.load import load
 from edgeconv.files.tflite.file import TfliteTensor, read
 from edgeconv.files.tflite.named_tensors import named_tensors
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
 from edgeconv.graph.view import activation_inputs, constant_of, name_of
 from edgeconv.quantize.observe.targets import targets
@@ -219,9 +220,9 @@ def _concat_edges(model: ir.Model) -> list[tuple[Edge, str]]:
 
 
 def _output_of(model: ir.Model, node_name: str) -> str:
-    """The output of a Concat, "" for any other node: only concatenations requantize edges."""
+    """The output of a concatenation, "" for any other node: nothing else requantizes edges."""
     for node in model.graph:
-        if node.name == node_name and node.op_type == "Concat":
+        if node.name == node_name and operator_of(node).scales == "joined":
             return name_of(node.outputs[0])
     return ""
 

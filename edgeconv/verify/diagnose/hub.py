@@ -10,6 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import integer, is_real, name_of, set_constant, shape_of
 
 Array = NDArray[Any]
@@ -48,7 +49,8 @@ def constant_in_hub_order(node: ir.Node, index: int, array: Array) -> Array | No
     value = node.inputs[index]
     assert value is not None
     shape = shape_of(value)
-    if index == 1 and node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
+    weights = operator_of(node).weights
+    if weights is not None and index == weights.slot:
         array = _weight(node, array)
     elif array.ndim == 4:
         array = array.transpose(0, 3, 1, 2)
@@ -86,5 +88,5 @@ def initializers_read(model: ir.Model) -> Mapping[str, tuple[ir.Node, int]]:
         if value is not None
         and value.const_value is not None
         and is_real(value)
-        and node.op_type not in ("Clip", "Reshape", "Slice", "Pad", "Resize", "Gather", "Split")
+        and not operator_of(node).is_setting(index)
     }

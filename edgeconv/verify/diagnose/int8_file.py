@@ -28,6 +28,7 @@ from edgeconv.verify.diagnose.grids import Grids, thinned
 from edgeconv.verify.diagnose.hub import with_constants
 from edgeconv.verify.diagnose.noise import ChannelErrors, ChannelFit, Noise
 from edgeconv.verify.diagnose.runs import FloatGraph, OnnxIntegers, TfliteTensors, Values
+from edgeconv.verify.steps import Steps
 
 #: Steps by which an engine may differ from the simulator on identical integers.
 _ALLOWED_STEPS = 2
@@ -115,8 +116,7 @@ class Measured:
         totals: against the float net, after all that came before.
         weights_only: the same with float activations.
         statistics: of the values.
-        steps: largest difference between engine and simulator on the same integers, and the share
-            of values that differ.
+        steps: how far engine and simulator are apart on the same integers.
     """
 
     own: dict[str, ChannelErrors]
@@ -124,7 +124,7 @@ class Measured:
     totals: dict[str, ChannelFit | Noise]
     weights_only: dict[str, ChannelFit | Noise]
     statistics: dict[str, TensorStatistics]
-    steps: dict[str, tuple[int, float]]
+    steps: dict[str, Steps]
 
     def own_error(self, name: str) -> OwnError:
         """The figures of one tensor."""
@@ -201,14 +201,14 @@ def poor_grids(file: Int8File, measured: Measured) -> Iterator[PoorGrid]:
 
 def kernel_findings(file: Int8File, measured: Measured) -> Iterator[Finding]:
     """Operators that an engine computes otherwise than the plan."""
-    for name, (steps, share) in measured.steps.items():
-        if steps > _ALLOWED_STEPS:
+    for name, steps in measured.steps.items():
+        if steps.most > _ALLOWED_STEPS:
             yield Finding(
                 name,
                 file.artifact,
                 "kernel",
-                f"the engine's integers are up to {steps} steps from what the file's parameters "
-                f"give on the same inputs ({share:.1%} of them differ)",
+                f"the engine's integers are up to {steps.most} steps from what the file's "
+                f"parameters give on the same inputs ({steps.share_differing:.1%} of them differ)",
                 "an operator of the file is not the net's, or its attributes were changed",
             )
 
@@ -259,7 +259,10 @@ def _engine_steps(
         if all(name in integers for name in (*reads, *names)):
             given = simulator.apply(str(node.name), [integers[name] for name in reads])
             for name, made in zip(names, given, strict=True):
-                _count_steps(found.steps, name, made, integers[name], explained.get(name, 0))
+                held = integers[name]
+                if made.shape == held.shape and made.dtype == held.dtype == np.int8:
+                    steps = found.steps.setdefault(name, Steps())
+                    steps.add(made, held, explained.get(name, 0))
 
 
 def _ends(node: ir.Node) -> tuple[list[str], list[str]]:
@@ -267,21 +270,6 @@ def _ends(node: ir.Node) -> tuple[list[str], list[str]]:
     outputs = [written_output(node)] if len(node.outputs) == 1 else list(node.outputs)
     reads = [name_of(value) for _, value in activation_inputs(node)]
     return reads, [name_of(value) for value in outputs if value.name]
-
-
-def _count_steps(
-    steps: dict[str, tuple[int, float]],
-    name: str,
-    made: NDArray[Any],
-    held: NDArray[Any],
-    explained: NDArray[np.int16] | int,
-) -> None:
-    if made.shape != held.shape or made.dtype != np.int8 or held.dtype != np.int8:
-        return
-    apart = np.abs(made.astype(np.int16) - held.astype(np.int16))
-    largest, share = steps.get(name, (0, 0.0))
-    beyond = int((apart - explained).max(initial=0))
-    steps[name] = (max(largest, beyond), max(share, float((apart > 0).mean())))
 
 
 def _statistics(

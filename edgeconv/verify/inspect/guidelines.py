@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from edgeconv.files.operations import Convolution, ModelOperations, Operation
@@ -53,13 +53,7 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """Every attribute by name."""
-        return {
-            "guideline": self.guideline,
-            "title": self.title,
-            "sentence": self.sentence,
-            "figures": self.figures,
-            "worst": list(self.worst),
-        }
+        return asdict(self)
 
 
 def findings(model: ModelOperations) -> tuple[Finding, ...]:

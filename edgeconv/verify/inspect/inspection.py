@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgeconv.files.memory import ActivationMemory, activation_memory, float_islands
@@ -96,14 +96,7 @@ class Published:
     counted_parameters: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Every attribute by name."""
-        return {
-            "parameters": self.parameters,
-            "multiply_adds": self.multiply_adds,
-            "top1": self.top1,
-            "top5": self.top5,
-            "paper": self.paper,
-            "sources": self.sources,
-            "input_size": list(self.input_size),
-            "counted_parameters": self.counted_parameters,
-        }
+        """Every attribute by name, but for what the file itself tells."""
+        plain = asdict(self)
+        del plain["inspected_size"]
+        return plain

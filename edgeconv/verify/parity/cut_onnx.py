@@ -12,14 +12,11 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes import common
 
+from edgeconv.files.onnx.nodes import is_clamp, kind_of
 from edgeconv.files.tflite.tensor_order import TensorOrder, usual
 from edgeconv.graph.qdq_names import hub_name_of
 from edgeconv.graph.view import constant_of, shape_of
 from edgeconv.runtime.session import TensorSpec
-
-#: Operators that change no integer, only where it lies.
-MOVES = frozenset({"Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-_CLAMPS = frozenset({"Relu", "Clip"})
 
 
 @dataclass(frozen=True)
@@ -162,7 +159,7 @@ def _behind(node: ir.Node, tensors: Tensors) -> Cut | None:
 def _is_moved(node: ir.Node) -> bool:
     source = node.inputs[0]
     producer = None if source is None else source.producer()
-    return producer is not None and producer.op_type in MOVES
+    return producer is not None and kind_of(producer) in ("view", "transpose")
 
 
 def _operator_behind(value: ir.Value) -> str:
@@ -171,7 +168,7 @@ def _operator_behind(value: ir.Value) -> str:
     if producer is None:
         return "input"
     source = producer.inputs[0]
-    before = source.producer() if producer.op_type in _CLAMPS and source is not None else None
+    before = source.producer() if is_clamp(producer) and source is not None else None
     if before is None or before.op_type == "DequantizeLinear":
         return producer.op_type
     return before.op_type

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeconv.files.tflite.file import TfliteFile, read
 from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
@@ -22,8 +21,9 @@ from edgeconv.runtime.open import open_session
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import EngineName, Kernels, Opener, SessionOptions
 from edgeconv.verify.parity.cut_tflite import isolate
-from edgeconv.verify.parity.operators import IsolatedOnnx, steps_apart
+from edgeconv.verify.parity.operators import IsolatedOnnx
 from edgeconv.verify.parity.stages import StageResult
+from edgeconv.verify.steps import Steps
 from edgeconv.verify.thresholds import Thresholds
 
 #: One photo: every value of every tensor is a sample.
@@ -113,9 +113,11 @@ def _tflite(
     here = open_session(cut).run(feeds)
     explained = explained_steps(bilinear_resizes(file), original)
     for operator, a, b in zip(isolated.operators, there, here, strict=True):
-        given = original.read_tensor(operator.name)
-        steps = steps_apart(a, given) - explained.get(operator.name, 0)
-        yield _identity("litert", operator.name, operator.kind, steps, bool(np.array_equal(a, b)))
+        name, same = operator.name, bool(np.array_equal(a, b))
+        apart = Steps().add(a, original.read_tensor(name), explained.get(name, 0))
+        yield OperatorIdentity(
+            "litert", name, operator.kind, same, apart.most, apart.share_differing
+        )
 
 
 def _onnx(
@@ -127,34 +129,12 @@ def _onnx(
     kernels: Kernels = "reference" if int8_convolution_saturates() else "default"
     given = isolated.given(original)
     there, here = opener(cut, SessionOptions()), open_session(cut, SessionOptions(kernels=kernels))
-    feeds = [given[spec.name] for spec in there.inputs]
-    made_there = dict(zip((s.name for s in there.outputs), there.run(feeds), strict=True))
-    made_here = dict(zip((s.name for s in here.outputs), here.run(feeds), strict=True))
+    made_there, made_here = isolated.run(there, given), isolated.run(here, given)
     explained = explained_steps(bilinear_resizes(file), original)
-    for cut_at in isolated.judged:
-        written = str(cut_at.written)
-        same = bool(np.array_equal(made_there[written], made_here[written]))
-        yield _identity(
-            "onnxruntime",
-            cut_at.name,
-            cut_at.op_type,
-            steps_apart(made_there[written], given[cut_at.fed]) - cut_at.explained(explained),
-            same if kernels == "default" else None,
+    for place in isolated.judged:
+        made, held = (found[str(place.written)] for found in (made_there, made_here))
+        same = bool(np.array_equal(made, held)) if kernels == "default" else None
+        apart = Steps().add(made, given[place.fed], place.explained(explained))
+        yield OperatorIdentity(
+            "onnxruntime", place.name, place.op_type, same, apart.most, apart.share_differing
         )
-
-
-def _identity(
-    engine: EngineName,
-    name: str,
-    kind: str,
-    steps: NDArray[np.int16],
-    identical: bool | None,
-) -> OperatorIdentity:
-    return OperatorIdentity(
-        engine=engine,
-        name=name,
-        kind=kind,
-        identical=identical,
-        max_steps=int(steps.max(initial=0)),
-        share_differing=float(np.count_nonzero(steps > 0) / max(steps.size, 1)),
-    )

@@ -92,9 +92,7 @@ def check(
     ]
     if not runs:
         raise UsageError(f"the bundle holds no file for {', '.join(engines)}, which {device} has")
-    there = GoldenRuns(artifacts, images, references, runs, opener, parts)
     wanted = dict.fromkeys([*map(_here, runs), *(_FLOOR if "int8.tflite" in artifacts else ())])
-    here = GoldenRuns(artifacts, images, references, wanted)
     judge = FloatJudge(
         references=references,
         bound=Threshold("relative_error", thresholds.device_float_error),
@@ -102,9 +100,17 @@ def check(
         float64=float64,
         files=tuple(path for name, path in artifacts.items() if name in ("onnx", "tflite")),
     )
+    comparison = _Comparison(
+        device=device,
+        there=GoldenRuns(artifacts, images, references, runs, opener, parts),
+        here=GoldenRuns(artifacts, images, references, wanted),
+        judge=judge,
+        thresholds=thresholds,
+        trained=trained,
+    )
     stages = (
-        *(_against_reference(run, there, device, trained, thresholds, judge) for run in runs),
-        *(_against_here(run, there, here, device, trained, thresholds, judge) for run in runs),
+        *map(comparison.with_reference, runs),
+        *map(comparison.with_here, runs),
     )
     started = time.perf_counter()
     operators = device_operators.check(artifacts, images, opener, engines)
@@ -125,82 +131,74 @@ def _is_int8(run: Run) -> bool:
     return run[0].startswith("int8")
 
 
-def _against_reference(
-    run: Run,
-    there: GoldenRuns,
-    device: str,
-    trained: bool,
-    thresholds: Thresholds,
-    judge: FloatJudge,
-) -> StageResult:
-    figures, note = there.figures(run), ""
-    bounds = (thresholds.of_rounded(run[0]),) * len(figures)
-    if not _is_int8(run):
-        found = judge.judge(run, there.outputs(run), figures)
-        figures, bounds, note = found.figures, found.thresholds, found.note
-    stage = _stage(f"{run[0]} on {device}", "reference", run, device, figures, bounds, trained)
-    worst = there.worst_part(run, loosest(bounds))
-    return replace(
-        stage,
-        note=stage.note or note,
-        outputs=there.names,
-        seconds=there.seconds[run],
-        worst=worst,
-        passed=stage.passed and (worst is None or worst.passed or not stage.judged),
-    )
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """The runs on the device and here, and how they are judged."""
 
+    device: str
+    there: GoldenRuns
+    here: GoldenRuns
+    judge: FloatJudge
+    thresholds: Thresholds
+    trained: bool
 
-def _against_here(
-    run: Run,
-    there: GoldenRuns,
-    here: GoldenRuns,
-    device: str,
-    trained: bool,
-    thresholds: Thresholds,
-    judge: FloatJudge,
-) -> StageResult:
-    figures = compare_all(here.outputs(_here(run)), there.outputs(run))
-    if _is_int8(run):
-        bounds = _int8_bounds(run, there, here, thresholds)
-    else:
-        bounds = tuple(Threshold("relative_error", limit) for limit in judge.apart())
-    name = f"{run[0]}: {device} against here"
-    stage = _stage(name, f"{run[0]} here", run, device, figures, bounds, trained)
-    return replace(stage, outputs=there.names)
+    def with_reference(self, run: Run) -> StageResult:
+        """A file on the device against the float net."""
+        there, note = self.there, ""
+        figures = there.figures(run)
+        bounds = (self.thresholds.of_rounded(run[0]),) * len(figures)
+        if not _is_int8(run):
+            found = self.judge.judge(run, there.outputs(run), figures)
+            figures, bounds, note = found.figures, found.thresholds, found.note
+        stage = self._stage(f"{run[0]} on {self.device}", "reference", run, figures, bounds)
+        worst = there.worst_part(run, loosest(bounds))
+        return replace(
+            stage,
+            note=stage.note or note,
+            seconds=there.seconds[run],
+            worst=worst,
+            passed=stage.passed and (worst is None or worst.passed or not stage.judged),
+        )
 
+    def with_here(self, run: Run) -> StageResult:
+        """A file on the device against the same file on this machine."""
+        figures = compare_all(self.here.outputs(_here(run)), self.there.outputs(run))
+        if _is_int8(run):
+            bounds = self._int8_bounds(run)
+        else:
+            bounds = tuple(Threshold("relative_error", limit) for limit in self.judge.apart())
+        name = f"{run[0]}: {self.device} against here"
+        return self._stage(name, f"{run[0]} here", run, figures, bounds)
 
-def _int8_bounds(
-    run: Run, there: GoldenRuns, here: GoldenRuns, thresholds: Thresholds
-) -> tuple[Threshold, ...]:
-    """How far an int8 file may be from its run here, for each output; none without a floor."""
-    if not all(run in here for run in _FLOOR):
-        return ()
-    floors = compare_all(*map(here.outputs, _FLOOR))
-    return tuple(
-        pair_bound(thresholds, *found)
-        for found in zip(floors, here.figures(_here(run)), there.figures(run), strict=True)
-    )
+    def _int8_bounds(self, run: Run) -> tuple[Threshold, ...]:
+        """How far an int8 file may be from its run here, each output; none without a floor."""
+        if not all(run in self.here for run in _FLOOR):
+            return ()
+        floors = compare_all(*map(self.here.outputs, _FLOOR))
+        own = self.here.figures(_here(run)), self.there.figures(run)
+        return tuple(pair_bound(self.thresholds, *f) for f in zip(floors, *own, strict=True))
 
-
-def _stage(
-    name: str,
-    a: str,
-    run: Run,
-    device: str,
-    figures: tuple[Figures, ...],
-    bounds: tuple[Threshold, ...],
-    trained: bool,
-) -> StageResult:
-    note = "" if trained or not _is_int8(run) else "untrained weights: not judged end to end"
-    if not bounds:
-        note = "no floor to judge by: the bundle holds no int8.tflite that runs on both kernels"
-    return StageResult(
-        name=name,
-        a=a,
-        b=f"{run[0]} on {device}",
-        figures=figures,
-        thresholds=bounds,
-        passed=bool(note) or all(map(Threshold.met_by, bounds, figures)),
-        judged=not note,
-        note=note,
-    )
+    def _stage(
+        self,
+        name: str,
+        a: str,
+        run: Run,
+        figures: tuple[Figures, ...],
+        bounds: tuple[Threshold, ...],
+    ) -> StageResult:
+        note = ""
+        if _is_int8(run) and not self.trained:
+            note = "untrained weights: not judged end to end"
+        if not bounds:
+            note = "no floor to judge by: the bundle holds no int8.tflite that runs on both kernels"
+        return StageResult(
+            name=name,
+            a=a,
+            b=f"{run[0]} on {self.device}",
+            figures=figures,
+            thresholds=bounds,
+            passed=bool(note) or all(map(Threshold.met_by, bounds, figures)),
+            judged=not note,
+            note=note,
+            outputs=self.there.names,
+        )

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
@@ -39,6 +38,7 @@ from edgeconv.runtime.session import EngineName, Session, SessionOptions
 from edgeconv.verify.parity.cut_onnx import Cut, Tensors, isolate
 from edgeconv.verify.parity.reference_work import reference_photos
 from edgeconv.verify.parity.stages import StageResult
+from edgeconv.verify.steps import Steps
 from edgeconv.verify.thresholds import Thresholds
 
 
@@ -134,6 +134,11 @@ class IsolatedOnnx:
         """Inputs of the cut model by name: what `lite` holds after its last run."""
         return {cut.fed: cut.in_hub_order(lite.read_tensor(cut.tensor)) for cut in self.cuts}
 
+    def run(self, opened: Session, given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """What the cut model, open in a session, makes of its inputs, by name."""
+        results = opened.run([given[spec.name] for spec in opened.inputs])
+        return {spec.name: array for spec, array in zip(opened.outputs, results, strict=True)}
+
 
 class KeptTensors:
     """An int8 TFLite file open with its tensors kept, which threads may share: a run at a time.
@@ -184,17 +189,21 @@ def check(int8_onnx: Path, tflite: KeptTensors, images: Images) -> OperatorRepor
     parts = IsolatedOnnx.of(int8_onnx, file, lite)
     isolated = OrtSession(parts.data, SessionOptions(kernels="reference"))
     resizes = bilinear_resizes(file)
-    tallies = {cut.name: _Tally() for cut in parts.judged}
+    apart = {cut.name: Steps() for cut in parts.judged}
     fed = app_input(lite.inputs[0], images)
     for feed in full_batches(fed, batch_size(lite)):
         with tflite.alone:
             lite.run([feed])
             given, explained = parts.given(lite), explained_steps(resizes, lite)
-        made = _run(isolated, given)
+        made = parts.run(isolated, given)
         for cut in parts.judged:
-            steps = steps_apart(made[str(cut.written)], given[cut.fed])
-            tallies[cut.name].add(steps, cut.explained(explained))
-    agreements = [_agreement(cut, tallies[cut.name]) for cut in parts.judged]
+            steps = cut.explained(explained)
+            apart[cut.name].add(made[str(cut.written)], given[cut.fed], steps)
+    agreements = [
+        OperatorAgreement(cut.name, cut.op_type, steps.most, steps.share_differing)
+        for cut in parts.judged
+        for steps in [apart[cut.name]]
+    ]
     agreements.sort(key=lambda a: (-a.max_steps, -a.share_differing))
     return OperatorReport(tuple(agreements), parts.unmatched, tflite.kernels)
 
@@ -206,32 +215,3 @@ def _keeping_tensors(path: Path) -> tuple[LiteRtSession, str]:
             options = SessionOptions(kernels="reference", keep_tensors=True)
             return LiteRtSession(path, options), "reference"
     return LiteRtSession(path, SessionOptions(keep_tensors=True)), "built-in"
-
-
-def steps_apart(made: NDArray[Any], given: NDArray[Any]) -> NDArray[np.int16]:
-    """How far the integers of two runs of one operator are apart, value by value."""
-    return np.abs(made.astype(np.int16) - given.astype(np.int16))
-
-
-@dataclass
-class _Tally:
-    """Differences counted so far."""
-
-    max_steps: int = 0
-    differing: int = 0
-    values: int = 0
-
-    def add(self, steps: NDArray[np.int16], explained: NDArray[np.int16] | int) -> None:
-        self.max_steps = max(self.max_steps, int((steps - explained).max(initial=0)))
-        self.differing += int(np.count_nonzero(steps))
-        self.values += steps.size
-
-
-def _agreement(cut: Cut, tally: _Tally) -> OperatorAgreement:
-    share = tally.differing / tally.values if tally.values else 0.0
-    return OperatorAgreement(cut.name, cut.op_type, tally.max_steps, share)
-
-
-def _run(isolated: OrtSession, given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    results = isolated.run([given[spec.name] for spec in isolated.inputs])
-    return {spec.name: array for spec, array in zip(isolated.outputs, results, strict=True)}

@@ -139,13 +139,8 @@ class PartResult:
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, figures with four significant digits."""
-        return {
-            "output": self.output,
-            "part": self.part,
-            "sqnr_db": rounded(self.sqnr_db),
-            "relative_error": rounded(self.relative_error),
-            "passed": self.passed,
-        }
+        figures = ("sqnr_db", "relative_error")
+        return {**vars(self), **{name: rounded(getattr(self, name)) for name in figures}}
 
     def __str__(self) -> str:
         return (

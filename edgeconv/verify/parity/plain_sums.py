@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from edgeconv.files.operations import Operation
+from edgeconv.files.operations import Operation, elements
 from edgeconv.files.read import read_operations
 from edgeconv.runtime.session import EngineName, Kernels
 
@@ -49,4 +49,4 @@ def _summed(operation: Operation) -> int:
         return math.prod(shape[1:]) // max(1, groups)
     if not operation.adds_up:
         return 0
-    return math.prod(shape) // max(1, operation.output_elements)
+    return math.prod(shape) // max(1, sum(elements(tensor.shape) for tensor in operation.writes))
