@@ -90,6 +90,13 @@ def written_output(node: ir.Node) -> ir.Value:
     return node.outputs[0] if fused is None else fused.node.outputs[0]
 
 
+def written_outputs(node: ir.Node) -> list[ir.Value]:
+    """The values a device holds after a node, past an activation it absorbs."""
+    if len(node.outputs) == 1:
+        return [written_output(node)]
+    return [value for value in node.outputs if value.name]
+
+
 def writer_of(node: ir.Node) -> ir.Node:
     """The node a device runs for this one: the one that absorbs it, or itself."""
     source = node.inputs[0] if is_absorbed(node) else None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edgeconv.export.tflite.assembler import Assembler
 from edgeconv.export.tflite.layout import Layout, Shape, Step, standard, steps
 from edgeconv.export.tflite.program import Lie, Quantization, Tensor, computed, constant
-from edgeconv.graph.fusion import written_output
+from edgeconv.graph.fusion import written_output, written_outputs
 from edgeconv.graph.view import name_of, require_constant, shape_of
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
@@ -115,7 +115,7 @@ class Builder(Assembler):
         options: Any = None,
     ) -> None:
         """Writes the operator that gives all outputs of a node, in one layout."""
-        self.write_values(node, _outputs(node), code, inputs, layout, options)
+        self.write_values(node, written_outputs(node), code, inputs, layout, options)
 
     def write_values(
         self,
@@ -171,7 +171,7 @@ class Builder(Assembler):
         source = like or inputs[0]
         assert source is not None
         result = computed(
-            self.unique(f"{name_of(_outputs(node)[0])}/{suffix}"),
+            self.unique(f"{name_of(written_outputs(node)[0])}/{suffix}"),
             shape,
             source.dtype,
             quantization or source.quantization,
@@ -192,12 +192,12 @@ class Builder(Assembler):
         assert tensor.quantization is not None
         if tensor.quantization.equals(target):
             return tensor
-        name = self.unique(f"{name_of(_outputs(node)[0])}/rescaled")
+        name = self.unique(f"{name_of(written_outputs(node)[0])}/rescaled")
         return self.requantized(tensor, target, name)
 
     def reshaped(self, node: ir.Node, suffix: str, tensor: Tensor, shape: Shape) -> Tensor:
         """The same elements under another shape, on the way to a node's output."""
-        name = self.unique(f"{name_of(_outputs(node)[0])}/{suffix}")
+        name = self.unique(f"{name_of(written_outputs(node)[0])}/{suffix}")
         return self.moved(tensor, [Step(shape)], name)
 
     # The ends of the graph.
@@ -313,10 +313,3 @@ def _input(node: ir.Node, index: int) -> ir.Value:
     value = node.inputs[index]
     assert value is not None
     return value
-
-
-def _outputs(node: ir.Node) -> list[ir.Value]:
-    """The values a node really leaves behind, past an activation it absorbs."""
-    if len(node.outputs) == 1:
-        return [written_output(node)]
-    return [value for value in node.outputs if value.name]

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.errors import PlanRefused
-from edgeconv.graph.fusion import is_absorbed, written_output
+from edgeconv.graph.fusion import is_absorbed, written_outputs
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, constant_of, name_of
 from edgeconv.quantize.plan import rules
@@ -53,8 +53,7 @@ def _unknown_names(model: ir.Model, plan: Plan) -> Iterator[str]:
 
 
 def _missing_activations(node: ir.Node, plan: Plan) -> Iterator[str]:
-    outputs = [written_output(node)] if len(node.outputs) == 1 else list(node.outputs)
-    for value in (*(value for _, value in activation_inputs(node)), *outputs):
+    for value in (*(value for _, value in activation_inputs(node)), *written_outputs(node)):
         if value.name and value.name not in plan.activations:
             yield f"{value.name} has no parameters and {node.op_type} {node.name} is no island"
 

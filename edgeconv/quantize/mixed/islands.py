@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from edgeconv.graph.fusion import is_absorbed
+from edgeconv.graph.fusion import is_absorbed, written_outputs
 from edgeconv.graph.metrics import node_multiply_adds
 from edgeconv.graph.view import activation_inputs, name_of, shape_of
 from edgeconv.quantize.mixed.sensitivity import Sensitivity
-from edgeconv.quantize.plan.in_float import touching, written
+from edgeconv.quantize.plan.in_float import touching
 from edgeconv.quantize.plan.parameters import Plan
 
 #: Past this share of the multiply-adds in float a net is no int8 net.
@@ -55,7 +55,7 @@ class IslandGraph:
         self.touching = touching(model, plan)
         self._elements: dict[str, int] = {}
         for node in self.nodes:
-            for value in (*(v for _, v in activation_inputs(node)), *written(node)):
+            for value in (*(v for _, v in activation_inputs(node)), *written_outputs(node)):
                 if value.name in self.touching:
                     self._elements[value.name] = math.prod(shape_of(value))
 

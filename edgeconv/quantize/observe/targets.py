@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from edgeconv.errors import NetRefused
-from edgeconv.graph.fusion import clip_bounds, is_absorbed, written_output
+from edgeconv.graph.fusion import clip_bounds, is_absorbed, written_outputs
 from edgeconv.graph.operators.operator import UNBOUNDED
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.parts import channel_axis, uncopied
@@ -84,13 +84,8 @@ def _written(model: ir.Model) -> Iterator[tuple[ir.Value, ir.Node | None]]:
         if value.const_value is None:
             yield value, None
     for node in model.graph:
-        if is_absorbed(node):
-            continue
-        if len(node.outputs) == 1:
-            written = [written_output(node)]
-        else:
-            written = [output for output in node.outputs if output.name]
-        yield from ((output, node) for output in written if is_real(output))
+        if not is_absorbed(node):
+            yield from ((output, node) for output in written_outputs(node) if is_real(output))
 
 
 def _bounds(value: ir.Value, producer: ir.Node | None) -> tuple[float, float]:

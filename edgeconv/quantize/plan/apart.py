@@ -17,14 +17,13 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.fusion import clip_bounds, writer_of
+from edgeconv.graph.fusion import clip_bounds, writer_of, written_outputs
 from edgeconv.graph.metrics import multiply_adds, node_multiply_adds
 from edgeconv.graph.operators.operator import UNBOUNDED
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.parts import Joined, channel_axis, is_in_place, next_before, parts_of
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe.statistics import TensorStatistics
-from edgeconv.quantize.plan.in_float import written
 from edgeconv.quantize.plan.ranges import LEVELS
 from edgeconv.quantize.plan.shared import keeps_scale
 from edgeconv.quantize.plan.weights import layer_of
@@ -219,7 +218,7 @@ def _is_read_by(value: ir.Value, path: list[ir.Node]) -> bool:
 def _is_alone(path: tuple[ir.Node, ...], output: ir.Value) -> bool:
     """Whether nothing but this output hangs on what the path writes."""
     names = {node.name for node in path}
-    values = [value for node in path for value in written(node)]
+    values = [value for node in path for value in written_outputs(node)]
     return all(
         {use.node.name for use in value.uses()} <= names
         and (value is output or not value.is_graph_output())

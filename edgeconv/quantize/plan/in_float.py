@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import onnx_ir as ir
 
-from edgeconv.graph.fusion import is_absorbed, writer_of, written_output
+from edgeconv.graph.fusion import is_absorbed, writer_of, written_outputs
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, constant_of, integer, name_of, shape_of
 from edgeconv.quantize.plan.parameters import Plan
@@ -54,7 +54,7 @@ def _before_singular(nodes: Sequence[ir.Node], needed: Set[str]) -> set[str]:
     """The arithmetic of which nothing but what computes in float reads the outcome, near zero."""
     found: set[str] = set()
     for node in reversed(nodes):
-        uses = [use for value in written(node) for use in value.uses()]
+        uses = [use for value in written_outputs(node) for use in value.uses()]
         if operator_of(node).kind not in ("arithmetic", "reduction") or node.name in needed:
             continue
         if all(use.node.name in needed | found for use in uses) and any(
@@ -82,17 +82,10 @@ def _between(nodes: Sequence[ir.Node], islands: Set[str]) -> set[str]:
             behind.add(node.name or "")
     found: set[str] = set()
     for node in reversed(nodes):
-        readers = {use.node.name for value in written(node) for use in value.uses()}
+        readers = {use.node.name for value in written_outputs(node) for use in value.uses()}
         if node.name in behind and not readers.isdisjoint(islands | found):
             found.add(node.name or "")
     return found
-
-
-def written(node: ir.Node) -> list[ir.Value]:
-    """The values a device holds after a node, past an activation it absorbs."""
-    if len(node.outputs) == 1:
-        return [written_output(node)]
-    return [value for value in node.outputs if value.name]
 
 
 def with_islands(
@@ -134,7 +127,7 @@ def touching(model: ir.Model, plan: Plan) -> dict[str, set[str]]:
     for node in model.graph:
         if is_absorbed(node):
             continue
-        for value in (*(v for _, v in activation_inputs(node)), *written(node)):
+        for value in (*(v for _, v in activation_inputs(node)), *written_outputs(node)):
             if value.name and value.name in plan.activations:
                 found.setdefault(value.name, set()).add(node.name or "")
     return found

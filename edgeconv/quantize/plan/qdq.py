@@ -28,7 +28,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.errors import PlanRefused
-from edgeconv.graph.fusion import is_absorbed, written_output
+from edgeconv.graph.fusion import is_absorbed, written_output, written_outputs
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
 from edgeconv.graph.view import is_real, name_of, shape_of
@@ -77,8 +77,7 @@ def _require_fit(model: ir.Model, plan: Plan) -> None:
     for node in graph:
         if is_absorbed(node):
             continue
-        outputs = [written_output(node)] if len(node.outputs) == 1 else node.outputs
-        names = {name_of(value) for value in outputs if value.name and is_real(value)}
+        names = {name_of(value) for value in written_outputs(node) if is_real(value)}
         written |= names
         missing = sorted(names - set(plan.activations))
         if missing and node.name not in plan.islands:

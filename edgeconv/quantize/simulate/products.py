@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.errors import UnsupportedOperator
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import integer, ints, shape_of
 from edgeconv.quantize.simulate.step import Array
 from edgeconv.quantize.simulate.windows import Windows, windows_of
@@ -24,20 +25,19 @@ def product_of(node: ir.Node, weight: Array) -> Product:
     """What a layer sums up.
 
     Args:
-        node: Conv, ConvTranspose, Gemm or MatMul.
+        node: of a layer.
         weight: in the hub's order and in the type to compute in.
 
     Raises:
         UnsupportedOperator: a form of the operator the simulator does not know.
     """
-    if node.op_type == "Conv":
-        return _convolution(node, weight)
-    if node.op_type == "ConvTranspose":
-        return _transposed_convolution(node, weight)
+    operator = operator_of(node)
+    if operator.kind == "convolution" and operator.weights is not None:
+        found = _convolution if operator.weights.filters else _transposed_convolution
+        return found(node, weight)
     if weight.ndim != 2 or integer(node, "transA", 0):
         raise UnsupportedOperator(f"{node.op_type} {node.name} is no product with a fixed matrix")
-    transposed = node.op_type == "Gemm" and integer(node, "transB", 0) == 1
-    matrix = np.ascontiguousarray(weight.T if transposed else weight)
+    matrix = np.ascontiguousarray(weight.T if integer(node, "transB", 0) else weight)
     return lambda x: x @ matrix
 
 

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
-from edgeconv.graph.fusion import is_absorbed, written_output
+from edgeconv.graph.fusion import is_absorbed, written_output, written_outputs
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, name_of, shape_of
 from edgeconv.quantize.plan.affine import dequantize
@@ -138,9 +138,8 @@ class Simulator:
 
     def _prepared(self, node: ir.Node, opset: int) -> _Operation:
         computed = activation_inputs(node)
-        values = [written_output(node)] if len(node.outputs) == 1 else node.outputs
         reads = [name_of(value) for _, value in computed]
-        writes = [name_of(value) for value in values if value.name]
+        writes = [name_of(value) for value in written_outputs(node)]
         if node.name in self._plan.islands:
             reads = [f"{name}{_EXACT}" if name in self._exact else name for name in reads]
             writes += [f"{name}{_EXACT}" for name in writes if name in self._exact]
@@ -177,8 +176,7 @@ class Simulator:
         """Dequantize, compute in float, and quantize where the plan says so."""
         compute = float_kernel(node, self._plan, opset)
         reads = [name_of(value) for _, value in activation_inputs(node)]
-        writes = [written_output(node)] if len(node.outputs) == 1 else list(node.outputs)
-        names = [name_of(value) for value in writes if value.name]
+        names = [name_of(value) for value in written_outputs(node)]
 
         def run(inputs: Sequence[Array]) -> list[Array]:
             reals = [self.reals(name, a) for name, a in zip(reads, inputs, strict=True)]

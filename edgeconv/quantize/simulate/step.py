@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import fused_activation, written_output
-from edgeconv.graph.view import name_of, shape_of
+from edgeconv.graph.view import name_of
 from edgeconv.quantize.plan.affine import INT8
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.plan.rules import seen_by
@@ -63,11 +63,6 @@ class Step:
         if name not in self.plan.activations:
             raise PlanRefused(f"the plan has no parameters for tensor {name}")
         return self.plan.activations[name]
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """Static shape of the output."""
-        return shape_of(self.node.outputs[0])
 
     @property
     def limits(self) -> tuple[int, int]:

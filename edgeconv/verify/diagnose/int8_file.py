@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.fusion import written_output
+from edgeconv.graph.fusion import written_output, written_outputs
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, name_of, require_constant
 from edgeconv.quantize.observe.statistics import TensorStatistics, combine, measure
@@ -267,9 +267,8 @@ def _engine_steps(
 
 def _ends(node: ir.Node) -> tuple[list[str], list[str]]:
     """Names of what a node reads and writes at run time."""
-    outputs = [written_output(node)] if len(node.outputs) == 1 else list(node.outputs)
     reads = [name_of(value) for _, value in activation_inputs(node)]
-    return reads, [name_of(value) for value in outputs if value.name]
+    return reads, [name_of(value) for value in written_outputs(node)]
 
 
 def _statistics(
