@@ -11,7 +11,7 @@ import math
 import onnx_ir as ir
 
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import integer, is_real, shape_of
+from edgeconv.graph.view import input_of, integer, is_real, shape_of
 
 
 def parameters(model: ir.Model) -> int:
@@ -39,9 +39,7 @@ def node_multiply_adds(node: ir.Node) -> int:
     operator = operator_of(node)
     if operator.weights is None or not _is_layer(node):
         return 0
-    source, weight = node.inputs[0], node.inputs[1]
-    assert source is not None
-    assert weight is not None
+    source, weight = input_of(node), input_of(node, 1)
     if operator.kind == "convolution":  # every output adds up one filter, or every input spreads it
         counted = node.outputs[0] if operator.weights.filters else source
         return math.prod(shape_of(counted)) * math.prod(shape_of(weight)[1:])
@@ -64,7 +62,5 @@ def _is_layer(node: ir.Node) -> bool:
     operator = operator_of(node)
     if operator.kind != "convolution":
         return operator.weights is not None
-    weight = node.inputs[1]
-    assert weight is not None
-    out, inner, *kernel = shape_of(weight)
+    out, inner, *kernel = shape_of(input_of(node, 1))
     return not (out == integer(node, "group", 1) and inner == math.prod(kernel) == 1)

@@ -18,7 +18,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import constant_of, integer, ints, name_of, shape_of
+from edgeconv.graph.view import constant_of, input_of, integer, ints, name_of, shape_of
 
 Places = NDArray[np.int64]
 
@@ -104,9 +104,7 @@ def _walk(value: ir.Value, path: list[ir.Node]) -> list[Part]:
 
 def _copied(node: ir.Node) -> ir.Value:
     """What a copying node reads."""
-    source = node.inputs[0]
-    assert source is not None  # a copy copies something
-    return source
+    return input_of(node)
 
 
 def _places(node: ir.Node) -> Places:

@@ -65,6 +65,14 @@ def require_constant(node: ir.Node, index: int) -> NDArray[Any]:
     return array
 
 
+def input_of(node: ir.Node, index: int = 0) -> ir.Value:
+    """An input that the node cannot do without; raises NetRefused where it is not there."""
+    value = node.inputs[index] if index < len(node.inputs) else None
+    if value is None:
+        raise NetRefused(f"{node.op_type} {node.name} has no input {index}")
+    return value
+
+
 def activation_inputs(node: ir.Node) -> list[tuple[int, ir.Value]]:
     """(index, value) of every input that is computed at run time, graph inputs included."""
     return [(i, v) for i, v in enumerate(node.inputs) if v is not None and v.const_value is None]

@@ -10,11 +10,10 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from edgeconv.graph.fusion import is_absorbed
+from edgeconv.graph.fusion import is_absorbed, written_outputs
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, is_real, name_of, real_inputs, require_constant, string
 from edgeconv.quantize.plan.affine import quantize
-from edgeconv.quantize.plan.in_float import written
 from edgeconv.quantize.plan.int16 import INT16_MAX
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.plan.stored import row_scales
@@ -62,7 +61,7 @@ def _has_kernel(node: ir.Node, plan: Plan) -> bool:
     if node.op_type == "Pad" and string(node, "mode", "constant") != "constant":
         return False
     read = [value for _, value in real_inputs(node)]
-    tensors = [name_of(value) for value in (*read, *written(node))]
+    tensors = [name_of(value) for value in (*read, *written_outputs(node))]
     return bool(read) and all(name in plan.activations for name in tensors)
 
 
@@ -99,7 +98,7 @@ def _operands(node: ir.Node) -> dict[str, QuantizedConstant]:
 
 def _rescaled(node: ir.Node, plan: Plan) -> dict[Edge, QuantParams]:
     """What a node that moves integers reads on another scale than it writes."""
-    target = plan.activations[name_of(written(node)[0])]
+    target = plan.activations[name_of(written_outputs(node)[0])]
     return {
         Edge(node.name or "", index): target
         for index, value in real_inputs(node)

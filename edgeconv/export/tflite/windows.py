@@ -10,7 +10,7 @@ from edgeconv.export.tflite.builder import Builder, CannotLower
 from edgeconv.export.tflite.layout import Shape
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import SAME, VALID, schema
-from edgeconv.graph.view import ints, shape_of
+from edgeconv.graph.view import input_of, ints, shape_of
 
 Pair = tuple[int, int]
 
@@ -108,8 +108,7 @@ def windows_of(node: ir.Node, kernel: Shape) -> Windows:
     Raises:
         CannotLower: it works along one axis or three, or pads by a negative number.
     """
-    value, result = node.inputs[0], node.outputs[0]
-    assert value is not None
+    value, result = input_of(node), node.outputs[0]
     sizes, outputs = shape_of(value), shape_of(result)
     if len(sizes) != 4:
         raise CannotLower(f"works along {len(sizes) - 2} spatial axes; 2 are supported")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import ints, shape_of, string
+from edgeconv.graph.view import input_of, ints, shape_of, string
 
 
 def state_automatic_pads(model: ir.Model) -> None:
@@ -31,9 +31,7 @@ def state_automatic_pads(model: ir.Model) -> None:
 
 def _missing(node: ir.Node) -> list[int]:
     """By axis, the elements windows reach past the image (transposed: past what is given)."""
-    source, given = node.inputs[0], shape_of(node.outputs[0])[2:]
-    assert source is not None
-    size = shape_of(source)[2:]
+    size, given = shape_of(input_of(node))[2:], shape_of(node.outputs[0])[2:]
     rank = len(size)
     kernel = _kernel(node)
     strides, dilations = ints(node, "strides", (1,) * rank), ints(node, "dilations", (1,) * rank)

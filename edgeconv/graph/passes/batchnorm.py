@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant, make_node, substitute
-from edgeconv.graph.view import constant_of, number, require_constant, shape_of, sole_consumer
+from edgeconv.graph.view import (
+    constant_of,
+    input_of,
+    number,
+    require_constant,
+    shape_of,
+    sole_consumer,
+)
 
 
 def fold_batchnorm(model: ir.Model) -> None:
@@ -28,8 +35,7 @@ def fold_batchnorm(model: ir.Model) -> None:
     for node in tuple(model.graph):
         if node.op_type != "BatchNormalization":
             continue
-        source = node.inputs[0]
-        assert source is not None
+        source = input_of(node)
         factor, offset = _affine(node)
         producer = source.producer()
         if producer is not None and _can_absorb(producer):

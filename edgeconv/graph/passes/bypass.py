@@ -10,7 +10,7 @@ import onnx_ir as ir
 from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import substitute
-from edgeconv.graph.view import constant_of, ints, shape_of
+from edgeconv.graph.view import constant_of, input_of, ints, shape_of
 
 
 def bypass_no_ops(model: ir.Model) -> None:
@@ -23,8 +23,7 @@ def bypass_no_ops(model: ir.Model) -> None:
         changes_nothing = _RULES.get(node.op_type)
         if changes_nothing is None or not changes_nothing(node):
             continue
-        source, output = node.inputs[0], node.outputs[0]
-        assert source is not None
+        source, output = input_of(node), node.outputs[0]
         if output.is_graph_output() and (source.is_graph_input() or source.is_graph_output()):
             continue
         substitute(model, output, source)

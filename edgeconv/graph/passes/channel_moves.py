@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from edgeconv.graph.view import (
     constant_of,
+    input_of,
     integer,
     ints,
     require_constant,
@@ -63,11 +64,9 @@ def moves_channels(node: ir.Node) -> bool:
     if node.op_type == "Gather":
         indices = constant_of(node.inputs[1])
         return integer(node, "axis", 0) % 4 == 1 and indices is not None and indices.ndim == 1
-    source = node.inputs[0]
-    assert source is not None
     if any(constant_of(value) is None for value in node.inputs[1:]):
         return False
-    before, after = shape_of(source), shape_of(node.outputs[0])
+    before, after = shape_of(input_of(node)), shape_of(node.outputs[0])
     whole = all(axis == 1 or step == 1 for axis, (_, _, step) in _spans(node).items())
     return whole and (before[0], *before[2:]) == (after[0], *after[2:])
 
@@ -95,19 +94,18 @@ def follow(group: Iterable[ir.Node], shuffles: Mapping[ir.Node, int]) -> dict[ir
     """
     found: dict[ir.Value, Channels] = {}
 
-    def channels(value: ir.Value | None) -> Channels:
-        assert value is not None
+    def channels(value: ir.Value) -> Channels:
         return found.get(value) or [(value, i) for i in range(shape_of(value)[1])]
 
     for node in group:
-        taken = channels(node.inputs[0])
+        taken = channels(input_of(node))
         if node in shuffles:
             count = shuffles[node]
             found[node.outputs[0]] = [
                 c for i in range(len(taken) // count) for c in taken[i :: len(taken) // count]
             ]
         elif node.op_type == "Concat":
-            found[node.outputs[0]] = [c for value in node.inputs for c in channels(value)]
+            found[node.outputs[0]] = [c for v in node.inputs if v is not None for c in channels(v)]
         elif node.op_type == "Split":
             parts = iter(taken)
             found.update((v, list(islice(parts, shape_of(v)[1]))) for v in node.outputs)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant
-from edgeconv.graph.view import constant_of, integer, require_constant, shape_of
+from edgeconv.graph.view import constant_of, input_of, integer, require_constant, shape_of
 
 #: What an order does to a constant: node, index of the input, axis of the channels.
 Use = tuple[ir.Node, int, int]
@@ -69,11 +69,11 @@ class ChannelOrders:
             self._source(node).uses.append((node, 1, 1))
             self._pin([node.outputs[0]])
         elif operator.channels == "alike" and len(node.outputs) == 1:
-            self._join(node.inputs[0], node.outputs[0])
+            self._join(input_of(node), node.outputs[0])
         elif operator.broadcasts:
             self._arithmetic(node)
         elif node.op_type == "Flatten" and _is_flat(node):
-            self._join(node.inputs[0], node.outputs[0])
+            self._join(input_of(node), node.outputs[0])
         else:
             self._pin([*node.inputs, *node.outputs])
 
@@ -89,20 +89,18 @@ class ChannelOrders:
             self.of(node.outputs[0]).uses += rows
         elif groups == weight.shape[0] and weight.shape[1] == 1:
             self.of(node.outputs[0]).uses += rows
-            self._join(node.inputs[0], node.outputs[0])
+            self._join(input_of(node), node.outputs[0])
         else:
             self._pin([node.inputs[0], node.outputs[0]])
 
     def _source(self, node: ir.Node) -> ChannelOrder:
-        source = node.inputs[0]
-        assert source is not None
-        return self.of(source)
+        return self.of(input_of(node))
 
     def _arithmetic(self, node: ir.Node) -> None:
         output = node.outputs[0]
         rank = len(shape_of(output))
-        for index, value in enumerate(node.inputs):
-            assert value is not None
+        for index in range(len(node.inputs)):
+            value = input_of(node, index)
             shape = (1,) * (rank - len(shape_of(value))) + shape_of(value)
             axis = 1 - (rank - len(shape_of(value)))
             if rank < 2 or len(shape_of(value)) > rank:
@@ -116,8 +114,7 @@ class ChannelOrders:
             else:
                 self._pin([value, output])
 
-    def _join(self, first: ir.Value | None, second: ir.Value) -> None:
-        assert first is not None
+    def _join(self, first: ir.Value, second: ir.Value) -> None:
         a, b = self.of(first), self.of(second)
         if a is b:
             return

@@ -21,7 +21,7 @@ import onnx_ir as ir
 
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant, replace_chain
-from edgeconv.graph.view import constant_of, ints, sole_consumer
+from edgeconv.graph.view import constant_of, input_of, ints, sole_consumer
 
 _OPSET, _IR_VERSION = 20, 9
 
@@ -91,9 +91,7 @@ def _summands(value: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
     """Both operands of an addition, either way round."""
     node = value.producer()
     if node is not None and node.op_type == "Add":
-        first, second = node.inputs
-        assert first is not None
-        assert second is not None
+        first, second = input_of(node, 0), input_of(node, 1)
         yield from ((first, second), (second, first))
 
 

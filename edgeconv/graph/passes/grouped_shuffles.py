@@ -27,6 +27,7 @@ from edgeconv.graph.passes.channel_moves import Shuffle, shuffle_at
 from edgeconv.graph.passes.edit import add_constant, make_node
 from edgeconv.graph.view import (
     constant_of,
+    input_of,
     integer,
     ints,
     require_constant,
@@ -112,8 +113,7 @@ def _settle(model: ir.Model, found: _Between) -> None:
     strides = max(ints(found.depthwise, "strides", (1, 1))) > 1
     _reorder(model, found.depthwise, place_of_given if strides else old_place)
     _reorder_columns(model, found.second, old_place)
-    source = found.shuffle.nodes[0].inputs[0]
-    assert source is not None
+    source = input_of(found.shuffle.nodes[0])
     if strides:
         found.depthwise.replace_input_with(0, source)
         _insert(model, found.depthwise.outputs[0], found.second, apart, found.shuffle)

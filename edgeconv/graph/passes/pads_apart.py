@@ -15,7 +15,7 @@ from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.passes.pads import fits, padding_of
 from edgeconv.graph.signs import is_nonnegative
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import input_of, name_of
 
 #: float32's smallest normal number, 1.2e-38.
 SMALLEST = float(np.finfo(np.float32).tiny)
@@ -45,7 +45,5 @@ def _would_misread(reader: ir.Node, pad: ir.Node, pads: tuple[int, ...]) -> bool
     operator = operator_of(reader)
     if operator.kind != "pool" or operator.window is None:
         return False
-    source = pad.inputs[0]
-    assert source is not None
-    never_wins = reader.op_type == "MaxPool" and is_nonnegative(source)
+    never_wins = reader.op_type == "MaxPool" and is_nonnegative(input_of(pad))
     return not (never_wins and fits(reader, pads))

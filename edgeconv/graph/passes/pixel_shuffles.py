@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.passes.channel_orders import ChannelOrders, reorder
 from edgeconv.graph.passes.edit import replace_chain
-from edgeconv.graph.view import integer, ints, shape_of, sole_consumer, string
+from edgeconv.graph.view import input_of, integer, ints, shape_of, sole_consumer, string
 
 
 def reorder_pixel_shuffles(model: ir.Model) -> None:
@@ -31,8 +31,7 @@ def reorder_pixel_shuffles(model: ir.Model) -> None:
 
 def _to_pixel_major(model: ir.Model, node: ir.Node) -> None:
     """Case 1."""
-    source, block = node.inputs[0], integer(node, "blocksize", 1)
-    assert source is not None
+    source, block = input_of(node), integer(node, "blocksize", 1)
     order = ChannelOrders(model.graph, left_out=[node]).of(source)
     if order.free:
         reorder(model, order, _pixel_major(shape_of(source)[1] // block**2, block))

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout
+from edgeconv.export.tflite.lowerings.elementwise import unary
 from edgeconv.export.tflite.program import Quantization, Tensor
 from edgeconv.export.tflite.schema import ACTIVATION, schema
 from edgeconv.graph.fusion import clip_bounds
-from edgeconv.graph.view import integer, number, shape_of, string
+from edgeconv.graph.view import input_of, integer, number, shape_of, string
 
 _CLAMPS: Mapping[tuple[float, float], str] = MappingProxyType(
     {(0.0, math.inf): "RELU", (0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
-)
-
-_PLAIN: Mapping[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
-    {
-        "HardSwish": ("HARD_SWISH", schema.HardSwishOptionsT),
-        "Sigmoid": ("LOGISTIC", lambda: None),
-        "Tanh": ("TANH", lambda: None),
-    }
 )
 
 
@@ -72,15 +64,6 @@ def _saturates(target: Quantization, code: str, bound: float) -> bool:
     """Whether the int8 scale cannot hold a value past the bound."""
     integer_bound = np.rint(bound / target.scale[0]) + target.zero_point[0]
     return bool(integer_bound <= -128 if code == "MAXIMUM" else integer_bound >= 127)
-
-
-def plain_activation(node: ir.Node, b: Builder) -> None:
-    """HardSwish, Sigmoid, Tanh -> HARD_SWISH, LOGISTIC, TANH, in whatever layout the input lies.
-
-    int8: LOGISTIC's output has scale 1/256, zero point -128; TANH's 1/128, 0.
-    """
-    code, make_options = _PLAIN[node.op_type]
-    b.write(node, code, [b.read(node)], b.layout(node), make_options())
 
 
 def hard_sigmoid(node: ir.Node, b: Builder) -> None:
@@ -140,9 +123,7 @@ def prelu(node: ir.Node, b: Builder) -> None:
 
     int8: the slope on a scale of its own, per tensor.
     """
-    value, slope = node.inputs[:2]
-    assert value is not None
-    assert slope is not None
+    value, slope = input_of(node), input_of(node, 1)
     if slope.const_value is None:
         raise CannotLower("has a slope that is computed at run time")
     rank, shape = len(shape_of(value)), shape_of(slope)
@@ -189,16 +170,18 @@ def _along_last(node: ir.Node, b: Builder) -> tuple[Tensor, Layout]:
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
-        **dict.fromkeys(_PLAIN, plain_activation),
         "Clip": clamp,
         "Elu": elu,
         "Gelu": gelu,
         "HardSigmoid": hard_sigmoid,
+        "HardSwish": unary("HARD_SWISH", schema.HardSwishOptionsT),
         "LeakyRelu": leaky_relu,
         "LogSoftmax": log_softmax,
         "PRelu": prelu,
         "Relu": clamp,
+        "Sigmoid": unary("LOGISTIC"),
         "Softmax": softmax,
         "Softplus": softplus,
+        "Tanh": unary("TANH"),
     }
 )

@@ -14,7 +14,7 @@ from edgeconv.export.tflite.layout import NHWC, Shape
 from edgeconv.export.tflite.schema import SAME, VALID, absorbed, schema
 from edgeconv.export.tflite.windows import Window, padded, windows_of
 from edgeconv.graph.fusion import written_output
-from edgeconv.graph.view import integer, ints, shape_of
+from edgeconv.graph.view import input_of, integer, ints, shape_of
 
 Array = NDArray[Any]
 
@@ -93,8 +93,7 @@ def conv_transpose(node: ir.Node, b: Builder) -> None:
 
 
 def _weight_shape(node: ir.Node) -> Shape:
-    weight = node.inputs[1]
-    assert weight is not None
+    weight = input_of(node, 1)
     if weight.const_value is None:
         raise CannotLower(f"has a weight that is computed at run time ({weight.name})")
     return shape_of(weight)
@@ -102,8 +101,7 @@ def _weight_shape(node: ir.Node) -> Shape:
 
 def _forward_windows(node: ir.Node, kernel: Shape) -> tuple[Window, Window]:
     """The windows of the forward convolution that takes the output's size to the input's."""
-    value = node.inputs[0]
-    assert value is not None
+    value = input_of(node)
     small, large = shape_of(value), shape_of(written_output(node))
     if len(small) != 4:
         raise CannotLower(f"works along {len(small) - 2} spatial axes; 2 are supported")

@@ -14,70 +14,57 @@ from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout, steps
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import absorbed, schema
-from edgeconv.graph.view import constant_of, require_constant, shape_of
+from edgeconv.graph.view import constant_of, input_of, require_constant, shape_of
 
 Array = NDArray[Any]
-MakeOptions = Callable[[int], Any]
-
-#: Operator and options of each two-operand node; the options take the fused activation.
-_BINARY: Mapping[str, tuple[str, MakeOptions]] = MappingProxyType(
-    {
-        "Add": ("ADD", lambda code: schema.AddOptionsT(fusedActivationFunction=code)),
-        "Sub": ("SUB", lambda code: schema.SubOptionsT(fusedActivationFunction=code)),
-        "Mul": ("MUL", lambda code: schema.MulOptionsT(fusedActivationFunction=code)),
-        "Div": ("DIV", lambda code: schema.DivOptionsT(fusedActivationFunction=code)),
-    }
-)
-
-_EXTREMA: Mapping[str, str] = MappingProxyType({"Max": "MAXIMUM", "Min": "MINIMUM"})
-
-_UNARY: Mapping[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
-    {
-        "Abs": ("ABS", schema.AbsOptionsT),
-        "Exp": ("EXP", schema.ExpOptionsT),
-        "Log": ("LOG", lambda: None),
-        "Neg": ("NEG", schema.NegOptionsT),
-        "Sqrt": ("SQRT", lambda: None),
-    }
-)
 
 
-def binary(node: ir.Node, b: Builder) -> None:
+def binary(code: str, make_options: Callable[..., Any]) -> Lowering:
     """Add, Sub, Mul, Div -> ADD, SUB, MUL, DIV.
 
     Both operands broadcast from their last file axis, so operands of fewer axes get leading ones in
     the hub's order first. The result lies as the operand with the most axes does. Activations fused
     for the first three. int8: three scales of their own; no DIV.
     """
-    code, make_options = _BINARY[node.op_type]
-    operands, layout = _operands(node, b)
-    options = make_options(absorbed(node))
-    if operands[0].dtype == np.int16 and code in ("ADD", "SUB"):
-        options.potScaleInt16 = False
-    b.write(node, code, operands, layout, options)
+
+    def lower(node: ir.Node, b: Builder) -> None:
+        operands, layout = _operands(node, b)
+        options = make_options(fusedActivationFunction=absorbed(node))
+        if operands[0].dtype == np.int16 and code in ("ADD", "SUB"):
+            options.potScaleInt16 = False
+        b.write(node, code, operands, layout, options)
+
+    return lower
 
 
-def extremum(node: ir.Node, b: Builder) -> None:
+def extremum(code: str) -> Lowering:
     """Max, Min of two -> MAXIMUM, MINIMUM, which broadcast as ADD does.
 
     int8: the kernels compare integers, so both operands come on the output's scale.
     """
-    if len(node.inputs) != 2:
-        raise CannotLower(f"has {len(node.inputs)} operands; 2 are supported")
-    operands, layout = _operands(node, b)
-    if b.is_quantized(node):
-        operands = [b.at_output_scale(node, operand) for operand in operands]
-    options = schema.MaximumMinimumOptionsT()
-    b.write(node, _EXTREMA[node.op_type], operands, layout, options)
+
+    def lower(node: ir.Node, b: Builder) -> None:
+        if len(node.inputs) != 2:
+            raise CannotLower(f"has {len(node.inputs)} operands; 2 are supported")
+        operands, layout = _operands(node, b)
+        if b.is_quantized(node):
+            operands = [b.at_output_scale(node, operand) for operand in operands]
+        b.write(node, code, operands, layout, schema.MaximumMinimumOptionsT())
+
+    return lower
 
 
-def unary(node: ir.Node, b: Builder) -> None:
-    """Abs, Exp, Log, Neg, Sqrt -> the operator of that name, in whatever layout the input lies.
+def unary(code: str, make_options: Callable[[], Any] = lambda: None) -> Lowering:
+    """An operator on every value by itself -> one of TFLite's, in whatever layout the input lies.
 
-    int8: ABS and EXP only.
+    int8: not LOG, NEG and SQRT. LOGISTIC's output has scale 1/256, zero point -128; TANH's 1/128,
+    0; the others two scales of their own.
     """
-    code, make_options = _UNARY[node.op_type]
-    b.write(node, code, [b.read(node)], b.layout(node), make_options())
+
+    def lower(node: ir.Node, b: Builder) -> None:
+        b.write(node, code, [b.read(node)], b.layout(node), make_options())
+
+    return lower
 
 
 def power(node: ir.Node, b: Builder) -> None:
@@ -110,8 +97,8 @@ def _result_layout(node: ir.Node, b: Builder, rank: int) -> Layout:
 
     Pixel order survives only beside an operand that cannot tell: a constant of one element.
     """
-    for index, value in enumerate(node.inputs):
-        assert value is not None
+    for index in range(len(node.inputs)):
+        value = input_of(node, index)
         if value.const_value is None and len(shape_of(value)) == rank:
             layout = b.layout(node, index)
             other = constant_of(node.inputs[1 - index])
@@ -121,8 +108,7 @@ def _result_layout(node: ir.Node, b: Builder, rank: int) -> Layout:
 
 def _operand(node: ir.Node, b: Builder, index: int, rank: int, layout: Layout) -> Tensor:
     """An operand with as many axes as the result, in the result's layout."""
-    value = node.inputs[index]
-    assert value is not None
+    value = input_of(node, index)
     shape = shape_of(value)
     aligned = (1,) * (rank - len(shape)) + shape
     if value.const_value is not None:
@@ -142,9 +128,17 @@ def _like(array: Array, layout: Layout) -> Array:
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
-        **dict.fromkeys(_BINARY, binary),
-        **dict.fromkeys(_EXTREMA, extremum),
-        **dict.fromkeys(_UNARY, unary),
+        "Abs": unary("ABS", schema.AbsOptionsT),
+        "Add": binary("ADD", schema.AddOptionsT),
+        "Div": binary("DIV", schema.DivOptionsT),
+        "Exp": unary("EXP", schema.ExpOptionsT),
+        "Log": unary("LOG"),
+        "Max": extremum("MAXIMUM"),
+        "Min": extremum("MINIMUM"),
+        "Mul": binary("MUL", schema.MulOptionsT),
+        "Neg": unary("NEG", schema.NegOptionsT),
         "Pow": power,
+        "Sqrt": unary("SQRT"),
+        "Sub": binary("SUB", schema.SubOptionsT),
     }
 )

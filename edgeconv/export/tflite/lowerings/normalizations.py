@@ -17,7 +17,7 @@ from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import NHWC, Layout, Shape, Step
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import VALID, schema
-from edgeconv.graph.view import constant_of, integer, number, shape_of
+from edgeconv.graph.view import constant_of, input_of, integer, number, shape_of
 
 Array = NDArray[Any]
 
@@ -180,9 +180,7 @@ def _affine(node: ir.Node, axes: range) -> Iterator[tuple[str, Any, Array]]:
 
 
 def _rank(node: ir.Node) -> int:
-    value = node.inputs[0]
-    assert value is not None
-    return len(shape_of(value))
+    return len(shape_of(input_of(node)))
 
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(

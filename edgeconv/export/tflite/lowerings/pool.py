@@ -17,7 +17,7 @@ from edgeconv.export.tflite.program import Quantization, Tensor, constant
 from edgeconv.export.tflite.schema import VALID, schema
 from edgeconv.export.tflite.windows import Window, Windows, padded_rows, windows_of
 from edgeconv.graph.signs import is_nonnegative
-from edgeconv.graph.view import integer, ints
+from edgeconv.graph.view import input_of, integer, ints
 
 
 def max_pool(node: ir.Node, b: Builder) -> None:
@@ -82,8 +82,7 @@ def _options(windows: Windows, padding: int) -> Any:
 
 def _zero_never_wins(node: ir.Node, x: Tensor) -> bool:
     """Whether a border of zeros cannot change a maximum."""
-    value = node.inputs[0]
-    assert value is not None
+    value = input_of(node)
     return is_nonnegative(value) or (x.is_quantized and x.zero_point == np.iinfo(x.dtype).min)
 
 

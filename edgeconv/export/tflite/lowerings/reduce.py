@@ -11,7 +11,7 @@ from edgeconv.export.tflite.builder import Builder, Lowering
 from edgeconv.export.tflite.layout import Layout
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import schema
-from edgeconv.graph.view import constant_of, integer, ints, shape_of
+from edgeconv.graph.view import constant_of, input_of, integer, ints, shape_of
 
 #: Kernels that compare integers as they are.
 _COMPARING = frozenset({"REDUCE_MAX", "REDUCE_MIN"})
@@ -87,9 +87,7 @@ def _along(
 
 
 def _rank(node: ir.Node) -> int:
-    value = node.inputs[0]
-    assert value is not None
-    return len(shape_of(value))
+    return len(shape_of(input_of(node)))
 
 
 def _axes(node: ir.Node) -> Sequence[int]:

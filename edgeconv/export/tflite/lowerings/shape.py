@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, Lowering
 from edgeconv.export.tflite.layout import Layout, Step, reshaped, standard, steps
-from edgeconv.graph.view import ints, shape_of
+from edgeconv.graph.view import input_of, ints, shape_of
 
 
 def reshape(node: ir.Node, b: Builder) -> None:
@@ -18,8 +18,7 @@ def reshape(node: ir.Node, b: Builder) -> None:
     `layout.reshaped` chooses the layout of the result; only where none is free do TRANSPOSEs join.
     int8: input and output on one scale.
     """
-    value, result = node.inputs[0], node.outputs[0]
-    assert value is not None
+    value, result = input_of(node), node.outputs[0]
     shape, new_shape, layout = shape_of(value), shape_of(result), b.layout(node)
     if result.is_graph_output():
         new_layout = standard(len(new_shape))

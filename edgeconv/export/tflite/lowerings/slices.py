@@ -13,7 +13,7 @@ from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout, Shape
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import schema
-from edgeconv.graph.view import constant_of, integer, require_constant, shape_of
+from edgeconv.graph.view import constant_of, input_of, integer, require_constant, shape_of
 
 #: XNNPACK runs SPLIT up to this many parts.
 _MOST_PARTS = 4
@@ -45,8 +45,7 @@ def _constant_part(node: ir.Node, b: Builder, index: int, layout: Layout) -> Ten
 
 def tile(node: ir.Node, b: Builder) -> None:
     """Tile, Expand -> TILE, after a RESHAPE where there are more axes than before; one scale."""
-    value = node.inputs[0]
-    assert value is not None
+    value = input_of(node)
     shape, new_shape = shape_of(value), shape_of(node.outputs[0])
     layout = Layout(b.layout(node).order)
     x = b.read(node, 0, layout)
@@ -138,8 +137,7 @@ def _box(
 
 def _spans(node: ir.Node) -> tuple[list[int], list[int]]:
     """First element and step along every hub axis."""
-    value = node.inputs[0]
-    assert value is not None
+    value = input_of(node)
     shape: Shape = shape_of(value)
     starts = require_constant(node, 1)
     axes = _optional(node, 3, range(len(starts)))

@@ -15,7 +15,7 @@ from edgeconv.export.tflite.layout import NHWC, Layout, Shape
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.passes.pads_apart import SMALLEST
-from edgeconv.graph.view import constant_of, integer, require_constant, shape_of, string
+from edgeconv.graph.view import constant_of, input_of, integer, require_constant, shape_of, string
 
 _REFLECT: int = schema.MirrorPadMode.REFLECT
 _SYMMETRIC: int = schema.MirrorPadMode.SYMMETRIC
@@ -70,8 +70,7 @@ def resize(node: ir.Node, b: Builder) -> None:
     TFLite knows three rules for where an output pixel samples; the node is lowered to the one that
     gives its places exactly and refused where none does. int8: one scale. Spatial axes only.
     """
-    value = node.inputs[0]
-    assert value is not None
+    value = input_of(node)
     shape, new_shape = shape_of(value), shape_of(node.outputs[0])
     if len(shape) != 4 or shape[:2] != new_shape[:2]:
         raise CannotLower("resizes other axes than height and width of an image")
