@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from edgeconv.errors import UsageError
-from edgeconv.nets.registry import NETS
 
 _LARGEST_SIZE = 8192
-_A_BUNDLE = (
-    "a bundle is a directory that `edgeconv export NET --int8` writes, given by its path or its "
-    "net's name"
-)
 
 
 def input_size(text: str | None) -> tuple[int, int] | None:
@@ -70,42 +63,3 @@ def _check_single(option: str, text: str, values: Sequence[object]) -> None:
     twice = next((value for value in values if values.count(value) > 1), None)
     if twice is not None:
         raise UsageError(f"{option} {text} names {twice} twice")
-
-
-def bundle_directory(target: str, out: Path | None = None) -> Path:
-    """The bundle a NET, or a path, stands for; `out` overrides where a NET's bundle is looked for.
-
-    A path wins over a name. A net's bundle is `./NET`, or `./NET-untrained` where only that exists.
-    """
-    from edgeconv.export.bundle.manifest import FILE_NAME
-    from edgeconv.export.bundle.staging import recover
-
-    if not target:
-        raise UsageError(f"an empty name is no bundle; {_A_BUNDLE}")
-    name = Path(target)
-    untrained = name.parent / f"{name.name}-untrained"
-    for candidate in (out or name, untrained):
-        recover(candidate.absolute())
-        if (candidate / FILE_NAME).is_file():
-            return candidate
-    looked = out or name
-    if looked.is_dir():
-        what = f"holds no {FILE_NAME}" if any(looked.iterdir()) else "is empty"
-        raise UsageError(f"{looked} is no bundle: it {what}; {_A_BUNDLE}")
-    if looked.exists():
-        raise UsageError(f"{looked} is a file, no bundle; {_A_BUNDLE}")
-    if target in NETS:
-        raise UsageError(
-            f"there is no bundle at {looked}; export it first: edgeconv export {target} --int8"
-        )
-    raise UsageError(f"there is no bundle at {looked}{_near(name)}; {_A_BUNDLE}")
-
-
-def _near(name: Path) -> str:
-    """A question after bundles beside it, or nets, whose names come near; or nothing."""
-    from edgeconv.export.bundle.manifest import FILE_NAME
-
-    beside = name.parent.iterdir() if name.parent.is_dir() else ()
-    bundles = [each.name for each in beside if (each / FILE_NAME).is_file()]
-    near = difflib.get_close_matches(name.name, [*bundles, *NETS], n=3, cutoff=0.6)
-    return f" (did you mean {' or '.join(near)}?)" if near else ""

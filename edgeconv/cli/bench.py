@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgeconv.cli import arguments, bench_config, bench_targets
-from edgeconv.cli.bundles_here import given_or_here
+from edgeconv.cli.bundles import given_or_here
 from edgeconv.cli.options import complete, device, output
 from edgeconv.cli.options.bench import Files, Measuring, Output
 from edgeconv.cli.options.device import DEVICE, Way

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edgeconv.cli import arguments
+from edgeconv.cli.bundles import bundle_directory
 from edgeconv.errors import ArtifactRefused, UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _torch_net(target: str, wanted: Wanted) -> TorchNet | None:
     is_net = ":" in target or target in NETS
     if wanted.only == "torch" and is_net and not Path(target).is_dir() and wanted.out is None:
         return TorchNet(target, channels_last=wanted.channels_last)
-    return _of_bundle(arguments.bundle_directory(target, wanted.out), wanted)
+    return _of_bundle(bundle_directory(target, wanted.out), wanted)
 
 
 def _of_bundle(directory: Path, wanted: Wanted) -> TorchNet | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edgeconv.cli import arguments
+from edgeconv.cli.bundles import bundle_directory
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.shown.diagnosis import show_diagnosis
 
@@ -37,7 +37,7 @@ def diagnose(
     from edgeconv.errors import ThresholdMissed
 
     check_writable(html)
-    directory = arguments.bundle_directory(bundle)
+    directory = bundle_directory(bundle)
     opened = _open(directory, altered=altered)
     found = _diagnose(opened, photos)
     try:

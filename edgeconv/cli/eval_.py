@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edgeconv.cli.bundles_here import given_or_here
+from edgeconv.cli.bundles import given_or_here
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.options import device as devices
 from edgeconv.cli.options.groups import gathered

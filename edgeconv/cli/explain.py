@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edgeconv.cli import arguments
+from edgeconv.cli.bundles import bundle_directory
 from edgeconv.cli.options import complete, nets, output
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _bundle(target: str, net: str) -> Bundle:
     from edgeconv.errors import UsageError
     from edgeconv.export.bundle.bundle import Bundle
 
-    opened = Bundle.load(arguments.bundle_directory(target))
+    opened = Bundle.load(bundle_directory(target))
     held = opened.manifest["net"]["name"]
     if held != net:
         raise UsageError(f"{opened.directory} is a bundle of {held}, not of {net}")

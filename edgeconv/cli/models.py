@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from edgeconv.cli import arguments
+from edgeconv.cli.bundles import bundle_directory
 from edgeconv.data.preprocessing import Preprocessing, scaled_to
 from edgeconv.errors import RefusedError
 from edgeconv.export.bundle.artifacts import FILES
@@ -43,7 +43,7 @@ def model_files(target: str, out: Path | None = None) -> dict[str, Path]:
     path = Path(target)
     if path.suffix in ENGINE_OF_SUFFIX and not path.is_dir():
         return {path.name: path}
-    return require_artifacts(Bundle.load(arguments.bundle_directory(target, out)))
+    return require_artifacts(Bundle.load(bundle_directory(target, out)))
 
 
 def models_to_evaluate(target: str) -> Models:
@@ -51,7 +51,7 @@ def models_to_evaluate(target: str) -> Models:
     path = Path(target)
     if path.suffix in ENGINE_OF_SUFFIX and not path.is_dir():
         return _single(path)
-    bundle = Bundle.load(arguments.bundle_directory(target))
+    bundle = Bundle.load(bundle_directory(target))
     return _of_bundle(bundle, require_artifacts(bundle))
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edgeconv.cli import arguments
-from edgeconv.cli.bundles_here import given_or_here
+from edgeconv.cli.bundles import bundle_directory, given_or_here
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.options import device as devices
 from edgeconv.cli.options.checks import Checks
@@ -50,7 +49,7 @@ def parity(
 
     check_writable(junit)
     targets = given_or_here([] if bundle is None else [bundle])
-    directories = [arguments.bundle_directory(target) for target in targets]
+    directories = [bundle_directory(target) for target in targets]
     chosen = devices.profile(device, way)
     from edgeconv.export.bundle.bundle import Bundle
 
