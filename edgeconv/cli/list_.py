@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgeconv.cli.options import output
-from edgeconv.report.tables import Column, Table, show
+from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
     from edgeconv.nets.spec import NetSpec
@@ -40,34 +40,18 @@ def _document(spec: NetSpec) -> dict[str, Any]:
 
 def _show(specs: Sequence[NetSpec]) -> None:
     """The registry, a line a net."""
-    columns = (
-        Column("net"),
-        Column("parameters M", "number", rank=1),
-        Column("multiply-adds M", "number", 0, rank=2),
-        Column("top-1 %", "number"),
-        Column("top-5 %", "number", rank=4),
-        Column("input", rank=3),
-        Column("options", rank=5),
-        Column("accuracy stated by", rank=6),
-    )
-    rows = []
-    for spec in specs:
-        facts = spec.facts
-        height, width = spec.preprocessing.input_size
-        rows.append(
-            (
-                spec.name,
-                facts.parameters / 1e6,
-                facts.multiply_adds / 1e6,
-                facts.top1,
-                facts.top5,
-                f"{height}x{width}",
-                ", ".join(spec.options) or "-",
-                facts.accuracy_stated_by or "-",
-            )
-        )
+    told: Told[NetSpec] = [
+        (Column("net"), lambda net: net.name),
+        (Column("parameters M", "number", rank=1), lambda net: net.facts.parameters / 1e6),
+        (Column("multiply-adds M", "number", 0, 2), lambda net: net.facts.multiply_adds / 1e6),
+        (Column("top-1 %", "number"), lambda net: net.facts.top1),
+        (Column("top-5 %", "number", rank=4), lambda net: net.facts.top5),
+        (Column("input", rank=3), lambda net: "x".join(map(str, net.preprocessing.input_size))),
+        (Column("options", rank=5), lambda net: ", ".join(net.options) or None),
+        (Column("accuracy stated by", rank=6), lambda net: net.facts.accuracy_stated_by or None),
+    ]
     note = (
         "Published ImageNet-1k figures at default options; `edgeconv list --json` says where every "
         "one of them stands, and those at other options."
     )
-    show(Table(columns, rows, notes=(note,)))
+    show(Table.of(specs, told, notes=(note,)))

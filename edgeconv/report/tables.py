@@ -8,9 +8,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
 from edgeconv.report import console as terminal
 from edgeconv.report import text
@@ -18,6 +18,7 @@ from edgeconv.report import text
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
+T = TypeVar("T")
 Kind = Literal["text", "quantity", "integer", "number", "percent", "size"]
 
 _GAP = 2
@@ -65,6 +66,10 @@ _SHOW: dict[Kind, Callable[[Any, int], str]] = {
 }
 
 
+Told = Sequence[tuple[Column, Callable[[T], Any]]]
+"""Columns, each with what gives its value of an item."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under typed columns.
@@ -80,6 +85,18 @@ class Table:
     rows: Sequence[Sequence[Any]]
     title: str = ""
     notes: Sequence[str] = field(default=())
+
+    @classmethod
+    def of(
+        cls,
+        items: Iterable[T],
+        told: Told[T],
+        title: str = "",
+        notes: Sequence[str] = (),
+    ) -> Table:
+        """A row for each item."""
+        rows = [[value(item) for _, value in told] for item in items]
+        return cls([column for column, _ in told], rows, title, notes)
 
     def cells(self) -> list[list[str]]:
         """Every row as text.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edgeconv.cli.shown.parity import show_stages
-from edgeconv.report.tables import Column, Table, show
+from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
     from edgeconv.export.bundle.bundle import Bundle
@@ -46,15 +46,11 @@ def _show_mixed(mixed: dict[str, Any]) -> None:
         reach = "holds" if mixed["met"] else "is missed"
         typer.echo(f"{bound} {reach} with everything in int8: {_drop(after)}")
         return
-    columns = (
-        Column("in float"),
-        Column("operator", rank=1),
-        Column("of the logit noise", "percent", 1),
-        Column("multiply-adds M", "number", 1, rank=2),
-    )
-    rows = [
-        (i["node"], i["op_type"], i["noise_share"], i["multiply_adds"] / 1e6)
-        for i in mixed["islands"]
+    told: Told[dict[str, Any]] = [
+        (Column("in float"), lambda island: island["node"]),
+        (Column("operator", rank=1), lambda island: island["op_type"]),
+        (Column("of the logit noise", "percent"), lambda island: island["noise_share"]),
+        (Column("multiply-adds M", "number", 1, 2), lambda island: island["multiply_adds"] / 1e6),
     ]
     notes = (
         f"{mixed['multiply_adds_share']:.1%} of the multiply-adds are in float",
@@ -62,7 +58,7 @@ def _show_mixed(mixed: dict[str, Any]) -> None:
         f"as exported: {_drop(after)}",
         f"{bound} is {'met' if mixed['met'] else 'MISSED'}",
     )
-    show(Table(columns, rows, notes=notes))
+    show(Table.of(mixed["islands"], told, notes=notes))
 
 
 def why_missed(mixed: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeconv.report.tables import Column, Table, show
+from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
     from edgeconv.devices.check import Checked
@@ -15,27 +15,16 @@ if TYPE_CHECKING:
 
 def show_devices(found: Sequence[Profile], broken: Mapping[str, str], own: Path) -> None:
     """A line for each device."""
-    columns = (
-        Column("device"),
-        Column("what"),
-        Column("over", rank=2),
-        Column("where", rank=3),
-        Column("architecture", rank=4),
-        Column("engines", rank=1),
-    )
-    rows = [
-        (
-            profile.name,
-            profile.title,
-            profile.transport,
-            _where(profile),
-            profile.architecture,
-            ", ".join(profile.engines),
-        )
-        for profile in found
+    told: Told[Profile] = [
+        (Column("device"), lambda device: device.name),
+        (Column("what"), lambda device: device.title),
+        (Column("over", rank=2), lambda device: device.transport),
+        (Column("where", rank=3), _where),
+        (Column("architecture", rank=4), lambda device: device.architecture),
+        (Column("engines", rank=1), lambda device: ", ".join(device.engines)),
     ]
     notes = [f"your own profiles go into {own}", *(f"error: {what}" for what in broken.values())]
-    show(Table(columns, rows, notes=notes))
+    show(Table.of(found, told, notes=notes))
 
 
 def show_check(checked: Checked) -> None:

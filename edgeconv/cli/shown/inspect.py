@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from edgeconv.report import text
-from edgeconv.report.tables import Column, Table, facts, show
+from edgeconv.report.tables import Column, Table, Told, facts, show
 
 if TYPE_CHECKING:
-    from edgeconv.files.operations import End, ModelOperations
+    from edgeconv.files.operations import End, ModelOperations, Operation
     from edgeconv.verify.inspect.inspection import Inspection, Published
 
 
@@ -98,34 +98,31 @@ def _difference(claimed: int, counted: int) -> str:
 
 
 def _show_operators(operations: ModelOperations) -> None:
-    rows = []
-    for kind, count in operations.counts():
-        same = [o for o in operations.operations if o.type == kind]
-        work = sum(o.multiply_adds for o in same)
-        access = sum(o.memory_access for o in same)
-        rows.append(
-            (
-                kind,
-                count,
-                sum(o.is_int8 for o in same),
-                work,
-                sum(o.parameters for o in same),
-                access,
-                access / operations.memory_access if operations.memory_access else None,
-                work / access if access else None,
-            )
-        )
-    columns = (
-        Column("operator"),
-        Column("count", "integer"),
-        Column("in int8", "integer", rank=2),
-        Column("multiply-adds", "integer", rank=1),
-        Column("parameters", "integer", rank=5),
-        Column("memory access", "size", rank=3),
-        Column("share", "percent", rank=4),
-        Column("multiply-adds a byte", "number", 1, rank=6),
-    )
-    show(Table(columns, rows))
+    def work(same: Sequence[Operation]) -> int:
+        return sum(one.multiply_adds for one in same)
+
+    def access(same: Sequence[Operation]) -> int:
+        return sum(one.memory_access for one in same)
+
+    told: Told[Sequence[Operation]] = [
+        (Column("operator"), lambda same: same[0].type),
+        (Column("count", "integer"), len),
+        (Column("in int8", "integer", rank=2), lambda same: sum(one.is_int8 for one in same)),
+        (Column("multiply-adds", "integer", rank=1), work),
+        (Column("parameters", "integer", rank=5), lambda same: sum(o.parameters for o in same)),
+        (Column("memory access", "size", rank=3), access),
+        (Column("share", "percent", rank=4), lambda s: _over(access(s), operations.memory_access)),
+        (Column("multiply-adds a byte", "number", 1, 6), lambda s: _over(work(s), access(s))),
+    ]
+    kinds = [
+        [one for one in operations.operations if one.type == kind]
+        for kind, _ in operations.counts()
+    ]
+    show(Table.of(kinds, told))
+
+
+def _over(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
 
 
 def _show_findings(inspection: Inspection) -> None:

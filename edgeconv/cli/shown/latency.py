@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edgeconv.report.tables import Column, Table, show
+from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
     from edgeconv.devices.bench.benchmark_output import Benchmarked
-    from edgeconv.devices.bench.compare import CompareReport
+    from edgeconv.devices.bench.compare import CompareReport, Row
     from edgeconv.devices.bench.report import BenchReport
+    from edgeconv.devices.bench.significance import Comparison
     from edgeconv.runtime.results import Profile
 
 #: Figures of A and B, so that B over A gives the percentage beside them.
@@ -57,37 +58,27 @@ def show_comparison(report: CompareReport) -> None:
     """A line for each file and number of threads, A beside B."""
     from edgeconv.devices.bench.report import significant
 
-    columns = (
-        Column("artifact"),
-        Column("engine", rank=6),
-        Column("threads", "integer", rank=4),
-        Column(f"A, {report.unit}", "quantity", rank=2),
-        Column(f"B, {report.unit}", "quantity", rank=3),
-        Column("B takes", "quantity"),
-        Column("99 % interval", "quantity", rank=1),
-        Column("p", "number", 3, rank=5),
-        Column("verdict"),
-    )
-    rows = [
-        (
-            row.artifact,
-            row.engine,
-            row.threads,
-            significant(row.a, _DIGITS),
-            significant(row.b, _DIGITS),
-            f"{row.comparison.percent:+.1f} %",
-            f"{100 * (row.comparison.low - 1):+.1f} to {100 * (row.comparison.high - 1):+.1f} %",
-            row.comparison.p_value,
-            row.comparison.verdict,
-        )
-        for row in report.rows
+    told: Told[Row] = [
+        (Column("artifact"), lambda row: row.artifact),
+        (Column("engine", rank=6), lambda row: row.engine),
+        (Column("threads", "integer", rank=4), lambda row: row.threads),
+        (Column(f"A, {report.unit}", "quantity", rank=2), lambda row: significant(row.a, _DIGITS)),
+        (Column(f"B, {report.unit}", "quantity", rank=3), lambda row: significant(row.b, _DIGITS)),
+        (Column("B takes", "quantity"), lambda row: f"{row.comparison.percent:+.1f} %"),
+        (Column("99 % interval", "quantity", rank=1), lambda row: _interval(row.comparison)),
+        (Column("p", "number", 3, rank=5), lambda row: row.comparison.p_value),
+        (Column("verdict"), lambda row: row.comparison.verdict),
     ]
     paired = any(row.comparison.paired for row in report.rows)
     note = "B against A; p: how often chance alone is as far apart, over processes"
     figures = "A and B: geometric mean of the medians of the processes; B takes: B over A"
     if any(row.comparison.p_value is None for row in report.rows):
         figures = "A and B: median over the processes; B takes: B over A"
-    show(Table(columns, rows, notes=(f"{note}{', in pairs' if paired else ''}", figures)))
+    show(Table.of(report.rows, told, notes=(f"{note}{', in pairs' if paired else ''}", figures)))
+
+
+def _interval(comparison: Comparison) -> str:
+    return f"{100 * (comparison.low - 1):+.1f} to {100 * (comparison.high - 1):+.1f} %"
 
 
 def _show_profile(name: str, profile: Profile, source: str) -> None:
@@ -110,41 +101,23 @@ def _show_benchmark_model(found: Sequence[Benchmarked]) -> None:
     """What Google's benchmark_model tells of each file, and of its operators."""
     from edgeconv.runtime.results import Profile
 
-    rows = [
-        (
-            one.artifact,
-            one.threads,
-            one.processes[0].runs,
-            median(process.mean_ms for process in one.processes),
-            min(process.mean_ms for process in one.processes),
-            max(process.mean_ms for process in one.processes),
-            min(process.min_ms for process in one.processes),
-            median(process.std_ms for process in one.processes),
-            median(process.first_ms for process in one.processes),
-            median(process.init_ms for process in one.processes),
-        )
-        for one in found
+    told: Told[Benchmarked] = [
+        (Column("benchmark_model"), lambda one: one.artifact),
+        (Column("threads", "integer"), lambda one: one.threads),
+        (Column("runs", "integer", rank=7), lambda one: one.processes[0].runs),
+        (Column("mean ms", "number", 3), lambda one: median(p.mean_ms for p in one.processes)),
+        (Column("lowest mean", "number", 3, 3), lambda one: min(p.mean_ms for p in one.processes)),
+        (Column("highest mean", "number", 3, 4), lambda one: max(p.mean_ms for p in one.processes)),
+        (Column("min ms", "number", 3, 5), lambda one: min(p.min_ms for p in one.processes)),
+        (Column("std ms", "number", 3, 6), lambda one: median(p.std_ms for p in one.processes)),
+        (Column("first ms", "number", 3, 2), lambda one: median(p.first_ms for p in one.processes)),
+        (Column("init ms", "number", 3, 1), lambda one: median(p.init_ms for p in one.processes)),
     ]
-    figures = {
-        "mean ms": 0,
-        "lowest mean": 3,
-        "highest mean": 4,
-        "min ms": 5,
-        "std ms": 6,
-        "first ms": 2,
-        "init ms": 1,
-    }
-    columns = (
-        Column("benchmark_model"),
-        Column("threads", "integer"),
-        Column("runs", "integer", rank=7),
-        *(Column(figure, "number", 3, rank) for figure, rank in figures.items()),
-    )
     note = (
         "as Google's benchmark_model tells: statistics of each process, here the median over "
         f"{len(found[0].processes)}; it tells no single run, so there is no interval"
     )
-    show(Table(columns, rows, notes=(note,)))
+    show(Table.of(found, told, notes=(note,)))
     for one in found:
         if one.operators:
             typer.echo()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from edgeconv.report.tables import Column, Table, show
+from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
     from edgeconv.verify.parity.device_operators import OperatorIdentity
@@ -28,27 +28,26 @@ def _show_operators(operators: Sequence[OperatorIdentity]) -> None:
     by_kind: dict[tuple[str, str], list[OperatorIdentity]] = {}
     for operator in operators:
         by_kind.setdefault((operator.engine, operator.kind), []).append(operator)
-    columns = (
-        Column("engine", rank=1),
-        Column("int8 operator"),
-        Column("number", "integer", rank=2),
-        Column("bit-identical to here", "quantity"),
-        Column("most steps apart", "integer", rank=3),
-        Column("values apart", "percent", 2, rank=4),
-    )
-    rows = [
+    told: Told[list[OperatorIdentity]] = [
+        (Column("engine", rank=1), lambda held: held[0].engine),
+        (Column("int8 operator"), lambda ops: ops[0].kind),
+        (Column("number", "integer", rank=2), len),
+        (Column("bit-identical to here", "quantity"), _identical),
         (
-            engine,
-            kind,
-            len(held),
-            "-" if held[0].identical is None else str(sum(o.identical is True for o in held)),
-            max(o.max_steps for o in held),
-            max(o.share_differing for o in held),
-        )
-        for (engine, kind), held in by_kind.items()
+            Column("most steps apart", "integer", rank=3),
+            lambda ops: max(o.max_steps for o in ops),
+        ),
+        (
+            Column("values apart", "percent", 2, 4),
+            lambda held: max(o.share_differing for o in held),
+        ),
     ]
     note = "on identical integers; steps and values apart are from LiteRT's reference kernels here"
-    show(Table(columns, rows, notes=(note,)))
+    show(Table.of(by_kind.values(), told, notes=(note,)))
+
+
+def _identical(held: Sequence[OperatorIdentity]) -> int | None:
+    return None if held[0].identical is None else sum(one.identical is True for one in held)
 
 
 def show_stages(stages: Sequence[dict[str, Any]]) -> None:
