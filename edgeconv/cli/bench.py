@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edgeconv.cli import arguments, bench_config, bench_targets
+from edgeconv.cli import bench_config, bench_targets
 from edgeconv.cli.bundles import given_or_here
 from edgeconv.cli.options import complete, device, output
 from edgeconv.cli.options.bench import Files, Measuring, Output
@@ -20,8 +20,6 @@ from edgeconv.errors import UsageError
 if TYPE_CHECKING:
     from edgeconv.devices.bench.report import BenchConfig, BenchReport
     from edgeconv.devices.profile.model import Profile
-
-_MOST_BATCH = 4096
 
 
 @gathered
@@ -56,7 +54,7 @@ def bench(
     targets = given_or_here(targets or ())
     chosen = _device(device, way, to)
     config = bench_config.config(measuring, chosen, len(targets))
-    with bench_targets.files(_wanted(targets, which, chosen)) as paths:
+    with bench_targets.files(targets, which, chosen) as paths:
         report = _measure(chosen, paths, config, profiled=to.profile)
     document = report.to_json()
     try:
@@ -71,16 +69,6 @@ def _device(name: str, way: Way, to: Output) -> Profile:
     if to.benchmark_model is None:
         return chosen
     return replace(chosen, benchmark_model=to.benchmark_model)
-
-
-def _wanted(targets: list[str], which: Files, chosen: Profile) -> bench_targets.Wanted:
-    batches = []
-    if which.batch is not None:
-        batches = arguments.integers("--batch", which.batch, low=1, high=_MOST_BATCH)
-    engines = bench_targets.engines(chosen, which.engine)
-    return bench_targets.Wanted(
-        targets, which.out, engines, which.engine, batches, which.channels_last
-    )
 
 
 def _measure(

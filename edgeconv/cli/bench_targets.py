@@ -12,45 +12,29 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edgeconv.cli.bundles import bundle_directory
+from edgeconv.cli import arguments
+from edgeconv.cli.bundles import bundle_directory, is_model_file
 from edgeconv.errors import ArtifactRefused, UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from edgeconv.cli.options.bench import Files
     from edgeconv.devices.agent.torch_net import TorchNet
     from edgeconv.devices.profile.model import Profile
 
+_MOST_BATCH = 4096
+
 
 @dataclass(frozen=True)
-class Wanted:
-    """What to bench.
+class _Wanted:
+    """What to take of each target: the options, and the engines and batch sizes they stand for."""
 
-    Attributes:
-        targets: NET, BUNDLE or FILE each.
-        out: where a NET's bundle lies; None is ./NET.
-        engines: files of these alone.
-        only: the one engine that was asked for by name; None for all of the device's.
-        batches: photos in one inference; empty leaves files as they are.
-        channels_last: torch's layout in memory.
-    """
-
-    targets: Sequence[str]
-    out: Path | None
+    options: Files
     engines: Sequence[str]
-    only: str | None
-    batches: Sequence[int] = ()
-    channels_last: bool = False
-
-
-def engines(chosen: Profile, engine: str | None) -> Sequence[str]:
-    """The device's engines, or the one asked for; raises UnknownName where it has it not."""
-    if engine is not None and engine not in chosen.engines:
-        known = ", ".join(chosen.engines)
-        raise UnknownName(f"engine of {chosen.name}", engine, chosen.engines, f"It has {known}")
-    return (engine,) if engine else chosen.engines
+    batches: Sequence[int]
 
 
 @contextmanager
-def files(wanted: Wanted) -> Iterator[dict[str, Path]]:
+def files(targets: Sequence[str], options: Files, chosen: Profile) -> Iterator[dict[str, Path]]:
     """Every file to measure, by the name it is shown under; one given again has a (2) behind it.
 
     Descriptions for torch and copies at other batch sizes are there while the context is open.
@@ -59,31 +43,45 @@ def files(wanted: Wanted) -> Iterator[dict[str, Path]]:
         UsageError: nothing to measure, or a file that has no other batch size.
         RefusedError: a bundle or a file cannot be used.
     """
-    if wanted.out is not None and len(wanted.targets) != 1:
+    if options.out is not None and len(targets) != 1:
         raise UsageError("--out goes with one NET")
+    wanted = _wanted(options, chosen)
     with tempfile.TemporaryDirectory() as held:
         paths: dict[str, Path] = {}
-        for number, target in enumerate(wanted.targets):
+        for number, target in enumerate(targets):
             directory = Path(held) / str(number)
             directory.mkdir()
             for name, path in _of(target, wanted, directory).items():
-                shown = _shown(target, name, alone=len(wanted.targets) == 1)
-                paths[_unused(shown, paths)] = path
+                paths[_unused(_shown(target, name, alone=len(targets) == 1), paths)] = path
         if not paths:
             raise UsageError(f"no file given is for {', '.join(wanted.engines)}")
         yield paths
 
 
-def _of(target: str, wanted: Wanted, directory: Path) -> dict[str, Path]:
+def _wanted(options: Files, chosen: Profile) -> _Wanted:
+    """Raises UsageError where a batch size, or the engine on this device, is not to be had."""
+    batches = []
+    if options.batch is not None:
+        batches = arguments.integers("--batch", options.batch, low=1, high=_MOST_BATCH)
+    engine, known = options.engine, chosen.engines
+    if engine is None:
+        return _Wanted(options, known, batches)
+    if engine not in known:
+        has = f"It has {', '.join(known)}"
+        raise UnknownName(f"engine of {chosen.name}", engine, known, has)
+    return _Wanted(options, (engine,), batches)
+
+
+def _of(target: str, wanted: _Wanted, directory: Path) -> dict[str, Path]:
     """One target's files, new ones in `directory`."""
     from edgeconv.cli.models import model_files
     from edgeconv.runtime.open import engine_of
 
     found: dict[str, Path] = {}
-    if wanted.only != "torch":
+    if wanted.options.engine != "torch":
         found = {
             name: path
-            for name, path in model_files(target, wanted.out).items()
+            for name, path in model_files(target, wanted.options.out).items()
             if engine_of(path) in wanted.engines
         }
     if wanted.batches:
@@ -112,7 +110,7 @@ def _unused(name: str, taken: Container[str]) -> str:
     return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
-def _at_batches(paths: dict[str, Path], wanted: Wanted, directory: Path) -> dict[str, Path]:
+def _at_batches(paths: dict[str, Path], wanted: _Wanted, directory: Path) -> dict[str, Path]:
     """Copies at each batch size; of several files, one that has no other size is left out.
 
     Raises:
@@ -147,21 +145,21 @@ def _at_batches(paths: dict[str, Path], wanted: Wanted, directory: Path) -> dict
     return found
 
 
-def _torch_net(target: str, wanted: Wanted) -> TorchNet | None:
+def _torch_net(target: str, wanted: _Wanted) -> TorchNet | None:
     """The net that torch is to build; None where the target is a file, or says none."""
     from edgeconv.devices.agent.torch_net import TorchNet
     from edgeconv.nets.registry import NETS
-    from edgeconv.runtime.open import ENGINE_OF_SUFFIX
 
-    if Path(target).suffix in ENGINE_OF_SUFFIX and not Path(target).is_dir():
+    if is_model_file(target):
         return None
-    is_net = ":" in target or target in NETS
-    if wanted.only == "torch" and is_net and not Path(target).is_dir() and wanted.out is None:
-        return TorchNet(target, channels_last=wanted.channels_last)
-    return _of_bundle(bundle_directory(target, wanted.out), wanted)
+    options = wanted.options
+    is_net = (":" in target or target in NETS) and not Path(target).is_dir()
+    if is_net and options.engine == "torch" and options.out is None:
+        return TorchNet(target, channels_last=options.channels_last)
+    return _of_bundle(bundle_directory(target, options.out), options)
 
 
-def _of_bundle(directory: Path, wanted: Wanted) -> TorchNet | None:
+def _of_bundle(directory: Path, options: Files) -> TorchNet | None:
     """The net a bundle was exported from, where it is one of the registry's."""
     from edgeconv.devices.agent.torch_net import TorchNet
     from edgeconv.export.bundle.bundle import Bundle
@@ -173,7 +171,7 @@ def _of_bundle(directory: Path, wanted: Wanted) -> TorchNet | None:
     if net["name"] not in NETS or net.get("features"):
         problem = f"torch cannot build {net['name']} from its bundle alone"
         way = "give path/to/net.py:factory with --engine torch"
-        if wanted.only == "torch":
+        if options.engine == "torch":
             raise UsageError(f"{directory}: {problem}; {way}")
         typer.echo(f"warning: {problem} and is left out; {way}", err=True)
         return None
@@ -185,5 +183,5 @@ def _of_bundle(directory: Path, wanted: Wanted) -> TorchNet | None:
         logits[-1] if len(logits) == 2 else None,
         height,
         width,
-        channels_last=wanted.channels_last,
+        channels_last=options.channels_last,
     )

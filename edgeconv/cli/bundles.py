@@ -18,6 +18,13 @@ _A_BUNDLE = (
 )
 
 
+def is_model_file(target: str) -> bool:
+    """Whether a word stands for one model file, there or not; a bundle may be named like one."""
+    from edgeconv.runtime.open import ENGINE_OF_SUFFIX
+
+    return Path(target).suffix in ENGINE_OF_SUFFIX and not Path(target).is_dir()
+
+
 def bundle_directory(target: str, out: Path | None = None) -> Path:
     """The bundle a NET, or a path, stands for; `out` overrides where a NET's bundle is looked for.
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import typer
 
-from edgeconv.cli.bundles import bundle_directory
+from edgeconv.cli.bundles import bundle_directory, is_model_file
 from edgeconv.data.preprocessing import Preprocessing, scaled_to
 from edgeconv.errors import RefusedError
 from edgeconv.export.bundle.artifacts import FILES
 from edgeconv.export.bundle.bundle import Bundle, is_bundle, require_artifacts
-from edgeconv.runtime.open import ENGINE_OF_SUFFIX, open_session
+from edgeconv.runtime.open import open_session
 from edgeconv.verify.parity.output_parts import OutputParts
 
 
@@ -41,7 +41,7 @@ class Models:
 def model_files(target: str, out: Path | None = None) -> dict[str, Path]:
     """The files of a bundle, or one file, by the name each is shown under."""
     path = Path(target)
-    if path.suffix in ENGINE_OF_SUFFIX and not path.is_dir():
+    if is_model_file(target):
         return {path.name: path}
     return require_artifacts(Bundle.load(bundle_directory(target, out)))
 
@@ -49,7 +49,7 @@ def model_files(target: str, out: Path | None = None) -> dict[str, Path]:
 def models_to_evaluate(target: str) -> Models:
     """The files of a bundle, or one file and the float file it is judged against."""
     path = Path(target)
-    if path.suffix in ENGINE_OF_SUFFIX and not path.is_dir():
+    if is_model_file(target):
         return _single(path)
     bundle = Bundle.load(bundle_directory(target))
     return _of_bundle(bundle, require_artifacts(bundle))
