@@ -19,6 +19,12 @@ _CURVES = (
     ("int8.onnx", "int8.onnx", "var(--b)"),
     ("int8.tflite", "int8.tflite", "var(--a)"),
 )
+#: And of the second: legend, figure of the operator, colour.
+_OWN_CURVES = (
+    ("own", "sqnr_db", "var(--a)"),
+    ("its output's grid", "grid_sqnr_db", "var(--b)"),
+    ("the best 8-bit grid", "ideal_sqnr_db", "var(--c)"),
+)
 #: Float files agree to a hundred decibels and more; a plot of int8 need not reach there.
 _CEILING_DB = 60.0
 
@@ -77,19 +83,8 @@ def _verdict(found: Diagnosis) -> str:
 def _own_curves(found: Diagnosis) -> list[html_plots.Line]:
     own = [next(iter(tensor.own.values()), None) for tensor in found.tensors]
     return [
-        html_plots.Line(
-            "own", [_capped(None if o is None else o.sqnr_db) for o in own], "var(--a)"
-        ),
-        html_plots.Line(
-            "its output's grid",
-            [_capped(None if o is None else o.grid_sqnr_db) for o in own],
-            "var(--b)",
-        ),
-        html_plots.Line(
-            "the best 8-bit grid",
-            [_capped(None if o is None else o.ideal_sqnr_db) for o in own],
-            "var(--c)",
-        ),
+        html_plots.Line(label, [_capped(getattr(one, figure, None)) for one in own], color)
+        for label, figure, color in _OWN_CURVES
     ]
 
 

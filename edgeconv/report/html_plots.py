@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 
 _WIDTH, _HEIGHT = 960, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 14, 34
@@ -70,7 +71,8 @@ def lines(
     frame = _Frame(min(0.0, *finite), max(finite), 0, max(len(names) - 1, 1))
     parts = [_axis(frame, unit)]
     for curve in curves:
-        for run in _runs(curve.values):
+        stretches = groupby(enumerate(curve.values), lambda item: math.isfinite(item[1]))
+        for run in (values for is_there, values in stretches if is_there):
             points = " ".join(f"{frame.x(i):.1f},{frame.y(v):.1f}" for i, v in run)
             parts.append(
                 f'<polyline points="{points}" fill="none" stroke="{escape(curve.color)}" '
@@ -160,14 +162,3 @@ def _figure(parts: Sequence[str], legend: Sequence[tuple[str, str]]) -> str:
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{"".join(parts)}{"".join(words)}</svg>'
     )
-
-
-def _runs(values: Sequence[float]) -> list[list[tuple[int, float]]]:
-    """Stretches without a gap."""
-    runs: list[list[tuple[int, float]]] = [[]]
-    for index, value in enumerate(values):
-        if math.isfinite(value):
-            runs[-1].append((index, value))
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if len(run) > 1]
