@@ -164,22 +164,6 @@ class Conversation:
         return died(self._process.returncode, self.stderr)
 
 
-def converse(
-    command: Sequence[str],
-    request: Request,
-    *,
-    deadline_s: float,
-    env: Mapping[str, str] | None = None,
-) -> list[dict[str, Any]]:
-    """Starts `command`, asks it one thing, and gives its messages up to the last one.
-
-    Args and errors are those of `Conversation`.
-    """
-    with Conversation(command, request, deadline_s=deadline_s, env=env) as agent:
-        agent.hear()
-        return agent.messages
-
-
 def _last_types(request: Request) -> frozenset[str]:
     """Types of messages after which the agent says no more by itself."""
     if isinstance(request, FactsRequest):

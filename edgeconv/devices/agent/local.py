@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import edgeconv.runtime
-from edgeconv.devices.agent.conversation import Conversation, converse
+from edgeconv.devices.agent.conversation import Conversation
+from edgeconv.devices.agent.machine import Machine
 from edgeconv.devices.state.gpu import gpus_here
 from edgeconv.devices.state.surroundings import Surroundings
 from edgeconv.runtime.open import engine_of
@@ -21,7 +21,7 @@ _AGENT = "edgeconv.runtime.agent"
 _TORCH_AGENT = "edgeconv.devices.agent.torch_agent"
 
 
-class LocalMachine:
+class LocalMachine(Machine):
     """This machine: agents are processes of this Python, files stay where they are."""
 
     emulated = False
@@ -50,14 +50,9 @@ class LocalMachine:
         """The file's own path."""
         return str(path.resolve())
 
-    def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
-        """As `Machine.ask`."""
-        command = self._command_for(request)
-        return converse(command, request, deadline_s=deadline_s, env=_environment())
-
     def talk(self, request: Request, *, deadline_s: float) -> Conversation:
         """As `Machine.talk`."""
-        command = self._command_for(request)
+        command = self._command or agent_command(_agent_for(request))
         return Conversation(command, request, deadline_s=deadline_s, env=_environment())
 
     def surroundings(self) -> Surroundings:
@@ -68,9 +63,6 @@ class LocalMachine:
         """As `Machine.run`."""
         del output_bytes  # nothing is sent
         self.ask(request, deadline_s=deadline_s)
-
-    def _command_for(self, request: Request) -> Sequence[str]:
-        return self._command or agent_command(_agent_for(request))
 
 
 def agent_command(module: str = _AGENT) -> list[str]:

@@ -41,7 +41,9 @@ class Machine(Protocol):
             DeviceFailed: it died, passed the deadline, or did not answer.
             ArtifactRefused, UnavailableError, UsageError: what it says of file and request.
         """
-        ...
+        with self.talk(request, deadline_s=deadline_s) as agent:
+            agent.hear()
+            return agent.messages
 
     def talk(self, request: Request, *, deadline_s: float) -> Conversation:
         """A conversation with a fresh agent, for what takes more than one answer.

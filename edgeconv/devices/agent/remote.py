@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeconv.devices.agent.conversation import Conversation, died
+from edgeconv.devices.agent.machine import Machine
 from edgeconv.devices.state.surroundings import Surroundings
 from edgeconv.devices.transport.base import Transport
 from edgeconv.devices.transport.envelope import last_words
@@ -56,7 +57,7 @@ class _Distant(Conversation):
         )
 
 
-class RemoteMachine:
+class RemoteMachine(Machine):
     """A device with an agent on it."""
 
     provider: Provider = "cpu"
@@ -82,7 +83,7 @@ class RemoteMachine:
         self.emulated = emulated
         self._transport = transport
         self._agent = list(agent)
-        self.surroundings = surroundings
+        self._surroundings = surroundings
         self._facts = facts
 
     def place(self, path: Path) -> str:
@@ -91,9 +92,7 @@ class RemoteMachine:
 
     def ask(self, request: Request, *, deadline_s: float) -> list[dict[str, Any]]:
         """As `Machine.ask`; ConnectionLost where the way to the device broke meanwhile."""
-        with self.talk(request, deadline_s=deadline_s) as agent:
-            agent.hear()
-            messages = agent.messages
+        messages = super().ask(request, deadline_s=deadline_s)
         if isinstance(request, FactsRequest):
             messages[-1] = {**self._facts(), **messages[-1]}
         return messages
@@ -103,6 +102,10 @@ class RemoteMachine:
         counted = self.emulated and isinstance(request, TimeRequest)
         command = self._transport.command([*(PREFIX if counted else ()), *self._agent])
         return _Distant(self._transport, command, request, deadline_s=deadline_s)
+
+    def surroundings(self) -> Surroundings:
+        """As `Machine.surroundings`."""
+        return self._surroundings()
 
     def run(self, request: RunRequest, *, output_bytes: int, deadline_s: float) -> None:
         """As `Machine.run`."""

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from edgeconv.devices.agent import conversation
-from edgeconv.devices.agent.conversation import converse
 from edgeconv.errors import (
     ArtifactRefused,
     DeviceFailed,
@@ -20,6 +19,7 @@ from edgeconv.errors import (
 )
 from edgeconv.runtime.requests import TimeRequest
 from tests.helpers import processes
+from tests.helpers.agents import converse
 
 REQUEST = TimeRequest("m.onnx")
 TIMED = '{"edgeconv_agent": 1, "type": "timed", "n": 1}'

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeconv.devices.agent.conversation import Conversation, converse
+from edgeconv.devices.agent.conversation import Conversation
 from edgeconv.devices.agent.native.build import ARCHITECTURES, build
 from edgeconv.devices.agent.native.facts import shell_facts
 from edgeconv.devices.agent.processes import time_side_by_side
@@ -33,6 +33,7 @@ from edgeconv.runtime.requests import (
 )
 from edgeconv.runtime.results import read_profile, read_timed
 from edgeconv.runtime.timing import TimingConfig
+from tests.helpers.agents import converse
 from tests.helpers.tiny_models import TinyNet
 
 QUICK = TimingConfig(runs=5, warmup_seconds=0.05)
