@@ -28,6 +28,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def key_of(*parts: str | Path) -> str:
+    """16 hexadecimal digits that name all of these together: words, and files by their bytes."""
+    known = hashlib.sha256()
+    for part in parts:
+        known.update(part.encode() if isinstance(part, str) else part.read_bytes())
+    return known.hexdigest()[:16]
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Yields a path beside `path`; the file written there takes its place where nothing is raised.

@@ -8,12 +8,12 @@ small tools and `getprop`, each linked statically, and neither glibc nor Python.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+from edgeconv.disk import key_of
 from edgeconv.emulated import counter
 from edgeconv.emulated.boards import Board, Kind
 from edgeconv.emulated.requirements import output, program
@@ -50,11 +50,7 @@ _PACKAGES: dict[Kind, tuple[str, ...]] = {
 
 def key(kind: Kind) -> str:
     """Names everything that decides what `build` makes."""
-    recipe = hashlib.sha256()
-    for source in (Path(__file__), *counter.sources()):
-        recipe.update(source.read_bytes())
-    recipe.update(counter.qemu_version().encode())
-    return f"{kind}-{recipe.hexdigest()[:16]}"
+    return f"{kind}-{key_of(Path(__file__), *counter.sources(), counter.qemu_version())}"
 
 
 def build(kind: Kind, root: Path) -> None:

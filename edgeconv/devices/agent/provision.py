@@ -11,7 +11,6 @@ hash, is not sent again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from edgeconv.devices.agent import payload, wheels
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.transport.base import Completed, Transport
 from edgeconv.devices.transport.envelope import last_line, script
-from edgeconv.disk import cache_directory, sha256_of, written_whole
+from edgeconv.disk import cache_directory, key_of, sha256_of, written_whole
 from edgeconv.errors import DeviceFailed, DeviceUnreachable
 
 #: Unpacking a hundred megabytes on a slow card, or in emulation.
@@ -78,7 +77,7 @@ def _engines(
 ) -> str:
     """The engines' directory on the device, filled where it is not yet."""
     wanted = wheels.versions(profile.engines)
-    key = hashlib.sha256(json.dumps([wanted, python.tag]).encode()).hexdigest()[:16]
+    key = key_of(json.dumps([wanted, python.tag]))
     site = f"{transport.root}/engines/{key}"
     if transport.run(["test", "-d", site]).code == 0:
         return site

@@ -16,7 +16,8 @@ from edgeconv.errors import RefusedError
 from edgeconv.runtime.open import TORCH_SUFFIX
 
 _MOST_BYTES = 64 * 2**10
-_MOST_BATCH = 4096
+#: Photos in one inference, at most.
+MOST_BATCH = 4096
 _MOST_SIDE = 8192
 _MOST_CLASSES = 1_000_000
 
@@ -67,7 +68,7 @@ def read(path: Path) -> TorchNet:
         "height": _MOST_SIDE,
         "width": _MOST_SIDE,
         "classes": _MOST_CLASSES,
-        "batch": _MOST_BATCH,
+        "batch": MOST_BATCH,
     }
     for key, most in limits.items():
         value = told.get(key, 1)

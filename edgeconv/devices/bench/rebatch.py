@@ -15,12 +15,12 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper, shape_inference
 
+from edgeconv.devices.agent.torch_net import MOST_BATCH
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.ort import MAX_FILE_BYTES, OrtSession
 from edgeconv.runtime.session import SessionOptions
 
-MOST_BATCH = 4096
 #: The batch a copy is compared at.
 _COMPARED = 2
 #: Of the largest output value; another batch size may be another order of additions.

@@ -58,7 +58,7 @@ class ShellTransport(Transport):
     def push(self, local: Path, remote: str, *, deadline_s: float | None = None) -> None:
         """See Transport. The file is the user's alone, and may be run where `local` may."""
         file = transfer.local_file(local, remote)
-        allowed_s = file.deadline_s if deadline_s is None else deadline_s
+        allowed_s = transfer.deadline_s(file.size) if deadline_s is None else deadline_s
         self._twice(lambda: self._push(file, allowed_s))
 
     def pull(

@@ -83,11 +83,6 @@ class LocalFile:
     md5: str
     mode: str
 
-    @property
-    def deadline_s(self) -> float:
-        """How long a transfer may take by default."""
-        return deadline_s(self.size)
-
     @contextmanager
     def open(self) -> Iterator[Content]:
         """The file's content as it was when it was read first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import shutil
@@ -12,7 +11,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from edgeconv.disk import cache_directory
+from edgeconv.disk import cache_directory, key_of
 from edgeconv.errors import UnavailableError, UsageError
 
 ARCHITECTURES = ("aarch64", "x86_64")
@@ -43,7 +42,7 @@ def build(architecture: str) -> Path:
         known = ", ".join(ARCHITECTURES)
         raise UsageError(f"the native agent is built for {known}, not for {architecture[:40]}")
     command = [*_compiler(architecture), *_FLAGS]
-    runner = cache_directory() / "native" / _key(command) / "runner"
+    runner = cache_directory() / "native" / key_of("\0".join(command), *_SOURCES) / "runner"
     if not runner.is_file():
         runner.parent.mkdir(parents=True, exist_ok=True)
         _compile(command, runner)
@@ -66,13 +65,6 @@ def _compiler(architecture: str) -> list[str]:
         f"no C compiler for {architecture}: apt-get install {package} (Debian, Ubuntu), or "
         "pip install ziglang"
     )
-
-
-def _key(command: list[str]) -> str:
-    known = hashlib.sha256("\0".join(command).encode())
-    for source in _SOURCES:
-        known.update(source.read_bytes())
-    return known.hexdigest()[:16]
 
 
 def _compile(command: list[str], runner: Path) -> None:

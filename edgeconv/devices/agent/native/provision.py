@@ -6,7 +6,6 @@ ROOT/native/KEY/        runner, libLiteRt.so, and where brought along the C libr
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from edgeconv.devices.agent.native import libraries
 from edgeconv.devices.agent.native.build import build
 from edgeconv.devices.agent.provision import check
 from edgeconv.devices.transport.base import Transport
+from edgeconv.disk import key_of
 from edgeconv.errors import DeviceUnreachable, UnavailableError
 
 
@@ -35,7 +35,7 @@ def prepare_native_agent(transport: Transport, on_step: Callable[[str], None]) -
     library, version = libraries.litert(architecture)
     brought = _brought(transport, architecture)
     files = [runner, library, *brought]
-    there = f"{transport.root}/native/{_key(files)}"
+    there = f"{transport.root}/native/{key_of(*files)}"
     remote = [f"{there}/{name}" for name in ("runner", "libLiteRt.so", *(f.name for f in brought))]
     on_step(f"push the native agent, {sum(f.stat().st_size for f in files) / 1e6:.0f} MB")
     for local, goal in zip(files, remote, strict=True):
@@ -67,10 +67,3 @@ def _brought(transport: Transport, architecture: str) -> Sequence[Path]:
         if transport.run(["test", "-e", loader]).code == 0:
             return ()
         raise
-
-
-def _key(files: Sequence[Path]) -> str:
-    known = hashlib.sha256()
-    for file in files:
-        known.update(file.read_bytes())
-    return known.hexdigest()[:16]
