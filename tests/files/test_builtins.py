@@ -10,16 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from edgeconv.errors import ArtifactRefused
 from edgeconv.export import tflite
 from edgeconv.export.tflite import versions
-from edgeconv.files.tflite.builtins.operator import Feature, Runner
+from edgeconv.files.tflite.builtins.operator import BuiltinOperator, Feature, Runner
 from edgeconv.files.tflite.builtins.table import BUILTINS, builtin
 from edgeconv.files.tflite.file import read
-from edgeconv.verify.parity.cut_tflite import isolate
 from tests.export.tflite import engines, graphs, plans
 from tests.export.tflite.cases import CASES
 
@@ -28,51 +27,33 @@ Found = dict[str, set[Runner]]
 
 @cache
 def in_float() -> Found:
-    """What runs each operator of float files: where XNNPACK takes a file, it takes all of it."""
+    """What runs each operator of float files."""
     found: Found = defaultdict(set)
     for case in CASES.values():
         data = tflite.float_bytes(case.make())
-        names = set(engines.operators(data))
-        if engines.is_wholly_delegated(data):
-            for name in names:
-                found[name].add("xnnpack")
-        elif len(names) == 1:
-            found[names.pop()].add("kernel")
-        else:
-            for name in names:
-                found.setdefault(name, set())
+        for operator, runner in zip(engines.details(data), runners(data), strict=True):
+            found[operator["op_name"]].add(runner)
     return found
 
 
-@pytest.fixture(scope="module")
-def in_int8(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    """What runs each operator that an int8 file holds between integers, cut out of its file."""
-    path = tmp_path_factory.mktemp("cut") / "case.tflite"
+@cache
+def in_int8() -> Found:
+    """What runs each operator of int8 files that reads integers."""
     found: Found = defaultdict(set)
     for case in CASES.values():
-        if case.steps is None:
-            continue
         model = case.make()
         data = tflite.int8_bytes(model, plans.minmax(model, graphs.feeds(model)))
-        path.write_bytes(data)
-        if "DEQUANTIZE" in engines.operators(data) and engines.is_wholly_delegated(data):
-            found["DEQUANTIZE"].add("xnnpack")  # it writes no integers, and is not cut out
-        try:
-            cut = isolate(path)
-        except ArtifactRefused:
-            continue  # all of it is in float
-        interpreter = engines.xnnpack(cut.data)
-        interpreter.allocate_tensors()
-        taken = {
-            index
-            for piece in interpreter._get_ops_details()
-            if piece["op_name"] == "DELEGATE"
-            for index in piece["outputs"]
-        }
-        written = [detail["index"] for detail in interpreter.get_output_details()]
-        for operator, index in zip(cut.operators, written, strict=True):
-            found[operator.kind].add("xnnpack" if index in taken else "kernel")
+        for operator, runner in zip(engines.details(data), runners(data), strict=True):
+            if np.int8 in operator["operand_types"]:
+                found[operator["op_name"]].add(runner)
     return found
+
+
+def runners(data: bytes) -> list[Runner]:
+    """What runs each operator of a file, in the file's order."""
+    delegated = set().union(*engines.delegated(data))
+    places = range(len(engines.details(data)))
+    return ["xnnpack" if place in delegated else "kernel" for place in places]
 
 
 def test_every_row_is_a_builtin_operator() -> None:
@@ -88,17 +69,10 @@ def test_every_operator_that_is_written_has_a_row() -> None:
     assert set(in_float()) <= set(BUILTINS)
 
 
-@pytest.mark.parametrize("name", BUILTINS)
-def test_a_row_claims_what_runs_it_in_float(name: str) -> None:
-    claimed = BUILTINS[name].runs.floats
-    seen = in_float().get(name, set())
-    assert seen <= {claimed}, seen
-
-
-@pytest.mark.parametrize("name", BUILTINS)
-def test_a_row_claims_what_runs_it_in_int8(name: str, in_int8: Found) -> None:
-    claimed = BUILTINS[name].runs.int8
-    assert in_int8.get(name, set()) == (set() if claimed is None else {claimed})
+@pytest.mark.parametrize("row", BUILTINS.values(), ids=list(BUILTINS))
+def test_a_row_claims_what_runs_it(row: BuiltinOperator) -> None:
+    assert in_float().get(row.name) == (None if row.runs.floats is None else {row.runs.floats})
+    assert in_int8().get(row.name) == (None if row.runs.int8 is None else {row.runs.int8})
 
 
 def test_a_layer_says_where_its_channels_are(tmp_path: Path) -> None:
