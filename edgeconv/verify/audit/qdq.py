@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from edgeconv.files.onnx.nodes import foreign, is_clamp, is_dequantized
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import constant_of
+from edgeconv.graph.view import constant_of, string
 from edgeconv.verify.audit.findings import NO_KERNEL, AuditFinding
 
 
@@ -62,7 +62,11 @@ def _is_layer(node: ir.Node) -> bool:
 
 
 def _has_no_kernel(node: ir.Node) -> bool:
-    return operator_of(node).engines.onnxruntime == "float" or foreign(node).in_float
+    """Whether onnxruntime computes a node in float, pairs or not, on every kind of CPU."""
+    operator = operator_of(node)
+    if operator.kind == "resize":
+        return string(node, "mode", "nearest") != "nearest"
+    return operator.engines.onnxruntime == "float" or foreign(node).in_float
 
 
 def _half_fed(node: ir.Node) -> bool:

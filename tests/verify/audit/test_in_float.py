@@ -29,7 +29,11 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "mean": ("AveragePool", {"kernel_shape": [2, 2]}),
     "sign": ("Softsign", {}),
     "softmax": ("Softmax", {"axis": 1}),
+    "doubled": ("Resize", {"mode": "nearest"}),
+    "smoothed": ("Resize", {"mode": "linear"}),
 }
+#: What nodes read besides the one before.
+CONSTANTS = {"conv": ["filter"], "doubled": ["", "twice"], "smoothed": ["", "twice"]}
 
 
 def chain(names: list[str]) -> onnx.ModelProto:
@@ -39,13 +43,14 @@ def chain(names: list[str]) -> onnx.ModelProto:
     """
     weight = np.random.default_rng(0).integers(-127, 128, (4, 4, 1, 1)).astype(np.int8)
     constants = {"scale": np.float32(0.02), "zero": np.int8(0), "weight": weight}
+    constants["twice"] = np.array([1, 1, 2, 2], np.float32)
     nodes = [
         helper.make_node("DequantizeLinear", ["weight", "scale", "zero"], ["filter"]),
         helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["x/int8"]),
     ]
     for name in ("conv", *names):
         op_type, attributes = STEPS.get(name, ("Conv", {}))
-        read = [f"{name}/in", "filter"] if name == "conv" else [f"{name}/in"]
+        read = [f"{name}/in", *CONSTANTS.get(name, [])]
         nodes += [
             helper.make_node("DequantizeLinear", [nodes[-1].output[0], "scale", "zero"], read[:1]),
             helper.make_node(op_type, read, [f"{name}/out"], name=name, **attributes),
