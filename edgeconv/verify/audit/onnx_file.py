@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.files.onnx.load import load
+from edgeconv.files.onnx.load import load, refusing_damage
 from edgeconv.files.onnx.nodes import foreign, kind_of
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.verify.audit import lost_parts_onnx
@@ -25,15 +25,16 @@ _PAIR_LIMIT = 32767 / 255
 def findings(path: Path) -> list[AuditFinding]:
     """Every finding of one file; raises ArtifactRefused where it is damaged."""
     graph = load(path).graph
-    weights = weights_of(graph)
-    return [
-        *pair_findings(graph),
-        *_dynamic(graph),
-        *_per_tensor(weights),
-        *_asymmetric(weights),
-        *_saturation(weights),
-        *lost_parts_onnx.findings(graph),
-    ]
+    with refusing_damage(path):
+        weights = weights_of(graph)
+        return [
+            *pair_findings(graph),
+            *_dynamic(graph),
+            *_per_tensor(weights),
+            *_asymmetric(weights),
+            *_saturation(weights),
+            *lost_parts_onnx.findings(graph),
+        ]
 
 
 def _dynamic(graph: ir.Graph) -> Iterator[AuditFinding]:

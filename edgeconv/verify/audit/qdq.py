@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.files.onnx.nodes import foreign, is_clamp, is_dequantized
+from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, string
 from edgeconv.verify.audit.findings import NO_KERNEL, AuditFinding
@@ -27,7 +28,7 @@ def pair_findings(graph: ir.Graph) -> Iterator[AuditFinding]:
         "layers fed from integers whose output is not quantized: they run in float",
         "put a QuantizeLinear behind them; at a graph's end, quantize the output",
     )
-    without = [n for n in graph if _has_no_kernel(n) and _between(n)]
+    without = [n for n in graph if _between(n) and _has_no_kernel(n)]
     types = ", ".join(sorted({node.op_type for node in without}))
     yield from _one(
         without,
@@ -66,7 +67,31 @@ def _has_no_kernel(node: ir.Node) -> bool:
     operator = operator_of(node)
     if operator.kind == "resize":
         return string(node, "mode", "nearest") != "nearest"
+    if is_clamp(node):
+        return not _is_implied(node)
     return operator.engines.onnxruntime == "float" or foreign(node).in_float
+
+
+def _is_implied(clamp: ir.Node) -> bool:
+    """Whether the grids behind a clamp end where it does, or before: it is left out then."""
+    bounds = clip_bounds(clamp)
+    return bounds is not None and all(
+        use.node.op_type == "QuantizeLinear" and _ends_within(use.node, bounds)
+        for use in clamp.outputs[0].uses()
+    )
+
+
+def _ends_within(quantize: ir.Node, bounds: tuple[float, float]) -> bool:
+    """Whether bounds are quantized to the lowest and the highest integer."""
+    source, *stored = quantize.inputs[1:]
+    scale = constant_of(source)
+    zero_point = constant_of(stored[0]) if stored else np.zeros((), np.uint8)
+    if scale is None or zero_point is None or zero_point.dtype.kind not in "iu":
+        return False
+    limits = np.iinfo(zero_point.dtype)
+    with np.errstate(all="ignore"):
+        low, high = (np.rint(bound / scale + zero_point) for bound in bounds)
+    return bool(np.all(scale > 0) and np.all(low <= limits.min) and np.all(high >= limits.max))
 
 
 def _half_fed(node: ir.Node) -> bool:

@@ -11,6 +11,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edgeconv.errors import ArtifactRefused
 from edgeconv.verify.audit.any_file import audit
 from edgeconv.verify.audit.findings import NO_KERNEL
 
@@ -29,6 +30,7 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "mean": ("AveragePool", {"kernel_shape": [2, 2]}),
     "sign": ("Softsign", {}),
     "softmax": ("Softmax", {"axis": 1}),
+    "clamped": ("Relu", {}),
     "doubled": ("Resize", {"mode": "nearest"}),
     "smoothed": ("Resize", {"mode": "linear"}),
 }
@@ -87,6 +89,27 @@ def test_what_onnxruntime_computes_in_float_is_named(tmp_path: Path) -> None:
     assert set(named.nodes) == kept_in_float(path, tmp_path)
     assert {"softplus", "abs", "tanh"} <= set(named.nodes)
     assert "Softplus" in named.message
+
+
+@pytest.mark.parametrize("zero", [-128, -127])
+def test_a_clamp_that_the_grid_makes_anyway_is_not_in_float(tmp_path: Path, zero: int) -> None:
+    path = tmp_path / "chain.onnx"
+    model = chain(["pool", "clamped"])
+    (stored,) = (array for array in model.graph.initializer if array.name == "zero")
+    stored.CopyFrom(numpy_helper.from_array(np.array(zero, np.int8), "zero"))
+    onnx.save(model, path)
+    named = [finding.nodes for finding in audit(path).findings if finding.rule == NO_KERNEL]
+    assert {name for nodes in named for name in nodes} == kept_in_float(path, tmp_path)
+
+
+def test_a_clamp_without_a_scale_behind_it_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "chain.onnx"
+    model = chain(["clamped"])
+    (quantize,) = (node for node in model.graph.node if "clamped/out" in node.input)
+    del quantize.input[1:]
+    onnx.save(model, path)
+    with pytest.raises(ArtifactRefused):
+        audit(path)
 
 
 @pytest.mark.parametrize(("name", "throughout"), [("sigmoid", True), ("softplus", False)])
