@@ -19,15 +19,6 @@ from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, Qua
 from edgeconv.quantize.plan.stored import row_scales
 from edgeconv.quantize.plan.weights import Layer, layer_of
 
-#: Operators that have a 16-bit kernel, beside convolutions and products.
-_KERNELS = frozenset(
-    {
-        *("Add", "AveragePool", "Concat", "Flatten", "GlobalAveragePool", "MaxPool", "Mul", "Pad"),
-        *("ReduceMean", "Reshape", "Resize", "Sigmoid", "Slice", "Split", "Squeeze", "Sub"),
-        *("Tanh", "Transpose", "Unsqueeze"),
-    }
-)
-
 
 def on_16_bit_kernels(model: ir.Model, plan: Plan) -> Plan:
     """The plan with all that TFLite's kernels need, and what they have not in float.
@@ -55,11 +46,10 @@ def on_16_bit_kernels(model: ir.Model, plan: Plan) -> Plan:
 
 def _has_kernel(node: ir.Node, plan: Plan) -> bool:
     """Whether a node computes on 16 bits: it has a kernel, and all its tensors have parameters."""
-    is_layer = layer_of(node) is not None and node.op_type != "ConvTranspose"
-    if not is_layer and node.op_type not in _KERNELS:
+    if not operator_of(node).int16:
         return False
     if node.op_type == "Pad" and string(node, "mode", "constant") != "constant":
-        return False
+        return False  # MIRROR_PAD
     read = [value for _, value in real_inputs(node)]
     tensors = [name_of(value) for value in (*read, *written_outputs(node))]
     return bool(read) and all(name in plan.activations for name in tensors)

@@ -27,11 +27,13 @@ _HARD_SWISH = Operator(
     homogeneous=False,
     answers=False,
     engines=Engines("float", "none", "kernel"),
+    int16=False,
     refusal=None,
 )
 _SIGMOID = replace(
     _HARD_SWISH,
     name="Sigmoid",
+    int16=True,
     prescribed=Prescribed(1 / 256, -128, 1 / 32768),
     bounds=(0.0, 1.0),
     sign="nonnegative",
@@ -40,6 +42,7 @@ _SIGMOID = replace(
 _SOFTMAX = replace(
     _SIGMOID,
     name="Softmax",
+    int16=False,
     kind="softmax",
     prescribed=Prescribed(1 / 256, -128, None),
     planned="depends",
@@ -95,7 +98,11 @@ ROWS = (
     ),
     _SIGMOID,
     replace(
-        _SIGMOID, name="HardSigmoid", prescribed=None, engines=Engines("float", "kernel", "kernel")
+        _SIGMOID,
+        name="HardSigmoid",
+        int16=False,
+        prescribed=None,
+        engines=Engines("float", "kernel", "kernel"),
     ),
     replace(
         _SIGMOID,

@@ -26,10 +26,16 @@ _ADD = Operator(
     homogeneous=True,
     answers=False,
     engines=Engines("depends", "kernel", "kernel"),
+    int16=True,
     refusal=None,
 )
 _MAX = replace(
-    _ADD, name="Max", operands=False, absorbs=False, engines=Engines("float", "none", "kernel")
+    _ADD,
+    name="Max",
+    int16=False,
+    operands=False,
+    absorbs=False,
+    engines=Engines("float", "none", "kernel"),
 )
 _ABS = replace(
     _MAX, name="Abs", slots=("",), broadcasts=False, sign="nonnegative", channels="alike"
@@ -45,6 +51,7 @@ ROWS = (
     replace(
         _ADD,
         name="Div",
+        int16=False,
         absorbs=False,
         planned="float",
         singular=(1,),

@@ -26,6 +26,7 @@ _CONV = Operator(
     homogeneous=False,
     answers=False,
     engines=Engines("kernel", "kernel", "kernel"),
+    int16=True,
     refusal=None,
 )
 
@@ -34,6 +35,7 @@ ROWS = (
     replace(
         _CONV,
         name="ConvTranspose",
+        int16=False,
         weights=Weights(1, 2, output_axis=1, filters=False, on_integers=None),
         absorbs=False,
         engines=Engines("float", "kernel", "kernel"),

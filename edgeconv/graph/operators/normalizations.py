@@ -26,6 +26,7 @@ _LAYER = Operator(
     homogeneous=False,
     answers=False,
     engines=Engines("float", "float", "float"),
+    int16=False,
     refusal=None,
 )
 

@@ -115,6 +115,7 @@ class Operator:
         homogeneous: whether a positive factor on all it reads is a factor on what it gives.
         answers: whether behind it the largest values of a channel are still those that decide.
         engines: what engines do with it in int8.
+        int16: whether LiteRT's own kernels compute it on 16 bits; XNNPACK has none of them.
         refusal: why TFLite files cannot have it; None where there is a lowering.
     """
 
@@ -137,6 +138,7 @@ class Operator:
     homogeneous: bool
     answers: bool
     engines: Engines
+    int16: bool
     refusal: str | None
 
     def role_of(self, slot: int) -> str:

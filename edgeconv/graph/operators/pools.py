@@ -26,6 +26,7 @@ _MAX = Operator(
     homogeneous=True,
     answers=True,
     engines=Engines("kernel", "depends", "kernel"),
+    int16=True,
     refusal=None,
 )
 
@@ -46,6 +47,7 @@ ROWS = (
     replace(
         _MAX,
         name="GlobalMaxPool",
+        int16=False,
         window=None,
         scales="free",
         answers=False,
@@ -54,6 +56,7 @@ ROWS = (
     replace(
         _MAX,
         name="LpPool",
+        int16=False,
         scales="free",
         sign="nonnegative",
         values="computed",

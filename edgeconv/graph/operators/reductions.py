@@ -26,11 +26,13 @@ _MEAN = Operator(
     homogeneous=True,
     answers=True,
     engines=Engines("float", "kernel", "kernel"),
+    int16=True,
     refusal=None,
 )
 _EXTREME = replace(
     _MEAN,
     name="ReduceMax",
+    int16=False,
     values="chosen",
     answers=False,
 )
@@ -38,6 +40,7 @@ _EXTREME = replace(
 _SUM = replace(
     _MEAN,
     name="ReduceSum",
+    int16=False,
     planned="float",
     values="computed",
     answers=False,

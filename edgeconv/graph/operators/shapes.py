@@ -26,11 +26,13 @@ _RESHAPE = Operator(
     homogeneous=True,
     answers=True,
     engines=Engines("copies", "copies", "copies"),
+    int16=True,
     refusal=None,
 )
 _UNWRITTEN = replace(
     _RESHAPE,
     name="Identity",
+    int16=False,
     kind="identity",
     slots=("",),
     channels="alike",

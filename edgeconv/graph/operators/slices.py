@@ -26,10 +26,16 @@ _SLICE = Operator(
     homogeneous=True,
     answers=True,
     engines=Engines("copies", "depends", "copies"),
+    int16=True,
     refusal=None,
 )
 _TILE = replace(
-    _SLICE, name="Tile", slots=("",), channels="moved", engines=Engines("copies", "none", "copies")
+    _SLICE,
+    name="Tile",
+    int16=False,
+    slots=("",),
+    channels="moved",
+    engines=Engines("copies", "none", "copies"),
 )
 
 ROWS = (
@@ -50,7 +56,11 @@ ROWS = (
         engines=Engines("copies", "copies", "copies"),
     ),
     replace(
-        _SLICE, name="Gather", slots=("", "/indices"), engines=Engines("copies", "none", "copies")
+        _SLICE,
+        name="Gather",
+        int16=False,
+        slots=("", "/indices"),
+        engines=Engines("copies", "none", "copies"),
     ),
     _TILE,
     replace(_TILE, name="Expand"),

@@ -26,6 +26,7 @@ _DEPTH_TO_SPACE = Operator(
     homogeneous=True,
     answers=True,
     engines=Engines("copies", "copies", "copies"),
+    int16=False,
     refusal=None,
 )
 
@@ -36,6 +37,7 @@ ROWS = (
     replace(
         _DEPTH_TO_SPACE,
         name="Resize",
+        int16=True,
         kind="resize",
         slots=("", "/roi", "/scales", "/sizes"),
         scales="tied",

@@ -51,6 +51,7 @@ _UNKNOWN = Operator(
     homogeneous=False,
     answers=False,
     engines=Engines("depends", "none", "none"),
+    int16=False,
     refusal="nothing is known of it here",
 )
 
