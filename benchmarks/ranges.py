@@ -64,7 +64,6 @@ WAYS: dict[str, tuple[PlanConfig, Recipe]] = {
     "min-max": (PlanConfig(ranges="minmax"), BARE),
     "percentile": (PlanConfig(ranges="percentile"), BARE),
     "mse": (PlanConfig(ranges="mse"), BARE),
-    "mse + mse weights": (PlanConfig(ranges="mse", weights="mse"), BARE),
     "mse + bias": (PlanConfig(ranges="mse", bias_correction=True), BARE),
     "mse + equalization": (PlanConfig(), Recipe("equalized", (EQUALIZE,), 32, measured=False)),
     "percentile + bias + equalization": (PlanConfig(ranges="percentile"), REPAIRED),

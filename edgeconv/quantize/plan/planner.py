@@ -28,7 +28,7 @@ from edgeconv.quantize.plan.in_float import float_nodes, with_islands
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.plan.ranges import RangeMethod, choose
 from edgeconv.quantize.plan.shared import share
-from edgeconv.quantize.plan.weights import WeightMethod, layer_of, quantize_layer
+from edgeconv.quantize.plan.weights import layer_of, quantize_layer
 
 #: Name of the graph input that holds raw pixels, 0..255.
 PIXELS = "pixels"
@@ -41,14 +41,12 @@ class PlanConfig:
     Attributes:
         ranges: how activation ranges are chosen.
         stretch: tensor -> what its range is multiplied by after that; 1 where a tensor is missing.
-        weights: how a channel's weight scale is chosen.
         bias_correction: whether the mean error of integer weights is taken out of the biases.
         concat_threshold: how many times coarser a concatenation may make its inputs' steps before
             the edge is requantized instead.
     """
 
     ranges: RangeMethod = "mse"
-    weights: WeightMethod = "minmax"
     bias_correction: bool = False
     stretch: Mapping[str, float] = field(default_factory=dict)
     concat_threshold: float = 1.25
@@ -79,7 +77,7 @@ def build_plan(
     islands = float_nodes(model) | apart.nodes
     activations, edges = _activations(model, wanted, observations, config, islands)
     requantize = {edge: _edge_params(model, edge, activations) for edge in edges}
-    constants = _constants(model, activations, config)
+    constants = _constants(model, activations)
     if config.bias_correction:
         constants = correct(model, constants, observations)
     plan = Plan(activations, constants, requantize)
@@ -128,7 +126,6 @@ def _edge_params(
 def _constants(
     model: ir.Model,
     activations: Mapping[str, QuantParams],
-    config: PlanConfig,
 ) -> dict[str, QuantizedConstant]:
     """Integers of every weight, bias and constant operand."""
     constants: dict[str, QuantizedConstant] = {}
@@ -138,9 +135,7 @@ def _constants(
         if layer is not None and node.inputs[0] is not None:
             source = activations[name_of(node.inputs[0])]
             output = activations[written[id(node)]]
-            constants |= quantize_layer(
-                layer, float(source.scale), float(output.scale), config.weights
-            )
+            constants |= quantize_layer(layer, float(source.scale), float(output.scale))
         elif operator_of(node).operands:
             for value in node.inputs:
                 array = constant_of(value)

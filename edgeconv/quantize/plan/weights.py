@@ -8,7 +8,6 @@ assumes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import onnx_ir as ir
@@ -18,10 +17,8 @@ from edgeconv.errors import RefusedError
 from edgeconv.graph.operators.operator import Operator
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, integer, name_of, shape_of
-from edgeconv.quantize.plan.affine import WEIGHT_MAX, along, quantize
+from edgeconv.quantize.plan.affine import WEIGHT_MAX, quantize
 from edgeconv.quantize.plan.parameters import QuantizedConstant, QuantParams
-
-WeightMethod = Literal["minmax", "mse"]
 
 #: A bias may take half of the int32 accumulator; the sum of products has the other half.
 BIAS_LIMIT = 2**30
@@ -31,8 +28,6 @@ MOST_INPUT = 255
 #: Kernels scale accumulators by input scale x weight scale / output scale, as a 31-bit multiplier
 #: and a shift; below this the multiplier loses bits, and XNNPACK refuses less than 2^-32.
 LEAST_MULTIPLIER = 2.0**-24
-#: Fractions of a channel's largest weight tried as the end of its grid.
-SHRINKS = np.linspace(1.0, 0.6, 41)
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ def layer_of(node: ir.Node) -> Layer | None:
 
 
 def quantize_layer(
-    layer: Layer, input_scale: float, output_scale: float, method: WeightMethod
+    layer: Layer, input_scale: float, output_scale: float
 ) -> dict[str, QuantizedConstant]:
     """Integer weight and bias of a layer, by initializer name.
 
@@ -98,7 +93,7 @@ def quantize_layer(
     """
     weight = _finite(layer.weight)
     bias = None if layer.bias is None else _finite(layer.bias).reshape(-1)
-    scales = _weight_scales(weight, layer.axis, method)
+    scales = _weight_scales(weight, layer.axis)
     scales = np.maximum(scales, LEAST_MULTIPLIER * output_scale / input_scale)
     scales = np.maximum(scales, _products(weight, layer.axis) / PRODUCTS_LIMIT)
     if bias is not None:
@@ -126,21 +121,11 @@ def _finite(value: ir.Value) -> NDArray[np.float32]:
     return array.astype(np.float32)
 
 
-def _weight_scales(
-    weight: NDArray[np.float32], axis: int, method: WeightMethod
-) -> NDArray[np.float64]:
-    """Scale of each output channel, (channels,)."""
-    rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float64)
-    whole: NDArray[np.float64] = np.abs(rows).max(axis=1) / WEIGHT_MAX
-    if method == "minmax":
-        return whole
-    best, least = whole, np.full(len(rows), np.inf)
-    for shrink in SHRINKS:
-        scale = whole * shrink
-        error = _squared_error(rows, scale)
-        better = error < least
-        best, least = np.where(better, scale, best), np.where(better, error, least)
-    return best
+def _weight_scales(weight: NDArray[np.float32], axis: int) -> NDArray[np.float64]:
+    """Scale of each output channel that its largest weight just fits, (channels,)."""
+    others = tuple(i for i in range(weight.ndim) if i != axis)
+    scales: NDArray[np.float64] = np.abs(weight).max(axis=others).astype(np.float64) / WEIGHT_MAX
+    return scales
 
 
 def _products(weight: NDArray[np.float32], axis: int) -> NDArray[np.float64]:
@@ -151,10 +136,3 @@ def _products(weight: NDArray[np.float32], axis: int) -> NDArray[np.float64]:
     others = tuple(i for i in range(weight.ndim) if i != axis)
     total: NDArray[np.float64] = np.abs(weight).sum(axis=others, dtype=np.float64)
     return MOST_INPUT * total
-
-
-def _squared_error(rows: NDArray[Any], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    column = along(np.where(scale > 0, scale, 1.0), 0, 2)
-    integers = np.clip(np.rint(rows / column), -WEIGHT_MAX, WEIGHT_MAX)
-    error: NDArray[np.float64] = ((integers * column - rows) ** 2).sum(axis=1)
-    return error

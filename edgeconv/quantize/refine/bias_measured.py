@@ -2,9 +2,9 @@
 
 `bias` computes the mean error of integer weights. What activations add (rounding, clamped outliers,
 errors handed on from layer to layer) has a mean, too, which only running the int8 net tells. So the
-net is run to the end of a block of layers, rounded to the plan's grids, the mean error of every
-channel there is taken out of the bias of the layer that writes it, and the next block is measured
-with that correction in place (Nagel et al. 2019, section 4.2, do so layer by layer).
+net is run to its last layer, rounded to the plan's grids, and the mean error of every channel there
+is taken out of that layer's bias (Nagel et al. 2019, section 4.2, do so layer by layer; that gains
+less: docs/decisions/weights-and-biases.md).
 
 Behind a clamp the bias moves only values that the clamp lets through, so the error is divided by
 their share. A mean over few photos is itself uncertain, and a single photo with clamped outliers
@@ -36,47 +36,40 @@ from edgeconv.quantize.plan.qdq import before_rounding, insert_qdq
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.threads import in_threads
 
-#: Blocks of layers that are measured one after another.
-BLOCKS = 1
 #: One in so many photos is left out at either end.
 TRIMMED = 8
 #: A channel that a clamp nearly always holds is corrected as if this share of values passed.
 LEAST_PASSING = 0.1
 
 
-def correct_measured(
-    model: ir.Model, plan: Plan, inputs: Iterable[NDArray[np.float32]], blocks: int = BLOCKS
-) -> Plan:
-    """The plan with the biases of each block's last layer corrected.
+def correct_measured(model: ir.Model, plan: Plan, inputs: Iterable[NDArray[np.float32]]) -> Plan:
+    """The plan with the biases of the layer before the outputs corrected.
 
     Args:
         model: the hub graph the plan is of.
         plan: a finished plan.
         inputs: calibration inputs, float32 (N, 3, H, W); some dozens are enough.
-        blocks: 1 corrects the layer before the outputs; as many as there are layers, each of them.
 
     Raises:
-        UsageError: fewer than two inputs, or no block.
+        UsageError: fewer than two inputs.
     """
     photos = list(inputs)
     if len(photos) < 2:
         raise UsageError(f"measured bias correction needs two photos or more, got {len(photos)}")
-    if blocks < 1:
-        raise UsageError(f"measured bias correction needs one block or more, got {blocks}")
-    for layer in _last_layers(model, plan, blocks):
-        assert layer.bias is not None
-        name = name_of(layer.bias)
-        shift = _missing(layer, model, plan, photos)
-        before = plan.constants[name]
-        reals = dequantize(before.values, before.params).astype(np.float64)
-        after = quantize(reals + shift.reshape(reals.shape), before.params)
-        constants = {**plan.constants, name: QuantizedConstant(before.params, after)}
-        plan = replace(plan, constants=constants)
-    return plan
+    layer = _last_layer(model, plan)
+    if layer is None or layer.bias is None:
+        return plan
+    name = name_of(layer.bias)
+    shift = _missing(layer, model, plan, photos)
+    before = plan.constants[name]
+    reals = dequantize(before.values, before.params).astype(np.float64)
+    after = quantize(reals + shift.reshape(reals.shape), before.params)
+    constants = {**plan.constants, name: QuantizedConstant(before.params, after)}
+    return replace(plan, constants=constants)
 
 
-def _last_layers(model: ir.Model, plan: Plan, blocks: int) -> list[Layer]:
-    """The last layer of each of so many blocks of nearly equal length."""
+def _last_layer(model: ir.Model, plan: Plan) -> Layer | None:
+    """The last one that has an integer bias."""
     layers = [
         layer
         for layer in multiplying_layers(model)
@@ -84,8 +77,7 @@ def _last_layers(model: ir.Model, plan: Plan, blocks: int) -> list[Layer]:
         and name_of(layer.bias) in plan.constants
         and layer.node.name not in plan.islands
     ]
-    blocks = min(blocks, len(layers))
-    return [layers[(i + 1) * len(layers) // blocks - 1] for i in range(blocks)]
+    return layers[-1] if layers else None
 
 
 def _missing(

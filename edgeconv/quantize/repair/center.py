@@ -45,15 +45,12 @@ class Centred:
     offsets: Offsets
 
 
-def center_channels(
-    model: ir.Model, observations: Observations, strength: float = STRENGTH
-) -> Centred:
+def center_channels(model: ir.Model, observations: Observations) -> Centred:
     """A copy of the hub graph with its linear channels centred, the same function up to rounding.
 
     Args:
         model: a hub graph.
         observations: of this graph; only channel extremes are read.
-        strength: 0 leaves channels as they are, 1 puts the middle of what was seen at zero.
     """
     copy = model.clone()
     biases = Biases(copy)
@@ -62,7 +59,7 @@ def center_channels(
         shares = _shares(copy, group) if group.is_plain else None
         if shares is None:
             continue
-        shifts = _shifts(group, shares, observations, strength)
+        shifts = _shifts(group, shares, observations)
         for layer, shift in zip(group.writers, shifts, strict=True):
             biases.lower(layer, shift)
         for layer in group.readers:
@@ -94,7 +91,6 @@ def _shifts(
     group: ChannelGroup,
     shares: Mapping[str, Array],
     observations: Observations,
-    strength: float,
 ) -> Array:
     """The shift of every writer's channels, (writers, channels)."""
     rows, wanted = [], []
@@ -108,4 +104,4 @@ def _shifts(
     system, right = np.array(rows), np.array(wanted)
     gram = system.T @ system
     gram += RELUCTANCE**2 * np.trace(gram) * np.eye(len(gram))
-    return strength * np.linalg.solve(gram, system.T @ right).astype(np.float64)
+    return STRENGTH * np.linalg.solve(gram, system.T @ right).astype(np.float64)

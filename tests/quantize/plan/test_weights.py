@@ -15,7 +15,6 @@ from edgeconv.quantize.plan.planner import build_plan
 from edgeconv.quantize.plan.weights import (
     BIAS_LIMIT,
     PRODUCTS_LIMIT,
-    WeightMethod,
     layer_of,
     quantize_layer,
 )
@@ -28,11 +27,10 @@ def quantized(
     shape: tuple[int, ...] = (1, 4, 6, 6),
     input_scale: float = 0.02,
     output_scale: float = 0.05,
-    method: WeightMethod = "minmax",
 ) -> tuple[QuantizedConstant, QuantizedConstant]:
     layers = [layer_of(node) for node in hub(module, shape).graph]
     (layer,) = (found for found in layers if found is not None)
-    weight, bias = quantize_layer(layer, input_scale, output_scale, method).values()
+    weight, bias = quantize_layer(layer, input_scale, output_scale).values()
     return weight, bias
 
 
@@ -146,20 +144,6 @@ def test_a_fully_connected_layer_has_a_scale_for_each_output() -> None:
     assert weight.values.shape[weight.params.axis or 0] == 7
 
 
-def test_mse_scales_err_less_than_min_max_where_a_row_has_an_outlier() -> None:
-    module = nn.Conv2d(64, 2, 3)
-    with torch.no_grad():
-        module.weight[0, 0, 0, 0] = 0.1
-    real = module.weight.detach().numpy()
-
-    def error(method: WeightMethod) -> float:
-        weight, _ = quantized(module, shape=(1, 64, 6, 6), method=method)
-        found = weight.values * weight.params.scale.reshape(-1, 1, 1, 1)
-        return float(((found - real) ** 2).sum())
-
-    assert error("mse") < error("minmax")
-
-
 def test_nan_in_a_weight_is_refused_by_name() -> None:
     module = layer()
     model = hub(module, (1, 4, 6, 6))
@@ -170,4 +154,4 @@ def test_nan_in_a_weight_is_refused_by_name() -> None:
     array[0, 0, 0, 0] = np.nan
     found.weight.const_value = ir.tensor(array)
     with pytest.raises(RefusedError, match=f"tensor {found.weight.name} holds NaN"):
-        quantize_layer(found, 0.1, 0.1, "minmax")
+        quantize_layer(found, 0.1, 0.1)

@@ -53,11 +53,10 @@ def run_file(
     return np.concatenate([session.run(None, {name: one})[0] for one in inputs])
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 3])
-def test_the_mean_error_of_the_logits_falls_on_unseen_photos(tmp_path: Path, blocks: int) -> None:
+def test_the_mean_error_of_the_logits_falls_on_unseen_photos(tmp_path: Path) -> None:
     model = hub(Drifting())
     before = clamped_plan(model)
-    after = correct_measured(model, before, photos(40, seed=3), blocks)
+    after = correct_measured(model, before, photos(40, seed=3))
     unseen = photos(60, seed=5)
     reference = run_float(model, unseen)
 
@@ -84,12 +83,12 @@ def test_a_layer_before_a_clamp_is_corrected_behind_it(tmp_path: Path) -> None:
     assert offset(after) < 0.5 * offset(before)
 
 
-def test_only_biases_change_and_the_bytes_repeat() -> None:
+def test_only_the_last_bias_changes_and_the_bytes_repeat() -> None:
     model = hub(Drifting())
     before = clamped_plan(model)
-    one, other = (correct_measured(model, before, photos(10), 2) for _ in range(2))
+    one, other = (correct_measured(model, before, photos(10)) for _ in range(2))
     changed = [n for n, found in one.constants.items() if found is not before.constants[n]]
-    assert len(changed) == 2
+    assert len(changed) == 1
     assert all(one.constants[name].params is before.constants[name].params for name in changed)
     assert all(one.constants[name].params.dtype == "int32" for name in changed)
     for name, found in one.constants.items():
@@ -109,8 +108,8 @@ def test_a_mean_within_its_uncertainty_is_no_mean() -> None:
     assert (reliable_mean(samples) == 0).mean() > 0.5
 
 
-@pytest.mark.parametrize(("count", "blocks"), [(1, 1), (0, 1), (4, 0)])
-def test_too_few_photos_or_blocks_are_refused(count: int, blocks: int) -> None:
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_photos_are_refused(count: int) -> None:
     model = hub(Drifting())
-    with pytest.raises(UsageError, match="or more, got"):
-        correct_measured(model, clamped_plan(model), photos(count), blocks)
+    with pytest.raises(UsageError, match="two photos or more, got"):
+        correct_measured(model, clamped_plan(model), photos(count))
