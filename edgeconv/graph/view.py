@@ -40,11 +40,27 @@ def title_of(node: ir.Node) -> str:
     return f"{name} at {place}" if place else name
 
 
+def producer_of(value: ir.Value) -> ir.Node:
+    """The node that gives a value; raises NetRefused where it is an input or a constant."""
+    node = value.producer()
+    if node is None:
+        raise NetRefused(f"{value.name} is computed by no operator")
+    return node
+
+
 def constant_of(value: ir.Value | None) -> NDArray[Any] | None:
     """The array a value is bound to, or None where it is computed or absent."""
     if value is None or value.const_value is None:
         return None
     return value.const_value.numpy()
+
+
+def array_of(value: ir.Value) -> NDArray[Any]:
+    """The array of a value that is constant; raises NetRefused where it is computed at run time."""
+    array = constant_of(value)
+    if array is None:
+        raise NetRefused(f"{value.name} must be a constant, it is computed at run time")
+    return array
 
 
 def set_constant(model: ir.Model, name: str, array: NDArray[Any]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.passes.edit import add_constant
-from edgeconv.graph.view import name_of, require_constant
+from edgeconv.graph.view import input_of, name_of, producer_of, require_constant
 
 
 def spell_out(model: ir.Model, islands: Set[str]) -> None:
@@ -49,11 +49,8 @@ def _is_constant(dequantize: ir.Node) -> bool:
 
 def _reals(model: ir.Model, value: ir.Value) -> ir.Value:
     """The values of a DequantizeLinear's output, computed from its inputs by other operators."""
-    dequantize, name = value.producer(), name_of(value)
-    assert dequantize is not None
-    integers, scale, _ = dequantize.inputs
-    assert integers is not None
-    assert scale is not None
+    dequantize, name = producer_of(value), name_of(value)
+    integers, scale = input_of(dequantize, 0), input_of(dequantize, 1)
     zero_point = require_constant(dequantize, 2).astype(np.float32)
     to = ir.AttrInt64("to", ir.DataType.FLOAT.value)
     nodes = [ir.Node("", "Cast", [integers], [to], name=f"{name}::cast")]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant
-from edgeconv.graph.view import constant_of, integer, name_of, shape_of
+from edgeconv.graph.view import array_of, constant_of, input_of, integer, name_of, shape_of
 from edgeconv.quantize.plan.affine import along
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.stored import fits_float16
@@ -87,8 +87,7 @@ def _widen(model: ir.Model, layer: Layer, plan: Plan) -> None:
 def _multiply_integers(model: ir.Model, layer: Layer, plan: Plan, on_integers: str) -> None:
     """Conv, Gemm or MatMul -> its form on integers; the result keeps its name."""
     node, name = layer.node, name_of(layer.node.outputs[0])
-    source = node.inputs[0]
-    assert source is not None
+    source = input_of(node, 0)
     integers, scales = _integers(layer, plan)
     if integer(node, "transB", 0):
         integers = np.ascontiguousarray(integers.T)
@@ -114,8 +113,7 @@ def _multiply_integers(model: ir.Model, layer: Layer, plan: Plan, on_integers: s
     nodes.append(_node("Mul", [scale, weight_scale], f"{name}::scales"))
     nodes.append(_node("Mul", [nodes[-2].outputs[0], nodes[-1].outputs[0]], f"{name}::product"))
     if layer.bias is not None:
-        bias = constant_of(layer.bias)
-        assert bias is not None
+        bias = array_of(layer.bias)
         spread = add_constant(model, f"{name}::bias", along(bias.reshape(-1), channel, rank))
         nodes.append(_node("Add", [nodes[-1].outputs[0], spread], f"{name}::biased"))
     _take_over(model, node, nodes)

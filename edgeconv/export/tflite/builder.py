@@ -19,7 +19,7 @@ from edgeconv.export.tflite.assembler import Assembler
 from edgeconv.export.tflite.layout import Layout, Shape, Step, standard, steps
 from edgeconv.export.tflite.program import Lie, Quantization, Tensor, computed, constant
 from edgeconv.graph.fusion import written_output, written_outputs
-from edgeconv.graph.view import name_of, require_constant, shape_of
+from edgeconv.graph.view import input_of, name_of, require_constant, shape_of
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 
@@ -66,7 +66,7 @@ class Builder(Assembler):
             index: of its input.
             layout: what the reader needs; None takes the tensor as it lies (see `layout`).
         """
-        value = _input(node, index)
+        value = input_of(node, index)
         tensor, present = self._held(node, index)
         tensor = self._typed(node, index, tensor)
         if layout is None or layout == present:
@@ -89,7 +89,7 @@ class Builder(Assembler):
             arrange: brings the array from the hub's order to the operator's.
             axis: where the operator has the axis of per-channel scales.
         """
-        name = name_of(_input(node, index))
+        name = name_of(input_of(node, index))
         planned = None if self._plan is None else self._plan.constants.get(name)
         if planned is None:
             return self.floats(name, arrange(require_constant(node, index)))
@@ -168,14 +168,9 @@ class Builder(Assembler):
         Its result has the type and scale of `like`, by default the first input; `quantization` is
         for integers on another scale.
         """
-        source = like or inputs[0]
-        assert source is not None
-        result = computed(
-            self.unique(f"{name_of(written_outputs(node)[0])}/{suffix}"),
-            shape,
-            source.dtype,
-            quantization or source.quantization,
-        )
+        name = self.unique(f"{name_of(written_outputs(node)[0])}/{suffix}")
+        source = like or next(each for each in inputs if each is not None)
+        result = computed(name, shape, source.dtype, quantization or source.quantization)
         self.emit(code, inputs, [result], options)
         return result
 
@@ -189,8 +184,7 @@ class Builder(Assembler):
             return tensor
         if tensor.data is not None:
             return constant(tensor.name, target.integers(tensor.data), target)
-        assert tensor.quantization is not None
-        if tensor.quantization.equals(target):
+        if tensor.grid.equals(target):
             return tensor
         name = self.unique(f"{name_of(written_outputs(node)[0])}/rescaled")
         return self.requantized(tensor, target, name)
@@ -225,7 +219,7 @@ class Builder(Assembler):
 
     def _held(self, node: ir.Node, index: int) -> tuple[Tensor, Layout]:
         """Where an input lies: for an island, what another island wrote, before it was rounded."""
-        name = name_of(_input(node, index))
+        name = name_of(input_of(node, index))
         if name in self._exact and not self.is_quantized(node):
             return self._exact[name]
         return self._bound[name]
@@ -307,9 +301,3 @@ class Builder(Assembler):
 
 
 Lowering = Callable[[ir.Node, Builder], None]
-
-
-def _input(node: ir.Node, index: int) -> ir.Value:
-    value = node.inputs[index]
-    assert value is not None
-    return value

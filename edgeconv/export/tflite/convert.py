@@ -128,7 +128,7 @@ def _output(b: Builder, value: ir.Value, io: Io) -> tuple[str, Tensor]:
         return name, inner
     if io == "float32":
         return name, b.dequantized(inner, b.unique(name))
-    outer = _boundary(b.unique(name), inner.shape, inner.quantization, io)
+    outer = _boundary(b.unique(name), inner.shape, inner.grid, io)
     b.emit("QUANTIZE", [inner], [outer], schema.QuantizeOptionsT())
     return name, outer
 

@@ -7,18 +7,14 @@ from edgeconv.export.tflite.program import Operator
 
 def groups_of(conv: Operator) -> int:
     """The groups of a CONV_2D: its weight (O, H, W, I) has fewer input channels than its input."""
-    x, weight = conv.inputs[:2]
-    assert x is not None
-    assert weight is not None
-    return x.shape[3] // weight.shape[3]
+    return conv.read(0).shape[3] // conv.read(1).shape[3]
 
 
 def is_pointwise(operator: Operator) -> bool:
     """Whether it is a CONV_2D of 1 x 1 by constants that takes every pixel."""
     if operator.code != "CONV_2D":
         return False
-    _, weight, *bias = operator.inputs
-    assert weight is not None
+    weight, bias = operator.read(1), operator.inputs[2:]
     return (
         weight.data is not None
         and weight.shape[1:3] == (1, 1)

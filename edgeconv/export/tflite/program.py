@@ -85,16 +85,28 @@ class Tensor:
     data: NDArray[Any] | None = None
 
     @property
+    def values(self) -> NDArray[Any]:
+        """`data` of what must be a constant."""
+        if self.data is None:
+            raise ValueError(f"{self.name} is computed at run time")
+        return self.data
+
+    @property
+    def grid(self) -> Quantization:
+        """`quantization` of what must have one."""
+        if self.quantization is None:
+            raise ValueError(f"{self.name} is not quantized")
+        return self.quantization
+
+    @property
     def scale(self) -> float:
         """Scale of a tensor quantized per tensor."""
-        assert self.quantization is not None
-        return self.quantization.scale.item()
+        return self.grid.scale.item()
 
     @property
     def zero_point(self) -> int:
         """Zero point of a tensor quantized per tensor."""
-        assert self.quantization is not None
-        return self.quantization.zero_point.item()
+        return self.grid.zero_point.item()
 
     @property
     def is_int8(self) -> bool:
@@ -123,13 +135,12 @@ def rows(tensor: Tensor, start: int, stop: int) -> Tensor:
 
 def channels(tensor: Tensor, axis: int, some: slice, name: str) -> Tensor:
     """Some channels of a constant along an axis, with their scales where each has its own."""
-    assert tensor.data is not None
     quantization = tensor.quantization
     if quantization is not None and len(quantization.scale) > 1:
         scale, zero_point = quantization.scale[some], quantization.zero_point[some]
         quantization = replace(quantization, scale=scale, zero_point=zero_point)
-    where = (slice(None),) * (axis % tensor.data.ndim)
-    return constant(name, tensor.data[(*where, some)], quantization)
+    where = (slice(None),) * (axis % tensor.values.ndim)
+    return constant(name, tensor.values[(*where, some)], quantization)
 
 
 def computed(
@@ -153,6 +164,13 @@ class Operator:
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor, ...]
     options: Any = None
+
+    def read(self, index: int) -> Tensor:
+        """The input there, of those that every such operator has."""
+        tensor = self.inputs[index]
+        if tensor is None:
+            raise ValueError(f"input {index} of {self.code} is absent")
+        return tensor
 
 
 @dataclass(frozen=True)

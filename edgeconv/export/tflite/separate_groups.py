@@ -78,9 +78,8 @@ class _Apart:
 
     def whole(self, tensor: Tensor | None, before: int = 0) -> None:
         """Joins a tensor's parts where it is there in parts only, so many operators earlier."""
-        if id(tensor) not in self._only_parts:
+        if tensor is None or id(tensor) not in self._only_parts:
             return
-        assert tensor is not None
         self._only_parts.remove(id(tensor))
         place = len(self.operators) - before
         later, self.operators[place:] = self.operators[place:], []
@@ -88,9 +87,7 @@ class _Apart:
         self.operators += later
 
     def _convolve(self, conv: Operator) -> None:
-        x, weight, *bias = conv.inputs
-        assert x is not None
-        assert weight is not None
+        x, weight, bias = conv.read(0), conv.read(1), conv.inputs[2:]
         groups = groups_of(conv)
         outputs = []
         for j, part in enumerate(self._grouped(x, groups)):
@@ -104,9 +101,7 @@ class _Apart:
         self._give(conv.outputs[0], outputs)
 
     def _convolve_by_channel(self, conv: Operator) -> None:
-        x, weight, *bias = conv.inputs
-        assert x is not None
-        assert weight is not None
+        x, weight, bias = conv.read(0), conv.read(1), conv.inputs[2:]
         outputs, start = [], 0
         for j, part in enumerate(self._parts[id(x)]):
             stop = start + part.shape[_CHANNELS]

@@ -67,9 +67,7 @@ class _Run:
 
 def _split(conv: Operator, readers: Sequence[Operator]) -> Mapping[int, list[Operator]]:
     """What stands in place of a convolution and of each Slice of it, by their ids."""
-    x, weight, *bias = conv.inputs
-    assert x is not None
-    assert weight is not None
+    x, weight, bias = conv.read(0), conv.read(1), conv.inputs[2:]
     taken = {id(reader): run for reader in readers if (run := _taken_by(reader)) is not None}
     wanted = sorted(set(taken.values()), key=lambda run: run.start)
     apart = all(a.stop <= b.start for a, b in itertools.pairwise(wanted))
@@ -96,10 +94,7 @@ def _taken_by(reader: Operator) -> _Run | None:
     """The run a SLICE takes, None for any other reader."""
     if reader.code != "SLICE":
         return None
-    x, begin, size = reader.inputs
-    assert x is not None
-    assert begin is not None
-    assert size is not None
+    x, begin, size = map(reader.read, range(3))
     if begin.data is None or size.data is None or len(x.shape) != _CHANNELS + 1:
         return None
     if begin.data[:_CHANNELS].any() or tuple(size.data[:_CHANNELS]) != x.shape[:_CHANNELS]:

@@ -46,11 +46,8 @@ def _drops_what_was_kept(mean: Operator, reshape: Operator) -> bool:
     """Whether the reshape's result is the mean's input without the axes the mean is over."""
     if mean.code != "MEAN" or reshape.code != "RESHAPE" or not mean.options.keepDims:
         return False
-    x, axes = mean.inputs
-    assert x is not None
-    assert axes is not None
-    assert axes.data is not None
-    gone = {int(axis) % len(x.shape) for axis in axes.data}
+    x, axes = mean.read(0), mean.read(1)
+    gone = {int(axis) % len(x.shape) for axis in axes.values}
     left = tuple(size for axis, size in enumerate(x.shape) if axis not in gone)
     return reshape.outputs[0].shape == left
 

@@ -99,9 +99,8 @@ def with_dynamic_int8(program: Program, plan: Plan) -> Program:
 
 def quantized(tensor: Tensor, axis: int, name: str, plan: Plan) -> Tensor:
     """A float32 weight as int8, symmetric for each channel along an axis."""
-    assert tensor.data is not None
     scales = weight_scales(tensor, axis, plan)
-    return constant(name, integers_of(tensor.data, scales, axis), symmetric(scales, axis))
+    return constant(name, integers_of(tensor.values, scales, axis), symmetric(scales, axis))
 
 
 def weight_scales(weight: Tensor, axis: int, plan: Plan) -> NDArray[np.float32]:
@@ -114,8 +113,7 @@ def weight_scales(weight: Tensor, axis: int, plan: Plan) -> NDArray[np.float32]:
             start or len(scales) == planned.params.scale.size
         ):
             return scales
-    assert weight.data is not None
-    return row_scales(weight.data, axis)
+    return row_scales(weight.values, axis)
 
 
 def integers_of(array: NDArray[Any], scales: NDArray[np.float32], axis: int) -> NDArray[np.int8]:

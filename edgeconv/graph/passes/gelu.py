@@ -61,18 +61,17 @@ def _product(value: ir.Value, root: ir.Node | None = None) -> tuple[float, list[
     if node is None or (node is not root and sole_consumer(value) is None):
         return 1.0, [value]
     if node.op_type == "Mul":
-        parts = [_factor(v) for v in node.inputs]
+        parts = [_factor(input_of(node, index)) for index in (0, 1)]
         return math.prod(number for number, _ in parts), [v for _, values in parts for v in values]
     if node.op_type == "Div" and (divisor := _scalar(node.inputs[1])):
-        number, values = _factor(node.inputs[0])
+        number, values = _factor(input_of(node))
         return number / divisor, values
     if node.op_type == "Pow" and _scalar(node.inputs[1]) == 3.0 and node.inputs[0] is not None:
         return 1.0, [node.inputs[0]] * 3
     return 1.0, [value]
 
 
-def _factor(value: ir.Value | None) -> tuple[float, list[ir.Value]]:
-    assert value is not None
+def _factor(value: ir.Value) -> tuple[float, list[ir.Value]]:
     number = _scalar(value)
     return _product(value) if number is None else (number, [])
 

@@ -41,7 +41,7 @@ from edgeconv.graph.passes.channel_moves import (
 )
 from edgeconv.graph.passes.channel_orders import ChannelOrders, reorder
 from edgeconv.graph.passes.edit import add_constant, make_node, substitute
-from edgeconv.graph.view import shape_of
+from edgeconv.graph.view import producer_of, shape_of
 
 #: Taking a tensor apart into more runs than this is dearer than to shuffle it.
 _MOST_RUNS = 4
@@ -190,8 +190,7 @@ def _is_whole(run: _Run) -> bool:
 
 def _give(model: ir.Model, value: ir.Value, runs: Sequence[_Run]) -> None:
     """Makes every reader of a tensor read the runs, joined."""
-    node = value.producer()
-    assert node is not None
+    node = producer_of(value)
     nodes: list[ir.Node] = []
     parts: list[ir.Value] = []
     for run in runs:

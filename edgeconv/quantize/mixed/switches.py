@@ -24,7 +24,7 @@ from onnx import helper, numpy_helper
 
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
-from edgeconv.graph.view import constant_of, name_of
+from edgeconv.graph.view import array_of, input_of, name_of
 from edgeconv.quantize.observe.session import open_proto
 from edgeconv.quantize.plan.in_float import touching
 from edgeconv.quantize.plan.parameters import Plan
@@ -68,8 +68,7 @@ def switches(model: ir.Model, plan: Plan) -> list[Switch]:
         if held:
             found.append(Switch("weights", tuple(held), frozenset({node.name or ""})))
     for edge in plan.requantize:
-        source = nodes[edge.consumer].inputs[edge.index]
-        assert source is not None
+        source = input_of(nodes[edge.consumer], edge.index)
         found.append(Switch("edge", (name_of(source),), frozenset({edge.consumer})))
     return found
 
@@ -136,8 +135,7 @@ def _switchboard(model: ir.Model, plan: Plan, numbered: Sequence[Switch]) -> onn
     del proto.graph.value_info[:]
     proto.graph.node.extend(nodes)
     for name in plan.constants:
-        real = constant_of(model.graph.initializers[name])
-        assert real is not None
+        real = array_of(model.graph.initializers[name])
         proto.graph.initializer.append(numpy_helper.from_array(real, _real(name)))
     proto.graph.input.extend(
         helper.make_tensor_value_info(condition, onnx.TensorProto.BOOL, [])

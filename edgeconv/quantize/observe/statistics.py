@@ -62,10 +62,10 @@ class Gathering:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._samples: list[NDArray[np.float32]] = []
-        self._lows: NDArray[np.float32] | None = None
-        self._highs: NDArray[np.float32] | None = None
-        self._sums: NDArray[np.float64] | None = None
-        self._squares: NDArray[np.float64] | None = None
+        self._lows: NDArray[np.float32] = np.array(np.inf, np.float32)
+        self._highs: NDArray[np.float32] = np.array(-np.inf, np.float32)
+        self._sums: NDArray[np.float64] = np.zeros(())
+        self._squares: NDArray[np.float64] = np.zeros(())
         self._values = 0
 
     def add(self, array: NDArray[np.float32], turn: int) -> None:
@@ -81,21 +81,14 @@ class Gathering:
         sums = np.einsum("nci->nc", rows).sum(axis=0, dtype=np.float64)
         squares = np.einsum("nci,nci->nc", rows, rows).sum(axis=0, dtype=np.float64)
         self._samples.append(_sample(array, turn).copy())
-        if self._lows is None or self._highs is None or self._sums is None:
-            self._lows, self._highs, self._sums, self._squares = lows, highs, sums, squares
-        else:
-            self._lows = np.minimum(self._lows, lows)
-            self._highs = np.maximum(self._highs, highs)
-            self._sums = self._sums + sums
-            self._squares = self._squares + squares
+        self._lows = np.minimum(self._lows, lows)
+        self._highs = np.maximum(self._highs, highs)
+        self._sums = self._sums + sums
+        self._squares = self._squares + squares
         self._values += rows.shape[0] * rows.shape[2]
 
     def result(self) -> TensorStatistics:
         """The statistics of everything added; at least one input must have been."""
-        assert self._lows is not None
-        assert self._highs is not None
-        assert self._sums is not None
-        assert self._squares is not None
         low, high = float(self._lows.min()), float(self._highs.max())
         return TensorStatistics(
             channel_minimum=self._lows,

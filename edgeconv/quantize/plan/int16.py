@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import constant_of, name_of
+from edgeconv.graph.view import array_of, name_of
 from edgeconv.quantize.observe.observe import Observations
 from edgeconv.quantize.plan.affine import NARROWEST, dequantize
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
@@ -62,7 +62,6 @@ def with_planned_weights(model: ir.Model, plan: Plan) -> ir.Model:
             if value is not None and name_of(value) in plan.constants:
                 found: QuantizedConstant = plan.constants[name_of(value)]
                 array = dequantize(found.values, found.params)
-                before = constant_of(value)
-                assert before is not None
-                value.const_value = ir.tensor(array.reshape(before.shape), name=name_of(value))
+                shaped = array.reshape(array_of(value).shape)
+                value.const_value = ir.tensor(shaped, name=name_of(value))
     return copy

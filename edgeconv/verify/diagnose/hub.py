@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import integer, is_real, name_of, set_constant, shape_of
+from edgeconv.graph.view import input_of, integer, is_real, name_of, set_constant, shape_of
 
 Array = NDArray[Any]
 
@@ -46,8 +46,7 @@ def flattened_image(value: ir.Value | None) -> tuple[int, int, int] | None:
 
 def constant_in_hub_order(node: ir.Node, index: int, array: Array) -> Array | None:
     """A TFLite constant brought to the hub's order; None where the file has another shape."""
-    value = node.inputs[index]
-    assert value is not None
+    value = input_of(node, index)
     shape = shape_of(value)
     weights = operator_of(node).weights
     if weights is not None and index == weights.slot:

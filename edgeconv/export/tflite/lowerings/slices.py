@@ -37,8 +37,7 @@ def _constant_part(node: ir.Node, b: Builder, index: int, layout: Layout) -> Ten
     """A constant that is joined to computed tensors: what the plan makes of it, then rescaled."""
     part = b.constant(node, index, layout.to_file)
     if part.is_quantized:
-        assert part.data is not None
-        steps = part.data.astype(np.float32) - part.zero_point
+        steps = part.values.astype(np.float32) - part.zero_point
         part = b.floats(part.name, steps * np.float32(part.scale))
     return b.at_output_scale(node, part)
 
