@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from edgeconv.export.tflite.assembler import Assembler
 from edgeconv.export.tflite.layout import Layout, Shape, Step, standard, steps
-from edgeconv.export.tflite.program import Lie, Quantization, Tensor, computed, constant
+from edgeconv.export.tflite.program import Quantization, Tensor, computed, constant
+from edgeconv.files.tflite.tensor_order import TensorOrder
 from edgeconv.graph.fusion import written_output, written_outputs
 from edgeconv.graph.view import input_of, name_of, require_constant, shape_of
 from edgeconv.quantize.plan.affine import dequantize
@@ -46,7 +47,7 @@ class Builder(Assembler):
         self._output_suffix = output_suffix
         self._bound: dict[str, tuple[Tensor, Layout]] = {}
         self._exact: dict[str, tuple[Tensor, Layout]] = {}
-        self.unusual: dict[str, Lie] = {}
+        self.unusual: dict[str, TensorOrder] = {}
 
     # What a node is and reads.
 
@@ -287,7 +288,7 @@ class Builder(Assembler):
         moves = steps(shape, layout, shape, standard(len(shape)))
         is_its_own = tensor.name == name_of(value)
         if is_its_own and any(move.perm is not None for move in moves):
-            self.unusual[tensor.name] = Lie(*layout.lies(shape))
+            self.unusual[tensor.name] = TensorOrder(*layout.lies(shape))
 
     def _params(self, value: ir.Value) -> QuantParams | None:
         return None if self._plan is None else self._plan.activations.get(name_of(value))

@@ -16,9 +16,9 @@ from edgeconv.errors import NetRefused
 from edgeconv.export.tflite import versions
 from edgeconv.export.tflite.program import Operator, Program, Quantization, Tensor
 from edgeconv.export.tflite.schema import schema, tensor_type
+from edgeconv.runtime.litert import IDENTIFIER
 
 SCHEMA_VERSION = 3
-FILE_IDENTIFIER = b"TFL3"
 SIGNATURE = "serving_default"
 
 #: Kernels read constants with vector instructions straight from the mapped file.
@@ -61,7 +61,7 @@ def pack(program: Program, *, description: str, blobs: Mapping[str, bytes]) -> m
         signatureDefs=[packer.signature],
     )
     builder = flatbuffers.Builder(total + 2**20)
-    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
     return memoryview(builder.Bytes)[builder.Head() :]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from edgeconv.files.tflite.tensor_order import TensorOrder
 from edgeconv.quantize.plan.parameters import QuantParams
 
 _INT8: np.dtype[Any] = np.dtype(np.int8)
@@ -173,22 +174,6 @@ class Operator:
         return tensor
 
 
-@dataclass(frozen=True)
-class Lie:
-    """How a hub tensor lies in the file.
-
-    Usual is NHWC for four axes, the hub's own order for any other number; what differs from that
-    only in where axes of size 1 stand is usual too.
-
-    Attributes:
-        axes: sizes of the hub's axes, a flattened image's channels, rows and columns taken apart.
-        order: the file holds axis order[i] as the i-th of them.
-    """
-
-    axes: tuple[int, ...]
-    order: tuple[int, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class Program:
     """A whole model: operators in the order they run.
@@ -197,11 +182,11 @@ class Program:
         name: of the net.
         inputs: (signature name, tensor), in order.
         outputs: (signature name, tensor), in order.
-        unusual: of tensors that lie otherwise than is usual (see `Lie`), by their name.
+        unusual: how those tensors lie that lie otherwise than is usual, by their name.
     """
 
     name: str
     operators: tuple[Operator, ...]
     inputs: tuple[tuple[str, Tensor], ...]
     outputs: tuple[tuple[str, Tensor], ...]
-    unusual: Mapping[str, Lie] = field(default_factory=dict)
+    unusual: Mapping[str, TensorOrder] = field(default_factory=dict)

@@ -10,9 +10,8 @@ they load the file. Biases stay float32, but for float16.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,21 +26,10 @@ from edgeconv.export.tflite.program import (
     constant,
 )
 from edgeconv.export.tflite.schema import schema
+from edgeconv.files.tflite.builtins.table import builtin
 from edgeconv.quantize.plan.affine import WEIGHT_MAX
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.stored import fits_float16, row_scales
-
-#: Input with the weights of each operator that has some, and where its output channels lie.
-WEIGHTS: Mapping[str, tuple[int, int]] = MappingProxyType(
-    {
-        "CONV_2D": (1, 0),
-        "DEPTHWISE_CONV_2D": (1, 3),
-        "FULLY_CONNECTED": (1, 0),
-        "TRANSPOSE_CONV": (1, 0),
-    }
-)
-#: Operators that have a kernel for float activations and int8 weights.
-HYBRID = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 
 
 def in_float16(program: Program) -> Program:
@@ -66,10 +54,10 @@ def with_int8_weights(program: Program, plan: Plan) -> Program:
     """
 
     def stored(operator: Operator, index: int, tensor: Tensor) -> Tensor | None:
-        where = WEIGHTS.get(operator.code)
-        if where is None or index != where[0] or tensor.dtype != np.float32:
+        layer = builtin(operator.code).layer
+        if layer is None or index != layer.weight or tensor.dtype != np.float32:
             return None
-        return quantized(tensor, where[1], f"{tensor.name}/int8", plan)
+        return quantized(tensor, layer.axis, f"{tensor.name}/int8", plan)
 
     return _widened(program, stored)
 
@@ -82,15 +70,16 @@ def with_dynamic_int8(program: Program, plan: Plan) -> Program:
     shared: dict[Tensor, Tensor] = {}
 
     def rewritten(operator: Operator) -> Operator:
-        if operator.code not in HYBRID:
+        row = builtin(operator.code)
+        if row.layer is None or "int8 weights" not in dict(row.versions):
             return operator
         inputs = list(operator.inputs)
-        weight, axis = inputs[1], WEIGHTS[operator.code][1]
+        weight, axis = inputs[row.layer.weight], row.layer.axis
         if weight is None or weight.data is None or weight.dtype != np.float32:
             return operator
         if weight not in shared:
             shared[weight] = quantized(weight, axis, weight.name, plan)
-        inputs[1] = shared[weight]
+        inputs[row.layer.weight] = shared[weight]
         return replace(operator, inputs=tuple(inputs))
 
     changed = replace(program, operators=tuple(map(rewritten, program.operators)))

@@ -9,11 +9,12 @@ import onnx_ir as ir
 
 from edgeconv.data.formula import Io
 from edgeconv.disk import written_whole
-from edgeconv.export.tflite import flatbuffer, lies, stored_weights, versions
+from edgeconv.export.tflite import flatbuffer, stored_weights, versions
 from edgeconv.export.tflite import metadata as about
 from edgeconv.export.tflite.convert import convert
 from edgeconv.export.tflite.metadata import TfliteMetadata
 from edgeconv.export.tflite.program import Program
+from edgeconv.files.tflite.tensor_order import blobs_of
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.precision import PrecisionName
 
@@ -124,7 +125,7 @@ def _chunks(program: Program, metadata: TfliteMetadata | None) -> Chunks:
     """A file's bytes in pieces, so that a large model is not copied to be put together."""
     runtime = versions.minimum_runtime(program.operators).encode()
     blobs = {"min_runtime_version": runtime.ljust(_RUNTIME_VERSION_SIZE, b"\0")}
-    blobs |= lies.blobs(program)
+    blobs |= blobs_of(program.unusual)
     if metadata is None:
         return [flatbuffer.pack(program, description=program.name, blobs=blobs)]
     blobs |= about.blobs(metadata, program)

@@ -2,7 +2,10 @@
 
 NHWC for four axes and the hub's own order for any other number, but for the tensors that the file
 names in a blob. Axes of size 1 may stand anywhere or be absent: they move no integer. Nothing is
-told from shapes, for axes of one size cannot be told apart by them.
+told from shapes: a hub tensor (1, 4, 4, 16) that a Reshape gave may lie in the file as
+(1, 4, 4, 16) in three orders.
+
+    {"NAME": [[sizes of the hub's axes], [their order in the file]], ...}
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ from numpy.typing import NDArray
 from edgeconv.errors import ArtifactRefused
 from edgeconv.files.tflite.file import TfliteFile
 
-#: The writer's name for the blob (`edgeconv.export.tflite.lies`).
 _BLOB = "edgeconv_tensor_order"
 
 Shape = tuple[int, ...]
@@ -56,6 +58,14 @@ def usual(hub_shape: Shape) -> TensorOrder:
     """The order of a tensor of which the file says nothing."""
     order = (0, 2, 3, 1) if len(hub_shape) == 4 else tuple(range(len(hub_shape)))
     return TensorOrder(hub_shape, order)
+
+
+def blobs_of(orders: Mapping[str, TensorOrder]) -> dict[str, bytes]:
+    """The blob of a file, by its name; nothing where all tensors lie as is usual."""
+    if not orders:
+        return {}
+    found = {name: [order.axes, order.order] for name, order in orders.items()}
+    return {_BLOB: json.dumps(found, sort_keys=True, separators=(",", ":")).encode()}
 
 
 def orders(file: TfliteFile) -> Mapping[str, TensorOrder]:

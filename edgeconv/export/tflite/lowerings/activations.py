@@ -13,7 +13,7 @@ from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout
 from edgeconv.export.tflite.lowerings.elementwise import unary
 from edgeconv.export.tflite.program import Quantization, Tensor
-from edgeconv.export.tflite.schema import ACTIVATION, schema
+from edgeconv.export.tflite.schema import activation, schema
 from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.view import input_of, integer, number, shape_of, string
 
@@ -77,7 +77,7 @@ def hard_sigmoid(node: ir.Node, b: Builder) -> None:
     x, layout = b.read(node), b.layout(node)
     top = Quantization.per_tensor(high / 255, -128) if x.is_quantized else None
     options = schema.AddOptionsT(
-        fusedActivationFunction=ACTIVATION["relu6" if high == 6.0 else "relu"]
+        fusedActivationFunction=activation("relu6" if high == 6.0 else "relu")
     )
     offset = b.operand(f"{node.name}/offset", beta / alpha, x)
     ramp = b.step(node, "ramp", "ADD", [x, offset], x.shape, options=options, quantization=top)

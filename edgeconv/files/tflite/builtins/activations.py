@@ -6,7 +6,6 @@ import math
 
 from edgeconv.files.tflite.builtins.operator import (
     DELEGATED,
-    DELEGATED_16,
     HALF_DELEGATED,
     OWN_KERNELS,
 )
@@ -33,7 +32,7 @@ ROWS = (
         prescribed=_SIGMOID.prescribed,
         bounds=_SIGMOID.bounds,
         versions=(("int16", 3), ("int8", 2)),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     Row(
         "TANH",
@@ -41,7 +40,7 @@ ROWS = (
         prescribed=_TANH.prescribed,
         bounds=_TANH.bounds,
         versions=(("int16", 3), ("int8", 2)),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     Row(
         "GELU",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeconv.files.tflite.builtins.operator import (
-    DELEGATED_16,
+    DELEGATED,
     FLOAT_DELEGATED,
     FLOAT_OWN_KERNEL,
     HALF_DELEGATED,
@@ -11,18 +11,18 @@ from edgeconv.files.tflite.builtins.operator import (
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
 
 ROWS = (
-    Row("ADD", "arithmetic", versions=(("int16", 3), ("int8", 2)), runs=DELEGATED_16),
+    Row("ADD", "arithmetic", versions=(("int16", 3), ("int8", 2)), runs=DELEGATED),
     Row(
         "SUB",
         "arithmetic",
         versions=(("int16", 5), ("broadcast over 4 axes", 3), ("int8", 2)),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     Row(
         "MUL",
         "arithmetic",
         versions=(("int16", 4), ("factor of 1 or more", 3), ("int8", 2)),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     Row("DIV", "arithmetic", versions=(("broadcast over 4 axes", 2),), runs=FLOAT_DELEGATED),
     *(

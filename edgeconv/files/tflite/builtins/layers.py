@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from edgeconv.files.tflite.builtins.operator import (
     DELEGATED,
-    DELEGATED_16,
     FLOAT_DELEGATED,
-    HALF_DELEGATED_16,
+    HALF_DELEGATED,
     Layer,
 )
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
@@ -18,14 +17,14 @@ ROWS = (
         layer=Layer(0, 1, 2, axis=0),
         versions=(("int16", 4), ("groups", 6), ("int8 weights", 5), ("int8", 3)),
         runtimes=((6, (2, 9, 0)),),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     Row(
         "DEPTHWISE_CONV_2D",
         "convolution",
         layer=Layer(0, 1, 2, axis=3),
         versions=(("int16", 5), ("int8 weights", 6), ("int8", 3), ("dilation", 2)),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     # Its first input is the shape of its output.
     Row(
@@ -43,7 +42,7 @@ ROWS = (
             *(("int16", 7), ("int8 weights", 12), ("no bias", 6)),
             *(("all dimensions kept", 5), ("int8", 4)),
         ),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     Row("BATCH_MATMUL", "product"),
     Row("CONV_3D", "convolution"),
@@ -53,17 +52,11 @@ ROWS = (
         "pool",
         scales="tied",
         versions=(("int16", 3), ("int8", 2)),
-        runs=HALF_DELEGATED_16,
+        runs=HALF_DELEGATED,
     ),
-    Row(
-        "MAX_POOL_2D",
-        "pool",
-        scales="tied",
-        versions=(("int16", 3), ("int8", 2)),
-        runs=DELEGATED_16,
-    ),
+    Row("MAX_POOL_2D", "pool", scales="tied", versions=(("int16", 3), ("int8", 2)), runs=DELEGATED),
     Row("L2_POOL_2D", "pool"),
-    Row("MEAN", "reduction", adds_up=True, versions=(("int16", 3), ("int8", 2)), runs=DELEGATED_16),
+    Row("MEAN", "reduction", adds_up=True, versions=(("int16", 3), ("int8", 2)), runs=DELEGATED),
     Row("SUM", "reduction", adds_up=True, runs=FLOAT_DELEGATED),
     *(
         Row(name, "reduction", scales="tied", versions=(("int8", 2),), runs=DELEGATED)

@@ -31,28 +31,21 @@ Runner = Literal["xnnpack", "kernel"]
 
 @dataclass(frozen=True)
 class Runs:
-    """What runs an operator, by the type of its activations.
+    """What runs an operator, by the type of its activations: XNNPACK, or a kernel of LiteRT's own.
 
-    Attributes:
-        floats: XNNPACK, or a kernel of LiteRT's own; None where no file of edgeconv's shows it.
-        int8: likewise.
-        int16: whether there is a kernel for them; XNNPACK has none.
+    None where no file of edgeconv's shows it.
     """
 
     floats: Runner | None = None
     int8: Runner | None = None
-    int16: bool = False
 
 
 DELEGATED = Runs("xnnpack", "xnnpack")
-DELEGATED_16 = Runs("xnnpack", "xnnpack", int16=True)
 HALF_DELEGATED = Runs("xnnpack", "kernel")
-HALF_DELEGATED_16 = Runs("xnnpack", "kernel", int16=True)
 OWN_KERNELS = Runs("kernel", "kernel")
-OWN_KERNELS_16 = Runs("kernel", "kernel", int16=True)
 FLOAT_DELEGATED = Runs("xnnpack")
 FLOAT_OWN_KERNEL = Runs("kernel")
-INT8_DELEGATED_16 = Runs(None, "xnnpack", int16=True)
+INT8_DELEGATED = Runs(None, "xnnpack")
 
 
 @dataclass(frozen=True)

@@ -8,29 +8,27 @@ from __future__ import annotations
 
 from edgeconv.files.tflite.builtins.operator import (
     DELEGATED,
-    DELEGATED_16,
-    INT8_DELEGATED_16,
+    INT8_DELEGATED,
     OWN_KERNELS,
-    OWN_KERNELS_16,
 )
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
 
 ROWS = (
-    Row("RESHAPE", "view", scales="moved", runs=DELEGATED_16),
+    Row("RESHAPE", "view", scales="moved", runs=DELEGATED),
     *(Row(name, "view", scales="moved") for name in ("SQUEEZE", "EXPAND_DIMS")),
     Row(
         "TRANSPOSE",
         "transpose",
         scales="moved",
         versions=(("int16", 5), ("over 5 axes", 6), ("over 4 axes", 4), ("int8", 2)),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
-    Row("QUANTIZE", "conversion", versions=(("int16", 2),), runs=INT8_DELEGATED_16),
+    Row("QUANTIZE", "conversion", versions=(("int16", 2),), runs=INT8_DELEGATED),
     Row(
         "DEQUANTIZE",
         "conversion",
         versions=(("float16", 3), ("int16", 3), ("int8 per channel", 5), ("int8", 2)),
-        runs=INT8_DELEGATED_16,
+        runs=INT8_DELEGATED,
     ),
     *(Row(name, "conversion") for name in ("CAST", "DENSIFY")),
     Row(
@@ -38,7 +36,7 @@ ROWS = (
         "move",
         scales="joined",
         versions=(("int16", 3), ("int8", 2)),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     Row("PACK", "move", scales="joined"),
     Row(
@@ -47,16 +45,16 @@ ROWS = (
         scales="moved",
         versions=(("int16", 4), ("over 4 axes", 5), ("int8", 2)),
         runtimes=((5, (2, 5, 0)),),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     Row(
         "STRIDED_SLICE",
         "move",
         scales="moved",
         versions=(("over 4 axes", 4), ("int8", 2)),
-        runs=OWN_KERNELS_16,
+        runs=OWN_KERNELS,
     ),
-    Row("SPLIT", "move", scales="moved", versions=(("int16", 4), ("int8", 2)), runs=DELEGATED_16),
+    Row("SPLIT", "move", scales="moved", versions=(("int16", 4), ("int8", 2)), runs=DELEGATED),
     Row("GATHER", "move", scales="moved", versions=(("int8", 2),), runs=OWN_KERNELS),
     Row("TILE", "move", scales="moved", runs=OWN_KERNELS),
     *(
@@ -74,7 +72,7 @@ ROWS = (
         scales="tied",
         versions=(("int16", 3), ("over 4 axes", 4), ("int8", 2)),
         runtimes=((4, (2, 6, 0)),),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     Row(
         "PADV2",
@@ -82,7 +80,7 @@ ROWS = (
         scales="tied",
         versions=(("int16", 3), ("over 4 axes", 4), ("int8", 2)),
         runtimes=((4, (2, 6, 0)),),
-        runs=OWN_KERNELS_16,
+        runs=OWN_KERNELS,
     ),
     Row("MIRROR_PAD", "move", scales="tied", versions=(("int8", 2),), runs=OWN_KERNELS),
     Row(
@@ -90,13 +88,13 @@ ROWS = (
         "resize",
         scales="tied",
         versions=(("int16", 4), ("half pixels", 3), ("int8", 2)),
-        runs=DELEGATED_16,
+        runs=DELEGATED,
     ),
     Row(
         "RESIZE_NEAREST_NEIGHBOR",
         "resize",
         scales="tied",
         versions=(("int16", 4), ("half pixels", 3), ("corners aligned", 3), ("int8", 2)),
-        runs=OWN_KERNELS_16,
+        runs=OWN_KERNELS,
     ),
 )
