@@ -17,7 +17,7 @@ can hold decides (`float64`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -65,16 +65,17 @@ _BETWEEN_RUNS: tuple[Run, ...] = tuple(
         (f"{name}.tflite", "reference"),
     )
 )
-_SATURATED_RUN = _INT8_RUNS[0]
-#: Its products are those of the kernel that saturates, with optimizations or without.
-_SATURATED_DYNAMIC_RUN: Run = ("dynamic-int8.onnx", "default")
+#: Runs whose kernels add in 16 bits on some CPUs, and why they are left out there. The products of
+#: dynamic-int8 are those of such a kernel with optimizations or without.
+_SATURATED: Mapping[Run, str] = {
+    _INT8_RUNS[0]: "not run with graph optimizations: this CPU's int8 kernels saturate",
+    ("dynamic-int8.onnx", "default"): "not run: this CPU's int8 kernels saturate",
+}
 _PAIR_RUNS = _INT8_RUNS[1:]
 
 #: Name of the stage that compares the two int8 files end to end.
 PAIR = "int8.onnx against int8.tflite"
 _UNTRAINED_NOTE = "untrained weights: not judged end to end, accuracy not assessed"
-_SATURATED_DYNAMIC_NOTE = "not run: this CPU's int8 kernels saturate"
-_SATURATED_NOTE = "not run with graph optimizations: this CPU's int8 kernels saturate"
 
 
 def check(
@@ -109,14 +110,12 @@ def check(
         UnavailableError: an engine is not installed.
     """
     paths = _by_name(artifacts)
-    saturates = (
-        not paths.keys().isdisjoint({_SATURATED_RUN[0], _SATURATED_DYNAMIC_RUN[0]})
-        and int8_convolution_saturates()
-    )
+    may_saturate = any(artifact in paths for artifact, _ in _SATURATED)
+    saturated = _SATURATED if may_saturate and int8_convolution_saturates() else {}
     wanted = [
         run
         for run in (*_FLOAT_RUNS, *_INT8_RUNS, *_BETWEEN_RUNS)
-        if run[0] in paths and not (saturates and run in (_SATURATED_RUN, _SATURATED_DYNAMIC_RUN))
+        if run[0] in paths and run not in saturated
     ]
     named = _named(references, len(images))
     runs = GoldenRuns(paths, images, named, wanted, opener, parts)
@@ -127,46 +126,35 @@ def check(
         float64=float64,
         files=tuple(path for name, path in paths.items() if name in ("onnx", "tflite")),
     )
+    in_float = partial(_float_stage, runs, judge)
+    rounded = partial(_rounded_stage, runs, thresholds, trained)
     stages = (
-        *_float_stages(runs, judge),
-        *_int8_stages(runs, thresholds, trained=trained, saturates=saturates),
+        *_stages(_FLOAT_RUNS, runs, in_float, saturated),
+        *_stages(_INT8_RUNS, runs, rounded, saturated),
         *_pair_stage(runs, thresholds, trained=trained),
-        *_between_stages(runs, thresholds, trained=trained, saturates=saturates),
+        *_stages(_BETWEEN_RUNS, runs, rounded, saturated),
     )
-    return ParityReport(stages, (SATURATION_WARNING,) if saturates else (), runs.interfaces)
+    return ParityReport(stages, (SATURATION_WARNING,) if saturated else (), runs.interfaces)
 
 
-def _float_stages(runs: GoldenRuns, judge: FloatJudge) -> Iterator[StageResult]:
-    for run in _FLOAT_RUNS:
-        if run in runs:
-            found = judge.judge(run, runs.outputs(run), runs.figures(run))
-            yield _stage(run, runs, found.figures, found.thresholds, found.note)
-        elif run in runs.left_out:
-            yield _not_run(run, runs.left_out[run])
-
-
-def _int8_stages(
-    runs: GoldenRuns, thresholds: Thresholds, *, trained: bool, saturates: bool
+def _stages(
+    wanted: tuple[Run, ...],
+    runs: GoldenRuns,
+    judged: Callable[[Run], StageResult],
+    saturated: Mapping[Run, str],
 ) -> Iterator[StageResult]:
-    for run in _INT8_RUNS:
+    """A stage for each run of a file that is there, with the reason where it was not run."""
+    for run in wanted:
+        why = runs.left_out.get(run) or (saturated.get(run) if run[0] in runs.artifacts else None)
         if run in runs:
-            yield _judged(run, runs, thresholds.of_rounded(run[0]), trained=trained)
-        elif run in runs.left_out:
-            yield _not_run(run, runs.left_out[run])
-        elif saturates and run == _SATURATED_RUN:
-            yield _not_run(run, _SATURATED_NOTE)
+            yield judged(run)
+        elif why is not None:
+            yield StageResult(_label(run), "reference", _label(run), judged=False, note=why)
 
 
-def _between_stages(
-    runs: GoldenRuns, thresholds: Thresholds, *, trained: bool, saturates: bool
-) -> Iterator[StageResult]:
-    for run in _BETWEEN_RUNS:
-        if run in runs:
-            yield _judged(run, runs, thresholds.of_rounded(run[0]), trained=trained)
-        elif run in runs.left_out:
-            yield _not_run(run, runs.left_out[run])
-        elif saturates and run == _SATURATED_DYNAMIC_RUN and run[0] in runs.artifacts:
-            yield _not_run(run, _SATURATED_DYNAMIC_NOTE)
+def _float_stage(runs: GoldenRuns, judge: FloatJudge, run: Run) -> StageResult:
+    found = judge.judge(run, runs.outputs(run), runs.figures(run))
+    return _stage(run, runs, found.figures, found.thresholds, found.note)
 
 
 def _pair_stage(
@@ -204,10 +192,13 @@ def _pair_stage(
     )
 
 
-def _judged(run: Run, runs: GoldenRuns, bound: Threshold, *, trained: bool) -> StageResult:
+def _rounded_stage(
+    runs: GoldenRuns, thresholds: Thresholds, trained: bool, run: Run
+) -> StageResult:
     """A run against the reference; without trained weights it only informs, unless it broke."""
     figures = runs.figures(run)
-    stage = _stage(run, runs, figures, (bound,) * len(figures), "" if trained else _UNTRAINED_NOTE)
+    bounds = (thresholds.of_rounded(run[0]),) * len(figures)
+    stage = _stage(run, runs, figures, bounds, "" if trained else _UNTRAINED_NOTE)
     judged = trained or not _finite(figures)
     return replace(stage, judged=judged, passed=not judged or stage.passed)
 
@@ -233,10 +224,6 @@ def _stage(
         worst=worst,
         seconds=runs.seconds[run],
     )
-
-
-def _not_run(run: Run, why: str) -> StageResult:
-    return StageResult(_label(run), "reference", _label(run), judged=False, note=why)
 
 
 def _label(run: Run) -> str:
