@@ -73,7 +73,7 @@ def test_crops_equal_torchvision_bit_for_bit(
     np.testing.assert_array_equal(crop_pixels(image, pre), expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.tuples(st.integers(1, 90), st.integers(1, 90)),
     st.integers(1, 60),

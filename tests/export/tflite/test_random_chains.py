@@ -111,9 +111,7 @@ def chains(draw: st.DrawFn) -> tuple[Shape, ir.Model]:
     return shape, chain.model(shape)
 
 
-@settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=150, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(chains())
 def test_a_float_file_gives_what_onnxruntime_gives(case: tuple[Shape, ir.Model]) -> None:
     _, model = case
@@ -124,9 +122,7 @@ def test_a_float_file_gives_what_onnxruntime_gives(case: tuple[Shape, ir.Model])
     assert np.abs(found - wanted).max() <= 1e-5 * max(np.abs(wanted).max(), 1e-3)
 
 
-@settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(chains())
 def test_an_int8_file_follows_the_float_graph(case: tuple[Shape, ir.Model]) -> None:
     """A few steps for each node: roundings add up along a chain, a wrong order would be far off."""

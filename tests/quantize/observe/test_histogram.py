@@ -41,7 +41,7 @@ def test_the_order_of_the_parts_does_not_matter() -> None:
     np.testing.assert_array_equal(one.counts, other.counts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.floats(-(2.0**60), 2.0**60, width=32, allow_subnormal=False), min_size=1, max_size=30
