@@ -34,7 +34,6 @@ class Board:
 
     Attributes:
         name: what `edgeconv devices start` takes.
-        title: one line for people.
         kind: board or phone.
         cpu: of every core.
         cores: how many there are, to look at; they share the host's.
@@ -44,7 +43,6 @@ class Board:
     """
 
     name: str
-    title: str
     kind: Kind
     cpu: Cpu
     cores: int
@@ -81,7 +79,6 @@ BOARDS: dict[str, Board] = {
     for board in (
         Board(
             "rpi4-emulated",
-            "Raspberry Pi 4 under QEMU (Cortex-A72), over ssh",
             "board",
             _A72,
             4,
@@ -91,7 +88,6 @@ BOARDS: dict[str, Board] = {
         ),
         Board(
             "rpi5-emulated",
-            "Raspberry Pi 5 under QEMU (Cortex-A76), over ssh",
             "board",
             _A76,
             4,
@@ -101,7 +97,6 @@ BOARDS: dict[str, Board] = {
         ),
         Board(
             "android-emulated",
-            "Android phone without Python under QEMU (Cortex-A76), over adb",
             "phone",
             _A76,
             4,

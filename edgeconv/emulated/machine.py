@@ -115,8 +115,6 @@ def _boot(board: Board, root: Path, directory: Path, on_progress: Callable[[str]
             board.name,
             pid,
             start_time(pid) or 0,
-            storage,
-            board.home,
             ADDRESS,
             port,
             **plan.way,

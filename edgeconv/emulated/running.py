@@ -21,8 +21,6 @@ class Running:
         name: the board's name.
         pid: the process of this machine whose end is the device's end.
         started: when that process began, in the kernel's clock ticks: numbers are used again.
-        storage: what lies under `home` on the device, as this machine sees it; it is kept.
-        home: the device's only writable directory besides /tmp.
         host: address of its daemon.
         port: port of its daemon.
         user: who to log in as (ssh).
@@ -35,8 +33,6 @@ class Running:
     name: str
     pid: int
     started: int
-    storage: Path
-    home: str
     host: str
     port: int
     user: str | None = None
@@ -61,7 +57,7 @@ def running(name: str) -> Running | None:
     """The device of that name, None where it does not run."""
     try:
         told: dict[str, Any] = json.loads(_state_file(name).read_text(encoding="utf-8"))
-        for key in ("storage", "identity", "known_hosts"):
+        for key in ("identity", "known_hosts"):
             told[key] = None if told[key] is None else Path(told[key])
         found = Running(**told)
     except (OSError, ValueError, TypeError, KeyError):

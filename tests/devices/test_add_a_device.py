@@ -6,8 +6,6 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-import pytest
-
 from edgeconv.devices.profile.model import Profile
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "add-a-device.md"
@@ -17,11 +15,6 @@ def test_its_table_has_every_key_of_a_profile_and_no_other():
     rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
     named = [key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])]
     assert sorted(named) == sorted({f.name for f in fields(Profile)} - {"name"} | {"like"})
-
-
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", PAGE.read_text()))
-def test_what_it_links_is_there(link):
-    assert (PAGE.parent / link).is_file()
 
 
 def test_the_profile_it_shows_is_the_one_that_comes_along():

@@ -76,14 +76,14 @@ def test_a_number_that_another_process_has_now_is_no_running_device(cache):
     assert mine is not None
     directory = device_directory(NAME)
     directory.mkdir(parents=True)
-    found = Running(NAME, 1, mine, directory, "/home/pi", "127.0.0.1", 22)
+    found = Running(NAME, 1, mine, "127.0.0.1", 22)
     found.write()
     assert running(NAME) == found
-    Running(NAME, 1, mine + 1, directory, "/home/pi", "127.0.0.1", 22).write()
+    Running(NAME, 1, mine + 1, "127.0.0.1", 22).write()
     assert running(NAME) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": 1}', '{"pid": "x", "storage": 3}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": 1}', '{"pid": "x", "identity": 3}'])
 def test_a_damaged_note_is_no_running_device(cache, text):
     device_directory(NAME).mkdir(parents=True)
     (device_directory(NAME) / "running.json").write_text(text)

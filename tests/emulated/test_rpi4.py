@@ -85,7 +85,7 @@ def test_files_come_and_go_by_scp(board, tmp_path):
     subprocess.run(["scp", *options, mine, "pi@127.0.0.1:there"], check=True, timeout=60)
     subprocess.run(["scp", *options, "pi@127.0.0.1:there", back], check=True, timeout=60)
     assert back.read_bytes() == mine.read_bytes()
-    assert (board.storage / "there").read_bytes() == mine.read_bytes()
+    assert (device_directory(board.name) / "storage" / "there").read_bytes() == mine.read_bytes()
 
 
 def test_starts_at_the_same_time_and_later_give_the_same_device(board):

@@ -28,12 +28,10 @@ class Measured:
     """One file on one number of threads.
 
     Attributes:
-        sha256: of the file.
         medians_ms: of each process's runs, in the order they ran; empty on emulated devices.
         instructions: of one inference, by process; empty on real devices.
     """
 
-    sha256: str
     medians_ms: tuple[float, ...]
     instructions: tuple[int, ...]
 
@@ -119,13 +117,11 @@ def _field(told: Any, name: str, kind: type[_T]) -> _T:
 
 
 def _result(told: Any, emulated: bool) -> tuple[Key, Measured]:
-    artifact = _field(told, "artifact", dict)
-    name, engine = _field(artifact, "name", str), _field(told, "engine", str)
+    name, engine = _field(_field(told, "artifact", dict), "name", str), _field(told, "engine", str)
     key = (name[:_LONGEST_NAME], one_of(ENGINES, engine, "engine"), natural(told["threads"]))
-    sha256 = _field(artifact, "sha256", str)[:64]
     if emulated:
         counts = tuple(natural(count) for count in _field(told, "instructions_by_process", list))
-        return key, Measured(sha256, (), counts)
+        return key, Measured((), counts)
     processes = [read_timed(process) for process in _field(told, "processes", list)]
     medians = tuple(statistics.median(p.timing.samples_ns) / 1e6 for p in processes)
-    return key, Measured(sha256, medians, ())
+    return key, Measured(medians, ())
