@@ -15,14 +15,14 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.transport import adb_advice, envelope, transfer
 from edgeconv.devices.transport.adb_client import AdbClient, Listed
 from edgeconv.devices.transport.architecture import ARCHITECTURE, check_architecture
-from edgeconv.devices.transport.base import MOST_OUTPUT_BYTES, Completed
-from edgeconv.devices.transport.exchange import Readable
-from edgeconv.devices.transport.shell import ShellTransport
+from edgeconv.devices.transport.base import Completed
+from edgeconv.devices.transport.shell import Command, ShellTransport
 from edgeconv.errors import DeviceFailed, DeviceUnreachable, EdgeconvError
 
 #: Until the device must be there; a bench without its phone ends well within ten seconds.
@@ -142,48 +142,36 @@ class AdbTransport(ShellTransport):
         self._ready = False
         return self._connection_lost(stderr, begun)
 
-    def _run(
-        self,
-        arguments: Sequence[str],
-        source: Readable,
-        size: int,
-        deadline_s: float,
-        most_output: int = MOST_OUTPUT_BYTES,
-    ) -> Completed:
+    def _run(self, command: Command) -> Completed:
         self._connect()
         if _SHELL_V2 in self._features:
-            return super()._run(arguments, source, size, deadline_s, most_output)
-        return self._run_with_files(arguments, source, size, deadline_s, most_output)
+            return super()._run(command)
+        return self._run_with_files(command)
 
-    def _run_with_files(
-        self,
-        arguments: Sequence[str],
-        source: Readable,
-        size: int,
-        deadline_s: float,
-        most_output: int,
-    ) -> Completed:
+    def _run_with_files(self, command: Command) -> Completed:
         """`_run` where only standard output comes back: the other streams are files there."""
-        deadline = time.monotonic() + deadline_s
+        deadline = time.monotonic() + command.deadline_s
         stem = posixpath.join(posixpath.dirname(self.root), envelope.new_marker())
         files = (f"{stem}.in", f"{stem}.err")
-        if size:
-            content = source.read(size)
+        if command.stdin_bytes:
+            content = command.stdin.read(command.stdin_bytes)
             code, words = self._client.push_bytes(self.address, content, files[0], deadline)
             if code != 0 and adb_advice.is_lost(words):
                 raise self._lost(words.encode(), code, begun=False)
             if code != 0:
                 raise DeviceFailed(f"{self.address}: {files[0]} cannot be written ({words})")
-        stdin = files[0] if size else "/dev/null"
+        stdin = files[0] if command.stdin_bytes else "/dev/null"
         wrapped = envelope.script(
-            'i=$1; e=$2; shift 2; exec "$@" <"$i" 2>"$e"', stdin, files[1], *arguments
+            'i=$1; e=$2; shift 2; exec "$@" <"$i" 2>"$e"', stdin, files[1], *command.arguments
         )
         try:
-            done = super()._run(wrapped, io.BytesIO(), 0, deadline_s, most_output)
-            told = super()._run(["tail", "-c", "4096", files[1]], io.BytesIO(), 0, 30.0)
+            done = super()._run(
+                replace(command, arguments=wrapped, stdin=io.BytesIO(), stdin_bytes=0)
+            )
+            told = super()._run(Command(["tail", "-c", "4096", files[1]]))
         finally:
             with suppress(EdgeconvError):
-                super()._run(["rm", "-f", *files], io.BytesIO(), 0, 30.0)
+                super()._run(Command(["rm", "-f", *files]))
         return Completed(done.code, done.stdout, told.stdout)
 
     def _reply(self, marker: str, most_output: int, what: str) -> envelope.Reply:

@@ -8,6 +8,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,17 @@ from edgeconv.errors import ConnectionLost, DeviceFailed, EdgeconvError
 _LATER_S = 5
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run there, as `Transport.run` takes it, with a stream for standard input."""
+
+    arguments: Sequence[str]
+    stdin: Readable = field(default_factory=io.BytesIO)
+    stdin_bytes: int = 0
+    deadline_s: float = COMMAND_DEADLINE_S
+    most_output: int = MOST_OUTPUT_BYTES
 
 
 class ShellTransport(Transport):
@@ -52,8 +64,8 @@ class ShellTransport(Transport):
         most_output: int = MOST_OUTPUT_BYTES,
     ) -> Completed:
         """See Transport."""
-        source = io.BytesIO(stdin)
-        return self._run(arguments, source, len(stdin), deadline_s, most_output)
+        stream = io.BytesIO(stdin)
+        return self._run(Command(arguments, stream, len(stdin), deadline_s, most_output))
 
     def push(self, local: Path, remote: str, *, deadline_s: float | None = None) -> None:
         """See Transport. The file is the user's alone, and may be run where `local` may."""
@@ -78,32 +90,24 @@ class ShellTransport(Transport):
         del code  # ssh's and adb's own failures have numbers that programs use too
         return envelope.streamed_end(stderr)
 
-    def _run(
-        self,
-        arguments: Sequence[str],
-        source: Readable,
-        size: int,
-        deadline_s: float,
-        most_output: int = MOST_OUTPUT_BYTES,
-    ) -> Completed:
-        """`run` with a stream of `size` bytes for standard input."""
-        what = f"{self.address}: {_named(arguments)}"
-        deadline = time.monotonic() + deadline_s
+    def _run(self, command: Command) -> Completed:
+        what = f"{self.address}: {_named(command.arguments)}"
+        deadline = time.monotonic() + command.deadline_s
         marker = envelope.new_marker()
-        limit_s = math.ceil(deadline_s) + _LATER_S
-        remote = envelope.bounded(arguments, marker, size, limit_s)
-        reply = self._reply(marker, most_output, what)
+        limit_s = math.ceil(command.deadline_s) + _LATER_S
+        remote = envelope.bounded(command.arguments, marker, command.stdin_bytes, limit_s)
+        reply = self._reply(marker, command.most_output, what)
         try:
             code = exchange(
                 self._carrier(remote),
-                source,
+                command.stdin,
                 Feeds(reply.feed, reply.feed_stderr),
                 deadline=deadline,
                 env=self._environment(),
             )
         except DeadlinePassed:
             raise DeviceFailed(
-                f"{what} did not end within {deadline_s:g} s, and was killed"
+                f"{what} did not end within {command.deadline_s:g} s, and was killed"
             ) from None
         done = reply.completed()
         if done is None:
@@ -136,7 +140,7 @@ class ShellTransport(Transport):
 
     def _send(self, file: transfer.LocalFile, deadline_s: float) -> None:
         with file.open() as source:
-            done = self._run(transfer.receive(file), source, file.size, deadline_s)
+            done = self._run(Command(transfer.receive(file), source, file.size, deadline_s))
         transfer.check_received(file, done, self.address)
 
     def _pull(self, remote: str, most_bytes: int, deadline_s: float) -> bytes:
