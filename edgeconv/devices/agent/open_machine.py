@@ -9,12 +9,12 @@ from typing import Any
 
 from edgeconv.devices.agent.local import LocalMachine
 from edgeconv.devices.agent.machine import Machine
-from edgeconv.devices.agent.native.facts import shell_facts
 from edgeconv.devices.agent.native.provision import prepare_native_agent
 from edgeconv.devices.agent.provision import prepare_python_agent
 from edgeconv.devices.agent.remote import RemoteMachine
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.state import surroundings
+from edgeconv.devices.state.probe import shell_facts
 from edgeconv.devices.transport.open import open_device
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from edgeconv.devices.state.probe_script import PROBE
 from edgeconv.devices.transport.base import Transport
 from edgeconv.errors import ConnectionLost, DeviceFailed
+from edgeconv.runtime.host import HostFacts
 
 _DEADLINE_S = 30.0
 _MOST_BYTES = 64 * 2**10
@@ -87,6 +88,19 @@ def probe(transport: Transport, throttled: Sequence[str] = ()) -> DeviceFacts:
             "shell there (dash, bash, busybox, mksh)"
         )
     return facts
+
+
+def shell_facts(transport: Transport) -> dict[str, Any]:
+    """The same as `HostFacts.to_json` gives them; what the device does not tell is left out.
+
+    Raises:
+        DeviceFailed, DeviceUnreachable: as `probe`.
+    """
+    told = probe(transport).to_json()
+    facts = {field.name: told[field.name] for field in fields(HostFacts) if field.name in told}
+    facts["cpu"] = told["model"] or "unknown"
+    facts["system"] = ", ".join(filter(None, (told["system"], told["kernel"])))
+    return {key: value for key, value in facts.items() if value is not None}
 
 
 def _ask(transport: Transport, throttled: Sequence[str]) -> str:

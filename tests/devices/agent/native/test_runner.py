@@ -14,9 +14,9 @@ import pytest
 
 from edgeconv.devices.agent.conversation import Conversation
 from edgeconv.devices.agent.native.build import ARCHITECTURES, build
-from edgeconv.devices.agent.native.facts import shell_facts
 from edgeconv.devices.agent.processes import time_side_by_side
 from edgeconv.devices.agent.remote import RemoteMachine
+from edgeconv.devices.state.probe import shell_facts
 from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
 from edgeconv.runtime import records
