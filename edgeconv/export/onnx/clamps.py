@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import clip_bounds, fused_activation
 from edgeconv.graph.view import name_of
-from edgeconv.quantize.plan.parameters import Plan, QuantParams
+from edgeconv.quantize.plan.affine import clamps_alike
+from edgeconv.quantize.plan.parameters import Plan
 
 
 def without_implied_clamps(model: ir.Model, plan: Plan) -> ir.Model:
@@ -19,21 +19,11 @@ def without_implied_clamps(model: ir.Model, plan: Plan) -> ir.Model:
             continue
         params = plan.activations.get(name_of(fused.node.outputs[0]))
         bounds = clip_bounds(fused.node)
-        if params is not None and bounds is not None and implies_clamp(params, bounds):
+        if params is None or bounds is None:
+            continue
+        if clamps_alike(float(params.scale), int(params.zero_point), params.dtype, bounds):
             _take_out(copy, fused.node, node.outputs[0])
     return copy
-
-
-def implies_clamp(params: QuantParams, bounds: tuple[float, float]) -> bool:
-    """Whether quantizing alone gives the integers that clamping and quantizing gives.
-
-    Quantization is monotone and saturates, so it does where the bounds themselves are quantized to
-    the lowest and the highest integer.
-    """
-    scale, zero_point = float(params.scale), int(params.zero_point)
-    lowest, highest = (bound / scale + zero_point for bound in bounds)
-    limits = np.iinfo(params.dtype)
-    return bool(np.rint(lowest) <= limits.min and np.rint(highest) >= limits.max)
 
 
 def _take_out(model: ir.Model, clamp: ir.Node, bare: ir.Value) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.plan.ranges import Range
@@ -78,6 +78,17 @@ def along(vector: NDArray[Any], axis: int | None, rank: int) -> NDArray[Any]:
         return vector
     shape: Sequence[int] = [-1 if i == axis else 1 for i in range(rank)]
     return vector.reshape(shape)
+
+
+def clamps_alike(scale: float, zero_point: int, dtype: DTypeLike, bounds: Range) -> bool:
+    """Whether quantizing alone gives the integers that clamping to bounds and quantizing gives.
+
+    Quantization is monotone and saturates, so it does where the bounds themselves are quantized to
+    the lowest and the highest integer.
+    """
+    lowest, highest = (bound / scale + zero_point for bound in bounds)
+    limits = np.iinfo(dtype)
+    return bool(np.rint(lowest) <= limits.min and np.rint(highest) >= limits.max)
 
 
 def covered(of: QuantParams) -> Range:

@@ -11,6 +11,7 @@ from edgeconv.files.onnx.nodes import foreign, is_clamp, is_dequantized
 from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, string
+from edgeconv.quantize.plan.affine import clamps_alike
 from edgeconv.verify.audit.findings import NO_KERNEL, AuditFinding
 
 
@@ -73,7 +74,7 @@ def _has_no_kernel(node: ir.Node) -> bool:
 
 
 def _is_implied(clamp: ir.Node) -> bool:
-    """Whether the grids behind a clamp end where it does, or before: it is left out then."""
+    """Whether every reader quantizes to a grid that ends where the clamp does, or before."""
     bounds = clip_bounds(clamp)
     return bounds is not None and all(
         use.node.op_type == "QuantizeLinear" and _ends_within(use.node, bounds)
@@ -82,16 +83,12 @@ def _is_implied(clamp: ir.Node) -> bool:
 
 
 def _ends_within(quantize: ir.Node, bounds: tuple[float, float]) -> bool:
-    """Whether bounds are quantized to the lowest and the highest integer."""
     source, *stored = quantize.inputs[1:]
     scale = constant_of(source)
     zero_point = constant_of(stored[0]) if stored else np.zeros((), np.uint8)
-    if scale is None or zero_point is None or zero_point.dtype.kind not in "iu":
+    if scale is None or zero_point is None or scale.size != 1 or scale.item() <= 0:
         return False
-    limits = np.iinfo(zero_point.dtype)
-    with np.errstate(all="ignore"):
-        low, high = (np.rint(bound / scale + zero_point) for bound in bounds)
-    return bool(np.all(scale > 0) and np.all(low <= limits.min) and np.all(high >= limits.max))
+    return clamps_alike(scale.item(), zero_point.item(), zero_point.dtype, bounds)
 
 
 def _half_fed(node: ir.Node) -> bool:

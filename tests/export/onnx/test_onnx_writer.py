@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from edgeconv.errors import PlanRefused, UnsupportedOperator
 from edgeconv.export.capture.hub import capture
-from edgeconv.export.onnx.clamps import implies_clamp
 from edgeconv.export.onnx.write import write_float, write_int8
+from edgeconv.quantize.plan.affine import clamps_alike
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from tests.helpers.hub import run_hub, unsettle
 from tests.helpers.plans import activation_params, all_values, plan_by_extremes
@@ -277,11 +277,11 @@ class TestRefusals:
 def test_a_clamp_is_implied_where_its_bounds_are_the_ends_of_the_integers(
     scale, zero_point, bounds, implied
 ):
-    params = QuantParams(np.float32(scale), np.int32(zero_point))
-    assert implies_clamp(params, bounds) is implied
+    stored = float(np.float32(scale))
+    assert clamps_alike(stored, zero_point, "int8", bounds) is implied
     x = np.linspace(-10, 10, 4001).astype(np.float32)
 
     def quantized(values):
-        return np.clip(np.rint(values / params.scale) + zero_point, -128, 127)
+        return np.clip(np.rint(values / stored) + zero_point, -128, 127)
 
     assert np.array_equal(quantized(np.clip(x, *bounds)), quantized(x)) is implied
