@@ -27,25 +27,21 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from edgeconv.errors import PlanRefused
-from edgeconv.graph.fusion import is_absorbed, written_output, written_outputs
+from edgeconv.graph.fusion import written_output
 from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
-from edgeconv.graph.view import is_real, name_of, shape_of
+from edgeconv.graph.view import input_of, name_of
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
-
-_STORED = {"int8": np.int8, "int16": np.int16, "int32": np.int32}
-_TYPES = {"int8": ir.DataType.INT8, "int16": ir.DataType.INT16}
 
 
 def insert_qdq(model: ir.Model, plan: Plan, *, uint8_inputs: bool = False) -> ir.Model:
     """A copy of the hub graph that obeys the plan literally.
 
-    Raises:
-        PlanRefused: the plan names a tensor the graph has not, misses one it should have, or uses
-            a type that ONNX cannot quantize to.
+    Args:
+        model: a hub graph.
+        plan: of this graph (`rules.check_plan`); what it has no parameters for stays in float.
+        uint8_inputs: whether inputs take the uint8 that holds the plan's int8 plus 128.
     """
-    _require_fit(model, plan)
     copy = model.clone()
     for name, constant in plan.constants.items():
         _store_integers(copy, name, constant)
@@ -71,52 +67,11 @@ def rounding_pair(
     return [quantize, _dequantize(held, scale, zero_point, axis=None)]
 
 
-def _require_fit(model: ir.Model, plan: Plan) -> None:
-    graph = model.graph
-    written = {name_of(value) for value in graph.inputs}
-    for node in graph:
-        if is_absorbed(node):
-            continue
-        names = {name_of(value) for value in written_outputs(node) if is_real(value)}
-        written |= names
-        missing = sorted(names - set(plan.activations))
-        if missing and node.name not in plan.islands:
-            raise PlanRefused(
-                f"the plan has no parameters for {missing[0]}, the output of {node.op_type} "
-                f"{node.name}, and does not keep that node in float"
-            )
-    _refuse_unknown("activations", set(plan.activations) - written)
-    _refuse_unknown("constants", set(plan.constants) - set(graph.initializers))
-    for name, params in plan.activations.items():
-        if params.dtype not in _TYPES or params.axis is not None:
-            raise PlanRefused(
-                f"the plan stores activation {name} as {params.dtype}"
-                f"{'' if params.axis is None else ' per channel'}; ONNX files hold activations "
-                "as int8 or int16 per tensor"
-            )
-
-
-def _refuse_unknown(kind: str, unknown: set[str]) -> None:
-    if unknown:
-        raise PlanRefused(
-            f"the plan's {kind} name {', '.join(sorted(unknown)[:3])}, which no device stores: "
-            "either the graph has no such tensor or an operator absorbs it"
-        )
-
-
 def _store_integers(model: ir.Model, name: str, constant: QuantizedConstant) -> None:
     """Replaces a float initializer by its integers and a DequantizeLinear."""
     value = model.graph.initializers[name]
     params = constant.params
-    if params.dtype not in _STORED:
-        raise PlanRefused(f"the plan stores {name} as {params.dtype}; allowed: int8, int32")
-    if tuple(constant.values.shape) != shape_of(value):
-        raise PlanRefused(
-            f"the plan's integers for {name} have shape {constant.values.shape}, "
-            f"the graph's tensor {shape_of(value)}"
-        )
-    stored = _STORED[params.dtype]
-    integers = add_constant(model, f"{name}::{params.dtype}", constant.values.astype(stored))
+    integers = add_constant(model, f"{name}::{params.dtype}", constant.values)
     scale, zero_point = _parameters(model, name, params)
     dequantize = _dequantize(integers, scale, zero_point, axis=params.axis)
     ir.convenience.replace_all_uses_with(value, dequantize.outputs[0], replace_graph_outputs=True)
@@ -195,13 +150,8 @@ def _requantize_edges(model: ir.Model, plan: Plan, readers: dict[str, ir.Value])
     nodes = {node.name: node for node in model.graph}
     names = {id(value): name for name, value in readers.items()}
     for edge, params in plan.requantize.items():
-        node = nodes.get(edge.consumer)
-        source = node.inputs[edge.index] if node and edge.index < len(node.inputs) else None
-        if node is None or source is None or id(source) not in names:
-            raise PlanRefused(
-                f"the plan requantizes input {edge.index} of {edge.consumer}, "
-                "which the graph has not or does not quantize"
-            )
+        node = nodes[edge.consumer]
+        source = input_of(node, edge.index)
         name = requantized_integers_of(names[id(source)], edge.consumer, edge.index)
         scale, zero_point = _parameters(model, name, params)
         nodes_between = rounding_pair(source, scale, zero_point, name)
@@ -213,7 +163,7 @@ def _requantize_edges(model: ir.Model, plan: Plan, readers: dict[str, ir.Value])
 
 def _parameters(model: ir.Model, name: str, params: QuantParams) -> Sequence[ir.Value]:
     scale = add_constant(model, f"{name}::scale", params.scale.astype(np.float32))
-    zero_point = params.zero_point.astype(_STORED[params.dtype])
+    zero_point = params.zero_point.astype(params.dtype)
     return scale, add_constant(model, f"{name}::zero_point", zero_point)
 
 

@@ -11,9 +11,13 @@ Rule 5. Weights are int8 in [-127, 127] at zero point 0, per output channel; bia
         scale is the float32 product of input and weight scale.
 Rule 6. input scale x weight scale / output scale lies between 2^-32 and 256 (XNNPACK's limits).
 Rule 7. What an operator on integers reads has parameters, whoever wrote it.
+Rule 8. What the plan names is there: tensors that a device stores, initializers of their integers'
+        shape, nodes.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import onnx_ir as ir
@@ -22,7 +26,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import name_of, real_inputs
+from edgeconv.graph.view import name_of, real_inputs, shape_of
 from edgeconv.quantize.observe.targets import Target, targets
 from edgeconv.quantize.plan.affine import WEIGHT_MAX
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
@@ -40,6 +44,7 @@ def check_plan(model: ir.Model, plan: Plan) -> None:
         PlanRefused: a rule of this module's docstring is broken; names the tensor.
     """
     wanted = targets(model)
+    _check_names(model, {target.name for target in wanted}, plan)
     for target in wanted:
         in_float = target.producer is not None and target.producer.name in plan.islands
         if not in_float or target.name in plan.activations:
@@ -55,6 +60,33 @@ def check_plan(model: ir.Model, plan: Plan) -> None:
         layer = layer_of(node)
         if layer is not None:
             _check_layer(layer, plan, written[id(node)])
+
+
+def _check_names(model: ir.Model, stored: set[str], plan: Plan) -> None:
+    """Rule 8."""
+    nodes = {node.name or "" for node in model.graph}
+    inputs = {f"{i} of {node.name}" for node in model.graph for i, _ in real_inputs(node)}
+    requantized = [f"{edge.index} of {edge.consumer}" for edge in plan.requantize]
+    named: tuple[tuple[str, Iterable[str], Collection[str]], ...] = (
+        ("activations", plan.activations, stored),
+        ("constants", plan.constants, model.graph.initializers),
+        ("islands", plan.islands, nodes),
+        ("requantized inputs", requantized, inputs),
+    )
+    for kind, names, known in named:
+        unknown = sorted(name for name in names if name not in known)
+        if unknown:
+            raise PlanRefused(
+                f"the plan's {kind} name {', '.join(unknown[:3])}: the graph has nothing of that "
+                "name, or an operator absorbs it"
+            )
+    for name, constant in plan.constants.items():
+        shape, wanted = constant.values.shape, shape_of(model.graph.initializers[name])
+        if shape != wanted or constant.values.dtype != np.dtype(constant.params.dtype):
+            raise PlanRefused(
+                f"the plan's integers for {name} are {constant.values.dtype} of shape {shape}; "
+                f"they should be {constant.params.dtype} of shape {wanted}"
+            )
 
 
 def seen_by(plan: Plan, node: ir.Node, index: int) -> QuantParams:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.view import constant_of, integer, name_of
+from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
 from tests.export.tflite import graphs
 
@@ -51,7 +52,9 @@ def minmax(model: ir.Model, inputs: dict[str, Array]) -> Plan:
         low, high = min(seen[t].min() for t in group), max(seen[t].max() for t in group)
         chosen = per_tensor(*fixed[0]) if fixed else spanning(float(low), float(high))
         activations |= dict.fromkeys(group, chosen)
-    return Plan(activations, _constants(model, activations))
+    stored = {target.name for target in targets(model)}
+    kept = {name: params for name, params in activations.items() if name in stored}
+    return Plan(kept, _constants(model, activations))
 
 
 def quantize(array: Array, params: QuantParams) -> Array:

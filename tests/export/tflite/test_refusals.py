@@ -176,7 +176,7 @@ def test_a_sigmoid_on_a_scale_of_its_own_is_refused() -> None:
 
 def test_an_island_that_is_no_node_is_refused() -> None:
     model, plan = planned("pointwise")
-    assert "island elsewhere" in refused(model, plan, islands=frozenset({"elsewhere"}))
+    assert "islands name elsewhere" in refused(model, plan, islands=frozenset({"elsewhere"}))
 
 
 def test_a_requantized_edge_of_no_node_is_refused() -> None:
