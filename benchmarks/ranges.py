@@ -43,7 +43,7 @@ from edgeconv.data.decode import stream
 from edgeconv.data.folders import list_images
 from edgeconv.data.preprocessing import Preprocessing, normalize
 from edgeconv.export.capture.hub import capture
-from edgeconv.export.onnx.write import write_float, write_int8
+from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.nets.load import load_net
 from edgeconv.quantize.plan.planner import PlanConfig
 from edgeconv.quantize.recipe.recipes import RECIPES, Recipe, quantize
@@ -116,7 +116,7 @@ def measure(name: str, data: Path, folds: int, ways: list[str]) -> Iterator[Row]
     model = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
     pixels = _hard_images() if is_hard else _photographs(data, net.preprocessing)
     photos = [normalize(p, net.preprocessing)[None] for p in pixels]
-    reference = run(lambda path: write_float(model, path, {}), photos)
+    reference = run(lambda path: onnx_writer.write(model, path), photos)
     ends = ends_of(net.preprocessing, is_classifier=net.labels is not None)
     for way in ways:
         config, recipe = WAYS[way]
@@ -129,7 +129,7 @@ def measure(name: str, data: Path, folds: int, ways: list[str]) -> Iterator[Row]
             planned_s += time.process_time() - start
 
             def write(path: Path, done=done) -> None:  # type: ignore[no-untyped-def]
-                write_int8(done.model, done.plan, path, io="float32", metadata={})
+                onnx_writer.write(done.model, path, "int8", done.plan, io="float32")
 
             logits[fold::folds] = run(write, photos[fold::folds])
         yield judge(name, way, reference, logits, planned_s / folds)

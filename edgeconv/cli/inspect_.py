@@ -110,5 +110,5 @@ def _of_net(net: LoadedNet) -> ModelOperations:
     graph = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "model.onnx"
-        onnx_writer.write_float(graph, path, metadata={})
+        onnx_writer.write(graph, path)
         return read_operations(path)

@@ -89,10 +89,10 @@ def _fill(
     former = split_outputs(model) if options.split_outputs else None
     identity = _identity(net, model, options)
     progress.step("write the float files")
-    artifacts.write_float(model, directory, options.formats, identity)
+    artifacts.write(model, directory, options.formats, identity)
     if options.wants("float16"):
         progress.step("write the float16 files")
-        artifacts.write_float16(model, directory, options.formats, identity)
+        artifacts.write(model, directory, options.formats, identity, "float16")
     quantized = None
     if any(options.wants(name) for name in PRECISION_NAMES if name != "float16"):
         quantized = quantized_net(net, model, options, progress)
@@ -160,9 +160,8 @@ def _write_quantized(
     whole = quantized.whole
     if options.wants("int8"):
         progress.step("write the int8 files")
-        artifacts.write_int8(
-            whole.model, quantized.plan, directory, options.formats, identity, options.io
-        )
+        formats, plan = options.formats, quantized.plan
+        artifacts.write(whole.model, directory, formats, identity, "int8", plan, options.io)
     for precision in ("weight-only-int8", "dynamic-int8", "int16x8"):
         if not options.wants(precision):
             continue
@@ -171,7 +170,7 @@ def _write_quantized(
         if precision == "int16x8":
             plan = int16_plan(whole.model, whole.observations, plan)
         exact = with_planned_weights(whole.model, whole.plan)
-        artifacts.write_planned(exact, precision, plan, directory, options.formats, identity)
+        artifacts.write(exact, directory, options.formats, identity, precision, plan)
 
 
 def _captured(net: LoadedNet, options: ExportOptions) -> ir.Model:

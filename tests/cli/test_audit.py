@@ -19,8 +19,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("audited")
     model, inputs = hub(Mobile()), photos(4)
     planned = quantize(model, lambda: iter(inputs))
-    onnx_writer.write_float(model, place / "float.onnx", metadata={})
-    tflite.write_int8(planned.model, planned.plan, place / "int8.tflite", io="int8", metadata=None)
+    onnx_writer.write(model, place / "float.onnx")
+    tflite.write(planned.model, place / "int8.tflite", "int8", planned.plan)
     return place
 
 

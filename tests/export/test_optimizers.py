@@ -123,9 +123,9 @@ def test_whatever_stays_in_float(
         plan = with_islands(done.model, done.plan, islands)
         path = tmp_path / f"net{suffix}"
         if suffix == ".onnx":
-            onnx_writer.write_int8(done.model, plan, path, io="float32", metadata={})
+            onnx_writer.write(done.model, path, "int8", plan, io="float32")
         else:
-            tflite.write_int8(done.model, plan, path, io="float32", metadata=None)
+            tflite.write(done.model, path, "int8", plan, io="float32")
         check(path)
         assert sqnr_db(wanted, next(every(path))[1]) > 20, islands
 
@@ -139,13 +139,13 @@ def test_every_precision(
     path, writer = tmp_path / f"net{suffix}", onnx_writer if suffix == ".onnx" else tflite
     metadata = {} if writer is onnx_writer else None
     if precision == "float16":
-        writer.write_float16(model, path, metadata=metadata)
+        writer.write(model, path, "float16", metadata=metadata)
     else:
         plan = done.plan
         if precision == "int16x8":
             plan = int16_plan(done.model, done.observations, plan)
         exact = with_planned_weights(done.model, done.plan)
-        writer.write_planned(exact, precision, plan, path, metadata=metadata)
+        writer.write(exact, path, precision, plan, metadata=metadata)
     check(path, ALIKE_DYNAMIC_DB if precision == "dynamic-int8" else ALIKE_DB)
 
 
@@ -161,5 +161,5 @@ def test_a_row_of_nothing_keeps_its_bias_in_16_bits(tmp_path: Path) -> None:
     plan = int16_plan(done.model, done.observations, done.plan)
     exact = with_planned_weights(done.model, done.plan)
     path = tmp_path / "net.onnx"
-    onnx_writer.write_planned(exact, "int16x8", plan, path, metadata={})
+    onnx_writer.write(exact, path, "int16x8", plan)
     check(path)

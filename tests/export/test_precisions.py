@@ -64,13 +64,13 @@ def write(graph, precision: str, path: Path) -> None:
     writer = onnx_writer if path.suffix == ".onnx" else tflite
     metadata = {} if writer is onnx_writer else None
     if precision == "float16":
-        writer.write_float16(model, path, metadata=metadata)
+        writer.write(model, path, "float16", metadata=metadata)
         return
     plan = planned.plan
     if precision == "int16x8":
         plan = int16_plan(planned.model, planned.observations, plan)
     exact = with_planned_weights(planned.model, planned.plan)
-    writer.write_planned(exact, precision, plan, path, metadata=metadata)
+    writer.write(exact, path, precision, plan, metadata=metadata)
 
 
 @pytest.mark.parametrize("kernels", ["default", "reference"])
@@ -229,11 +229,11 @@ def test_a_weight_too_large_for_float16_stays_float32(tmp_path: Path) -> None:
     with torch.no_grad():
         net[1].weight *= 1e6
     model = hub(net)
-    onnx_writer.write_float16(model, tmp_path / "net.onnx", metadata={})
+    onnx_writer.write(model, tmp_path / "net.onnx", "float16")
     held = {i.name: i.data_type for i in onnx.load(tmp_path / "net.onnx").graph.initializer}
     assert held["1.weight"] == onnx.TensorProto.FLOAT
     assert held["0.weight::float16"] == onnx.TensorProto.FLOAT16
-    tflite.write_float16(model, tmp_path / "net.tflite")
+    tflite.write(model, tmp_path / "net.tflite", "float16")
     images = photos(2)
     wanted = run_float(model, images).reshape(2, -1)
     for suffix in (".onnx", ".tflite"):

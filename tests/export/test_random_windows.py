@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.quantize.observe.observe import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from tests.helpers.every_engine import onnx_results, tflite_results
 from tests.helpers.hub import unsettle
+from tests.helpers.tflite_bytes import tflite_bytes
 
 COUNT = int(os.environ.get("EDGECONV_RANDOM_NETS", "16"))
 CHANNELS = 6
@@ -119,13 +119,13 @@ def test_every_file_gives_what_pytorch_gives(seed: int, tmp_path: Path) -> None:
     with torch.no_grad():
         wanted = made(torch.from_numpy(photos[0])).numpy()
     plan = build_plan(model, observe(model, photos), PlanConfig(ranges="minmax"))
-    onnx_writer.write_float(model, tmp_path / "f.onnx", {})
-    onnx_writer.write_int8(model, plan, tmp_path / "i.onnx", io="float32", metadata={})
+    onnx_writer.write(model, tmp_path / "f.onnx")
+    onnx_writer.write(model, tmp_path / "i.onnx", "int8", plan, io="float32")
     exact = onnx_results(tmp_path / "f.onnx", photos[0])
     rounded = onnx_results(tmp_path / "i.onnx", photos[0])
     if lowered := in_tflite(model):
         exact += tflite_results(lowered, photos[0])
-        rounded += tflite_results(tflite.int8_bytes(model, plan, io="float32"), photos[0])
+        rounded += tflite_results(tflite_bytes(model, "int8", plan, io="float32"), photos[0])
     largest = max(np.abs(wanted).max(), 1e-2)
     for result in exact:
         assert result.shape == wanted.shape
@@ -147,7 +147,7 @@ def test_an_int8_average_that_is_rounded_up_divides_by_what_it_reads(
     model = capture(made, torch.zeros(1, 3, 13, 14), name="net")
     x = np.random.default_rng(0).normal(size=(1, 3, 13, 14)).astype(np.float32)
     plan = build_plan(model, observe(model, [x]), PlanConfig(ranges="minmax"))
-    onnx_writer.write_int8(model, plan, tmp_path / "i.onnx", io="float32", metadata={})
+    onnx_writer.write(model, tmp_path / "i.onnx", "int8", plan, io="float32")
     with torch.no_grad():
         wanted = made(torch.from_numpy(x)).numpy()
     for result in onnx_results(tmp_path / "i.onnx", x):
@@ -157,6 +157,6 @@ def test_an_int8_average_that_is_rounded_up_divides_by_what_it_reads(
 def in_tflite(model: ir.Model) -> bytes | None:
     """The float file; None where TFLite has not the operators."""
     try:
-        return tflite.float_bytes(model)
+        return tflite_bytes(model)
     except UnsupportedOperator:
         return None

@@ -193,7 +193,7 @@ def test_diagnose_names_the_part_that_one_scale_has_lost(
     seen = observe(hub, photos)
     monkeypatch.setattr(planner, "keep_apart", lambda _model, _seen: Apart())
     spoilt = planner.build_plan(hub, seen)
-    onnx_writer.write_int8(hub, spoilt, tmp_path / "one.onnx", io="float32", metadata={})
+    onnx_writer.write(hub, tmp_path / "one.onnx", "int8", spoilt, io="float32")
     files = {"onnx": bundle.artifacts["onnx"], "int8.onnx": tmp_path / "one.onnx"}
     golden = bundle.golden
     images = Images(normalized=golden.normalized, pixels=golden.pixels)

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from edgeconv.export import tflite
 from edgeconv.export.tflite import versions
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator, Feature, Runner
 from edgeconv.files.tflite.builtins.table import BUILTINS, builtin
 from edgeconv.files.tflite.file import read
 from tests.export.tflite import engines, graphs, plans
 from tests.export.tflite.cases import CASES
+from tests.helpers.tflite_bytes import tflite_bytes
 
 Found = dict[str, set[Runner]]
 
@@ -30,7 +30,7 @@ def in_float() -> Found:
     """What runs each operator of float files."""
     found: Found = defaultdict(set)
     for case in CASES.values():
-        data = tflite.float_bytes(case.make())
+        data = tflite_bytes(case.make())
         for operator, runner in zip(engines.details(data), runners(data), strict=True):
             found[operator["op_name"]].add(runner)
     return found
@@ -42,7 +42,7 @@ def in_int8() -> Found:
     found: Found = defaultdict(set)
     for case in CASES.values():
         model = case.make()
-        data = tflite.int8_bytes(model, plans.minmax(model, graphs.feeds(model)))
+        data = tflite_bytes(model, "int8", plans.minmax(model, graphs.feeds(model)))
         for operator, runner in zip(engines.details(data), runners(data), strict=True):
             if np.int8 in operator["operand_types"]:
                 found[operator["op_name"]].add(runner)
@@ -79,7 +79,7 @@ def test_a_layer_says_where_its_channels_are(tmp_path: Path) -> None:
     checked = set()
     for case in CASES.values():
         path = tmp_path / "case.tflite"
-        path.write_bytes(tflite.float_bytes(case.make()))
+        path.write_bytes(tflite_bytes(case.make()))
         for operator in read(path).operators:
             layer = builtin(operator.code).layer
             if layer is None:

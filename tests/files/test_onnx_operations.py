@@ -26,7 +26,7 @@ from tests.helpers.operations import node, weights, write_onnx
 def of_net(name: str, directory: Path) -> ModelOperations:
     net = load_net(name, weights="random")
     graph = capture(net.module, torch.zeros(1, 3, 224, 224), name=name)
-    onnx_writer.write_float(graph, directory / "net.onnx", metadata={})
+    onnx_writer.write(graph, directory / "net.onnx")
     return read_operations(directory / "net.onnx")
 
 

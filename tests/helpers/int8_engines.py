@@ -15,11 +15,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.export import tflite
 from edgeconv.graph.operators.operator import Does
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.qdq import insert_qdq
 from tests.export.tflite import engines, graphs, plans
+from tests.helpers.tflite_bytes import tflite_bytes
 
 Arrays = dict[str, NDArray[Any]]
 Run = Callable[[Arrays], Arrays]
@@ -62,7 +62,7 @@ class OneOperator:
     @cached_property
     def data(self) -> bytes:
         """The TFLite file, of int8 at its ends."""
-        return tflite.int8_bytes(self.model, self.plan)
+        return tflite_bytes(self.model, "int8", self.plan)
 
 
 def on_onnxruntime(case: OneOperator, path: Path, *, signed: bool = False) -> Does:

@@ -26,7 +26,7 @@ def hub_order(array: NDArray[Any]) -> NDArray[Any]:
 
 def reference_session(model: ir.Model, plan: Plan, path: Path) -> LiteRtSession:
     """The plan's TFLite file on reference kernels, every tensor kept."""
-    tflite.write_int8(model, plan, path, io="int8", metadata=None)
+    tflite.write(model, path, "int8", plan, io="int8")
     return LiteRtSession(path, SessionOptions(kernels="reference", keep_tensors=True))
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.float64 import float64_outputs
-from edgeconv.export.onnx.write import write_float, write_int8
+from edgeconv.export.onnx.write import write
 from edgeconv.export.torch_run import TorchRun
 from edgeconv.graph.metrics import depth
 from edgeconv.quantize.observe.observe import observe
@@ -80,10 +80,10 @@ def small_export(module: nn.Module, size: tuple[int, int], directory: Path) -> S
     plan = build_plan(hub, seen, PlanConfig())
     names = "onnx", "tflite", "int8.onnx", "int8.tflite"
     files = {name: directory / f"model.{name}" for name in names}
-    write_float(hub, files["onnx"], metadata={})
-    tflite.write_float(hub, files["tflite"])
-    write_int8(hub, plan, files["int8.onnx"], io="int8", metadata={})
-    tflite.write_int8(hub, plan, files["int8.tflite"], io="int8")
+    write(hub, files["onnx"])
+    tflite.write(hub, files["tflite"])
+    write(hub, files["int8.onnx"], "int8", plan)
+    tflite.write(hub, files["int8.tflite"], "int8", plan)
     references = TorchRun(hub, None, 1, "net")(module, images)
     parts = parts_of_outputs(hub, seen.tensors)
     return SmallExport(module, files, Images(images), references, hub, parts)

@@ -72,72 +72,27 @@ class Identity:
         )
 
 
-def write_float(
-    model: ir.Model, directory: Path, formats: tuple[Format, ...], identity: Identity
-) -> None:
-    """Writes the float files of the formats asked for."""
-    if "onnx" in formats:
-        onnx_writer.write_float(model, directory / FILES["onnx"], metadata=identity.onnx_metadata())
-    if "tflite" in formats:
-        tflite.write_float(
-            model,
-            directory / FILES["tflite"],
-            metadata=identity.tflite_metadata(raw_pixels=False),
-        )
-
-
-def write_int8(
+def write(
     model: ir.Model,
-    plan: Plan,
     directory: Path,
     formats: tuple[Format, ...],
     identity: Identity,
-    io: Io,
+    precision: PrecisionName | None = None,
+    plan: Plan | None = None,
+    io: Io = "float32",
 ) -> None:
-    """Writes the int8 files of the formats asked for, all from the same plan."""
+    """Writes the files of one precision, None for float32, in the formats asked for.
+
+    All of them are from the same plan; arguments as the writers'.
+    """
+    prefix = "" if precision is None else f"{precision}."
     if "onnx" in formats:
-        onnx_writer.write_int8(
-            model, plan, directory / FILES["int8.onnx"], io=io, metadata=identity.onnx_metadata()
-        )
+        path, entries = directory / FILES[f"{prefix}onnx"], identity.onnx_metadata()
+        onnx_writer.write(model, path, precision, plan, io=io, metadata=entries)
     if "tflite" in formats:
-        tflite.write_int8(
-            model,
-            plan,
-            directory / FILES["int8.tflite"],
-            io=io,
-            metadata=identity.tflite_metadata(raw_pixels=io == "uint8"),
-        )
-
-
-def write_float16(
-    model: ir.Model, directory: Path, formats: tuple[Format, ...], identity: Identity
-) -> None:
-    """Writes the float16 files of the formats asked for."""
-    if "onnx" in formats:
-        path = directory / FILES["float16.onnx"]
-        onnx_writer.write_float16(model, path, metadata=identity.onnx_metadata())
-    if "tflite" in formats:
-        path = directory / FILES["float16.tflite"]
-        tflite.write_float16(model, path, metadata=identity.tflite_metadata(raw_pixels=False))
-
-
-def write_planned(
-    model: ir.Model,
-    precision: PrecisionName,
-    plan: Plan,
-    directory: Path,
-    formats: tuple[Format, ...],
-    identity: Identity,
-) -> None:
-    """Writes files with a plan's integer weights; arguments as the writers'."""
-    if "onnx" in formats:
-        path = directory / FILES[f"{precision}.onnx"]
-        metadata = identity.onnx_metadata()
-        onnx_writer.write_planned(model, precision, plan, path, metadata=metadata)
-    if "tflite" in formats:
-        path = directory / FILES[f"{precision}.tflite"]
-        about = identity.tflite_metadata(raw_pixels=False)
-        tflite.write_planned(model, precision, plan, path, metadata=about)
+        path = directory / FILES[f"{prefix}tflite"]
+        about = identity.tflite_metadata(raw_pixels=io == "uint8")
+        tflite.write(model, path, precision, plan, io=io, metadata=about)
 
 
 def precision_of(artifact: str) -> PrecisionName | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import onnx
@@ -30,73 +31,52 @@ if TYPE_CHECKING:
 _PRODUCER = "edgeconv"
 
 
-def write_float(model: ir.Model, path: Path, metadata: Mapping[str, str]) -> None:
-    """Writes the hub graph as it is.
-
-    Args:
-        model: a hub graph; stays as it is.
-        path: of the file to write.
-        metadata: becomes the file's `metadata_props`.
-
-    Raises:
-        UnsupportedOperator: an operator is not ONNX's own, no runtime could load the file.
-        OSError: the file cannot be written.
-    """
-    _save(model, path, metadata)
-
-
-def write_int8(
-    model: ir.Model, plan: Plan, path: Path, *, io: Io, metadata: Mapping[str, str]
+def write(
+    model: ir.Model,
+    path: Path,
+    precision: PrecisionName | None = None,
+    plan: Plan | None = None,
+    *,
+    io: Io = "int8",
+    metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Writes the hub graph under a quantization plan, in QDQ form.
+    """Writes the hub graph in a precision; None is float32, the graph as it is.
 
-    The file takes and gives float32, except that with `io="uint8"` it takes uint8 pixels. How
-    tensors are named stands in `quantize.plan.qdq`.
+    An int8 file is in QDQ form and takes and gives float32, except that with `io="uint8"` it takes
+    uint8 pixels. How tensors are named stands in `quantize.plan.qdq`.
 
     Args:
-        model: a hub graph; stays as it is.
-        plan: parameters and integers, by the hub's names.
+        model: a hub graph, which stays as it is; for the precisions between float16 and int8 one
+            on the reals that the plan's integer weights stand for.
         path: of the file to write.
-        io: type at the file's ends; "int8" and "float32" give the same file, QDQ models have
-            float ends.
+        precision: of its weights and activations.
+        plan: parameters and integers by the hub's names; for int16x8 `quantize.plan.int16`'s.
+        io: type at the ends of an int8 file; "int8" and "float32" give the same file.
         metadata: becomes the file's `metadata_props`.
 
     Raises:
         PlanRefused: the plan breaks a rule of the runtimes, or does not fit the graph.
-        UnsupportedOperator: an operator is not ONNX's own.
+        UnsupportedOperator: an operator is not ONNX's own, no runtime could load the file.
         OSError: the file cannot be written.
     """
+    _save(_in_precision(model, precision, plan, io), path, metadata)
+
+
+def _in_precision(
+    model: ir.Model, precision: PrecisionName | None, plan: Plan | None, io: Io
+) -> ir.Model:
+    if precision is None:
+        return model
+    if precision == "float16":
+        return onnx_stored_weights.in_float16(model)
+    if plan is None:
+        raise ValueError(f"a file in {precision} is written by a plan")
+    if precision != "int8":
+        return _PLANNED[precision](model, plan)
     check_plan(model, plan)
     graph = insert_qdq(without_implied_clamps(model, plan), plan, uint8_inputs=io == "uint8")
     spell_out(graph, plan.islands)
-    _save(graph, path, metadata)
-
-
-def write_float16(model: ir.Model, path: Path, *, metadata: Mapping[str, str]) -> None:
-    """Writes the hub graph with float16 constants. Raises as `write_float`."""
-    _save(onnx_stored_weights.in_float16(model), path, metadata)
-
-
-def write_planned(
-    model: ir.Model,
-    precision: PrecisionName,
-    plan: Plan,
-    path: Path,
-    *,
-    metadata: Mapping[str, str],
-) -> None:
-    """Writes a graph with a plan's integer weights, but not its int8 activations.
-
-    Args:
-        model: a graph on the reals that the plan's integer weights stand for; stays as it is.
-        precision: "weight-only-int8", "dynamic-int8" or "int16x8".
-        plan: integers of its weights; for int16x8 that of `quantize.int16.int16_plan`.
-        path: of the file to write.
-        metadata: becomes the file's `metadata_props`.
-
-    Raises as `write_int8`.
-    """
-    _save(_PLANNED[precision](model, plan), path, metadata)
+    return graph
 
 
 _PLANNED: Mapping[PrecisionName, Callable[[ir.Model, Plan], ir.Model]] = {

@@ -8,24 +8,7 @@
 `layout` says how an NCHW tensor lies in an NHWC file and why almost nothing is ever transposed.
 """
 
-from edgeconv.data.formula import Io
 from edgeconv.export.tflite.metadata import TfliteMetadata
-from edgeconv.export.tflite.write import (
-    float_bytes,
-    int8_bytes,
-    write_float,
-    write_float16,
-    write_int8,
-    write_planned,
-)
+from edgeconv.export.tflite.write import write
 
-__all__ = [
-    "Io",
-    "TfliteMetadata",
-    "float_bytes",
-    "int8_bytes",
-    "write_float",
-    "write_float16",
-    "write_int8",
-    "write_planned",
-]
+__all__ = ["TfliteMetadata", "write"]

@@ -24,101 +24,59 @@ Chunks = Sequence[bytes | memoryview]
 _RUNTIME_VERSION_SIZE = 16
 
 
-def write_float(model: ir.Model, path: Path, *, metadata: TfliteMetadata | None = None) -> None:
-    """Writes a float32 .tflite file; see `float_bytes`.
-
-    Raises:
-        OutputUnwritable: the file cannot be written; nothing is left behind.
-    """
-    _write(path, _chunks(convert(model, None), metadata))
-
-
-def write_int8(
+def write(
     model: ir.Model,
-    plan: Plan,
     path: Path,
+    precision: PrecisionName | None = None,
+    plan: Plan | None = None,
     *,
     io: Io = "int8",
     metadata: TfliteMetadata | None = None,
 ) -> None:
-    """Writes an int8 .tflite file; see `int8_bytes`.
+    """Writes a .tflite file of a hub graph in a precision, None for float32.
 
-    Raises:
-        OutputUnwritable: the file cannot be written; nothing is left behind.
-    """
-    _write(path, _chunks(convert(model, plan, io), metadata))
-
-
-def write_float16(model: ir.Model, path: Path, *, metadata: TfliteMetadata | None = None) -> None:
-    """Writes a .tflite file with float16 constants. Raises as `write_float`."""
-    _write(path, _chunks(stored_weights.in_float16(convert(model, None)), metadata))
-
-
-def write_planned(
-    model: ir.Model,
-    precision: PrecisionName,
-    plan: Plan,
-    path: Path,
-    *,
-    metadata: TfliteMetadata | None = None,
-) -> None:
-    """Writes a .tflite file with a plan's integer weights, but not its int8 activations.
+    Its tensors are named as in the hub, its images are NHWC.
 
     Args:
-        model: a graph on the reals that the plan's integer weights stand for.
-        precision: "weight-only-int8", "dynamic-int8" or "int16x8".
-        plan: integers of its weights; for int16x8 that of `quantize.int16.int16_plan`.
-        path: of the file; its ends are float32.
-        metadata: what the file says about itself.
-
-    Raises:
-        OutputUnwritable: the file cannot be written; nothing is left behind.
-    """
-    if precision == "int16x8":
-        program = convert(model, plan, "float32")
-    else:
-        program = _STORED[precision](convert(model, None), plan)
-    _write(path, _chunks(program, metadata))
-
-
-_STORED: Mapping[PrecisionName, Callable[[Program, Plan], Program]] = {
-    "weight-only-int8": stored_weights.with_int8_weights,
-    "dynamic-int8": stored_weights.with_dynamic_int8,
-}
-
-
-def float_bytes(model: ir.Model, *, metadata: TfliteMetadata | None = None) -> bytes:
-    """A float32 .tflite file of a hub graph: tensors named as in the hub, images NHWC.
-
-    Args:
-        model: the hub graph.
-        metadata: what the file says about itself.
-
-    Raises:
-        UnsupportedOperator: names every node TFLite cannot express, and why.
-        NetRefused: a tensor has no static shape, or the file would pass 2 GiB.
-    """
-    return b"".join(_chunks(convert(model, None), metadata))
-
-
-def int8_bytes(
-    model: ir.Model, plan: Plan, *, io: Io = "int8", metadata: TfliteMetadata | None = None
-) -> bytes:
-    """An int8 .tflite file of a hub graph under a plan.
-
-    Args:
-        model: the hub graph.
-        plan: its quantization.
-        io: type of the inputs and outputs; under "uint8" and "float32" the file converts at its
-            ends, and the int8 tensors behind are called `NAME/int8`.
+        model: the hub graph; for the precisions between float16 and int8 one on the reals that the
+            plan's integer weights stand for.
+        path: of the file.
+        precision: of its weights and activations.
+        plan: its quantization; for int16x8 that of `quantize.plan.int16`.
+        io: type of the inputs and outputs of an int8 file; under "uint8" and "float32" it converts
+            at its ends, and the int8 tensors behind are called `NAME/int8`. Other files have
+            float32 ends.
         metadata: what the file says about itself.
 
     Raises:
         UnsupportedOperator: names every node TFLite cannot express, and why.
         PlanRefused: the plan breaks a rule of the runtimes.
         NetRefused: a tensor has no static shape, or the file would pass 2 GiB.
+        OutputUnwritable: the file cannot be written; nothing is left behind.
     """
-    return b"".join(_chunks(convert(model, plan, io), metadata))
+    chunks = _chunks(_program(model, precision, plan, io), metadata)
+    with written_whole(path) as part, part.open("wb") as file:
+        file.writelines(chunks)
+
+
+def _program(
+    model: ir.Model, precision: PrecisionName | None, plan: Plan | None, io: Io
+) -> Program:
+    if precision is None:
+        return convert(model, None)
+    if precision == "float16":
+        return stored_weights.in_float16(convert(model, None))
+    if plan is None:
+        raise ValueError(f"a file in {precision} is written by a plan")
+    if precision in _STORED:
+        return _STORED[precision](convert(model, None), plan)
+    return convert(model, plan, io if precision == "int8" else "float32")
+
+
+_STORED: Mapping[PrecisionName, Callable[[Program, Plan], Program]] = {
+    "weight-only-int8": stored_weights.with_int8_weights,
+    "dynamic-int8": stored_weights.with_dynamic_int8,
+}
 
 
 def _chunks(program: Program, metadata: TfliteMetadata | None) -> Chunks:
@@ -131,8 +89,3 @@ def _chunks(program: Program, metadata: TfliteMetadata | None) -> Chunks:
     blobs |= about.blobs(metadata, program)
     packed = flatbuffer.pack(program, description=metadata.name, blobs=blobs)
     return [packed, about.appendix(metadata, len(packed))]
-
-
-def _write(path: Path, chunks: Chunks) -> None:
-    with written_whole(path) as part, part.open("wb") as file:
-        file.writelines(chunks)

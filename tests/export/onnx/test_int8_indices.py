@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.quantize.mixed.switches import switches
 from edgeconv.quantize.observe.observe import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from tests.helpers.every_engine import onnx_results
+from tests.helpers.tflite_bytes import tflite_bytes
 
 SHAPE = (1, 3, 12, 12)
 
@@ -69,7 +69,7 @@ def test_only_real_numbers_are_quantized(name: str, tmp_path: Path) -> None:
     plan = build_plan(model, observe(model, photos), PlanConfig(ranges="minmax"))
     assert switches(model, plan)
     path = tmp_path / "int8.onnx"
-    onnx_writer.write_int8(model, plan, path, io="float32", metadata={})
+    onnx_writer.write(model, path, "int8", plan, io="float32")
     onnx.checker.check_model(onnx.load(path), full_check=True)
     for result in onnx_results(path, photos[0]):
         # A value at a threshold falls to either side of it, so the mean is judged.
@@ -79,4 +79,4 @@ def test_only_real_numbers_are_quantized(name: str, tmp_path: Path) -> None:
 def test_tflite_names_what_it_has_not() -> None:
     model = capture(Net(NETS["where"]).eval(), torch.zeros(SHAPE), name="net")
     with pytest.raises(UnsupportedOperator, match=r"Where.*--format onnx"):
-        tflite.float_bytes(model)
+        tflite_bytes(model)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from edgeconv.errors import PlanRefused, UnsupportedOperator
 from edgeconv.export.capture.hub import capture
-from edgeconv.export.onnx.write import write_float, write_int8
+from edgeconv.export.onnx.write import write
 from edgeconv.quantize.plan.affine import clamps_alike
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from tests.helpers.hub import run_hub, unsettle
@@ -82,7 +82,7 @@ def run(path: Path, feed, level=LEVELS.ORT_DISABLE_ALL):
 
 
 def int8_file(hub, plan, path: Path, io="int8") -> onnx.ModelProto:
-    write_int8(hub, plan, path, io=io, metadata={})
+    write(hub, path, "int8", plan, io=io)
     proto = onnx.load(path)
     onnx.checker.check_model(proto, full_check=True)
     return proto
@@ -94,7 +94,7 @@ def sqnr_db(wanted, got) -> float:
 
 class TestFloat:
     def test_it_computes_what_the_hub_computes(self, hub, feed, tmp_path):
-        write_float(hub, tmp_path / "m.onnx", {})
+        write(hub, tmp_path / "m.onnx")
         onnx.checker.check_model(str(tmp_path / "m.onnx"), full_check=True)
         wanted = run_hub(hub, feed)["logits"]
         assert np.array_equal(run(tmp_path / "m.onnx", feed), wanted)
@@ -103,12 +103,12 @@ class TestFloat:
     def test_the_same_graph_gives_the_same_bytes_whatever_the_order_of_metadata(
         self, hub, tmp_path
     ):
-        write_float(hub, tmp_path / "a.onnx", {"b": "2", "a": "1"})
-        write_float(hub, tmp_path / "b.onnx", {"a": "1", "b": "2"})
+        write(hub, tmp_path / "a.onnx", metadata={"b": "2", "a": "1"})
+        write(hub, tmp_path / "b.onnx", metadata={"a": "1", "b": "2"})
         assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
 
     def test_metadata_and_producer_are_in_the_file(self, hub, tmp_path):
-        write_float(hub, tmp_path / "m.onnx", {"labels": "cat\ndog", "mean": "[0.5]"})
+        write(hub, tmp_path / "m.onnx", metadata={"labels": "cat\ndog", "mean": "[0.5]"})
         proto = onnx.load(tmp_path / "m.onnx")
         assert {p.key: p.value for p in proto.metadata_props} == {
             "labels": "cat\ndog",
@@ -121,7 +121,7 @@ class TestFloat:
         foreign = hub.clone()
         next(iter(foreign.graph)).domain = "com.microsoft"
         with pytest.raises(UnsupportedOperator, match=r"com\.microsoft\.Conv stem\.0"):
-            write_float(foreign, tmp_path / "m.onnx", {})
+            write(foreign, tmp_path / "m.onnx")
         assert not (tmp_path / "m.onnx").exists()
 
 
@@ -233,7 +233,7 @@ class TestIo:
 class TestRefusals:
     def refused(self, hub, plan: Plan, path: Path) -> str:
         with pytest.raises(PlanRefused) as caught:
-            write_int8(hub, plan, path, io="int8", metadata={})
+            write(hub, path, "int8", plan)
         assert not path.exists()
         return str(caught.value)
 

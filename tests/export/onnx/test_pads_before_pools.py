@@ -10,13 +10,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.graph.signs import is_nonnegative
 from tests.export.tflite import engines
 from tests.helpers.every_engine import onnx_results, tflite_results
 from tests.helpers.hub import operators
+from tests.helpers.tflite_bytes import tflite_bytes
 
 SHAPE = (1, 3, 13, 16)
 LOW = float("-inf")
@@ -70,10 +70,10 @@ def test_every_optimization_level_and_engine_agrees_with_pytorch(name: str, tmp_
     x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         wanted = net(x).numpy()
-    onnx_writer.write_float(model, tmp_path / "f.onnx", {})
+    onnx_writer.write(model, tmp_path / "f.onnx")
     results = onnx_results(tmp_path / "f.onnx", x.numpy())
     if name not in ("cropped", "maximum, one axis"):  # which TFLite has no operators for
-        results += tflite_results(tflite.float_bytes(model), x.numpy())
+        results += tflite_results(tflite_bytes(model), x.numpy())
     for result in results:
         assert result.shape == wanted.shape
         assert np.abs(result - wanted).max() < 1e-5
@@ -97,7 +97,7 @@ def test_a_value_that_never_wins_stays_zero():
 
 def test_tflite_pads_by_zero():
     model = capture(Padded(NETS["maximum"]).eval(), torch.zeros(SHAPE), name="net")
-    assert "PADV2" not in engines.operators(tflite.float_bytes(model))
+    assert "PADV2" not in engines.operators(tflite_bytes(model))
 
 
 def test_a_constant_part_of_a_concatenation_may_be_negative():

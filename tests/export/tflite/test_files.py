@@ -13,14 +13,15 @@ from edgeconv.export import tflite
 from tests.export.tflite import engines, graphs, plans
 from tests.export.tflite.cases import CASES
 from tests.export.tflite.graphs import weights
+from tests.helpers.tflite_bytes import tflite_bytes
 
 
 def operators_of(name: str) -> list[str]:
-    return engines.operators(tflite.float_bytes(CASES[name].make()))
+    return engines.operators(tflite_bytes(CASES[name].make()))
 
 
 def test_tensors_carry_the_hubs_names_and_lie_in_nhwc() -> None:
-    found = engines.tensors(tflite.float_bytes(CASES["pointwise"].make()))
+    found = engines.tensors(tflite_bytes(CASES["pointwise"].make()))
     assert found["x"]["shape"].tolist() == [2, 5, 6, 3]
     assert found["y"]["shape"].tolist() == [2, 5, 6, 4]
     assert found["c0"]["shape"].tolist() == [4, 1, 1, 3]
@@ -28,7 +29,7 @@ def test_tensors_carry_the_hubs_names_and_lie_in_nhwc() -> None:
 
 
 def test_the_signature_names_inputs_and_outputs() -> None:
-    data = tflite.float_bytes(CASES["Split in halves"].make())
+    data = tflite_bytes(CASES["Split in halves"].make())
     signatures = engines.reference_kernels(data).get_signature_list()
     assert signatures == {"serving_default": {"inputs": ["x"], "outputs": ["y0", "y1"]}}
 
@@ -53,7 +54,7 @@ def test_every_convolution_has_a_pad_of_its_own_which_xnnpack_makes_part_of_it()
     ]
     constants = {f"w{i}": weights(4, 3, 3, 3, seed=i) for i in range(2)}
     model = graphs.of_nodes(convs, {"x": (1, 3, 8, 8)}, constants, ["y0", "y1"])
-    operators = engines.operators(tflite.float_bytes(model))
+    operators = engines.operators(tflite_bytes(model))
     assert operators == ["PAD", "CONV_2D", "PAD", "CONV_2D"]
 
 
@@ -69,7 +70,7 @@ def test_a_max_pool_behind_a_relu_is_bordered_with_zeros_which_xnnpack_runs() ->
             "MaxPool", ["t"], ["y"], name="n1", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4
         ),
     ]
-    data = tflite.float_bytes(graphs.of_nodes(nodes, {"x": (1, 3, 8, 8)}, {}, ["y"]))
+    data = tflite_bytes(graphs.of_nodes(nodes, {"x": (1, 3, 8, 8)}, {}, ["y"]))
     assert engines.operators(data) == ["RELU", "RESHAPE", "PAD", "RESHAPE", "MAX_POOL_2D"]
     assert engines.is_wholly_delegated(data)
 
@@ -82,7 +83,7 @@ def test_activations_are_absorbed() -> None:
 def test_a_grouped_convolution_stays_one_operator_that_xnnpack_runs() -> None:
     model = CASES["grouped"].make()
     plan = plans.minmax(model, graphs.feeds(model))
-    for data in (tflite.float_bytes(model), tflite.int8_bytes(model, plan)):
+    for data in (tflite_bytes(model), tflite_bytes(model, "int8", plan)):
         assert engines.operators(data) == ["CONV_2D"]
         assert engines.is_wholly_delegated(data)
 
@@ -105,14 +106,12 @@ def test_the_same_graph_gives_the_same_bytes(name: str) -> None:
     metadata = tflite.TfliteMetadata("net", labels=("a", "b"))
     model, again = CASES[name].make(), CASES[name].make()
     plan = plans.minmax(model, graphs.feeds(model))
-    assert tflite.float_bytes(model, metadata=metadata) == tflite.float_bytes(
-        again, metadata=metadata
-    )
-    assert tflite.int8_bytes(model, plan) == tflite.int8_bytes(again, plan)
+    assert tflite_bytes(model, metadata=metadata) == tflite_bytes(again, metadata=metadata)
+    assert tflite_bytes(model, "int8", plan) == tflite_bytes(again, "int8", plan)
 
 
 def test_every_constant_is_aligned_for_vector_instructions() -> None:
-    data = tflite.float_bytes(CASES["grouped"].make())
+    data = tflite_bytes(CASES["grouped"].make())
     weight = CASES["grouped"].make().graph.initializers["c0"].const_value
     assert weight is not None
     ohwi = np.ascontiguousarray(weight.numpy().transpose(0, 2, 3, 1)).tobytes()
@@ -121,11 +120,11 @@ def test_every_constant_is_aligned_for_vector_instructions() -> None:
 
 def test_writing_leaves_the_very_bytes_and_nothing_else(tmp_path: Path) -> None:
     model, path = CASES["pointwise"].make(), tmp_path / "model.tflite"
-    tflite.write_float(model, path)
-    assert path.read_bytes() == tflite.float_bytes(model)
+    tflite.write(model, path)
+    assert path.read_bytes() == tflite_bytes(model)
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputUnwritable, match=r"nowhere.* cannot be written"):
-        tflite.write_float(CASES["pointwise"].make(), tmp_path / "nowhere" / "model.tflite")
+        tflite.write(CASES["pointwise"].make(), tmp_path / "nowhere" / "model.tflite")

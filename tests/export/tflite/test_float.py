@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeconv.export import tflite
 from tests.export.tflite import engines, graphs
 from tests.export.tflite.cases import CASES
 from tests.export.tflite.cases.case import Case
+from tests.helpers.tflite_bytes import tflite_bytes
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_float_file_gives_what_onnxruntime_gives(case: Case, engine: str) -> Non
     model = case.make()
     inputs = graphs.feeds(model)
     wanted = graphs.reference(model, inputs)
-    given = engines.run(engines.ENGINES[engine], tflite.float_bytes(model), inputs)
+    given = engines.run(engines.ENGINES[engine], tflite_bytes(model), inputs)
     assert given.keys() == wanted.keys()
     for name, array in wanted.items():
         assert given[name].shape == array.shape

@@ -51,7 +51,7 @@ def test_operators_compute_on_16_bits_where_their_rows_say_so(case: Case, tmp_pa
     model = case.make()
     inputs = graphs.feeds(model)
     plan = in_16_bits(model, plans.minmax(model, inputs))
-    tflite.write_planned(model, "int16x8", plan, tmp_path / "net.tflite")
+    tflite.write(model, tmp_path / "net.tflite", "int16x8", plan)
     data = (tmp_path / "net.tflite").read_bytes()
     wanted = graphs.reference(model, inputs)
     for make in (engines.ENGINES[name] for name in LITERT & case.engines):

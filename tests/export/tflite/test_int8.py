@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeconv.export import tflite
 from tests.export.tflite import engines, graphs, plans
 from tests.export.tflite.cases import CASES
 from tests.export.tflite.cases.case import Case
+from tests.helpers.tflite_bytes import tflite_bytes
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_int8_file_is_within_a_step_of_the_float_graph(case: Case, engine: str) 
     integers = {name: plans.quantize(x, plan.activations[name]) for name, x in inputs.items()}
     reals = {name: plans.dequantize(q, plan.activations[name]) for name, q in integers.items()}
     wanted = graphs.reference(plans.on_grid(model, plan), reals)
-    given = engines.run(engines.ENGINES[engine], tflite.int8_bytes(model, plan), integers)
+    given = engines.run(engines.ENGINES[engine], tflite_bytes(model, "int8", plan), integers)
     for name, array in wanted.items():
         steps = given[name].astype(int) - plans.quantize(array, plan.activations[name])
         assert np.abs(steps).max() <= case.steps

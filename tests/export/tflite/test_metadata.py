@@ -19,6 +19,7 @@ from tests.export.tflite import engines, graphs
 from tests.export.tflite.cases import CASES
 from tests.export.tflite.cases.case import conv
 from tests.export.tflite.graphs import feeds
+from tests.helpers.tflite_bytes import tflite_bytes
 
 METADATA = tflite.TfliteMetadata(
     name="net",
@@ -32,7 +33,7 @@ METADATA = tflite.TfliteMetadata(
 
 @pytest.fixture(scope="module")
 def data() -> bytes:
-    return tflite.float_bytes(CASES["pointwise"].make(), metadata=METADATA)
+    return tflite_bytes(CASES["pointwise"].make(), metadata=METADATA)
 
 
 def blob(data: bytes, name: str) -> bytes:
@@ -114,8 +115,8 @@ def test_a_document_that_is_no_json_is_refused() -> None:
 
 
 def test_the_oldest_runtime_that_will_do_is_stated() -> None:
-    plain = tflite.float_bytes(conv((1, 4, 6, 6), (4, 4, 1, 1)).make())
-    grouped = tflite.float_bytes(conv((1, 4, 6, 6), (4, 2, 3, 3), group=2).make())
+    plain = tflite_bytes(conv((1, 4, 6, 6), (4, 4, 1, 1)).make())
+    grouped = tflite_bytes(conv((1, 4, 6, 6), (4, 2, 3, 3), group=2).make())
     assert blob(plain, "min_runtime_version") == b"2.3.0".ljust(16, b"\0")
     assert blob(grouped, "min_runtime_version") == b"2.9.0".ljust(16, b"\0")
 
@@ -125,6 +126,6 @@ def test_metadata_changes_nothing_of_what_a_file_computes(data: bytes, engine: s
     model = CASES["pointwise"].make()
     inputs = feeds(model)
     make = engines.ENGINES[engine]
-    bare = engines.run(make, tflite.float_bytes(model), inputs)["y"]
+    bare = engines.run(make, tflite_bytes(model), inputs)["y"]
     assert np.array_equal(engines.run(make, data, inputs)["y"], bare)
     assert np.allclose(bare, graphs.reference(model, inputs)["y"], atol=1e-5)

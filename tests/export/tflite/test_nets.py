@@ -9,12 +9,12 @@ import onnx_ir as ir
 import pytest
 import torch
 
-from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.load import load_net
 from edgeconv.quantize.plan.parameters import Plan
 from tests.export.tflite import engines, graphs, plans
+from tests.helpers.tflite_bytes import tflite_bytes
 
 SIZE = (96, 96)
 NETS = ["mobilenet_v2", "mobilenet_v1", "squeezenet1_1", "resnet18"]
@@ -41,7 +41,7 @@ def plan_of(name: str) -> Plan:
 @pytest.mark.parametrize("name", NETS)
 def test_float_file_is_within_1e_5_of_the_largest_logit(name: str) -> None:
     wanted = graphs.reference(hub(name), image())["logits"]
-    data = tflite.float_bytes(hub(name))
+    data = tflite_bytes(hub(name))
     for make in (engines.xnnpack, engines.reference_kernels):
         given = engines.run(make, data, image())["logits"]
         assert np.abs(given - wanted).max() <= 1e-5 * np.abs(wanted).max()
@@ -53,7 +53,7 @@ def test_int8_file_follows_the_float_net(name: str) -> None:
     wanted = graphs.reference(hub(name), image())["logits"]
     plan = plan_of(name)
     integers = {"input": plans.quantize(image()["input"], plan.activations["input"])}
-    data = tflite.int8_bytes(hub(name), plan)
+    data = tflite_bytes(hub(name), "int8", plan)
     for make in (engines.xnnpack, engines.reference_kernels):
         given = engines.run(make, data, integers)["logits"]
         reals = plans.dequantize(given, plan.activations["logits"])
@@ -63,9 +63,9 @@ def test_int8_file_follows_the_float_net(name: str) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_nothing_is_transposed_and_nothing_stays_outside_xnnpack(name: str) -> None:
     for data in (
-        tflite.float_bytes(hub(name)),
-        tflite.int8_bytes(hub(name), plan_of(name)),
-        tflite.int8_bytes(hub(name), plan_of(name), io="float32"),
+        tflite_bytes(hub(name)),
+        tflite_bytes(hub(name), "int8", plan_of(name)),
+        tflite_bytes(hub(name), "int8", plan_of(name), io="float32"),
     ):
         assert "TRANSPOSE" not in engines.operators(data)
         assert engines.is_wholly_delegated(data)
@@ -73,6 +73,6 @@ def test_nothing_is_transposed_and_nothing_stays_outside_xnnpack(name: str) -> N
 
 @pytest.mark.parametrize("name", NETS)
 def test_every_operator_of_an_int8_file_is_int8(name: str) -> None:
-    data = tflite.int8_bytes(hub(name), plan_of(name))
+    data = tflite_bytes(hub(name), "int8", plan_of(name))
     types = {details["dtype"] for details in engines.tensors(data).values()}
     assert types == {np.int8, np.int32}

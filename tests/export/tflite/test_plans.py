@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from edgeconv.export import tflite
+from edgeconv.data.formula import Io
 from edgeconv.quantize.plan.parameters import Edge
 from tests.export.tflite import engines, graphs, plans
 from tests.export.tflite.cases import CASES
 from tests.export.tflite.graphs import of_nodes, weights
+from tests.helpers.tflite_bytes import tflite_bytes
 
 
 def two_convolutions() -> dict[str, np.ndarray]:
@@ -29,7 +30,7 @@ def test_a_requantized_edge_is_a_quantize() -> None:
         activations={**plan.activations, "x0": own},
         requantize={Edge("node", 1): plan.activations["x"]},
     )
-    data = tflite.int8_bytes(model, plan)
+    data = tflite_bytes(model, "int8", plan)
     assert engines.operators(data) == ["QUANTIZE", "CONCATENATION"]
     integers = {name: plans.quantize(x, plan.activations[name]) for name, x in inputs.items()}
     given = engines.run(engines.reference_kernels, data, integers)["y"]
@@ -48,7 +49,7 @@ def test_an_island_computes_in_float_between_conversions(engine: str) -> None:
     model = of_nodes(nodes, {"x": (1, 3, 6, 6)}, {}, ["y"])
     inputs = {"x": graphs.feeds(model)["x"] / 5}
     plan = dataclasses.replace(plans.minmax(model, inputs), islands=frozenset({"island"}))
-    data = tflite.int8_bytes(model, plan)
+    data = tflite_bytes(model, "int8", plan)
     kinds = engines.operators(data)
     assert kinds[1:] == ["DEQUANTIZE", "EXP", "QUANTIZE", "MAX_POOL_2D"]
     integers = {"x": plans.quantize(inputs["x"], plan.activations["x"])}
@@ -67,7 +68,7 @@ def test_neighbouring_islands_pass_floats_where_the_plan_says_nothing_between() 
     plan = plans.minmax(model, graphs.feeds(model))
     activations = {name: params for name, params in plan.activations.items() if name != "t"}
     plan = dataclasses.replace(plan, activations=activations, islands=frozenset({"one", "two"}))
-    assert engines.operators(tflite.int8_bytes(model, plan)) == [
+    assert engines.operators(tflite_bytes(model, "int8", plan)) == [
         "DEQUANTIZE", "EXP", "NEG", "QUANTIZE"
     ]  # fmt: skip
 
@@ -80,20 +81,20 @@ def test_boundary_types_change_nothing_but_the_boundary(name: str) -> None:
     into, out = plan.activations["x"], plan.activations["y"]
     integers = plans.quantize(inputs["x"], into)
     make = engines.reference_kernels
-    int8 = engines.run(make, tflite.int8_bytes(model, plan), {"x": integers})["y"]
+    int8 = engines.run(make, tflite_bytes(model, "int8", plan), {"x": integers})["y"]
     raw = (integers.astype(int) + 128).astype(np.uint8)
-    uint8 = engines.run(make, tflite.int8_bytes(model, plan, io="uint8"), {"x": raw})["y"]
+    uint8 = engines.run(make, tflite_bytes(model, "int8", plan, io="uint8"), {"x": raw})["y"]
     assert np.array_equal(uint8.astype(int) - 128, int8)
     reals = plans.dequantize(integers, into)
-    floats = engines.run(make, tflite.int8_bytes(model, plan, io="float32"), {"x": reals})["y"]
+    floats = engines.run(make, tflite_bytes(model, "int8", plan, io="float32"), {"x": reals})["y"]
     assert np.allclose(floats, plans.dequantize(int8, out), rtol=1e-6)
 
 
 @pytest.mark.parametrize("io", ["uint8", "float32"])
-def test_the_boundary_keeps_the_hubs_names(io: tflite.Io) -> None:
+def test_the_boundary_keeps_the_hubs_names(io: Io) -> None:
     model = CASES["pointwise"].make()
     plan = plans.minmax(model, graphs.feeds(model))
-    found = engines.tensors(tflite.int8_bytes(model, plan, io=io))
+    found = engines.tensors(tflite_bytes(model, "int8", plan, io=io))
     assert found["x"]["dtype"] == found["y"]["dtype"] == np.dtype(io)
     assert found["x/int8"]["dtype"] == found["y/int8"]["dtype"] == np.int8
 
@@ -104,6 +105,6 @@ def test_the_boundary_keeps_the_hubs_names(io: tflite.Io) -> None:
 def test_scales_lie_along_the_weights_output_axis(name: str, axis: int) -> None:
     model = CASES[name].make()
     plan = plans.minmax(model, graphs.feeds(model))
-    details = engines.tensors(tflite.int8_bytes(model, plan))["c0"]["quantization_parameters"]
+    details = engines.tensors(tflite_bytes(model, "int8", plan))["c0"]["quantization_parameters"]
     assert details["quantized_dimension"] == axis
     assert np.array_equal(details["scales"], plan.constants["c0"].params.scale)

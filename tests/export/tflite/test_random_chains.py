@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from edgeconv.export import tflite
 from tests.export.tflite import engines, graphs, plans
 from tests.export.tflite.graphs import of_nodes, weights
+from tests.helpers.tflite_bytes import tflite_bytes
 
 Shape = tuple[int, ...]
 
@@ -117,7 +117,7 @@ def test_a_float_file_gives_what_onnxruntime_gives(case: tuple[Shape, ir.Model])
     _, model = case
     inputs = graphs.feeds(model)
     (wanted,) = graphs.reference(model, inputs).values()
-    (found,) = engines.run(engines.reference_kernels, tflite.float_bytes(model), inputs).values()
+    (found,) = engines.run(engines.reference_kernels, tflite_bytes(model), inputs).values()
     assert found.shape == wanted.shape
     assert np.abs(found - wanted).max() <= 1e-5 * max(np.abs(wanted).max(), 1e-3)
 
@@ -132,7 +132,7 @@ def test_an_int8_file_follows_the_float_graph(case: tuple[Shape, ir.Model]) -> N
     integers = {"x": plans.quantize(inputs["x"], plan.activations["x"])}
     reals = {"x": plans.dequantize(integers["x"], plan.activations["x"])}
     ((name, wanted),) = graphs.reference(plans.on_grid(model, plan), reals).items()
-    data = tflite.int8_bytes(model, plan)
+    data = tflite_bytes(model, "int8", plan)
     (found,) = engines.run(engines.reference_kernels, data, integers).values()
     steps = found.astype(int) - plans.quantize(wanted, plan.activations[name])
     assert np.abs(steps).mean() <= 2 * sum(1 for _ in model.graph)

@@ -19,6 +19,7 @@ from tests.export.tflite import graphs, plans
 from tests.export.tflite.cases import CASES
 from tests.export.tflite.cases.case import floats, resize
 from tests.export.tflite.graphs import of_node, of_nodes, weights
+from tests.helpers.tflite_bytes import tflite_bytes
 
 IMAGE = (1, 4, 6, 6)
 
@@ -31,7 +32,7 @@ def test_unknown_operators_are_all_named_with_their_nodes(tmp_path: Path) -> Non
     ]
     model = of_nodes(nodes, {"x": IMAGE}, {}, ["y"])
     with pytest.raises(UnsupportedOperator, match="ONNX only") as refusal:
-        tflite.write_float(model, tmp_path / "model.tflite")
+        tflite.write(model, tmp_path / "model.tflite")
     for name in ("Sin (first.sin, last.sin)", "Cos (then.cos)"):
         assert name in str(refusal.value)
     assert list(tmp_path.iterdir()) == []
@@ -47,7 +48,7 @@ def test_nodes_that_cannot_be_expressed_are_all_named() -> None:
         ),
     ]
     with pytest.raises(UnsupportedOperator) as refusal:
-        tflite.float_bytes(of_nodes(nodes, {"x": IMAGE}, {}, ["y"]))
+        tflite_bytes(of_nodes(nodes, {"x": IMAGE}, {}, ["y"]))
     assert "Elu has alpha 0.5; ELU has alpha 1 (act.0)" in str(refusal.value)
     assert "MaxPool is a dilated max-pool" in str(refusal.value)
     assert "(pool)" in str(refusal.value)
@@ -102,13 +103,13 @@ def test_what_tflite_has_no_operator_for_is_refused_with_the_reason(
     make: Callable[[], ir.Model], reason: str
 ) -> None:
     with pytest.raises(UnsupportedOperator, match=reason):
-        tflite.float_bytes(make())
+        tflite_bytes(make())
 
 
 def test_a_file_past_the_formats_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flatbuffer, "_LARGEST_CONSTANTS", 100)
     with pytest.raises(NetRefused, match="at most 2 GiB"):
-        tflite.float_bytes(CASES["pointwise"].make())
+        tflite_bytes(CASES["pointwise"].make())
 
 
 def planned(name: str) -> tuple[ir.Model, Plan]:
@@ -118,7 +119,7 @@ def planned(name: str) -> tuple[ir.Model, Plan]:
 
 def refused(model: ir.Model, plan: Plan, **changes: object) -> str:
     with pytest.raises(PlanRefused) as refusal:
-        tflite.int8_bytes(model, dataclasses.replace(plan, **changes))  # type: ignore[arg-type]
+        tflite_bytes(model, "int8", dataclasses.replace(plan, **changes))  # type: ignore[arg-type]
     return str(refusal.value)
 
 

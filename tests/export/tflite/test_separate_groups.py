@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
 from edgeconv.nets.shufflenet_v1 import shufflenet_v1
 from tests.export.tflite import engines, plans
+from tests.helpers.tflite_bytes import tflite_bytes
 
 
 class Mixed(nn.Module):
@@ -41,7 +41,7 @@ def _seeded() -> None:
 @pytest.mark.parametrize("engine", ["xnnpack", "reference"])
 def test_parts_of_any_size_and_every_reader_give_what_pytorch_gives(engine: str) -> None:
     net, x = Mixed().eval(), torch.randn(1, 4, 6, 5)
-    data = tflite.float_bytes(capture(net, x, name="mixed"))
+    data = tflite_bytes(capture(net, x, name="mixed"))
     assert grouped_convolutions(data) == 0
     found = engines.run(engines.ENGINES[engine], data, {"input": x.numpy()})
     with torch.no_grad():
@@ -53,7 +53,7 @@ def test_parts_of_any_size_and_every_reader_give_what_pytorch_gives(engine: str)
 @pytest.mark.parametrize("groups", [2, 3, 8])
 def test_shufflenet_gives_what_pytorch_gives(groups: int) -> None:
     net, x = shufflenet_v1(10, groups=groups, width=0.5).eval(), torch.randn(1, 3, 64, 64)
-    data = tflite.float_bytes(capture(net, x, name="net"))
+    data = tflite_bytes(capture(net, x, name="net"))
     assert (grouped_convolutions(data) == 0) == (groups <= 4)
     assert engines.is_wholly_delegated(data)
     (found,) = engines.run(engines.xnnpack, data, {"input": x.numpy()}).values()
@@ -65,7 +65,7 @@ def test_shufflenet_gives_what_pytorch_gives(groups: int) -> None:
 def test_the_sums_between_units_move_nothing() -> None:
     """Within a stage only a shuffle, 1 concatenation and 1 split, comes with a unit."""
     net, x = shufflenet_v1(10).eval(), torch.randn(1, 3, 64, 64)
-    counts = Counter(engines.operators(tflite.float_bytes(capture(net, x, name="net"))))
+    counts = Counter(engines.operators(tflite_bytes(capture(net, x, name="net"))))
     assert counts["ADD"] == 13 * 3
     assert counts["TRANSPOSE"] == 15
     # A unit's filtered channels, split; and what the first grouped convolution reads.
@@ -75,7 +75,7 @@ def test_the_sums_between_units_move_nothing() -> None:
 def test_int8_files_keep_their_grouped_convolutions() -> None:
     net, x = Mixed().eval(), torch.randn(1, 4, 6, 5)
     model = capture(net, x, name="mixed")
-    data = tflite.int8_bytes(model, plans.minmax(model, {"input": x.numpy()}))
+    data = tflite_bytes(model, "int8", plans.minmax(model, {"input": x.numpy()}))
     assert grouped_convolutions(data) == 3
 
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.nets.shufflenet_v2 import shufflenet_v2_x0_5
@@ -18,6 +17,7 @@ from edgeconv.quantize.recipe.recipes import quantize
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions
 from tests.export.tflite import engines
+from tests.helpers.tflite_bytes import tflite_bytes
 
 Runs = list[tuple[int, int]]
 
@@ -76,7 +76,7 @@ def test_a_convolution_for_each_run_where_that_takes_no_more_tiles(name: str) ->
     channels, runs, widths, slices = CUTS[name]
     net = Cut(channels, runs)
     model, x = captured(net)
-    data = tflite.float_bytes(model)
+    data = tflite_bytes(model)
     assert first_widths(data) == widths
     assert engines.operators(data).count("SLICE") in (slices, slices - 1)  # alike ones are one
     (found,) = engines.run(engines.xnnpack, data, {"input": x.numpy()}).values()
@@ -92,9 +92,9 @@ def test_int8_files_give_what_the_onnx_file_of_the_same_plan_gives(
     model, x = captured(Cut(channels, runs))
     planned = quantize(model, lambda: [x.numpy()])
     model, plan = planned.model, planned.plan
-    data = tflite.int8_bytes(model, plan, io="float32")
+    data = tflite_bytes(model, "int8", plan, io="float32")
     assert first_widths(data) == widths
-    onnx_writer.write_int8(model, plan, tmp_path / "m.onnx", io="float32", metadata={})
+    onnx_writer.write(model, tmp_path / "m.onnx", "int8", plan, io="float32")
     session = OrtSession(tmp_path / "m.onnx", SessionOptions(kernels="reference"))
     (wanted,) = session.run([x.numpy()])
     step = float(plan.activations["logits"].scale)
@@ -105,13 +105,13 @@ def test_int8_files_give_what_the_onnx_file_of_the_same_plan_gives(
 
 def test_an_output_of_the_graph_stays_whole() -> None:
     model, _ = captured(Both(32, [(0, 16), (16, 32)]))
-    assert first_widths(tflite.float_bytes(model)) == [32]
+    assert first_widths(tflite_bytes(model)) == [32]
 
 
 def test_shufflenet_v2_cuts_less_and_gives_what_pytorch_gives() -> None:
     torch.manual_seed(0)
     net, x = shufflenet_v2_x0_5(10).eval(), torch.randn(1, 3, 64, 64)
-    data = tflite.float_bytes(capture(net, x, name="net"))
+    data = tflite_bytes(capture(net, x, name="net"))
     assert engines.is_wholly_delegated(data)
     (found,) = engines.run(engines.xnnpack, data, {"input": x.numpy()}).values()
     with torch.no_grad():

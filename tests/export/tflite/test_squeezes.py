@@ -39,13 +39,13 @@ def test_a_flattened_mean_is_one_operator(tmp_path: Path) -> None:
     x = torch.randn(1, 3, 8, 8)
     hub = capture(net, x, name="net")
     path = tmp_path / "float.tflite"
-    tflite.write_float(hub, path)
+    tflite.write(hub, path)
     assert kinds(path) == ["CONV_2D", "MEAN", "FULLY_CONNECTED"]
     result = open_session(path).run([x.numpy().transpose(0, 2, 3, 1).copy()])[0]
     with torch.no_grad():
         np.testing.assert_allclose(result, net(x).numpy(), rtol=1e-5, atol=1e-6)
     planned = quantize(hub, lambda: [x.numpy()])
-    tflite.write_int8(planned.model, planned.plan, tmp_path / "int8.tflite")
+    tflite.write(planned.model, tmp_path / "int8.tflite", "int8", planned.plan)
     assert kinds(tmp_path / "int8.tflite") == ["CONV_2D", "MEAN", "FULLY_CONNECTED"]
 
 
@@ -54,7 +54,7 @@ def test_a_mean_that_is_read_twice_keeps_its_shape(tmp_path: Path) -> None:
     net = Two().eval()
     x = torch.randn(1, 3, 8, 8)
     path = tmp_path / "float.tflite"
-    tflite.write_float(capture(net, x, name="net"), path)
+    tflite.write(capture(net, x, name="net"), path)
     assert "RESHAPE" in kinds(path)
     session = open_session(path)
     results = session.run([x.numpy().transpose(0, 2, 3, 1).copy()])

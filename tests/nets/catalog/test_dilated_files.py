@@ -11,13 +11,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
 from edgeconv.graph.view import shape_of
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.dilated_resnet import DRNC
 from edgeconv.nets.dilated_vgg import context_module
 from tests.export.tflite import engines, graphs, plans
+from tests.helpers.tflite_bytes import tflite_bytes
 
 SIZE = (48, 40)
 STAGES = (  # DRN-C-26's dilations at a twentieth of its width
@@ -53,7 +53,7 @@ def test_the_float_file_gives_the_dense_map(kind: str, shape: tuple[int, ...]) -
     model = hub(kind)
     wanted = graphs.reference(model, image())["logits"]
     assert wanted.shape == shape == shape_of(model.graph.outputs[0])
-    data = tflite.float_bytes(model)
+    data = tflite_bytes(model)
     for make in (engines.xnnpack, engines.reference_kernels):
         given = engines.run(make, data, image())["logits"]
         assert given.shape == shape
@@ -66,10 +66,8 @@ def test_xnnpack_runs_every_convolution_and_only_those_that_stride_need_a_pad(
     kind: str, strided: int, io: str
 ) -> None:
     model = hub(kind)
-    if io == "float":
-        data = tflite.float_bytes(model)
-    else:
-        data = tflite.int8_bytes(model, plans.minmax(model, image()))
+    planned = () if io == "float" else ("int8", plans.minmax(model, image()))
+    data = tflite_bytes(model, *planned)
     assert engines.is_wholly_delegated(data)
     used = Counter(engines.operators(data))
     assert set(used) <= {"CONV_2D", "ADD", "PAD"}
@@ -82,7 +80,7 @@ def test_the_int8_file_follows_the_float_map(kind: str) -> None:
     wanted = graphs.reference(model, image())["logits"]
     plan = plans.minmax(model, image())
     integers = {"input": plans.quantize(image()["input"], plan.activations["input"])}
-    data = tflite.int8_bytes(model, plan)
+    data = tflite_bytes(model, "int8", plan)
     for make in (engines.xnnpack, engines.reference_kernels):
         given = engines.run(make, data, integers)["logits"]
         reals = plans.dequantize(given, plan.activations["logits"])

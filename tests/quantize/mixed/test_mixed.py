@@ -193,9 +193,9 @@ def test_both_files_keep_the_islands_in_float(planned, tmp_path: Path, suffix: s
     plan = with_islands(planned.model, planned.plan, BLOCK)
     path = tmp_path / f"net{suffix}"
     if suffix == ".onnx":
-        onnx_writer.write_int8(planned.model, plan, path, io="float32", metadata={})
+        onnx_writer.write(planned.model, path, "int8", plan, io="float32")
     else:
-        tflite.write_int8(planned.model, plan, path, io="float32")
+        tflite.write(planned.model, path, "int8", plan, io="float32")
     images = photos(6, seed=9)
     session = open_session(path, SessionOptions(kernels="reference"))
     logits = run_logits(session, Images(np.concatenate(images)))

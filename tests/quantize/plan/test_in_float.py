@@ -52,8 +52,8 @@ def test_a_small_constant_between_float_operators_is_not_lost(name: str, tmp_pat
     net = Tail(TAILS[name]).eval()
     hub = capture(net, torch.zeros(1, 3, 16, 16), name="net")
     found = quantize(hub, lambda: photos(8), recipe="fast")
-    onnx_writer.write_int8(found.model, found.plan, tmp_path / "n.onnx", io="float32", metadata={})
-    tflite.write_int8(found.model, found.plan, tmp_path / "n.tflite", io="float32")
+    onnx_writer.write(found.model, tmp_path / "n.onnx", "int8", found.plan, io="float32")
+    tflite.write(found.model, tmp_path / "n.tflite", "int8", found.plan, io="float32")
     simulator = Simulator(found.model, found.plan)
     judged = insert_qdq(found.model, found.plan)
     for photo in photos(12)[8:]:

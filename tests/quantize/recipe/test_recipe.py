@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeconv.errors import UnknownName
-from edgeconv.export.onnx.write import write_int8
+from edgeconv.export.onnx.write import write
 from edgeconv.graph.metrics import multiply_adds
 from edgeconv.quantize.observe.observe import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
@@ -61,7 +61,7 @@ def test_a_step_that_harms_is_told_and_not_kept() -> None:
 def test_the_judge_measures_what_the_int8_file_gives(tmp_path: Path) -> None:
     plan = build_plan(MODEL, observe(MODEL, photos(20)))
     fresh = photos(6, seed=5)
-    write_int8(MODEL, plan, tmp_path / "m.onnx", io="float32", metadata={})
+    write(MODEL, tmp_path / "m.onnx", "int8", plan, io="float32")
     file = open_session(tmp_path / "m.onnx", SessionOptions(kernels="reference"))
     outputs = np.concatenate([file.run([photo])[0] for photo in fresh])
     reference = run_float(MODEL, fresh)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeconv.errors import UsageError
-from edgeconv.export.onnx.write import write_int8
+from edgeconv.export.onnx.write import write
 from edgeconv.quantize.observe.observe import observe
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
@@ -45,7 +45,7 @@ def run_file(
     model: ir.Model, plan: Plan, inputs: list[NDArray[np.float32]], folder: Path
 ) -> NDArray[np.float32]:
     path = folder / "model.onnx"
-    write_int8(model, plan, path, io="float32", metadata={})
+    write(model, path, "int8", plan, io="float32")
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(str(path), options)

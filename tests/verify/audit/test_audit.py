@@ -66,13 +66,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, module in (("mobile", Mobile()), ("swish", Swish())):
         model = hub(module)
         planned = quantize(model, lambda: iter(inputs))
-        onnx_writer.write_float(model, place / f"{name}.onnx", metadata={})
+        onnx_writer.write(model, place / f"{name}.onnx")
         int8 = place / f"{name}.int8.onnx"
-        onnx_writer.write_int8(planned.model, planned.plan, int8, io="int8", metadata={})
-        tflite.write_int8(
-            planned.model, planned.plan, place / f"{name}.int8.tflite", io="int8", metadata=None
+        onnx_writer.write(planned.model, int8, "int8", planned.plan)
+        tflite.write(
+            planned.model,
+            place / f"{name}.int8.tflite",
+            "int8",
+            planned.plan,
         )
-        tflite.write_float(model, place / f"{name}.tflite", metadata=None)
+        tflite.write(model, place / f"{name}.tflite")
     floats = place / "mobile.onnx"
     for name, options in {
         "qdq": {"quant_format": QuantFormat.QDQ, "per_channel": True},

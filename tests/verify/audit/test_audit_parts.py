@@ -11,7 +11,7 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from edgeconv.export.capture.hub import capture
-from edgeconv.export.onnx.write import write_float
+from edgeconv.export.onnx.write import write
 from edgeconv.nets.load import load_net
 from edgeconv.verify.audit.any_file import audit
 from tests.helpers.heads import write_heads
@@ -32,7 +32,7 @@ class Reader(CalibrationDataReader):
 def test_onnxruntimes_quantizer(tmp_path: Path, head: str, lost: bool) -> None:
     net = load_net(f"{write_heads(tmp_path)}:{head}", weights="auto")
     hub = capture(net.module, torch.zeros(1, 3, 64, 64), name="net")
-    write_float(hub, tmp_path / "f.onnx", {})
+    write(hub, tmp_path / "f.onnx")
     onnxruntime.set_default_logger_severity(3)
     quantize_static(
         tmp_path / "f.onnx",

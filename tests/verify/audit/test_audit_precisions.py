@@ -33,11 +33,9 @@ def files(planned, tmp_path_factory: pytest.TempPathFactory) -> Path:
         if precision == "int16x8":
             plan = int16_plan(planned.model, planned.observations, plan)
         path = directory / f"{precision}.onnx"
-        onnx_writer.write_planned(exact, precision, plan, path, metadata={})
-        tflite.write_planned(exact, precision, plan, directory / f"{precision}.tflite")
-    onnx_writer.write_int8(
-        planned.model, planned.plan, directory / "int8.onnx", io="float32", metadata={}
-    )
+        onnx_writer.write(exact, path, precision, plan)
+        tflite.write(exact, directory / f"{precision}.tflite", precision, plan)
+    onnx_writer.write(planned.model, directory / "int8.onnx", "int8", planned.plan, io="float32")
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(directory / "optimized.onnx")
     options.log_severity_level = 4
@@ -71,7 +69,7 @@ def test_a_dynamic_file_of_another_tool_is_told_from_ours(files: Path, tmp_path:
 
     source = tmp_path / "float.onnx"
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3))
-    onnx_writer.write_float(hub(net), source, metadata={})
+    onnx_writer.write(hub(net), source)
     quantize_dynamic(source, tmp_path / "theirs.onnx")
     rules = {finding.rule for finding in audit(tmp_path / "theirs.onnx").findings}
     assert "weights per tensor" in rules

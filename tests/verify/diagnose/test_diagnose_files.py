@@ -78,8 +78,8 @@ def test_both_files_give_their_plan_back(net, islands: bool, tmp_path: Path) -> 
     layers = [node.name for node in made.model.graph if node.op_type == "Conv"]
     if islands:
         plan = dataclasses.replace(plan, islands=frozenset({layers[1]}))
-    tflite.write_int8(made.model, plan, tmp_path / "m.tflite", io="int8", metadata=None)
-    onnx_writer.write_int8(made.model, plan, tmp_path / "m.onnx", io="int8", metadata={})
+    tflite.write(made.model, tmp_path / "m.tflite", "int8", plan, io="int8")
+    onnx_writer.write(made.model, tmp_path / "m.onnx", "int8", plan)
     lite = file_plan.of_tflite(made.model, tmp_path / "m.tflite")
     onnx = file_plan.of_onnx(made.model, tmp_path / "m.onnx")
     assert list(differences(lite, plan)) == []
@@ -93,7 +93,7 @@ def test_both_files_give_their_plan_back(net, islands: bool, tmp_path: Path) -> 
 
 def test_a_file_of_another_net_is_refused(tmp_path: Path) -> None:
     made = planned(Mobile())
-    tflite.write_int8(made.model, made.plan, tmp_path / "m.tflite", io="int8", metadata=None)
+    tflite.write(made.model, tmp_path / "m.tflite", "int8", made.plan, io="int8")
     renamed = hub(Classic())
     for value in renamed.graph.inputs:
         value.name = "other"

@@ -16,7 +16,7 @@ from edgeconv.explain.int8_file import Int8File, Pair
 from edgeconv.export.bundle import artifacts
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.export.pixels import with_pixel_input
-from edgeconv.export.tflite.write import write_int8
+from edgeconv.export.tflite.write import write
 from edgeconv.files.onnx.load import load
 from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.quantize.plan.in_float import with_islands
@@ -142,7 +142,7 @@ def test_copies_are_followed_through_operators_in_float(
         if written_output(node).name == island and not is_absorbed(node)
     )
     plan = replace(done.plan, islands=frozenset({node.name or ""}))
-    write_int8(done.model, plan, tmp_path / "int8.tflite", io="float32")
+    write(done.model, tmp_path / "int8.tflite", "int8", plan, io="float32")
     made = Pair(tmp_path / "int8.tflite", bundle.artifacts["tflite"], done.repairs)
     file = Int8File(made, Images(vectors.normalized[:1], vectors.pixels[:1]))
     for tensor in ("stem.2", "apart.2", "enter.0"):
@@ -158,8 +158,8 @@ def mixed(bundle: edgeconv.Bundle, islands: frozenset[str], out: Path) -> Callab
     plan = with_islands(done.model, done.plan, islands)
     for name in ("model.onnx", "model.tflite"):
         shutil.copy(bundle.directory / name, out)
-    write_int8(done.model, plan, out / "model.int8.tflite", io="float32")
-    onnx_writer.write_int8(done.model, plan, out / "model.int8.onnx", io="float32", metadata={})
+    write(done.model, out / "model.int8.tflite", "int8", plan, io="float32")
+    onnx_writer.write(done.model, out / "model.int8.onnx", "int8", plan, io="float32")
     images = Images(vectors.normalized, vectors.pixels)
     return lambda: diagnose(artifacts.present(out), images, vectors.reference, photos=1)
 

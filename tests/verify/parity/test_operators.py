@@ -16,7 +16,7 @@ from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.export import tflite
 from edgeconv.export.calibration import calibration_photos
 from edgeconv.export.capture.hub import capture
-from edgeconv.export.onnx.write import write_int8
+from edgeconv.export.onnx.write import write
 from edgeconv.nets.load import load_net
 from edgeconv.quantize.observe.observe import observe
 from edgeconv.quantize.plan.parameters import Edge, Plan
@@ -75,8 +75,8 @@ def check(onnx_path: Path, tflite_path: Path, images: Images) -> OperatorReport:
 
 def written(hub, plan: Plan, directory: Path, io="int8") -> tuple[Path, Path]:
     paths = directory / "m.onnx", directory / "m.tflite"
-    write_int8(hub, plan, paths[0], io=io, metadata={})
-    tflite.write_int8(hub, plan, paths[1], io=io, metadata=None)
+    write(hub, paths[0], "int8", plan, io=io)
+    tflite.write(hub, paths[1], "int8", plan, io=io)
     return paths
 
 
@@ -168,7 +168,7 @@ def test_files_of_two_nets_are_refused(hub, plan, images, tmp_path):
     _, tflite_path = written(hub, plan, tmp_path)
     other = capture(nn.Conv2d(3, 2, 5), torch.zeros(1, 3, 16, 16), name="other")
     other_plan = plan_by_extremes(other, images.normalized[:1])
-    write_int8(other, other_plan, tmp_path / "other.onnx", io="int8", metadata={})
+    write(other, tmp_path / "other.onnx", "int8", other_plan)
     with pytest.raises(ArtifactRefused, match="one export"):
         check(tmp_path / "other.onnx", tflite_path, images)
 
