@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgeconv.verify.parity.float64 import Float64
+from edgeconv.verify.parity.expected import Float64
 
 #: What a module makes of photos, by the output's name; see `torch_run`.
 Run = Callable[[nn.Module, NDArray[Any]], Mapping[str, NDArray[Any]]]

@@ -19,6 +19,7 @@ from edgeconv.graph.metrics import depth
 from edgeconv.nets.load import LoadedNet
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.verify.parity import bundle_files
+from edgeconv.verify.parity.expected import Expected
 from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.stages import ParityReport
 from edgeconv.verify.thresholds import Thresholds
@@ -52,16 +53,8 @@ def judged(
     pixels, normalized = np.stack(photos), normalize_batch(photos, net.preprocessing)
     images, reference = Images(normalized, pixels), _reference(net, run, normalized)
     float64 = KeptFloat64(lambda: float64_outputs(run, net.module, normalized))
-    report = bundle_files.check(
-        artifacts.present(directory),
-        images,
-        reference,
-        depth=depth(run.model),
-        trained=net.trained,
-        thresholds=thresholds,
-        parts=parts,
-        float64=float64,
-    )
+    expected = Expected(images, reference, depth(run.model), net.trained, parts, float64)
+    report = bundle_files.check(artifacts.present(directory), expected, thresholds)
     # As an app feeds it to the smallest TFLite file.
     told = report.interfaces.get("int8.tflite", report.interfaces.get("tflite"))
     fed = None if told is None else app_input(told.inputs[0], images)

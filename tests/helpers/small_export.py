@@ -23,6 +23,7 @@ from edgeconv.quantize.observe.observe import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.parity import bundle_files
+from edgeconv.verify.parity.expected import Expected
 from edgeconv.verify.parity.output_parts import OutputParts, parts_of_outputs
 from edgeconv.verify.parity.stages import ParityReport
 
@@ -61,15 +62,8 @@ class SmallExport:
         """Everything that is checked of a bundle's files."""
         run = TorchRun(self.hub, None, 1, "net")
         exact = partial(float64_outputs, run, self.module, self.images.normalized)
-        return bundle_files.check(
-            self.files,
-            self.images,
-            self.references,
-            depth=depth(self.hub),
-            trained=True,
-            float64=exact,
-            parts=self.parts,
-        )
+        facts = {"depth": depth(self.hub), "float64": exact, "parts": self.parts}
+        return bundle_files.check(self.files, Expected(self.images, self.references, **facts))
 
 
 def small_export(module: nn.Module, size: tuple[int, int], directory: Path) -> SmallExport:

@@ -19,7 +19,7 @@ from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Opener, SessionOptions
 from edgeconv.verify.parity import bundle_files, on_device
-from edgeconv.verify.parity.float64 import Float64
+from edgeconv.verify.parity.expected import Expected, Float64
 from edgeconv.verify.parity.on_device import DeviceParity
 from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.stages import ParityReport
@@ -117,19 +117,22 @@ class Bundle:
         """What the manifest says of the parity check made at the export."""
         return bool(self.manifest["parity"]["status"] == "passed")
 
-    def parity(self, thresholds: Thresholds = DEFAULTS) -> ParityReport:
-        """Runs every artifact on the golden vectors and compares it with the float reference."""
+    @property
+    def expected(self) -> Expected:
+        """What the files are held against."""
         vectors = self.golden
-        return bundle_files.check(
-            self.artifacts,
+        return Expected(
             Images(normalized=vectors.normalized, pixels=vectors.pixels),
             vectors.reference,
             depth=int(self.manifest["net"]["depth"]),
             trained=self.trained,
-            thresholds=thresholds,
             parts=self.output_parts,
             float64=lambda: Float64(vectors.float64),
         )
+
+    def parity(self, thresholds: Thresholds = DEFAULTS) -> ParityReport:
+        """Runs every artifact on the golden vectors and compares it with the float reference."""
+        return bundle_files.check(self.artifacts, self.expected, thresholds)
 
     def parity_on(
         self,
@@ -145,22 +148,10 @@ class Bundle:
 
         Raises as `edgeconv.verify.parity.on_device.check`.
         """
-        vectors = self.golden
+        held = self.artifacts.items()
+        chosen = {n: p for n, p in held if artifacts.precision_of(n) in (None, "int8")}
         return on_device.check(
-            {
-                n: p
-                for n, p in self.artifacts.items()
-                if artifacts.precision_of(n) in (None, "int8")
-            },
-            Images(normalized=vectors.normalized, pixels=vectors.pixels),
-            vectors.reference,
-            opener,
-            device=device,
-            engines=engines,
-            trained=self.trained,
-            thresholds=thresholds,
-            parts=self.output_parts,
-            float64=lambda: Float64(vectors.float64),
+            chosen, self.expected, opener, device=device, engines=engines, thresholds=thresholds
         )
 
     def open(self, artifact: str, options: SessionOptions | None = None) -> Predictor:

@@ -24,15 +24,14 @@ from pathlib import Path
 
 from edgeconv.errors import UsageError
 from edgeconv.quantize.plan.precision import PRECISION_NAMES
-from edgeconv.runtime.adapt import Images
-from edgeconv.runtime.metrics import Figures, FloatArray
+from edgeconv.runtime.metrics import Figures
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.saturation import WARNING as SATURATION_WARNING
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import Opener
-from edgeconv.verify.parity.float64 import Float64Source, FloatJudge, none_known
+from edgeconv.verify.parity.expected import Expected
+from edgeconv.verify.parity.float64 import FloatJudge
 from edgeconv.verify.parity.golden_runs import GoldenRuns, Run, compare_all
-from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.pair import further, pair_bound
 from edgeconv.verify.parity.stages import ParityReport, StageResult
 from edgeconv.verify.thresholds import DEFAULTS, Threshold, Thresholds, loosest
@@ -80,14 +79,8 @@ _UNTRAINED_NOTE = "untrained weights: not judged end to end, accuracy not assess
 
 def check(
     artifacts: Mapping[str, Path],
-    images: Images,
-    references: Mapping[str, FloatArray] | FloatArray,
-    *,
-    depth: int = 0,
-    trained: bool = True,
+    expected: Expected,
     thresholds: Thresholds = DEFAULTS,
-    parts: Mapping[str, OutputParts] | None = None,
-    float64: Float64Source = none_known,
     opener: Opener = open_session,
 ) -> ParityReport:
     """Runs every artifact on the golden photos and compares.
@@ -95,13 +88,8 @@ def check(
     Args:
         artifacts: "onnx", "tflite", "int8.onnx", "float16.tflite", ... (a leading "model." is
             allowed) to the file; any of them may be missing.
-        images: the golden photos.
-        references: the float net's outputs for them by name, (N, ...) each, or its one output.
-        depth: layers with weights of the net, which decides the float bound.
-        trained: without trained weights int8 logits are noise, and the int8 stages only inform.
+        expected: what they are held against.
         thresholds: the bounds.
-        parts: how each output is told apart; by default they are judged whole.
-        float64: PyTorch's float64 result, asked for where a float file misses its bound.
         opener: opens the files.
 
     Raises:
@@ -117,21 +105,19 @@ def check(
         for run in (*_FLOAT_RUNS, *_INT8_RUNS, *_BETWEEN_RUNS)
         if run[0] in paths and run not in saturated
     ]
-    named = _named(references, len(images))
-    runs = GoldenRuns(paths, images, named, wanted, opener, parts)
+    runs = GoldenRuns(paths, expected, wanted, opener)
     judge = FloatJudge(
-        references=named,
-        bound=thresholds.of_float(depth),
+        expected,
+        bound=thresholds.of_float(expected.depth),
         factor=thresholds.float32_factor,
-        float64=float64,
         files=tuple(path for name, path in paths.items() if name in ("onnx", "tflite")),
     )
     in_float = partial(_float_stage, runs, judge)
-    rounded = partial(_rounded_stage, runs, thresholds, trained)
+    rounded = partial(_rounded_stage, runs, thresholds, expected.trained)
     stages = (
         *_stages(_FLOAT_RUNS, runs, in_float, saturated),
         *_stages(_INT8_RUNS, runs, rounded, saturated),
-        *_pair_stage(runs, thresholds, trained=trained),
+        *_pair_stage(runs, thresholds, trained=expected.trained),
         *_stages(_BETWEEN_RUNS, runs, rounded, saturated),
     )
     return ParityReport(stages, (SATURATION_WARNING,) if saturated else (), runs.interfaces)
@@ -235,17 +221,6 @@ def _label(run: Run) -> str:
 
 def _finite(figures: tuple[Figures, ...]) -> bool:
     return all(f.finite for f in figures)
-
-
-def _named(
-    references: Mapping[str, FloatArray] | FloatArray, photos: int
-) -> Mapping[str, FloatArray]:
-    """The references by name, one row for each photo."""
-    named = references if isinstance(references, Mapping) else {"logits": references}
-    for name, array in named.items():
-        if photos == 0 or len(array) != photos:
-            raise UsageError(f"the reference {name} has {len(array)} rows for {photos} photo(s)")
-    return named
 
 
 def _by_name(artifacts: Mapping[str, Path]) -> dict[str, Path]:

@@ -6,16 +6,12 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from edgeconv.runtime.adapt import Images
-from edgeconv.runtime.metrics import FloatArray
-from edgeconv.verify.parity import against_reference as parity
-from edgeconv.verify.parity import operators
-from edgeconv.verify.parity.float64 import Float64Source, none_known
+from edgeconv.verify.parity import against_reference, operators
+from edgeconv.verify.parity.expected import Expected
 from edgeconv.verify.parity.operators import KeptTensors
-from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.pair import further
 from edgeconv.verify.parity.stages import ParityReport, StageResult
 from edgeconv.verify.thresholds import DEFAULTS, Thresholds
@@ -25,38 +21,20 @@ OPERATOR_PHOTOS = 1
 
 
 def check(
-    artifacts: Mapping[str, Path],
-    images: Images,
-    references: Mapping[str, FloatArray],
-    *,
-    depth: int,
-    trained: bool,
-    thresholds: Thresholds = DEFAULTS,
-    parts: Mapping[str, OutputParts] | None = None,
-    float64: Float64Source = none_known,
+    artifacts: Mapping[str, Path], expected: Expected, thresholds: Thresholds = DEFAULTS
 ) -> ParityReport:
     """Parity of every artifact, then the two int8 files on identical integers.
 
     Without trained weights the int8 files are judged operator by operator alone. Arguments and
-    errors as `parity.check`.
+    errors as `against_reference.check`.
     """
-    judged = partial(
-        parity.check,
-        artifacts,
-        images,
-        references,
-        depth=depth,
-        trained=trained,
-        thresholds=thresholds,
-        parts=parts,
-        float64=float64,
-    )
     if not {"int8.onnx", "int8.tflite"} <= set(artifacts):
-        return judged()
+        return against_reference.check(artifacts, expected, thresholds)
     tflite = KeptTensors(artifacts["int8.tflite"])
+    images = expected.images[:OPERATOR_PHOTOS]
     with ThreadPoolExecutor(1) as beside:
         stage = beside.submit(_operator_stage, artifacts["int8.onnx"], tflite, images, thresholds)
-        report = judged(opener=tflite.opener)
+        report = against_reference.check(artifacts, expected, thresholds, tflite.opener)
         return replace(report, stages=(*report.stages, _naming(stage.result(), report)))
 
 
@@ -75,5 +53,5 @@ def _operator_stage(
     int8_onnx: Path, tflite: KeptTensors, images: Images, thresholds: Thresholds
 ) -> StageResult:
     started = time.perf_counter()
-    stage = operators.check(int8_onnx, tflite, images[:OPERATOR_PHOTOS]).stage(thresholds)
+    stage = operators.check(int8_onnx, tflite, images).stage(thresholds)
     return replace(stage, seconds=time.perf_counter() - started)

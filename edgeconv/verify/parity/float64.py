@@ -8,41 +8,15 @@ few times as far from that as PyTorch's float32 is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edgeconv.runtime.metrics import Figures, compare
 from edgeconv.runtime.session import EngineName
+from edgeconv.verify.parity.expected import Expected, Float64
 from edgeconv.verify.parity.golden_runs import Outputs, Run
 from edgeconv.verify.parity.plain_sums import longest_sum, lost
 from edgeconv.verify.thresholds import Threshold
-
-
-@dataclass(frozen=True, eq=False)
-class Float64:
-    """What PyTorch makes of the golden photos in float64.
-
-    Attributes:
-        outputs: float64 (N, ...) by the output's name; empty where they are not to be had.
-        why_not: one line, where they are not.
-    """
-
-    outputs: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    why_not: str = ""
-
-
-#: Computes it at its first call, and then keeps it.
-Float64Source = Callable[[], Float64]
-
-
-def none_known() -> Float64:
-    """The source where nothing was computed in float64."""
-    return Float64()
 
 
 @dataclass(frozen=True)
@@ -65,18 +39,16 @@ class FloatJudge:
     """How float files are judged.
 
     Attributes:
-        references: PyTorch's float32 outputs by name.
-        bound: the error allowed against them.
+        expected: PyTorch's float32 outputs, and its float64 ones.
+        bound: the error allowed against the former.
         factor: how many times as far from float64 as PyTorch's float32 a file may be; 0 where
             nothing but the limit counts.
-        float64: where float64 outputs come from.
         files: the float files, whose longest sum counts (see `plain_sums`).
     """
 
-    references: Mapping[str, NDArray[Any]]
+    expected: Expected
     bound: Threshold
     factor: float
-    float64: Float64Source
     files: tuple[Path, ...] = ()
 
     def judge(self, run: Run, outputs: Outputs, figures: tuple[Figures, ...]) -> FloatVerdicts:
@@ -100,11 +72,11 @@ class FloatJudge:
     def _by_float64(self, outputs: Outputs, as_usual: FloatVerdicts) -> FloatVerdicts:
         """Output by output, against PyTorch in float64 where float32 is missed."""
         figures, bound = as_usual.figures, as_usual.thresholds[0]
-        exact = self.float64()
+        exact = self.expected.float64()
         if not exact.outputs:
             return FloatVerdicts(figures, as_usual.thresholds, exact.why_not)
         judged, bounds, told = list(figures), [bound] * len(figures), []
-        for index, name in enumerate(self.references):
+        for index, name in enumerate(self.expected.outputs):
             if bound.met_by(figures[index]):
                 continue
             own = self.float32_error(name, exact)
@@ -122,12 +94,12 @@ class FloatJudge:
 
         Twice what each may be from float64, where that was needed: it is not asked for.
         """
-        exact = self.float64()
+        exact = self.expected.float64()
         if not exact.outputs:
-            return (self.bound.limit,) * len(self.references)
-        errors = (self.float32_error(name, exact) for name in self.references)
+            return (self.bound.limit,) * len(self.expected.outputs)
+        errors = (self.float32_error(name, exact) for name in self.expected.outputs)
         return tuple(max(self.bound.limit, 2 * self.factor * error) for error in errors)
 
     def float32_error(self, name: str, exact: Float64) -> float:
         """How far PyTorch's float32 output is from its float64 one."""
-        return compare(exact.outputs[name], self.references[name]).relative_error
+        return compare(exact.outputs[name], self.expected.outputs[name]).relative_error

@@ -21,7 +21,8 @@ from edgeconv.runtime.metrics import Figures, FloatArray, compare
 from edgeconv.runtime.open import engine_of, open_session
 from edgeconv.runtime.session import Kernels, ManyRuns, Opener, Session, SessionOptions
 from edgeconv.threads import count_workers
-from edgeconv.verify.parity.output_parts import OutputParts, PartResult, worst_part
+from edgeconv.verify.parity.expected import Expected
+from edgeconv.verify.parity.output_parts import PartResult, worst_part
 from edgeconv.verify.parity.reference_work import TOO_SLOW, reference_photos
 from edgeconv.verify.parity.stages import Interface
 from edgeconv.verify.thresholds import Threshold
@@ -48,27 +49,24 @@ class GoldenRuns:
     def __init__(
         self,
         paths: Mapping[str, Path],
-        images: Images,
-        references: Mapping[str, FloatArray],
+        expected: Expected,
         runs: Iterable[Run],
         opener: Opener = open_session,
-        parts: Mapping[str, OutputParts] | None = None,
     ) -> None:
         """Runs everything where `opener` opens files; raises as it and `run_outputs` do."""
         self.artifacts = frozenset(paths)
-        self.names = tuple(references)
+        self.names = tuple(expected.outputs)
         self.interfaces: dict[str, Interface] = {}
         self.left_out: dict[Run, str] = {}
         self.seconds: dict[Run, float] = {}
-        self._references = references
-        self._parts = parts or {}
+        self._expected = expected
         self._opener = opener
         self._stop = threading.Event()
         # The slow ones first: a core that is left with the last of them alone costs time.
         wanted = sorted(runs, key=_is_fast)
         with ThreadPoolExecutor(count_workers()) as pool:
             try:
-                done = pool.map(lambda run: self._timed(paths[run[0]], run, images), wanted)
+                done = pool.map(lambda run: self._timed(paths[run[0]], run), wanted)
                 pairs = zip(wanted, done, strict=True)
                 self._outputs = {run: outputs for run, outputs in pairs if outputs is not None}
             except BaseException:
@@ -85,19 +83,20 @@ class GoldenRuns:
     def figures(self, run: Run, photos: int | None = None) -> tuple[Figures, ...]:
         """One for each output, against the reference; of the first `photos` where that is given."""
         outputs = [output[:photos] for output in self.outputs(run)]
-        return compare_all(list(self._references.values()), outputs)
+        return compare_all(list(self._expected.outputs.values()), outputs)
 
-    def _timed(self, path: Path, run: Run, images: Images) -> Outputs | None:
+    def _timed(self, path: Path, run: Run) -> Outputs | None:
         started = time.perf_counter()
         try:
-            return self._run(path, run, images)
+            return self._run(path, run, self._expected.images)
         finally:
             self.seconds[run] = time.perf_counter() - started
 
     def worst_part(self, run: Run, bound: Threshold) -> PartResult | None:
         """The part of an output that lies furthest from the reference; None where none is told."""
         limit = {bound.figure: bound.limit}
-        return worst_part(self._parts, self._references, self.outputs(run), **limit)
+        expected = self._expected
+        return worst_part(expected.parts, expected.outputs, self.outputs(run), **limit)
 
     def _run(self, path: Path, run: Run, images: Images) -> Outputs | None:
         """None where LiteRT's reference kernels would take too long, or lack an operator."""
@@ -128,7 +127,7 @@ class GoldenRuns:
                 break
             parts.append(run_outputs(session, images[start : start + at_a_time]))
         whole = [np.concatenate(rows) for rows in zip(*parts, strict=True)]
-        return _in_order(self._references, session, whole)
+        return _in_order(self._expected.outputs, session, whole)
 
 
 def _is_fast(run: Run) -> bool:

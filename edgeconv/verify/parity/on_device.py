@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from edgeconv.errors import UsageError
-from edgeconv.runtime.adapt import Images
-from edgeconv.runtime.metrics import Figures, FloatArray
+from edgeconv.runtime.metrics import Figures
 from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import EngineName, Opener
 from edgeconv.verify.parity import device_operators
 from edgeconv.verify.parity.device_operators import OperatorIdentity
-from edgeconv.verify.parity.float64 import Float64Source, FloatJudge, none_known
+from edgeconv.verify.parity.expected import Expected
+from edgeconv.verify.parity.float64 import FloatJudge
 from edgeconv.verify.parity.golden_runs import GoldenRuns, Run, compare_all
-from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.pair import pair_bound
 from edgeconv.verify.parity.stages import ParityReport, StageResult
 from edgeconv.verify.thresholds import DEFAULTS, Threshold, Thresholds, loosest
@@ -58,30 +57,22 @@ class DeviceParity:
 
 def check(
     artifacts: Mapping[str, Path],
-    images: Images,
-    references: Mapping[str, FloatArray],
+    expected: Expected,
     opener: Opener,
     *,
     device: str,
     engines: tuple[EngineName, ...],
-    trained: bool,
     thresholds: Thresholds = DEFAULTS,
-    parts: Mapping[str, OutputParts] | None = None,
-    float64: Float64Source = none_known,
 ) -> DeviceParity:
     """Runs every file that the device's engines open there and here, and compares.
 
     Args:
         artifacts: "onnx", "tflite", "int8.onnx", "int8.tflite" to the file.
-        images: the golden photos.
-        references: the float net's outputs for them by name.
+        expected: what they are held against.
         opener: opens files on the device.
         device: its name, for the stages' names.
         engines: those of the device.
-        trained: without trained weights int8 logits are noise, and their stages only inform.
         thresholds: the bounds.
-        parts: how each output is told apart.
-        float64: PyTorch's float64 result, where the export had to ask for it.
 
     Raises:
         UsageError: no file is one of the device's engines.
@@ -94,26 +85,25 @@ def check(
         raise UsageError(f"the bundle holds no file for {', '.join(engines)}, which {device} has")
     wanted = dict.fromkeys([*map(_here, runs), *(_FLOOR if "int8.tflite" in artifacts else ())])
     judge = FloatJudge(
-        references=references,
+        expected,
         bound=Threshold("relative_error", thresholds.device_float_error),
         factor=thresholds.float32_factor,
-        float64=float64,
         files=tuple(path for name, path in artifacts.items() if name in ("onnx", "tflite")),
     )
     comparison = _Comparison(
         device=device,
-        there=GoldenRuns(artifacts, images, references, runs, opener, parts),
-        here=GoldenRuns(artifacts, images, references, wanted),
+        there=GoldenRuns(artifacts, expected, runs, opener),
+        here=GoldenRuns(artifacts, expected, wanted),
         judge=judge,
         thresholds=thresholds,
-        trained=trained,
+        trained=expected.trained,
     )
     stages = (
         *map(comparison.with_reference, runs),
         *map(comparison.with_here, runs),
     )
     started = time.perf_counter()
-    operators = device_operators.check(artifacts, images, opener, engines)
+    operators = device_operators.check(artifacts, expected.images, opener, engines)
     seconds = time.perf_counter() - started
     judged = device_operators.stage(operators, device, thresholds)
     timed = (replace(stage, seconds=seconds) for stage in judged)

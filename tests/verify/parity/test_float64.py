@@ -15,7 +15,8 @@ from edgeconv.export.float64 import KeptFloat64, float64_outputs
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pipeline import export_bundle
 from edgeconv.runtime.open import open_session
-from edgeconv.verify.parity.float64 import Float64, FloatJudge
+from edgeconv.verify.parity.expected import Expected
+from edgeconv.verify.parity.float64 import FloatJudge
 from edgeconv.verify.parity.golden_runs import compare_all
 from edgeconv.verify.parity.plain_sums import longest_sum, lost
 from edgeconv.verify.thresholds import Threshold, Thresholds
@@ -104,7 +105,7 @@ def test_a_wrong_file_of_such_a_net_still_fails(cancelling, tmp_path):
     stored.CopyFrom(numpy_helper.from_array(wrong, "head.bias"))
     onnx.save(proto, tmp_path / "model.onnx")
     held = cancelling.golden
-    judge = FloatJudge(held.reference, BOUND, 4.0, lambda: Float64(held.float64))
+    judge = FloatJudge(cancelling.expected, BOUND, 4.0)
     outputs = open_session(tmp_path / "model.onnx").run([held.normalized[:1]])
     figures = compare_all([*held.reference.values()], outputs)
     found = judge.judge(("onnx", "default"), outputs, figures)
@@ -126,7 +127,7 @@ def test_float64_is_asked_for_only_where_it_decides(tmp_path):
     torch.manual_seed(0)
     found = small_export(nn.Conv2d(3, 4, 3), (12, 12), tmp_path)
     source = KeptFloat64(lambda: pytest.fail("nothing missed its bound"))
-    judge = FloatJudge(found.references, BOUND, 4.0, source)
+    judge = FloatJudge(Expected(found.images, found.references, float64=source), BOUND, 4.0)
     arrays = [*found.references.values()]
     judge.judge(("onnx", "default"), arrays, compare_all(arrays, arrays))
     assert source.found is None

@@ -128,18 +128,14 @@ def test_only_the_devices_engines_are_asked(bundle: Bundle) -> None:
 
 
 def test_without_a_tflite_file_there_is_no_floor_and_int8_only_informs(bundle: Bundle) -> None:
-    from edgeconv.runtime.adapt import Images
     from edgeconv.verify.parity import on_device
 
-    golden = bundle.golden
     found = on_device.check(
         {name: bundle.artifacts[name] for name in ("onnx", "int8.onnx")},
-        Images(golden.normalized, golden.pixels),
-        golden.reference,
+        bundle.expected,
         open_session,
         device="board",
         engines=ENGINES,
-        trained=True,
     )
     stages = {stage.name: stage for stage in found.report.stages}
     assert stages["onnx: board against here"].passed
@@ -157,12 +153,10 @@ def test_a_bundle_without_a_file_for_the_device_is_wrong_usage(
     with pytest.raises(UsageError, match="no file for litert"):
         on_device.check(
             {"onnx": bundle.artifacts["onnx"]},
-            None,  # type: ignore[arg-type]  # refused before they are looked at
-            {},
+            bundle.expected,
             open_session,
             device="board",
             engines=("litert",),
-            trained=True,
         )
 
 

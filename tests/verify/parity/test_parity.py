@@ -13,8 +13,9 @@ from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.saturation import WARNING
 from edgeconv.verify.parity import against_reference as parity
+from edgeconv.verify.parity.expected import Expected
 from edgeconv.verify.parity.stages import ParityReport, StageResult
-from edgeconv.verify.thresholds import Thresholds
+from edgeconv.verify.thresholds import DEFAULTS, Thresholds
 from tests.helpers.tiny_models import TinyNet, photos
 
 NET = TinyNet()
@@ -52,8 +53,13 @@ def stage(report: ParityReport, name: str) -> StageResult:
     return next(s for s in report.stages if s.name == name)
 
 
+def check(files, images, outputs, thresholds=DEFAULTS, **facts) -> ParityReport:
+    named = outputs if isinstance(outputs, dict) else {"logits": outputs}
+    return parity.check(files, Expected(images, named, **facts), thresholds)
+
+
 def test_faithful_files_pass_every_stage(files):
-    report = parity.check(files, PHOTOS, {"logits": LOGITS})
+    report = check(files, PHOTOS, {"logits": LOGITS})
     assert [s.name for s in report.stages] == STAGES
     assert all(s.passed for s in report.stages)
     assert report.passed
@@ -61,7 +67,7 @@ def test_faithful_files_pass_every_stage(files):
 
 
 def test_figures_agree_with_what_numpy_computes(files):
-    figures = stage(parity.check(files, PHOTOS, LOGITS), "int8.tflite").figures[0]
+    figures = stage(check(files, PHOTOS, LOGITS), "int8.tflite").figures[0]
     scale, weights = NET.weight_scale[:, None, None, None], NET.int8_weights
     steps = np.rint(PHOTOS.normalized / np.float32(NET.input_scale)) * NET.input_scale
     quantized = replace(NET, weights=weights * scale).logits(steps)
@@ -85,7 +91,7 @@ def test_figures_agree_with_what_numpy_computes(files):
 def test_the_file_that_computes_another_net_is_named(files, tmp_path, broken, failing):
     (tmp_path / "other").mkdir()
     files[broken] = off_by(0.9).write_all(tmp_path / "other")[broken]
-    report = parity.check(files, PHOTOS, LOGITS)
+    report = check(files, PHOTOS, LOGITS)
     assert not report.passed
     assert set(report.failed) == failing
 
@@ -93,7 +99,7 @@ def test_the_file_that_computes_another_net_is_named(files, tmp_path, broken, fa
 def test_int8_files_that_each_pass_but_disagree_fail_the_pair(files, tmp_path):
     (tmp_path / "other").mkdir()
     files["int8.onnx"] = off_by(0.05).write_all(tmp_path / "other")["int8.onnx"]
-    report = parity.check(files, PHOTOS, LOGITS)
+    report = check(files, PHOTOS, LOGITS)
     assert report.failed == ("int8.onnx against int8.tflite",)
     assert "floor" in stage(report, report.failed[0]).note
 
@@ -101,16 +107,16 @@ def test_int8_files_that_each_pass_but_disagree_fail_the_pair(files, tmp_path):
 def test_a_small_float_error_passes_deep_nets_only(files, tmp_path):
     (tmp_path / "other").mkdir()
     files["onnx"] = off_by(1e-5).write_all(tmp_path / "other")["onnx"]
-    assert "onnx" in parity.check(files, PHOTOS, LOGITS, depth=50).failed
-    assert "onnx" not in parity.check(files, PHOTOS, LOGITS, depth=51).failed
+    assert "onnx" in check(files, PHOTOS, LOGITS, depth=50).failed
+    assert "onnx" not in check(files, PHOTOS, LOGITS, depth=51).failed
     tight = Thresholds.of(float_error=1e-9, int8_sqnr_db=60)
-    failed = parity.check(files, PHOTOS, LOGITS, depth=51, thresholds=tight).failed
+    failed = check(files, PHOTOS, LOGITS, depth=51, thresholds=tight).failed
     assert {"onnx", "tflite", "int8.onnx", "int8.tflite"} <= set(failed)
 
 
 def test_where_this_cpu_saturates_int8_onnx_is_judged_without_optimizations(files, monkeypatch):
     monkeypatch.setattr(parity, "int8_convolution_saturates", lambda: True)
-    report = parity.check(files, PHOTOS, LOGITS)
+    report = check(files, PHOTOS, LOGITS)
     skipped = stage(report, "int8.onnx")
     assert (skipped.judged, skipped.passed, skipped.figures) == (False, True, ())
     assert "saturate" in skipped.note
@@ -121,13 +127,13 @@ def test_where_this_cpu_saturates_int8_onnx_is_judged_without_optimizations(file
 def test_without_int8_onnx_the_cpu_does_not_matter(files, monkeypatch):
     monkeypatch.setattr(parity, "int8_convolution_saturates", lambda: True)
     del files["int8.onnx"]
-    assert parity.check(files, PHOTOS, LOGITS).warnings == ()
+    assert check(files, PHOTOS, LOGITS).warnings == ()
 
 
 def test_an_untrained_net_is_not_judged_end_to_end_in_int8(files, tmp_path):
     (tmp_path / "other").mkdir()
     files["int8.tflite"] = off_by(0.9).write_all(tmp_path / "other")["int8.tflite"]
-    report = parity.check(files, PHOTOS, LOGITS, trained=False)
+    report = check(files, PHOTOS, LOGITS, trained=False)
     assert report.passed
     informative = [s for s in report.stages if s.name.startswith("int8")]
     assert all(s.passed and not s.judged and "not assessed" in s.note for s in informative)
@@ -137,51 +143,51 @@ def test_an_untrained_net_is_not_judged_end_to_end_in_int8(files, tmp_path):
 
 def test_a_failed_stage_from_elsewhere_fails_the_report(files):
     layers = StageResult("layer by layer", "hub", "int8 files", passed=False)
-    report = ParityReport((*parity.check(files, PHOTOS, LOGITS).stages, layers))
+    report = ParityReport((*check(files, PHOTOS, LOGITS).stages, layers))
     assert report.failed == ("layer by layer",)
 
 
 def test_a_nan_fails_even_where_nothing_else_is_judged(files):
     poisoned = LOGITS.copy()
     poisoned[0, 2] = np.nan
-    report = parity.check(files, PHOTOS, poisoned, trained=False)
+    report = check(files, PHOTOS, poisoned, trained=False)
     assert set(STAGES[:7]) <= set(report.failed)
 
 
 def test_only_the_artifacts_there_are_checked(files):
-    only = parity.check({"model.tflite": files["tflite"]}, PHOTOS, LOGITS)
+    only = check({"model.tflite": files["tflite"]}, PHOTOS, LOGITS)
     assert [s.name for s in only.stages] == STAGES[1:3]
 
 
 def test_outputs_are_matched_by_name_where_names_agree(files):
     with pytest.raises(UsageError, match="outputs"):
-        parity.check(files, PHOTOS, {"logits": LOGITS, "aux": LOGITS})
-    assert parity.check(files, PHOTOS, {"another name": LOGITS}).passed
+        check(files, PHOTOS, {"logits": LOGITS, "aux": LOGITS})
+    assert check(files, PHOTOS, {"another name": LOGITS}).passed
 
 
 def test_a_file_an_engine_refuses_ends_the_check(files):
     files["int8.onnx"].write_bytes(b"nonsense")
     with pytest.raises(ArtifactRefused, match=r"model\.int8\.onnx"):
-        parity.check(files, PHOTOS, LOGITS)
+        check(files, PHOTOS, LOGITS)
 
 
 def test_references_need_a_row_for_each_photo(files):
     with pytest.raises(UsageError, match="15 rows for 16"):
-        parity.check(files, PHOTOS, LOGITS[:15])
+        check(files, PHOTOS, LOGITS[:15])
     with pytest.raises(UsageError, match="0 photo"):
-        parity.check(files, PHOTOS[:0], LOGITS[:0])
+        check(files, PHOTOS[:0], LOGITS[:0])
 
 
 def test_unknown_or_no_artifacts_are_wrong_usage(files):
     with pytest.raises(UsageError, match="int4"):
-        parity.check({"int4.onnx": files["onnx"]}, PHOTOS, LOGITS)
+        check({"int4.onnx": files["onnx"]}, PHOTOS, LOGITS)
     with pytest.raises(UsageError, match="nothing"):
-        parity.check({}, PHOTOS, LOGITS)
+        check({}, PHOTOS, LOGITS)
 
 
 def test_the_document_repeats_byte_for_byte_and_is_strict_json(files):
     documents = {
-        json.dumps(parity.check(files, PHOTOS, LOGITS).to_json(), allow_nan=False) for _ in range(2)
+        json.dumps(check(files, PHOTOS, LOGITS).to_json(), allow_nan=False) for _ in range(2)
     }
     assert len(documents) == 1
     (text,) = documents

@@ -8,6 +8,7 @@ from edgeconv.files.read import read_operations
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.parity import against_reference as parity
 from edgeconv.verify.parity import golden_runs, reference_work
+from edgeconv.verify.parity.expected import Expected
 from edgeconv.verify.parity.reference_work import TOO_SLOW, reference_photos
 from tests.helpers.tiny_models import TinyNet, photos
 
@@ -31,7 +32,10 @@ def work(files):
 
 
 def stages(files):
-    return {stage.name: stage for stage in parity.check(files, PHOTOS, LOGITS).stages}
+    return {
+        stage.name: stage
+        for stage in parity.check(files, Expected(PHOTOS, {"logits": LOGITS})).stages
+    }
 
 
 @pytest.mark.parametrize(("times", "count"), [(0.5, 1), (1, 1), (5.5, 5)])
