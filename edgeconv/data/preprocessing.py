@@ -100,27 +100,23 @@ class Preprocessing:
         Raises:
             RefusedError: no JSON object, an unknown field, a wrong type or a value out of range.
         """
-        return _read(document)
-
-
-def _read(document: Mapping[str, Any] | str) -> Preprocessing:
-    if isinstance(document, str):
+        if isinstance(document, str):
+            try:
+                document = json.loads(document)
+            except (ValueError, RecursionError) as error:
+                raise RefusedError(f"preprocessing is no JSON: {error}") from error
+        if not isinstance(document, Mapping):
+            raise RefusedError(f"preprocessing is a JSON {type(document).__name__}, not an object")
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(str(key) for key in document if key not in known)
+        if unknown:
+            raise RefusedError(
+                f"preprocessing has the unknown field {unknown[0]!r}; known: {', '.join(known)}"
+            )
         try:
-            document = json.loads(document)
-        except (ValueError, RecursionError) as error:
-            raise RefusedError(f"preprocessing is no JSON: {error}") from error
-    if not isinstance(document, Mapping):
-        raise RefusedError(f"preprocessing is a JSON {type(document).__name__}, not an object")
-    known = [field.name for field in fields(Preprocessing)]
-    unknown = sorted(str(key) for key in document if key not in known)
-    if unknown:
-        raise RefusedError(
-            f"preprocessing has the unknown field {unknown[0]!r}; known: {', '.join(known)}"
-        )
-    try:
-        return Preprocessing(**{name: _value(name, document[name]) for name in document})
-    except UsageError as error:
-        raise RefusedError(f"preprocessing: {error}") from error
+            return cls(**{name: _value(name, document[name]) for name in document})
+        except UsageError as error:
+            raise RefusedError(f"preprocessing: {error}") from error
 
 
 def scaled_to(preprocessing: Preprocessing, input_size: tuple[int, int]) -> Preprocessing:

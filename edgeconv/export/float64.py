@@ -41,17 +41,3 @@ def float64_outputs(run: Run, module: nn.Module, normalized: NDArray[np.float32]
     if not all(np.isfinite(array).all() for array in found.values()):
         return Float64(why_not="PyTorch's float64 result is not finite")
     return Float64(found)
-
-
-class KeptFloat64:
-    """A source that computes at most once, and tells whether it had to."""
-
-    def __init__(self, compute: Callable[[], Float64]) -> None:
-        self._compute = compute
-        self.found: Float64 | None = None
-
-    def __call__(self) -> Float64:
-        """What was computed, now or before."""
-        if self.found is None:
-            self.found = self._compute()
-        return self.found

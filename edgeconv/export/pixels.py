@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.graph.passes.edit import add_constant
 from edgeconv.graph.view import name_of
 
 PIXELS = "pixels"
@@ -29,10 +29,9 @@ def with_pixel_input(model: ir.Model, preprocessing: Preprocessing) -> ir.Model:
     pixels = ir.Value(name=PIXELS, shape=old.shape, type=old.type)
     std = np.asarray(preprocessing.std, np.float64)
     mean = np.asarray(preprocessing.mean, np.float64)
-    weight = _initializer(f"{NORMALIZE}.weight", (1 / (255 * std)).reshape(-1, 1, 1, 1))
-    bias = _initializer(f"{NORMALIZE}.bias", -mean / std)
-    for value in (weight, bias):
-        graph.register_initializer(value)
+    factor = (1 / (255 * std)).reshape(-1, 1, 1, 1).astype(np.float32)
+    weight = add_constant(copy, f"{NORMALIZE}.weight", factor)
+    bias = add_constant(copy, f"{NORMALIZE}.bias", (-mean / std).astype(np.float32))
     node = ir.node(
         "Conv",
         [pixels, weight, bias],
@@ -51,10 +50,3 @@ def with_pixel_input(model: ir.Model, preprocessing: Preprocessing) -> ir.Model:
     graph.inputs[0] = pixels
     graph.insert_before(graph[0], node)
     return copy
-
-
-def _initializer(name: str, array: NDArray[np.float64]) -> ir.Value:
-    tensor = ir.tensor(array.astype(np.float32), name=name)
-    return ir.Value(
-        name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
-    )

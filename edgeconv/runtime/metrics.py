@@ -47,14 +47,8 @@ class Figures:
     def to_json(self) -> Mapping[str, float | int | bool | None]:
         """Plain values, four significant digits; None stands for an infinite figure."""
         return {
-            "relative_error": rounded(self.relative_error),
-            "sqnr_db": rounded(self.sqnr_db),
-            "cosine": rounded(self.cosine),
-            "top1_agreement": None if self.top1_agreement is None else rounded(self.top1_agreement),
-            "flips": self.flips,
-            "flips_that_count": self.flips_that_count,
-            "samples": self.samples,
-            "finite": self.finite,
+            name: rounded(value) if isinstance(value, float) else value
+            for name, value in vars(self).items()
         }
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import glob
 import hashlib
 import os
@@ -23,11 +24,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edgeconv.errors import OutputExists, OutputUnwritable, UsageError
-
-try:
-    import fcntl
-except ImportError:  # Windows: abandoned stages stay until removed by hand
-    fcntl = None  # type: ignore[assignment]
 
 #: Bytes of a file's name, on every common file system; hidden names are 30 longer.
 _LONGEST_NAME_BYTES = 255
@@ -210,8 +206,6 @@ def _flush(stage: Path) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    if os.name != "posix":
-        return
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -246,8 +240,6 @@ def _remove_abandoned(destination: Path) -> None:
 
 def _try_lock(directory: Path) -> int | None:
     """A descriptor that holds an exclusive lock on a directory, None where another process does."""
-    if fcntl is None:
-        return None
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -263,9 +255,6 @@ def _alone_in(directory: Path) -> Iterator[None]:
 
     Those file systems (NFS) then have the plain renames.
     """
-    if fcntl is None:
-        yield
-        return
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):
