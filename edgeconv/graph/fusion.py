@@ -14,7 +14,7 @@ from typing import Literal
 import onnx_ir as ir
 
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import constant_of, sole_consumer
+from edgeconv.graph.view import constant_of, input_of, sole_consumer
 
 ActivationKind = Literal["relu", "relu6", "relu_n1_to_1"]
 
@@ -78,9 +78,7 @@ def fused_activation(node: ir.Node) -> FusedActivation | None:
 
 def is_absorbed(node: ir.Node) -> bool:
     """Whether a node is an activation that the operator before it absorbs."""
-    if activation_kind(node) is None or node.inputs[0] is None:
-        return False
-    producer = node.inputs[0].producer()
+    producer = None if activation_kind(node) is None else input_of(node).producer()
     return producer is not None and fused_activation(producer) is not None
 
 
@@ -99,6 +97,5 @@ def written_outputs(node: ir.Node) -> list[ir.Value]:
 
 def writer_of(node: ir.Node) -> ir.Node:
     """The node a device runs for this one: the one that absorbs it, or itself."""
-    source = node.inputs[0] if is_absorbed(node) else None
-    before = None if source is None else source.producer()
+    before = input_of(node).producer() if is_absorbed(node) else None
     return node if before is None else before

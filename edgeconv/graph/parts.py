@@ -76,7 +76,7 @@ def uncopied(value: ir.Value) -> tuple[ir.Value, list[ir.Node]]:
     copies: list[ir.Node] = []
     while (node := value.producer()) is not None and _copies(node):
         copies.append(node)
-        value = _copied(node)
+        value = input_of(node)
     return value, copies
 
 
@@ -98,18 +98,13 @@ def _walk(value: ir.Value, path: list[ir.Node]) -> list[Part]:
     if node is None or not _copies(node):
         return [Part(value, whole)]
     path.append(node)
-    source = _copied(node)
+    source = input_of(node)
     return _within(source, _places(node), path)
-
-
-def _copied(node: ir.Node) -> ir.Value:
-    """What a copying node reads."""
-    return input_of(node)
 
 
 def _places(node: ir.Node) -> Places:
     """Where each element of what a node copies lies in its flat output, of the source's shape."""
-    before = shape_of(_copied(node))
+    before = shape_of(input_of(node))
     numbers = np.arange(math.prod(before), dtype=np.int64)
     lying = numbers.reshape(before)
     if operator_of(node).kind == "transpose":
@@ -160,7 +155,7 @@ def next_before(node: ir.Node) -> ir.Value | None:
 
 def _copied_axis(node: ir.Node) -> int:
     """Where the channel axis of what was copied went; 1 where it is no axis any more."""
-    axis, shape, places = channel_axis(_copied(node)), shape_of(node.outputs[0]), _places(node)
+    axis, shape, places = channel_axis(input_of(node)), shape_of(node.outputs[0]), _places(node)
     if axis is None:
         return 1
     numbers = np.arange(places.shape[axis])

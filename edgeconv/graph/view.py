@@ -128,6 +128,21 @@ def string(node: ir.Node, name: str, default: str) -> str:
     return default if attribute is None else attribute.as_string()
 
 
+def slices_of(node: ir.Node) -> tuple[slice, ...]:
+    """What a Slice takes along every axis; raises NetRefused where that is computed at run time."""
+    found = [slice(None)] * len(shape_of(input_of(node)))
+    given = [
+        require_constant(node, i).tolist() for i, v in enumerate(node.inputs) if i and v is not None
+    ]
+    starts, ends = given[:2]
+    has_axes = len(node.inputs) > 3 and node.inputs[3] is not None
+    axes = given[2] if has_axes else range(len(starts))
+    steps = given[-1] if len(node.inputs) > 4 and node.inputs[4] is not None else [1] * len(starts)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        found[axis] = slice(start, end, step)
+    return tuple(found)
+
+
 def sole_consumer(value: ir.Value) -> ir.Node | None:
     """The one node that reads the value, or None: several readers, none, or a graph output."""
     uses = tuple(value.uses())

@@ -15,6 +15,7 @@ from edgeconv.graph.view import (
     ints,
     require_constant,
     shape_of,
+    slices_of,
     sole_consumer,
 )
 
@@ -67,7 +68,7 @@ def moves_channels(node: ir.Node) -> bool:
     if any(constant_of(value) is None for value in node.inputs[1:]):
         return False
     before, after = shape_of(input_of(node)), shape_of(node.outputs[0])
-    whole = all(axis == 1 or step == 1 for axis, (_, _, step) in _spans(node).items())
+    whole = all(axis == 1 or taken.step in (None, 1) for axis, taken in enumerate(slices_of(node)))
     return whole and (before[0], *before[2:]) == (after[0], *after[2:])
 
 
@@ -112,17 +113,7 @@ def follow(group: Iterable[ir.Node], shuffles: Mapping[ir.Node, int]) -> dict[ir
         elif node.op_type == "Gather":
             found[node.outputs[0]] = [taken[i] for i in require_constant(node, 1)]
         elif node.op_type == "Slice":
-            found[node.outputs[0]] = taken[slice(*_spans(node).get(1, (None,)))]
+            found[node.outputs[0]] = taken[slices_of(node)[1]]
         else:  # inside a shuffle
             found[node.outputs[0]] = taken
     return found
-
-
-def _spans(node: ir.Node) -> dict[int, tuple[int, int, int]]:
-    """Start, end and step of a Slice along every axis it names."""
-    starts, ends = (require_constant(node, i).tolist() for i in (1, 2))
-    optional = [constant_of(value) for value in node.inputs[3:]] + [None, None]
-    axes = list(range(len(starts))) if optional[0] is None else optional[0].tolist()
-    steps = [1] * len(starts) if optional[1] is None else optional[1].tolist()
-    spans = zip(starts, ends, steps, strict=True)
-    return {axis % 4: span for axis, span in zip(axes, spans, strict=True)}

@@ -137,12 +137,8 @@ def _is_plain(node: ir.Node) -> bool:
 
 def _is_flat(node: ir.Node) -> bool:
     """Whether a Flatten, from the second axis on, finds one pixel only."""
-    source = node.inputs[0]
-    return (
-        source is not None
-        and integer(node, "axis", 1) == 1
-        and shape_of(source)[:2] == shape_of(node.outputs[0])
-    )
+    one_pixel = shape_of(input_of(node))[:2] == shape_of(node.outputs[0])
+    return one_pixel and integer(node, "axis", 1) == 1
 
 
 def reorder(model: ir.Model, order: ChannelOrder, channels: NDArray[np.intp]) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.view import integer, ints, name_of, require_constant, shape_of
+from edgeconv.graph.view import input_of, integer, ints, name_of, require_constant, shape_of
 from edgeconv.quantize.observe.observe import Observations
 from edgeconv.quantize.plan.affine import dequantize, quantize
 from edgeconv.quantize.plan.parameters import QuantizedConstant
@@ -36,10 +36,9 @@ def correct(
         layer = layer_of(node)
         if layer is None or layer.bias is None or not layer.has_filters:
             continue
-        source = node.inputs[0]
-        if source is None or name_of(source) not in observations.tensors:
+        if name_of(layer.source) not in observations.tensors:
             continue
-        means = observations.tensors[name_of(source)].channel_mean
+        means = observations.tensors[name_of(layer.source)].channel_mean
         shift = _shift(layer, constants[name_of(layer.weight)], means)
         before = constants[name_of(layer.bias)]
         bias = require_constant(node, 2).astype(np.float64)
@@ -70,10 +69,7 @@ def _shift(
 
 def _shares(conv: ir.Node) -> NDArray[np.float64]:
     """Share of output positions at which each tap of the kernel reads the image, (kH, kW)."""
-    weight, source = conv.inputs[1], conv.inputs[0]
-    if weight is None or source is None:
-        raise AssertionError("a convolution has an input and a weight")
-    kernel = shape_of(weight)[2:]
+    size, kernel = shape_of(input_of(conv))[2:], shape_of(input_of(conv, 1))[2:]
     rank = len(kernel)
     strides, dilations = ints(conv, "strides", (1,) * rank), ints(conv, "dilations", (1,) * rank)
     pads = ints(conv, "pads", (0,) * (2 * rank))
@@ -81,7 +77,7 @@ def _shares(conv: ir.Node) -> NDArray[np.float64]:
     for axis in range(rank):
         positions = np.arange(shape_of(conv.outputs[0])[2 + axis]) * strides[axis] - pads[axis]
         reads = positions[None, :] + np.arange(kernel[axis])[:, None] * dilations[axis]
-        along.append(((reads >= 0) & (reads < shape_of(source)[2 + axis])).mean(axis=1))
+        along.append(((reads >= 0) & (reads < size[axis])).mean(axis=1))
     shares: NDArray[np.float64] = along[0]
     for further in along[1:]:
         shares = np.multiply.outer(shares, further)

@@ -132,8 +132,8 @@ def _constants(
     written = {id(t.producer): t.name for t in targets(model) if t.producer is not None}
     for node in model.graph:
         layer = layer_of(node)
-        if layer is not None and node.inputs[0] is not None:
-            source = activations[name_of(node.inputs[0])]
+        if layer is not None:
+            source = activations[name_of(layer.source)]
             output = activations[written[id(node)]]
             constants |= quantize_layer(layer, float(source.scale), float(output.scale))
         elif operator_of(node).operands:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import name_of, real_inputs, shape_of
+from edgeconv.graph.view import input_of, name_of, real_inputs, shape_of
 from edgeconv.quantize.observe.targets import Target, targets
 from edgeconv.quantize.plan.affine import WEIGHT_MAX
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
@@ -95,11 +95,8 @@ def seen_by(plan: Plan, node: ir.Node, index: int) -> QuantParams:
     Raises:
         PlanRefused: the plan says nothing of the tensor.
     """
-    value = node.inputs[index]
-    if value is None:
-        raise PlanRefused(f"{node.op_type} {node.name} has no input {index}")
-    edge = Edge(node.name or "", index)
-    return plan.requantize[edge] if edge in plan.requantize else _params_of(plan, name_of(value))
+    edge, name = Edge(node.name or "", index), name_of(input_of(node, index))
+    return plan.requantize[edge] if edge in plan.requantize else _params_of(plan, name)
 
 
 def _params_of(plan: Plan, name: str) -> QuantParams:

@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import activation_inputs, is_real, name_of, real_inputs
+from edgeconv.graph.view import activation_inputs, input_of, is_real, name_of, real_inputs
 from edgeconv.quantize.plan.parameters import Edge, Plan
 from edgeconv.quantize.plan.ranges import Range
 
@@ -46,12 +46,12 @@ def keeps_scale(node: ir.Node) -> bool:
 
 def tied_tensors(node: ir.Node) -> list[tuple[str, str]]:
     """Pairs of (input, output) that a passing operator ties; empty for any other node."""
-    if not keeps_scale(node) or is_absorbed(node) or node.inputs[0] is None:
+    if not keeps_scale(node) or is_absorbed(node):
         return []
-    if node.inputs[0].const_value is not None or not is_real(node.inputs[0]):
+    source = input_of(node)
+    if source.const_value is not None or not is_real(source):
         return []
-    source = name_of(node.inputs[0])
-    return [(source, name_of(output)) for output in node.outputs if output.name]
+    return [(name_of(source), name_of(output)) for output in node.outputs if output.name]
 
 
 def concat_edges(model: ir.Model) -> Iterator[tuple[ir.Node, int, str]]:

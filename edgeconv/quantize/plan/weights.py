@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import RefusedError
 from edgeconv.graph.operators.operator import Operator
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import constant_of, integer, name_of, shape_of
+from edgeconv.graph.view import constant_of, input_of, integer, name_of, shape_of
 from edgeconv.quantize.plan.affine import WEIGHT_MAX, quantize
 from edgeconv.quantize.plan.parameters import QuantizedConstant, QuantParams
 
@@ -59,10 +59,7 @@ class Layer:
     @property
     def source(self) -> ir.Value:
         """The activation it multiplies."""
-        source = self.node.inputs[0]
-        if source is None:
-            raise AssertionError("a layer has an input")
-        return source
+        return input_of(self.node)
 
 
 def layer_of(node: ir.Node) -> Layer | None:

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.pads_apart import SMALLEST
-from edgeconv.graph.view import activation_inputs, constant_of, integer, ints, name_of, shape_of
+from edgeconv.graph.view import (
+    activation_inputs,
+    constant_of,
+    integer,
+    ints,
+    name_of,
+    shape_of,
+    slices_of,
+)
 from edgeconv.quantize.plan.shared import Groups
 from edgeconv.quantize.plan.weights import Layer, layer_of
 
@@ -131,9 +139,8 @@ class ChannelFlow:
             sizes = [shape_of(value)[1] for value in node.outputs]
             yield from zip(node.outputs, np.split(read[0], np.cumsum(sizes)[:-1]), strict=True)
         elif node.op_type == "Slice":
-            taken = _sliced(node, read[0])
-            if taken is not None:
-                yield output, taken
+            if all(constant_of(value) is not None for value in node.inputs[1:]):
+                yield output, read[0][slices_of(node)[1]]
         elif node.op_type == "Gather" and integer(node, "axis", 0) == 1:
             order = constant_of(node.inputs[1])
             if order is not None and order.ndim == 1:
@@ -218,16 +225,3 @@ def _keeps_channels(node: ir.Node) -> bool:
 def _is_zero(value: ir.Value | None) -> bool:
     array = constant_of(value)
     return value is None or (array is not None and bool(np.all(np.abs(array) <= SMALLEST)))
-
-
-def _sliced(node: ir.Node, channels: Index) -> Index | None:
-    """The channels a Slice takes, None where its bounds are not constants."""
-    constants = [constant_of(value) for value in node.inputs[1:]]
-    numbers = [array.reshape(-1).tolist() for array in constants if array is not None]
-    if len(numbers) < 3 or len(numbers) != len(constants):
-        return None
-    steps = numbers[3] if len(numbers) > 3 else [1] * len(numbers[0])
-    for start, end, axis, step in zip(*numbers[:3], steps, strict=True):
-        if axis % len(shape_of(node.outputs[0])) == 1:
-            channels = channels[slice(start, end, step)]
-    return channels

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import constant_of, name_of, require_constant
+from edgeconv.graph.view import constant_of, input_of, name_of, require_constant
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.weights import layer_of
@@ -44,8 +44,7 @@ def _layer(node: ir.Node, plan: Plan) -> Compute:
 
 
 def _constant(node: ir.Node, index: int, plan: Plan) -> Array:
-    value = node.inputs[index]
-    planned = None if value is None else plan.constants.get(name_of(value))
+    planned = plan.constants.get(name_of(input_of(node, index)))
     if planned is None:
         return require_constant(node, index).astype(np.float32)
     return dequantize(planned.values, planned.params)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from edgeconv.graph.view import constant_of, integer, require_constant, string
+from edgeconv.graph.view import activation_inputs, constant_of, integer, require_constant, string
 from edgeconv.quantize.plan.affine import quantize
 from edgeconv.quantize.simulate.arithmetic import change_scale
 from edgeconv.quantize.simulate.fixed_point import half_away
@@ -32,14 +32,10 @@ def evaluator(node: ir.Node, opset: int) -> Evaluate:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     run = ReferenceEvaluator(model)
     fixed = {str(v.name): a for v in node.inputs if (a := constant_of(v)) is not None and v}
-    computed = list(
-        dict.fromkeys(str(v.name) for v in node.inputs if v is not None and v.const_value is None)
-    )
+    computed = [str(value.name) for _, value in activation_inputs(node)]
 
     def evaluate(inputs: Sequence[Array]) -> list[Array]:
-        given = [v for v in node.inputs if v is not None and v.const_value is None]
-        named = {str(v.name): array for v, array in zip(given, inputs, strict=True)}
-        assert set(named) == set(computed)
+        named = dict(zip(computed, inputs, strict=True))
         return [np.asarray(array) for array in run.run(None, {**fixed, **named})]
 
     return evaluate

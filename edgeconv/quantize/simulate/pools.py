@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.graph.view import constant_of, integer, ints, shape_of
+from edgeconv.graph.view import constant_of, input_of, integer, ints, shape_of
 from edgeconv.quantize.simulate.arithmetic import change_scale, to_int8
 from edgeconv.quantize.simulate.fixed_point import Multiplier, rescale
 from edgeconv.quantize.simulate.step import Array, Kernel, Step, centred
@@ -62,8 +63,8 @@ def mean(step: Step) -> Kernel:
     """MEAN: the sum of steps, rescaled by input scale / (output scale * count)."""
     axes, keep = _reduced(step)
     source, output = step.seen(0), step.output
-    value = step.node.inputs[0]
-    count = int(np.prod([shape_of(value)[axis] for axis in axes])) if value is not None else 1
+    shape = shape_of(input_of(step.node))
+    count = math.prod(shape[axis] for axis in axes)
     factor = _mean_factor(float(source.scale) / float(output.scale), count)
 
     def kernel(inputs: Sequence[Array]) -> Array:
@@ -90,8 +91,8 @@ def _extreme(step: Step, reduce: Callable[..., Array]) -> Kernel:
 
 def _reduced(step: Step) -> tuple[tuple[int, ...], bool]:
     """Axes a node reduces, counted from the front, and whether it keeps them."""
-    node, value = step.node, step.node.inputs[0]
-    rank = len(shape_of(value)) if value is not None else 0
+    node = step.node
+    rank = len(shape_of(input_of(node)))
     if node.op_type.startswith("Global"):
         return tuple(range(2, rank)), True
     given = constant_of(node.inputs[1]) if len(node.inputs) > 1 else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import fused_activation, written_output
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import input_of, name_of
 from edgeconv.quantize.plan.affine import INT8
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.plan.rules import seen_by
@@ -38,23 +38,20 @@ class Step:
 
     def seen(self, index: int) -> QuantParams:
         """Parameters with which the node sees its input, a constant's own for a constant."""
-        value = self.node.inputs[index]
-        if value is not None and value.const_value is not None:
+        if self.is_constant(index):
             return self.constant(index).params
         return seen_by(self.plan, self.node, index)
 
     def constant(self, index: int) -> QuantizedConstant:
         """Integers of an initializer the node reads."""
-        value = self.node.inputs[index]
-        name = "" if value is None else name_of(value)
+        name = name_of(input_of(self.node, index))
         if name not in self.plan.constants:
-            raise PlanRefused(f"the plan has no integers for {name or 'an absent input'}")
+            raise PlanRefused(f"the plan has no integers for {name}")
         return self.plan.constants[name]
 
     def is_constant(self, index: int) -> bool:
         """Whether an input is an initializer."""
-        value = self.node.inputs[index]
-        return value is not None and value.const_value is not None
+        return input_of(self.node, index).const_value is not None
 
     @property
     def output(self) -> QuantParams:

@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.graph.view import ints, name_of, shape_of
+from edgeconv.graph.view import input_of, ints, name_of, shape_of
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -89,12 +89,11 @@ def windows_of(node: ir.Node, kernel: tuple[int, ...]) -> Windows:
     Raises:
         UnsupportedOperator: it works along another number of axes.
     """
-    source = node.inputs[0]
-    if source is None or len(kernel) != 2:
+    if len(kernel) != 2:
         raise UnsupportedOperator(
             f"{node.op_type} {node.name} works along {len(kernel)} axes; the simulator knows two"
         )
-    sizes, outputs = shape_of(source)[2:], shape_of(node.outputs[0])[2:]
+    sizes, outputs = shape_of(input_of(node))[2:], shape_of(node.outputs[0])[2:]
     strides, dilations = ints(node, "strides", (1, 1)), ints(node, "dilations", (1, 1))
     needed = [
         (outputs[i] - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - sizes[i]

@@ -10,10 +10,16 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
-from edgeconv.export.tflite.layout import Layout, Shape
+from edgeconv.export.tflite.layout import Layout
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import schema
-from edgeconv.graph.view import constant_of, input_of, integer, require_constant, shape_of
+from edgeconv.graph.view import (
+    input_of,
+    integer,
+    require_constant,
+    shape_of,
+    slices_of,
+)
 
 #: XNNPACK runs SPLIT up to this many parts.
 _MOST_PARTS = 4
@@ -84,13 +90,13 @@ def slice_(node: ir.Node, b: Builder) -> None:
     layout = Layout(b.layout(node).order)
     x = b.read(node, 0, layout)
     value = node.outputs[0]
-    begins, strides = _spans(node)
-    begin = [begins[axis] for axis in layout.order]
-    if all(stride == 1 for stride in strides):
+    spans = [s.indices(n) for s, n in zip(slices_of(node), shape_of(input_of(node)), strict=True)]
+    begin = [spans[axis][0] for axis in layout.order]
+    if all(step == 1 for _, _, step in spans):
         box = _box(node, b, begin, value, layout)
         b.write(node, "SLICE", [x, *box], layout, schema.SliceOptionsT())
         return
-    stride = [strides[axis] for axis in layout.order]
+    stride = [spans[axis][2] for axis in layout.order]
     sizes = layout.file_shape(shape_of(value))
     # An end of -1, one before the first element, would be read as the last element: masked.
     end = [s + size * step for s, size, step in zip(begin, sizes, stride, strict=True)]
@@ -132,27 +138,6 @@ def _box(
     """The begin and size inputs of a SLICE."""
     sizes = layout.file_shape(shape_of(value))
     return b.ints(f"{node.name}/begin", begin), b.ints(f"{node.name}/size", sizes)
-
-
-def _spans(node: ir.Node) -> tuple[list[int], list[int]]:
-    """First element and step along every hub axis."""
-    value = input_of(node)
-    shape: Shape = shape_of(value)
-    starts = require_constant(node, 1)
-    axes = _optional(node, 3, range(len(starts)))
-    steps = _optional(node, 4, [1] * len(starts))
-    begins, strides = [0] * len(shape), [1] * len(shape)
-    for start, axis, step in zip(starts.tolist(), axes, steps, strict=True):
-        size = shape[axis]
-        first = start + size if start < 0 else start
-        begins[axis % len(shape)] = min(max(first, 0), size if step > 0 else size - 1)
-        strides[axis % len(shape)] = step
-    return begins, strides
-
-
-def _optional(node: ir.Node, index: int, default: Sequence[int]) -> list[int]:
-    array = constant_of(node.inputs[index]) if len(node.inputs) > index else None
-    return list(default) if array is None else [int(i) for i in array]
 
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
