@@ -10,6 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import NetRefused
+from edgeconv.graph.operators.table import operator_of
 
 _PLACE = "edgeconv.place"
 
@@ -141,6 +142,21 @@ def slices_of(node: ir.Node) -> tuple[slice, ...]:
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         found[axis] = slice(start, end, step)
     return tuple(found)
+
+
+def reduced_axes(node: ir.Node) -> tuple[int, ...]:
+    """Axes along which a reduction or a pool over the image reduces, counted from the front."""
+    rank = len(shape_of(input_of(node)))
+    if operator_of(node).kind == "pool":
+        return tuple(range(2, rank))
+    given = constant_of(node.inputs[1]) if len(node.inputs) > 1 else None
+    axes = ints(node, "axes", range(rank)) if given is None else given.tolist()
+    return tuple(axis % rank for axis in axes)
+
+
+def keeps_axes(node: ir.Node) -> bool:
+    """Whether what a node reduces along stays as axes of length one."""
+    return integer(node, "keepdims", 1) == 1
 
 
 def sole_consumer(value: ir.Value) -> ir.Node | None:

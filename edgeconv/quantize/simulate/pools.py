@@ -9,7 +9,14 @@ from types import MappingProxyType
 import numpy as np
 
 from edgeconv.errors import UnsupportedOperator
-from edgeconv.graph.view import constant_of, input_of, integer, ints, shape_of
+from edgeconv.graph.view import (
+    input_of,
+    integer,
+    ints,
+    keeps_axes,
+    reduced_axes,
+    shape_of,
+)
 from edgeconv.quantize.simulate.arithmetic import change_scale, to_int8
 from edgeconv.quantize.simulate.fixed_point import Multiplier, rescale
 from edgeconv.quantize.simulate.step import Array, Kernel, Step, centred
@@ -61,7 +68,7 @@ def divided(sums: Array, counts: Array) -> Array:
 
 def mean(step: Step) -> Kernel:
     """MEAN: the sum of steps, rescaled by input scale / (output scale * count)."""
-    axes, keep = _reduced(step)
+    axes, keep = reduced_axes(step.node), keeps_axes(step.node)
     source, output = step.seen(0), step.output
     shape = shape_of(input_of(step.node))
     count = math.prod(shape[axis] for axis in axes)
@@ -84,20 +91,9 @@ def _mean_factor(ratio: float, count: int) -> Multiplier:
 
 def _extreme(step: Step, reduce: Callable[..., Array]) -> Kernel:
     """REDUCE_MAX, REDUCE_MIN: integers compared on the output's scale."""
-    axes, keep = _reduced(step)
+    axes, keep = reduced_axes(step.node), keeps_axes(step.node)
     source, output = step.seen(0), step.output
     return lambda inputs: reduce(change_scale(inputs[0], source, output), axis=axes, keepdims=keep)
-
-
-def _reduced(step: Step) -> tuple[tuple[int, ...], bool]:
-    """Axes a node reduces, counted from the front, and whether it keeps them."""
-    node = step.node
-    rank = len(shape_of(input_of(node)))
-    if node.op_type.startswith("Global"):
-        return tuple(range(2, rank)), True
-    given = constant_of(node.inputs[1]) if len(node.inputs) > 1 else None
-    axes = ints(node, "axes", range(rank)) if given is None else tuple(int(a) for a in given)
-    return tuple(axis % rank for axis in axes), integer(node, "keepdims", 1) == 1
 
 
 KERNELS: Mapping[str, Callable[[Step], Kernel]] = MappingProxyType(
