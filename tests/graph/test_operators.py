@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import onnx
 import onnx_ir as ir
 import pytest
 
 from edgeconv.export.tflite.lowerings.table import LOWERINGS
-from edgeconv.graph.operators.operator import Operator
+from edgeconv.graph.operators.operator import UNBOUNDED, Engines, Operator
 from edgeconv.graph.operators.table import _FAMILIES, OPERATORS, operator_named, operator_of
 from edgeconv.quantize.simulate.simulator import COMPILERS
 
+ROOT = Path(__file__).resolve().parents[2]
 #: LiteRT looks GELU up in a table of 256 values, which is what rounding the float one gives.
 IN_FLOAT = {"Gelu"}
 
@@ -58,6 +60,13 @@ def test_the_simulator_computes_what_plans_put_on_integers() -> None:
     }
     assert planned - simulated == IN_FLOAT
     assert set(COMPILERS) <= planned
+
+
+def test_the_page_on_adding_operators_shows_a_row_as_it_is() -> None:
+    page = (ROOT / "docs" / "add-an-operator.md").read_text("utf-8")
+    shown = page.partition("_LAYER = ")[2].partition("```")[0]
+    names = {"Operator": Operator, "Engines": Engines, "UNBOUNDED": UNBOUNDED}
+    assert eval(shown, names) == OPERATORS["LayerNormalization"]
 
 
 def test_an_unknown_operator_claims_nothing() -> None:
