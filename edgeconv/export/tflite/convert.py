@@ -20,6 +20,8 @@ from edgeconv.export.tflite.separate_groups import separate_groups
 from edgeconv.export.tflite.split_convolutions import split_convolutions
 from edgeconv.export.tflite.squeezes import squeeze_means
 from edgeconv.graph.fusion import is_absorbed
+from edgeconv.graph.operators.operator import Operator
+from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import name_of, shape_of, title_of
 from edgeconv.quantize.plan.parameters import Plan
 
@@ -69,15 +71,16 @@ def _computed(values: Iterable[ir.Value]) -> list[ir.Value]:
 
 
 def _check_known(nodes: Iterable[ir.Node]) -> None:
-    """Raises UnsupportedOperator where the table has no lowering for some node."""
-    unknown: dict[str, list[str]] = {}
+    """Raises UnsupportedOperator where the table of operators refuses some node."""
+    refused: dict[Operator, list[str]] = {}
     for node in nodes:
-        if node.op_type not in LOWERINGS or node.domain not in ("", "ai.onnx"):
-            unknown.setdefault(node.op_type, []).append(title_of(node))
-    if unknown:
+        operator = operator_of(node)
+        if operator.refusal is not None:
+            refused.setdefault(operator, []).append(title_of(node))
+    if refused:
         raise UnsupportedOperator(
             "TFLite has no lowering here for "
-            + "; ".join(f"{op_type} ({_some(names)})" for op_type, names in unknown.items())
+            + "; ".join(f"{o.name} ({_some(names)}): {o.refusal}" for o, names in refused.items())
             + ". Rewrite the module with other operators, or export to ONNX only (--format onnx)"
         )
 

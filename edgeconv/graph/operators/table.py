@@ -52,7 +52,7 @@ _UNKNOWN = Operator(
     answers=False,
     engines=Engines("depends", "none", "none"),
     int16=False,
-    refusal="nothing is known of it here",
+    refusal="it is no operator that is known here",
 )
 
 
