@@ -14,10 +14,10 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.data.preprocessing import Preprocessing
-from edgeconv.graph.passes.edit import add_constant
+from edgeconv.graph.passes.edit import make_channel_scale
 from edgeconv.graph.view import name_of
+from edgeconv.quantize.plan.planner import PIXELS
 
-PIXELS = "pixels"
 NORMALIZE = "normalize"
 
 
@@ -29,20 +29,8 @@ def with_pixel_input(model: ir.Model, preprocessing: Preprocessing) -> ir.Model:
     pixels = ir.Value(name=PIXELS, shape=old.shape, type=old.type)
     std = np.asarray(preprocessing.std, np.float64)
     mean = np.asarray(preprocessing.mean, np.float64)
-    factor = (1 / (255 * std)).reshape(-1, 1, 1, 1).astype(np.float32)
-    weight = add_constant(copy, f"{NORMALIZE}.weight", factor)
-    bias = add_constant(copy, f"{NORMALIZE}.bias", (-mean / std).astype(np.float32))
-    node = ir.node(
-        "Conv",
-        [pixels, weight, bias],
-        attributes={
-            "kernel_shape": [1, 1],
-            "strides": [1, 1],
-            "pads": [0, 0, 0, 0],
-            "dilations": [1, 1],
-            "group": len(std),
-        },
-        name=NORMALIZE,
+    node = make_channel_scale(
+        copy, pixels, 1 / (255 * std), -mean / std, name=NORMALIZE, constants=f"{NORMALIZE}."
     )
     output = node.outputs[0]
     output.name, output.shape, output.type = name_of(old), old.shape, old.type

@@ -10,7 +10,13 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.passes.edit import add_constant, make_node, substitute
+from edgeconv.graph.passes.edit import (
+    add_constant,
+    make_channel_scale,
+    make_node,
+    replace_node,
+    substitute,
+)
 from edgeconv.graph.view import (
     constant_of,
     input_of,
@@ -41,11 +47,13 @@ def fold_batchnorm(model: ir.Model) -> None:
         if producer is not None and _can_absorb(producer):
             _scale_weights(model, producer, factor, offset)
             substitute(model, node.outputs[0], source)
+            model.graph.remove(node, safe=True)
         elif len(shape_of(source)) == 4:
-            _make_depthwise(model, node, source, factor, offset)
+            name, constants = f"{_stem(node)}/Conv", f"{node.name}::"
+            conv = make_channel_scale(model, source, factor, offset, name=name, constants=constants)
+            replace_node(model, node, conv)
         else:
             _spell_out(model, node, source, factor, offset)
-        model.graph.remove(node, safe=True)
 
 
 def _affine(node: ir.Node) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -82,34 +90,6 @@ def _scale_weights(
     producer.replace_input_with(2, moved)
 
 
-def _make_depthwise(
-    model: ir.Model,
-    node: ir.Node,
-    source: ir.Value,
-    factor: NDArray[np.float64],
-    offset: NDArray[np.float64],
-) -> None:
-    """Case 2."""
-    shape = shape_of(source)
-    name = (node.name or "").rpartition("/")[0]
-    weight = add_constant(
-        model, f"{node.name}::weight", factor.reshape(-1, 1, 1, 1).astype(np.float32)
-    )
-    bias = add_constant(model, f"{node.name}::bias", offset.astype(np.float32))
-    attributes = {
-        "kernel_shape": [1, 1],
-        "strides": [1, 1],
-        "pads": [0, 0, 0, 0],
-        "dilations": [1, 1],
-        "group": shape[1],
-    }
-    conv = make_node(
-        "Conv", [source, weight, bias], name=f"{name}/Conv", shape=shape, attributes=attributes
-    )
-    model.graph.insert_before(node, conv)
-    substitute(model, node.outputs[0], conv.outputs[0])
-
-
 def _spell_out(
     model: ir.Model,
     node: ir.Node,
@@ -120,12 +100,16 @@ def _spell_out(
     """Case 3."""
     shape = shape_of(source)
     spread = (1, -1, *[1] * (len(shape) - 2))
-    name = (node.name or "").rpartition("/")[0]
+    name = _stem(node)
     operands = [
         add_constant(model, f"{node.name}::{role}", array.reshape(spread).astype(np.float32))
         for role, array in (("factor", factor), ("offset", offset))
     ]
     scaled = make_node("Mul", [source, operands[0]], name=f"{name}/Mul", shape=shape)
     moved = make_node("Add", [scaled.outputs[0], operands[1]], name=f"{name}/Add", shape=shape)
-    model.graph.insert_before(node, [scaled, moved])
-    substitute(model, node.outputs[0], moved.outputs[0])
+    replace_node(model, node, scaled, moved)
+
+
+def _stem(node: ir.Node) -> str:
+    """Where the node is called."""
+    return (node.name or "").rpartition("/")[0]

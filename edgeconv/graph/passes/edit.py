@@ -46,6 +46,55 @@ def make_node(
     return node
 
 
+def make_reshape(
+    model: ir.Model, source: ir.Value, *, name: str, shape: tuple[int, ...]
+) -> ir.Node:
+    """A Reshape to a constant shape, not yet in a graph."""
+    target = add_constant(model, f"{name}::shape", np.array(shape, np.int64))
+    return make_node("Reshape", [source, target], name=name, shape=shape)
+
+
+def make_channel_scale(
+    model: ir.Model,
+    source: ir.Value,
+    factor: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    *,
+    name: str,
+    constants: str,
+) -> ir.Node:
+    """A depthwise 1 x 1 Conv, one factor and one offset a channel, not yet in a graph.
+
+    Args:
+        model: gets the constants.
+        source: (N, C, H, W).
+        factor, offset: (C,) each; rounded to float32.
+        name: of the node.
+        constants: what the names of its constants begin with.
+    """
+    weight = factor.reshape(-1, 1, 1, 1).astype(np.float32)
+    inputs = [
+        source,
+        add_constant(model, f"{constants}weight", weight),
+        add_constant(model, f"{constants}bias", offset.astype(np.float32)),
+    ]
+    attributes = {
+        "kernel_shape": [1, 1],
+        "strides": [1, 1],
+        "pads": [0, 0, 0, 0],
+        "dilations": [1, 1],
+        "group": len(factor),
+    }
+    return make_node("Conv", inputs, name=name, shape=shape_of(source), attributes=attributes)
+
+
+def replace_node(model: ir.Model, node: ir.Node, *nodes: ir.Node) -> None:
+    """Puts nodes in a node's place; the last one's output is read instead of its."""
+    model.graph.insert_before(node, nodes)
+    substitute(model, node.outputs[0], nodes[-1].outputs[0])
+    model.graph.remove(node, safe=True)
+
+
 def substitute(model: ir.Model, old: ir.Value, new: ir.Value) -> None:
     """Makes every reader of `old`, the graph's outputs included, read `new` instead."""
     graph = model.graph
@@ -81,8 +130,3 @@ def replace_chain(
     substitute(model, last.outputs[0], node.outputs[0])
     for gone in reversed(nodes):
         model.graph.remove(gone, safe=True)
-
-
-def remove(model: ir.Model, node: ir.Node) -> None:
-    """Takes a node nobody reads out of the graph."""
-    model.graph.remove(node, safe=True)

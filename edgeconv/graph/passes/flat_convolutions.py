@@ -5,10 +5,9 @@ x (N, C, L) -> Conv (O, C, K)   becomes   Reshape (N, C, 1, L) -> Conv (O, C, 1,
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
-from edgeconv.graph.passes.edit import add_constant, make_node, substitute
+from edgeconv.graph.passes.edit import add_constant, make_node, make_reshape, replace_node
 from edgeconv.graph.view import constant_of, integer, ints, shape_of
 
 
@@ -27,7 +26,8 @@ def _widen(model: ir.Model, node: ir.Node, source: ir.Value) -> None:
     stem = (node.name or "").rpartition("/")[0]
     batch, channels, length = shape_of(source)
     flat = shape_of(node.outputs[0])
-    before = _reshape(model, source, f"{stem}/Reshape", (batch, channels, 1, length))
+    image = (batch, channels, 1, length)
+    before = make_reshape(model, source, name=f"{stem}/Reshape", shape=image)
     wide = add_constant(model, f"{node.name}::weight", weight[:, :, None])
     start, end = ints(node, "pads", (0, 0))
     conv = make_node(
@@ -43,12 +43,5 @@ def _widen(model: ir.Model, node: ir.Node, source: ir.Value) -> None:
             "group": integer(node, "group", 1),
         },
     )
-    after = _reshape(model, conv.outputs[0], f"{stem}/Reshape_1", flat)
-    model.graph.insert_before(node, [before, conv, after])
-    substitute(model, node.outputs[0], after.outputs[0])
-    model.graph.remove(node, safe=True)
-
-
-def _reshape(model: ir.Model, source: ir.Value, name: str, shape: tuple[int, ...]) -> ir.Node:
-    target = add_constant(model, f"{name}::shape", np.array(shape, np.int64))
-    return make_node("Reshape", [source, target], name=name, shape=shape)
+    after = make_reshape(model, conv.outputs[0], name=f"{stem}/Reshape_1", shape=flat)
+    replace_node(model, node, before, conv, after)

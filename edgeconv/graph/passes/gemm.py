@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.passes.edit import add_constant, make_node, substitute
+from edgeconv.graph.passes.edit import add_constant, make_node, replace_node, substitute
 from edgeconv.graph.view import constant_of, integer, number, shape_of, sole_consumer
 
 
@@ -78,9 +78,7 @@ def _from_matmul(model: ir.Model, node: ir.Node) -> None:
         shape=shape_of(node.outputs[0]),
         attributes={"transB": 1},
     )
-    model.graph.insert_before(node, gemm)
-    substitute(model, node.outputs[0], gemm.outputs[0])
-    model.graph.remove(node, safe=True)
+    replace_node(model, node, gemm)
 
 
 def _take_bias(model: ir.Model, node: ir.Node) -> None:

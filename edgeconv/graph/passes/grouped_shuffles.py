@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.channel_moves import Shuffle, shuffle_at
-from edgeconv.graph.passes.edit import add_constant, make_node
+from edgeconv.graph.passes.edit import add_constant, make_node, make_reshape
 from edgeconv.graph.view import (
     constant_of,
     input_of,
@@ -129,11 +129,7 @@ def _insert(model: ir.Model, x: ir.Value, reader: ir.Node, groups: int, shuffle:
     apart, swapped = (n, groups, size // groups, *pixels), (n, size // groups, groups, *pixels)
     names = [node.name or node.op_type for node in shuffle.nodes]
 
-    def reshaped(value: ir.Value, shape: tuple[int, ...], name: str) -> ir.Node:
-        constant = add_constant(model, f"{name}::shape", np.array(shape, np.int64))
-        return make_node("Reshape", [value, constant], name=name, shape=shape)
-
-    split = reshaped(x, apart, names[0])
+    split = make_reshape(model, x, name=names[0], shape=apart)
     swap = make_node(
         "Transpose",
         [split.outputs[0]],
@@ -141,7 +137,7 @@ def _insert(model: ir.Model, x: ir.Value, reader: ir.Node, groups: int, shuffle:
         shape=swapped,
         attributes={"perm": (0, 2, 1, 3, 4)},
     )
-    joined = reshaped(swap.outputs[0], (n, size, *pixels), names[2])
+    joined = make_reshape(model, swap.outputs[0], name=names[2], shape=(n, size, *pixels))
     model.graph.insert_before(reader, [split, swap, joined])
     reader.replace_input_with(0, joined.outputs[0])
 

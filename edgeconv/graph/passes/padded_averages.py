@@ -14,7 +14,7 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from edgeconv.graph.passes.edit import add_constant, make_node, substitute
+from edgeconv.graph.passes.edit import add_constant, make_node, replace_node
 from edgeconv.graph.view import integer, ints, shape_of
 
 
@@ -38,9 +38,7 @@ def convolve_padded_averages(model: ir.Model) -> None:
                 "strides": ints(node, "strides", (1, 1)),
             },
         )
-        model.graph.insert_before(node, conv)
-        substitute(model, node.outputs[0], conv.outputs[0])
-        model.graph.remove(node, safe=True)
+        replace_node(model, node, conv)
 
 
 def _counts_padding(node: ir.Node) -> bool:

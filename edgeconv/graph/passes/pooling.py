@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from edgeconv.graph.passes.edit import make_node, substitute
+from edgeconv.graph.passes.edit import make_node, replace_node
 from edgeconv.graph.view import integer, ints, shape_of
 
 
@@ -56,7 +56,7 @@ def _to_global_average(model: ir.Model, node: ir.Node, source: ir.Value, *, keep
             "Flatten", [pool.outputs[0]], name=f"{stem}/Flatten", shape=(batch, channels)
         )
         nodes.append(flat)
-    _replace(model, node, nodes)
+    replace_node(model, node, *nodes)
 
 
 def _to_max_pool(model: ir.Model, node: ir.Node, source: ir.Value) -> None:
@@ -69,10 +69,4 @@ def _to_max_pool(model: ir.Model, node: ir.Node, source: ir.Value) -> None:
         shape=(batch, channels, 1, 1),
         attributes={"kernel_shape": [height, width], "strides": [1, 1]},
     )
-    _replace(model, node, [pool])
-
-
-def _replace(model: ir.Model, node: ir.Node, nodes: list[ir.Node]) -> None:
-    model.graph.insert_before(node, nodes)
-    substitute(model, node.outputs[0], nodes[-1].outputs[0])
-    model.graph.remove(node, safe=True)
+    replace_node(model, node, pool)
