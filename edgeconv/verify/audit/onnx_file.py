@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,59 +27,53 @@ def findings(path: Path) -> list[AuditFinding]:
     graph = load(path).graph
     with refusing_damage(path):
         weights = weights_of(graph)
-        return [
+        found = (
             *pair_findings(graph),
-            *_dynamic(graph),
-            *_per_tensor(weights),
-            *_asymmetric(weights),
-            *_saturation(weights),
+            _dynamic(graph),
+            *(rule(weights) for rule in (_per_tensor, _asymmetric, _saturation)),
             *lost_parts_onnx.findings(graph),
-        ]
+        )
+        return [finding for finding in found if finding.nodes]
 
 
-def _dynamic(graph: ir.Graph) -> Iterator[AuditFinding]:
+def _dynamic(graph: ir.Graph) -> AuditFinding:
     nodes = [node for node in graph if foreign(node).measures]
-    if nodes:
-        yield AuditFinding(
-            "warning",
-            "dynamic quantization",
-            "activations are measured and quantized anew at every run",
-            _names(nodes),
-            "quantize statically, with calibration data",
-        )
+    return AuditFinding(
+        "warning",
+        "dynamic quantization",
+        "activations are measured and quantized anew at every run",
+        _names(nodes),
+        "quantize statically, with calibration data",
+    )
 
 
-def _per_tensor(weights: Sequence[Weight]) -> Iterator[AuditFinding]:
+def _per_tensor(weights: Sequence[Weight]) -> AuditFinding:
     bad = [w for w in weights if w.scale.size == 1 and w.channels > 1]
-    if bad:
-        yield weights_per_tensor(
-            _names(w.node for w in bad),
-            sum(kind_of(w.node) == "convolution" for w in bad),
-            "quantize weights per output channel (quantize_static(per_channel=True))",
-        )
+    return weights_per_tensor(
+        _names(w.node for w in bad),
+        sum(kind_of(w.node) == "convolution" for w in bad),
+        "quantize weights per output channel (quantize_static(per_channel=True))",
+    )
 
 
-def _asymmetric(weights: Sequence[Weight]) -> Iterator[AuditFinding]:
+def _asymmetric(weights: Sequence[Weight]) -> AuditFinding:
     bad = [w for w in weights if w.is_shifted]
-    if bad:
-        yield AuditFinding(
-            "warning",
-            "asymmetric weights",
-            "weights with a zero point in the middle of nothing: kernels correct for it at every "
-            "output, and ARM kernels and TFLite take none",
-            _names(w.node for w in bad),
-            "quantize weights symmetrically, as int8",
-        )
+    return AuditFinding(
+        "warning",
+        "asymmetric weights",
+        "weights with a zero point in the middle of nothing: kernels correct for it at every "
+        "output, and ARM kernels and TFLite take none",
+        _names(w.node for w in bad),
+        "quantize weights symmetrically, as int8",
+    )
 
 
-def _saturation(weights: Sequence[Weight]) -> Iterator[AuditFinding]:
+def _saturation(weights: Sequence[Weight]) -> AuditFinding:
     """Where 16-bit intermediates of x86 kernels can saturate."""
     bad = [w for w in weights if w.values.dtype == np.int8 and _can_saturate(w.values)]
-    if not bad:
-        return
-    here = int8_convolution_saturates()
+    here = bool(bad) and int8_convolution_saturates()
     does = "this CPU does so" if here else "this CPU does not"
-    yield AuditFinding(
+    return AuditFinding(
         "warning" if here else "note",
         "saturating kernels",
         f"{len(bad)} layers use weights of more than 7 bits: on x86 with AVX2 and without VNNI "

@@ -5,7 +5,7 @@ The runtime checks few of these: a file that breaks one loads, runs, and is slow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,32 +24,29 @@ def findings(path: Path) -> list[AuditFinding]:
     """Every finding of one file; raises ArtifactRefused where it is damaged."""
     file = read(path)
     layers = [layer for operator in file.operators if (layer := layer_of(operator)) is not None]
-    return [
-        *_hybrid(layers),
-        *_per_tensor(layers),
-        *_asymmetric(layers),
-        *_bias_scales(layers),
-        *_scales(file.operators),
-        *_idle_conversions(file.operators),
+    operators = file.operators
+    found = (
+        *(rule(layers) for rule in (_hybrid, _per_tensor, _asymmetric, _lowest, _bias_scales)),
+        *(rule(operators) for rule in (_two_scales, _prescribed, _idle_conversions)),
         *lost_parts_tflite.findings(file),
-        *_legacy(layers),
-    ]
+        _legacy(layers),
+    )
+    return [finding for finding in found if finding.nodes]
 
 
-def _hybrid(layers: Sequence[TfliteLayer]) -> Iterator[AuditFinding]:
+def _hybrid(layers: Sequence[TfliteLayer]) -> AuditFinding:
     bad = [layer for layer in layers if layer.is_int8 and not _holds_integers(layer.source)]
-    if bad:
-        yield AuditFinding(
-            "warning",
-            "weights only",
-            "int8 weights with float activations: computed in float, or quantized anew at every "
-            "run (dynamic range)",
-            _names(bad),
-            "quantize activations too, with calibration data",
-        )
+    return AuditFinding(
+        "warning",
+        "weights only",
+        "int8 weights with float activations: computed in float, or quantized anew at every "
+        "run (dynamic range)",
+        _names(bad),
+        "quantize activations too, with calibration data",
+    )
 
 
-def _per_tensor(layers: Sequence[TfliteLayer]) -> Iterator[AuditFinding]:
+def _per_tensor(layers: Sequence[TfliteLayer]) -> AuditFinding:
     bad = [
         layer
         for layer in layers
@@ -58,41 +55,41 @@ def _per_tensor(layers: Sequence[TfliteLayer]) -> Iterator[AuditFinding]:
         and len(layer.weight.shape) > layer.axis
         and layer.weight.shape[layer.axis] > 1
     ]
-    if bad:
-        yield weights_per_tensor(
-            _names(bad),
-            sum(builtin(layer.code).kind == "convolution" for layer in bad),
-            "quantize weights per output channel",
-        )
+    return weights_per_tensor(
+        _names(bad),
+        sum(builtin(layer.code).kind == "convolution" for layer in bad),
+        "quantize weights per output channel",
+    )
 
 
-def _asymmetric(layers: Sequence[TfliteLayer]) -> Iterator[AuditFinding]:
+def _asymmetric(layers: Sequence[TfliteLayer]) -> AuditFinding:
     bad = [layer for layer in layers if layer.is_int8 and layer.weight.zero_point.any()]
-    if bad:
-        yield AuditFinding(
-            "error",
-            "asymmetric weights",
-            "int8 weights with a zero point other than 0, which kernels ignore or refuse",
-            _names(bad),
-            "quantize weights symmetrically",
-        )
-    lowest = [
+    return AuditFinding(
+        "error",
+        "asymmetric weights",
+        "int8 weights with a zero point other than 0, which kernels ignore or refuse",
+        _names(bad),
+        "quantize weights symmetrically",
+    )
+
+
+def _lowest(layers: Sequence[TfliteLayer]) -> AuditFinding:
+    bad = [
         layer
         for layer in layers
         if layer.is_int8 and layer.weight.data is not None and (layer.weight.data == -128).any()
     ]
-    if lowest:
-        yield AuditFinding(
-            "note",
-            "weights of -128",
-            "weights outside [-127, 127], the range of the specification: kernels that negate a "
-            "weight overflow",
-            _names(lowest),
-            "quantize weights to [-127, 127]",
-        )
+    return AuditFinding(
+        "note",
+        "weights of -128",
+        "weights outside [-127, 127], the range of the specification: kernels that negate a "
+        "weight overflow",
+        _names(bad),
+        "quantize weights to [-127, 127]",
+    )
 
 
-def _bias_scales(layers: Sequence[TfliteLayer]) -> Iterator[AuditFinding]:
+def _bias_scales(layers: Sequence[TfliteLayer]) -> AuditFinding:
     bad = []
     for layer in layers:
         given, weights = layer.source.scale, layer.weight.scale
@@ -102,63 +99,73 @@ def _bias_scales(layers: Sequence[TfliteLayer]) -> Iterator[AuditFinding]:
         product = given.astype(np.float64) * weights
         if len(product) in (1, len(held)) and not np.allclose(product, held, rtol=1e-3, atol=0):
             bad.append(layer)
-    if bad:
-        yield AuditFinding(
-            "error",
-            "bias scale",
-            "the bias was made for another scale than input scale x weight scale, which is what "
-            "kernels use: its values are off by that factor",
-            _names(bad),
-            "export again; a scale was changed after the bias was quantized",
-        )
+    return AuditFinding(
+        "error",
+        "bias scale",
+        "the bias was made for another scale than input scale x weight scale, which is what "
+        "kernels use: its values are off by that factor",
+        _names(bad),
+        "export again; a scale was changed after the bias was quantized",
+    )
 
 
-def _legacy(layers: Sequence[TfliteLayer]) -> Iterator[AuditFinding]:
+def _legacy(layers: Sequence[TfliteLayer]) -> AuditFinding:
     bad = [layer for layer in layers if layer.weight.dtype == np.uint8]
-    if bad:
-        yield AuditFinding(
-            "warning",
-            "legacy uint8",
-            "weights are uint8: the scheme before the int8 specification, per tensor, and "
-            "outside XNNPACK's per-channel kernels",
-            _names(bad),
-            "quantize again to the int8 scheme",
-        )
+    return AuditFinding(
+        "warning",
+        "legacy uint8",
+        "weights are uint8: the scheme before the int8 specification, per tensor, and "
+        "outside XNNPACK's per-channel kernels",
+        _names(bad),
+        "quantize again to the int8 scheme",
+    )
 
 
-def _scales(operators: Sequence[TfliteOperator]) -> Iterator[AuditFinding]:
-    moved, prescribed = [], []
-    for operator in operators:
-        output = operator.outputs[0] if operator.outputs else None
-        if output is None or output.dtype not in _EIGHT_BITS or len(output.scale) != 1:
-            continue
-        sources = [t for t in operator.inputs if t is not None and t.dtype == output.dtype]
-        row = builtin(operator.code)
-        if row.scales != "free" and any(not _alike(t, output) for t in sources):
-            moved.append(operator)
-        wanted = row.prescribed
-        if wanted is not None and output.dtype == np.int8 and not _has(output, wanted):
-            prescribed.append(operator)
-    if moved:
-        yield AuditFinding(
-            "error",
-            "two scales",
-            "kernels that move or average integers without rescaling, between two scales: wrong "
-            "values, or a slow path where the kernel notices",
-            _names_of(moved),
-            "give input and output one scale, or put a QUANTIZE between",
-        )
-    if prescribed:
-        yield AuditFinding(
-            "error",
-            "prescribed scale",
-            "an output scale other than the specification's, which the kernel assumes",
-            _names_of(prescribed),
-            "use 1/256 and -128 for LOGISTIC and SOFTMAX, 1/128 and 0 for TANH",
-        )
+def _two_scales(operators: Sequence[TfliteOperator]) -> AuditFinding:
+    bad = [
+        operator
+        for operator in operators
+        if builtin(operator.code).scales != "free"
+        and (output := _on_grid(operator)) is not None
+        and not all(_alike(t, output) for t in operator.inputs if t and t.dtype == output.dtype)
+    ]
+    return AuditFinding(
+        "error",
+        "two scales",
+        "kernels that move or average integers without rescaling, between two scales: wrong "
+        "values, or a slow path where the kernel notices",
+        _names_of(bad),
+        "give input and output one scale, or put a QUANTIZE between",
+    )
 
 
-def _idle_conversions(operators: Sequence[TfliteOperator]) -> Iterator[AuditFinding]:
+def _prescribed(operators: Sequence[TfliteOperator]) -> AuditFinding:
+    bad = [
+        operator
+        for operator in operators
+        if (wanted := builtin(operator.code).prescribed) is not None
+        and (output := _on_grid(operator)) is not None
+        and output.dtype == np.int8
+        and not _has(output, wanted)
+    ]
+    return AuditFinding(
+        "error",
+        "prescribed scale",
+        "an output scale other than the specification's, which the kernel assumes",
+        _names_of(bad),
+        "use 1/256 and -128 for LOGISTIC and SOFTMAX, 1/128 and 0 for TANH",
+    )
+
+
+def _on_grid(operator: TfliteOperator) -> TfliteTensor | None:
+    """What an operator writes first, where that is 8-bit integers on one scale."""
+    output = operator.outputs[0] if operator.outputs else None
+    if output is None or output.dtype not in _EIGHT_BITS or len(output.scale) != 1:
+        return None
+    return output
+
+
+def _idle_conversions(operators: Sequence[TfliteOperator]) -> AuditFinding:
     """DEQUANTIZE straight into QUANTIZE."""
     makers = {id(t): o for o in operators for t in o.outputs}
     bad = [
@@ -169,15 +176,14 @@ def _idle_conversions(operators: Sequence[TfliteOperator]) -> Iterator[AuditFind
         and id(o.inputs[0]) in makers
         and makers[id(o.inputs[0])].code == "DEQUANTIZE"
     ]
-    if bad:
-        yield AuditFinding(
-            "warning",
-            "idle pairs",
-            "DEQUANTIZE straight into QUANTIZE: two operators where one requantization, or none, "
-            "would do; no runtime fuses them",
-            _names_of(bad),
-            "give both sides one scale, or requantize from integers to integers",
-        )
+    return AuditFinding(
+        "warning",
+        "idle pairs",
+        "DEQUANTIZE straight into QUANTIZE: two operators where one requantization, or none, "
+        "would do; no runtime fuses them",
+        _names_of(bad),
+        "give both sides one scale, or requantize from integers to integers",
+    )
 
 
 def _holds_integers(tensor: TfliteTensor) -> bool:
