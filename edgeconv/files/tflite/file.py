@@ -22,7 +22,7 @@ from edgeconv.errors import ArtifactRefused
 from edgeconv.runtime.litert import check_header
 
 #: What the schema's accessors raise where an offset of a damaged file leads astray.
-_DAMAGE = (struct.error, LookupError, ValueError, TypeError, AttributeError, OverflowError)
+DAMAGE = (struct.error, LookupError, ValueError, TypeError, AttributeError, OverflowError)
 
 _OPERATOR_NAMES = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()
@@ -128,7 +128,7 @@ def refusing_damage(path: Path) -> Iterator[None]:
     """Refuses a file over whose content the block stumbles."""
     try:
         yield
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ArtifactRefused(f"{path} is damaged: {error}") from error
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgeconv.files.tflite.builtins.table import builtin
-from edgeconv.files.tflite.file import TfliteOperator, TfliteTensor, read
+from edgeconv.files.tflite.file import TfliteOperator, TfliteTensor, read, refusing_damage
 from edgeconv.graph.operators.operator import Prescribed
 from edgeconv.verify.audit import lost_parts_tflite
 from edgeconv.verify.audit.findings import AuditFinding, weights_per_tensor
@@ -23,15 +23,16 @@ _EIGHT_BITS = (np.dtype(np.int8), np.dtype(np.uint8))
 def findings(path: Path) -> list[AuditFinding]:
     """Every finding of one file; raises ArtifactRefused where it is damaged."""
     file = read(path)
-    layers = [layer for operator in file.operators if (layer := layer_of(operator)) is not None]
     operators = file.operators
-    found = (
-        *(rule(layers) for rule in (_hybrid, _per_tensor, _asymmetric, _lowest, _bias_scales)),
-        *(rule(operators) for rule in (_two_scales, _prescribed, _idle_conversions)),
-        *lost_parts_tflite.findings(file),
-        _legacy(layers),
-    )
-    return [finding for finding in found if finding.nodes]
+    with refusing_damage(path):
+        layers = [layer for operator in operators if (layer := layer_of(operator)) is not None]
+        found = (
+            *(rule(layers) for rule in (_hybrid, _per_tensor, _asymmetric, _lowest, _bias_scales)),
+            *(rule(operators) for rule in (_two_scales, _prescribed, _idle_conversions)),
+            *lost_parts_tflite.findings(file),
+            _legacy(layers),
+        )
+        return [finding for finding in found if finding.nodes]
 
 
 def _hybrid(layers: Sequence[TfliteLayer]) -> AuditFinding:

@@ -17,7 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.files.tflite.file import operator_name
+from edgeconv.files.tflite.file import DAMAGE, operator_name
 from edgeconv.runtime.litert import IDENTIFIER, LiteRtSession, check_header
 
 _INT8 = schema.TensorType.INT8
@@ -65,7 +65,7 @@ def isolate(path: Path) -> Isolated:
     try:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
         return _cut(model)
-    except (TypeError, IndexError, AttributeError, ValueError) as error:
+    except DAMAGE as error:
         raise ArtifactRefused(f"{path} cannot be cut into its operators: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,9 @@ from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.quantize.recipe.recipes import quantize
 from edgeconv.verify.audit.any_file import audit
 from edgeconv.verify.audit.findings import Audit
+from edgeconv.verify.parity.cut_tflite import isolate
 from tests.helpers.tampering import change_onnx, change_tflite_data, change_tflite_scale
+from tests.helpers.tiny_models import TinyNet
 from tests.quantize.nets import Mobile, hub, photos
 
 
@@ -266,3 +269,18 @@ def test_what_is_no_model_file_is_refused(tmp_path: Path) -> None:
         damaged.write_bytes(b"\x00" * 40)
         with pytest.raises(ArtifactRefused):
             audit(damaged)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_damaged_bytes_are_audited_or_refused(tmp_path: Path) -> None:
+    path = TinyNet().int8_tflite(tmp_path / "m.tflite")
+    good = path.read_bytes()
+    rng = np.random.default_rng(7)
+    for _ in range(300):
+        data = bytearray(good)
+        for place in rng.integers(8, len(data), 2):
+            data[place] = rng.choice([0, 1, 0x7F, 0x80, 0xFF])
+        path.write_bytes(bytes(data))
+        for read in (audit, isolate):
+            with contextlib.suppress(ArtifactRefused):
+                read(path)
