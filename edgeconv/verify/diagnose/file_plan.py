@@ -18,6 +18,7 @@ from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
 from edgeconv.graph.view import activation_inputs, constant_of, name_of
 from edgeconv.quantize.observe.targets import targets
+from edgeconv.quantize.plan.affine import params
 from edgeconv.quantize.plan.parameters import (
     Edge,
     IntegerType,
@@ -50,7 +51,7 @@ def of_tflite(model: ir.Model, path: Path) -> Plan:
         for candidate in (name, f"{name}/int8"):
             tensor = held.get(candidate)
             if tensor is not None and tensor.dtype == np.int8 and len(tensor.scale) == 1:
-                return _params(tensor.scale[0], int(tensor.zero_point[0]))
+                return params(tensor.scale[0], int(tensor.zero_point[0]))
         return None
 
     def is_float(name: str) -> bool:
@@ -85,17 +86,16 @@ def of_onnx(model: ir.Model, path: Path) -> Plan:
         for dtype in ("int8", "int32"):
             values = held.get(f"{name}::{dtype}")
             if values is not None:
-                params = _constant_params(
-                    node, index, held[f"{name}::scale"], held[f"{name}::zero_point"], dtype
-                )
-                constants[name] = QuantizedConstant(params, values)
+                scale, zero_point = held[f"{name}::scale"], held[f"{name}::zero_point"]
+                made = _constant_params(node, index, scale, zero_point, dtype)
+                constants[name] = QuantizedConstant(made, values)
 
     def params_of(name: str) -> QuantParams | None:
         scale, zero_point = held.get(f"{name}::scale"), held.get(f"{name}::zero_point")
         if scale is None or zero_point is None or scale.size != 1:
             return None
         shift = 128 if zero_point.dtype == np.uint8 else 0
-        return _params(scale.item(), int(zero_point.item()) - shift)
+        return params(scale.item(), int(zero_point.item()) - shift)
 
     activations = _activations(model, path, params_of)
     islands = _islands(model, constants, activations, lambda _: False)
@@ -139,10 +139,6 @@ def floats_of_onnx(model: ir.Model, path: Path) -> dict[str, NDArray[Any]]:
 def integers_name(name: str) -> str:
     """Name of the integers behind a hub tensor in an int8 ONNX file."""
     return integers_of(name)
-
-
-def _params(scale: Any, zero_point: int) -> QuantParams:
-    return QuantParams(np.asarray(scale, np.float32), np.asarray(zero_point, np.int32))
 
 
 def _constant_params(
@@ -230,7 +226,7 @@ def _output_of(model: ir.Model, node_name: str) -> str:
 def _requantized(held: Mapping[str, TfliteTensor], name: str, output: QuantParams) -> QuantParams:
     """The requantized copy of a tensor that a concatenation reads."""
     copies = [
-        _params(tensor.scale[0], int(tensor.zero_point[0]))
+        params(tensor.scale[0], int(tensor.zero_point[0]))
         for found, tensor in held.items()
         if found.startswith(f"{name}/requantized") and len(tensor.scale) == 1
     ]
