@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,15 +37,6 @@ class Accuracy:
     not_finite: int
     ties: int
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return {
-            "top1": self.top1.to_json(),
-            "top5": self.top5.to_json(),
-            "not_finite": self.not_finite,
-            "ties": self.ties,
-        }
-
 
 @dataclass(frozen=True)
 class AccuracyComparison:
@@ -71,19 +62,14 @@ class AccuracyComparison:
     parts: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields by name; `sqnr_db` is null where it is not finite."""
-        return {
-            "images": self.images,
-            "reference": self.reference.to_json(),
-            "candidate": self.candidate.to_json(),
-            "agreement": self.agreement.to_json(),
-            "drop": self.drop.to_json(),
-            "sqnr_db": self.sqnr_db if math.isfinite(self.sqnr_db) else None,
-            "sqnr_db_of_parts": {
-                name: sqnr_db if math.isfinite(sqnr_db) else None
-                for name, sqnr_db in self.parts.items()
-            },
-        }
+        """The fields by name; decibels are null where they are not finite."""
+        plain = asdict(self)
+        parts = {name: _finite(sqnr_db) for name, sqnr_db in plain.pop("parts").items()}
+        return {**plain, "sqnr_db": _finite(self.sqnr_db), "sqnr_db_of_parts": parts}
+
+
+def _finite(decibels: float) -> float | None:
+    return decibels if math.isfinite(decibels) else None
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ Sources:
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 from scipy import stats
 
@@ -43,10 +42,6 @@ class Share:
     low: float
     high: float
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class PairedDrop:
@@ -71,10 +66,6 @@ class PairedDrop:
     high_points: float
     bound_points: float
     p_value: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
 
 
 def share(count: int, total: int) -> Share:
