@@ -9,7 +9,7 @@ from typing import Any
 from edgeconv.devices.agent import wheels
 from edgeconv.devices.agent.wheels import OLDEST_PYTHON
 from edgeconv.devices.profile.model import Profile
-from edgeconv.devices.state.findings import Finding, findings_of_gpu
+from edgeconv.devices.state.findings import Finding, findings_of_gpu, judged
 from edgeconv.devices.state.preflight import BUSY_SHARE, HOT_C
 from edgeconv.devices.state.probe import DeviceFacts, probe
 from edgeconv.devices.transport.open import connect
@@ -103,70 +103,54 @@ def _cores(profile: Profile, facts: DeviceFacts) -> Finding:
 def _load(profile: Profile, facts: DeviceFacts) -> Finding:
     if facts.load_1min is None:
         return Finding("load", None)
-    value = f"{facts.load_1min:.2f}"
     is_busy = facts.load_1min > BUSY_SHARE * (facts.usable_cores or facts.cores or 1)
-    if is_busy and not profile.emulated:
-        return Finding("load", value, "warning", "end the other programs for figures one can trust")
-    return Finding("load", value)
+    advice = "end the other programs for figures one can trust"
+    return judged(
+        "load", f"{facts.load_1min:.2f}", advice if is_busy and not profile.emulated else ""
+    )
 
 
 def _governor(profile: Profile, facts: DeviceFacts) -> Finding:
-    value = _joined(facts.governors)
-    if profile.emulated or all(governor == "performance" for governor in facts.governors):
-        return Finding("governor", value)
-    return Finding(
-        "governor",
-        value,
-        "warning",
+    is_fixed = profile.emulated or all(name == "performance" for name in facts.governors)
+    advice = (
         "the clock may change while measuring; `cpupower frequency-set -g performance` as root "
-        "holds it",
+        "holds it"
     )
+    return judged("governor", _joined(facts.governors), "" if is_fixed else advice)
 
 
 def _temperature(facts: DeviceFacts) -> Finding:
     shown = [f"{celsius:.0f} °C {name}" for name, celsius in facts.temperatures_c.items()]
-    if any(celsius >= HOT_C for celsius in facts.temperatures_c.values()):
-        return Finding("temperature", _joined(shown), "warning", "let it cool down, or add a fan")
-    return Finding("temperature", _joined(shown))
+    is_hot = any(celsius >= HOT_C for celsius in facts.temperatures_c.values())
+    return judged("temperature", _joined(shown), "let it cool down, or add a fan" if is_hot else "")
 
 
 def _throttling(facts: DeviceFacts) -> Finding:
-    if facts.throttling is None:
-        return Finding("throttling", None)
     if not facts.throttling:
-        return Finding("throttling", "none")
-    advice = (
-        "use a stronger power supply and a short cable"
-        if any("voltage" in flag for flag in facts.throttling)
-        else "cool it better"
-    )
-    return Finding("throttling", _joined(facts.throttling), "warning", advice)
+        return Finding("throttling", None if facts.throttling is None else "none")
+    advice = "cool it better"
+    if any("voltage" in flag for flag in facts.throttling):
+        advice = "use a stronger power supply and a short cable"
+    return judged("throttling", _joined(facts.throttling), advice)
 
 
 def _space(facts: DeviceFacts) -> Finding:
     if facts.free_mib is None:
         return Finding("free space", None)
-    value = f"{facts.free_mib} MiB"
-    if facts.free_mib < LEAST_FREE_MIB:
-        return Finding(
-            "free space",
-            value,
-            "warning",
-            f"engines and models may need {LEAST_FREE_MIB} MiB: remove what is not needed there",
-        )
-    return Finding("free space", value)
+    advice = f"engines and models may need {LEAST_FREE_MIB} MiB: remove what is not needed there"
+    is_little = facts.free_mib < LEAST_FREE_MIB
+    return judged("free space", f"{facts.free_mib} MiB", advice if is_little else "")
 
 
 def _python(profile: Profile, facts: DeviceFacts) -> Finding:
     least = ".".join(map(str, OLDEST_PYTHON))
+    numbers = (facts.python or "").split(".")
+    advice = ""
     if facts.python is None:
         advice = f'install Python {least} or later there, or set agent = "native" in its profile'
-        return Finding("Python", None, "missing", advice)
-    numbers = facts.python.split(".")
-    if all(n.isdigit() for n in numbers[:2]) and tuple(map(int, numbers[:2])) < OLDEST_PYTHON:
+    elif all(n.isdigit() for n in numbers[:2]) and tuple(map(int, numbers[:2])) < OLDEST_PYTHON:
         advice = f'{profile.name} needs Python {least} or later, or agent = "native"'
-        return Finding("Python", facts.python, "missing", advice)
-    return Finding("Python", facts.python)
+    return judged("Python", facts.python, advice, "missing")
 
 
 def _engines(profile: Profile, facts: DeviceFacts) -> Finding:

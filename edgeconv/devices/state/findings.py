@@ -32,6 +32,11 @@ class Finding:
     advice: str = ""
 
 
+def judged(what: str, value: str | None, advice: str, verdict: Verdict = "warning") -> Finding:
+    """A finding of this verdict where there is something to be done about it, of "ok" elsewhere."""
+    return Finding(what, value, verdict if advice else "ok", advice)
+
+
 def findings_of_gpu(provider: Provider, *, torch: bool) -> Iterator[Finding]:
     """This machine's GPUs, and whether the engines were built for them.
 
@@ -39,11 +44,11 @@ def findings_of_gpu(provider: Provider, *, torch: bool) -> Iterator[Finding]:
     """
     found = gpus_here()
     advice = "" if found else "`nvidia-smi` tells of none: install NVIDIA's driver"
-    yield _needed("GPU", ", ".join(map(_told, found)) or None, advice)
+    yield judged("GPU", ", ".join(map(_told, found)) or None, advice, "missing")
     yield _onnxruntime(provider)
     if torch:
         advice = torch_advice()
-        yield Finding("torch's CUDA", *(("no", "warning", advice) if advice else ("yes",)))
+        yield judged("torch's CUDA", "no" if advice else "yes", advice)
 
 
 def torch_advice() -> str:
@@ -64,12 +69,7 @@ def _onnxruntime(provider: Provider) -> Finding:
         there = []
     is_there = set(NAMES[provider]) <= set(there)
     advice = "" if is_there else INSTALL[provider]
-    return _needed("onnxruntime's providers", ", ".join(there) or None, advice)
-
-
-def _needed(what: str, value: str | None, advice: str) -> Finding:
-    """Something no engine runs without; it is there where nothing is to be done."""
-    return Finding(what, value, "missing" if advice else "ok", advice)
+    return judged("onnxruntime's providers", ", ".join(there) or None, advice, "missing")
 
 
 def _told(gpu: Gpu) -> str:
