@@ -21,7 +21,8 @@ from onnx_ir.passes import common
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.export.onnx.clamps import without_implied_clamps
 from edgeconv.graph.view import constant_of, name_of
-from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.affine import quantize, symmetric
+from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant
 from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.quantize.plan.weights import Layer, layer_of
 
@@ -60,8 +61,8 @@ def _with_held_biases(model: ir.Model, plan: Plan) -> Plan:
             continue
         reach = np.maximum(np.abs(bias.reshape(-1)).astype(np.float64), np.finfo(np.float32).tiny)
         scale = (reach / _MOST_STEPS).astype(np.float32)
-        params = QuantParams(scale, np.zeros(len(scale), np.int32), "int32", 0)
-        values = np.rint(bias.reshape(-1) / scale.astype(np.float64)).astype(np.int32)
+        params = symmetric(scale, "int32", 0)
+        values = quantize(bias.reshape(-1), params)
         held[name_of(layer.bias)] = QuantizedConstant(params, values.reshape(bias.shape))
     return Plan(plan.activations, {**plan.constants, **held}, plan.requantize, plan.islands)
 

@@ -13,7 +13,7 @@ import onnx_ir as ir
 from edgeconv.graph.fusion import is_absorbed, written_outputs
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, is_real, name_of, real_inputs, require_constant, string
-from edgeconv.quantize.plan.affine import quantize
+from edgeconv.quantize.plan.affine import quantize, symmetric
 from edgeconv.quantize.plan.int16 import INT16_MAX
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.plan.stored import row_scales
@@ -60,14 +60,13 @@ def _layer_constants(layer: Layer, plan: Plan) -> dict[str, QuantizedConstant]:
     name, weight = name_of(layer.weight), require_constant(layer.node, 1)
     held = plan.constants.get(name)
     if held is None:
-        scales = row_scales(weight, layer.axis)
-        params = QuantParams(scales, np.zeros(scales.shape, np.int32), "int8", layer.axis)
+        params = symmetric(row_scales(weight, layer.axis), "int8", layer.axis)
         held = QuantizedConstant(params, quantize(weight, params))
     found = {name: held}
     if layer.bias is not None:
         bias = require_constant(layer.node, 2)
         steps = plan.activations[name_of(layer.source)].scale * held.params.scale
-        params = QuantParams(steps, np.zeros(steps.shape, np.int32), "int64", 0)
+        params = symmetric(steps, "int64", 0)
         integers = quantize(bias.reshape(-1), params).reshape(bias.shape)
         found[name_of(layer.bias)] = QuantizedConstant(params, integers)
     return found
@@ -80,8 +79,7 @@ def _operands(node: ir.Node) -> dict[str, QuantizedConstant]:
         array = constant_of(value)
         if value is not None and array is not None and is_real(value):
             reach = float(np.abs(array).max(initial=0.0)) or 1.0
-            scale = np.asarray(reach / INT16_MAX, np.float32)
-            params = QuantParams(scale, np.asarray(0, np.int32), "int16")
+            params = symmetric(reach / INT16_MAX, "int16")
             found[name_of(value)] = QuantizedConstant(params, quantize(array, params))
     return found
 

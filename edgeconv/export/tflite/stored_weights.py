@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ from edgeconv.export.tflite.program import (
 )
 from edgeconv.export.tflite.schema import schema
 from edgeconv.files.tflite.builtins.table import builtin
-from edgeconv.quantize.plan.affine import WEIGHT_MAX
+from edgeconv.quantize.plan.affine import quantize, symmetric
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.stored import fits_float16, row_scales
 
@@ -57,7 +56,7 @@ def with_int8_weights(program: Program, plan: Plan) -> Program:
         layer = builtin(operator.code).layer
         if layer is None or index != layer.weight or tensor.dtype != np.float32:
             return None
-        return quantized(tensor, layer.axis, f"{tensor.name}/int8", plan)
+        return _quantized(tensor, layer.axis, f"{tensor.name}/int8", plan)
 
     return _widened(program, stored)
 
@@ -78,7 +77,7 @@ def with_dynamic_int8(program: Program, plan: Plan) -> Program:
         if weight is None or weight.data is None or weight.dtype != np.float32:
             return operator
         if weight not in shared:
-            shared[weight] = quantized(weight, axis, weight.name, plan)
+            shared[weight] = _quantized(weight, axis, weight.name, plan)
         inputs[row.layer.weight] = shared[weight]
         return replace(operator, inputs=tuple(inputs))
 
@@ -86,13 +85,13 @@ def with_dynamic_int8(program: Program, plan: Plan) -> Program:
     return with_int8_weights(changed, plan)
 
 
-def quantized(tensor: Tensor, axis: int, name: str, plan: Plan) -> Tensor:
+def _quantized(tensor: Tensor, axis: int, name: str, plan: Plan) -> Tensor:
     """A float32 weight as int8, symmetric for each channel along an axis."""
-    scales = weight_scales(tensor, axis, plan)
-    return constant(name, integers_of(tensor.values, scales, axis), symmetric(scales, axis))
+    params = symmetric(_weight_scales(tensor, axis, plan), "int8", axis)
+    return constant(name, quantize(tensor.values, params), Quantization.of(params, axis))
 
 
-def weight_scales(weight: Tensor, axis: int, plan: Plan) -> NDArray[np.float32]:
+def _weight_scales(weight: Tensor, axis: int, plan: Plan) -> NDArray[np.float32]:
     """The plan's for the rows a tensor holds; those its values just fit where it tells no rows."""
     name, _, start = weight.name.partition("/rows_")
     planned, first = plan.constants.get(name), int(start) if start.isdigit() else 0
@@ -103,19 +102,6 @@ def weight_scales(weight: Tensor, axis: int, plan: Plan) -> NDArray[np.float32]:
         ):
             return scales
     return row_scales(weight.values, axis)
-
-
-def integers_of(array: NDArray[Any], scales: NDArray[np.float32], axis: int) -> NDArray[np.int8]:
-    """Rounded to nearest even, on one scale for each channel."""
-    spread = scales.reshape([-1 if i == axis else 1 for i in range(array.ndim)])
-    steps = np.rint(array.astype(np.float64) / spread)
-    clipped: NDArray[np.int8] = np.clip(steps, -WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
-    return clipped
-
-
-def symmetric(scales: NDArray[np.float32], axis: int) -> Quantization:
-    """Parameters at zero point 0, one for each channel."""
-    return Quantization(scales, np.zeros(len(scales), np.int64), axis)
 
 
 def _widened(program: Program, stored: Callable[[Operator, int, Tensor], Tensor | None]) -> Program:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from edgeconv.quantize.plan.parameters import QuantParams
+from edgeconv.quantize.plan.parameters import IntegerType, QuantParams
 from edgeconv.quantize.plan.ranges import Range
 
 INT8 = (-128, 127)
@@ -49,6 +49,14 @@ def activation_params(interval: Range) -> QuantParams:
 def params(scale: float | np.floating[Any], zero_point: int) -> QuantParams:
     """Per-tensor int8 parameters."""
     return QuantParams(np.asarray(scale, np.float32), np.asarray(zero_point, np.int32))
+
+
+def symmetric(
+    scale: float | NDArray[Any], dtype: IntegerType, axis: int | None = None
+) -> QuantParams:
+    """Parameters at zero point 0: one scale, or one for each channel along an axis."""
+    scales = np.asarray(scale, np.float32)
+    return QuantParams(scales, np.zeros(scales.shape, np.int32), dtype, axis)
 
 
 def quantize(values: NDArray[Any], to: QuantParams) -> NDArray[np.integer[Any]]:

@@ -7,14 +7,13 @@ int8 plan's own integers. Biases: int64 on input scale x weight scale (TFLite's 
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import array_of, name_of
 from edgeconv.quantize.observe.observe import Observations
-from edgeconv.quantize.plan.affine import NARROWEST, dequantize
-from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.affine import NARROWEST, dequantize, symmetric
+from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant
 from edgeconv.quantize.plan.ranges import choose
 from edgeconv.quantize.plan.shared import share
 from edgeconv.quantize.plan.weights import layer_of
@@ -39,9 +38,7 @@ def int16_plan(model: ir.Model, observations: Observations, plan: Plan) -> Plan:
         scale = max(-low, high, NARROWEST) * HEADROOM / INT16_MAX
         if prescribed is not None and prescribed.int16_scale is not None:
             scale = prescribed.int16_scale
-        activations[name] = QuantParams(
-            np.asarray(scale, np.float32), np.asarray(0, np.int32), "int16"
-        )
+        activations[name] = symmetric(scale, "int16")
     weights = {
         name: plan.constants[name]
         for node in model.graph

@@ -17,8 +17,8 @@ from edgeconv.errors import RefusedError
 from edgeconv.graph.operators.operator import Operator
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, input_of, integer, name_of, shape_of
-from edgeconv.quantize.plan.affine import WEIGHT_MAX, quantize
-from edgeconv.quantize.plan.parameters import QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.affine import WEIGHT_MAX, quantize, symmetric
+from edgeconv.quantize.plan.parameters import QuantizedConstant
 
 #: A bias may take half of the int32 accumulator; the sum of products has the other half.
 BIAS_LIMIT = 2**30
@@ -96,13 +96,12 @@ def quantize_layer(
     if bias is not None:
         scales = np.maximum(scales, np.abs(bias) / (BIAS_LIMIT * input_scale))
     stored = scales.astype(np.float32)
-    zeros = np.zeros(stored.shape, np.int32)
-    weight_params = QuantParams(stored, zeros, "int8", layer.axis)
+    weight_params = symmetric(stored, "int8", layer.axis)
     found = {
         name_of(layer.weight): QuantizedConstant(weight_params, quantize(weight, weight_params))
     }
     if layer.bias is not None and bias is not None:
-        bias_params = QuantParams(np.float32(input_scale) * stored, zeros, "int32", 0)
+        bias_params = symmetric(np.float32(input_scale) * stored, "int32", 0)
         found[name_of(layer.bias)] = QuantizedConstant(
             bias_params, quantize(bias, bias_params).reshape(_finite(layer.bias).shape)
         )
