@@ -88,11 +88,7 @@ class Table:
 
     @classmethod
     def of(
-        cls,
-        items: Iterable[T],
-        told: Told[T],
-        title: str = "",
-        notes: Sequence[str] = (),
+        cls, items: Iterable[T], told: Told[T], title: str = "", notes: Sequence[str] = ()
     ) -> Table:
         """A row for each item."""
         rows = [[value(item) for _, value in told] for item in items]

@@ -128,3 +128,11 @@ def test_an_empty_table_shows_its_header() -> None:
 def test_a_row_of_another_length_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="zip"):
         shown(Table([Column("a"), Column("b")], [["x"]]))
+
+
+def test_a_column_may_stand_beside_what_gives_its_value() -> None:
+    told = [(Column("word"), str.upper), (Column("letters", "integer"), len)]
+    assert shown(Table.of(["ab", "cde"], told)).splitlines()[2:] == [
+        "AB          2",
+        "CDE         3",
+    ]
