@@ -6,13 +6,16 @@ device like its adbd, on a port of its own, so it ends with the device and touch
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
+from edgeconv.emulated.adbd.connection import Settings
 from edgeconv.emulated.boards import Board
 from edgeconv.emulated.init import PRIVATE, ROOT
 from edgeconv.emulated.requirements import program
@@ -85,8 +88,6 @@ def _adbd(board: Board, port: int) -> tuple[str, ...]:
         "ANDROID_DATA": "/data",
         "QEMU_CPU": board.cpu.qemu,
     }
-    command = [sys.executable, "-P", "-m", "edgeconv.emulated.adbd", str(port)]
-    command += ["--root", str(ROOT), "--uid", str(board.uid), "--model", board.model]
-    for name, value in environment.items():
-        command += ["--env", f"{name}={value}"]
-    return tuple(command)
+    settings = Settings(model=board.model, environment=environment, root=str(ROOT), uid=board.uid)
+    daemon = "edgeconv.emulated.adbd"
+    return (sys.executable, "-P", "-m", daemon, str(port), json.dumps(asdict(settings)))

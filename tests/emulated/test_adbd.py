@@ -144,13 +144,13 @@ def test_a_terminal_is_there_for_people(phones, phone):
 
 
 def test_an_old_phone_has_no_exit_codes(phones):
-    serial = phones.phone("--features", "cmd")
+    serial = phones.phone(features=["cmd"])
     phones.connect(serial)
     assert ask(phones, serial, "shell", "echo out; exit 7")[:2] == (0, b"out\n")
 
 
 def test_a_phone_that_was_not_unlocked_stays_unauthorized(phones):
-    serial = phones.phone("--authorize", "never")
+    serial = phones.phone(authorize="never")
     phones.connect(serial)
     assert "unauthorized" in phones.adb("devices")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -49,15 +50,15 @@ class AdbServer:
         }
         return Profile(**(values | changes))  # type: ignore[arg-type]
 
-    def phone(self, *options: str, port: int | None = None, deaf: bool = False) -> str:
+    def phone(self, *, port: int | None = None, deaf: bool = False, **settings: object) -> str:
         """Starts a phone; gives its serial. adb does not know of it yet.
 
         A deaf one is started the way `nohup` and shells in the background start programs.
         """
         number = port or free_port()
+        settings |= {"shell": "/bin/sh", "environment": {"PATH": os.environ["PATH"]}}
         command = [sys.executable, "-m", "edgeconv.emulated.adbd", str(number)]
-        path = f"PATH={os.environ['PATH']}"
-        words = [*command, "--shell", "/bin/sh", "--env", path, *options]
+        words = [*command, json.dumps(settings)]
         self.phones.append(
             subprocess.Popen(words, stdin=subprocess.DEVNULL, preexec_fn=_deaf if deaf else None)
         )

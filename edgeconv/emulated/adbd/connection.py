@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
@@ -35,13 +36,17 @@ class Settings:
         features: `shell_v2` is what tells streams and exit codes apart; older phones lack it.
         authorize: "always" asks for no key; "accept" takes any key, as when a person taps Allow;
             "never" leaves every client unauthorized.
+        root: directory to be confined to, as user `uid`; None for neither.
+        uid: number of the user and its group.
     """
 
     model: str = "phone"
     shell: str = "/system/bin/sh"
     environment: dict[str, str] = field(default_factory=dict)
-    features: tuple[str, ...] = ("shell_v2", "cmd")
+    features: Sequence[str] = ("shell_v2", "cmd")
     authorize: Literal["always", "accept", "never"] = "always"
+    root: str | None = None
+    uid: int = 2000
 
 
 class Connection:

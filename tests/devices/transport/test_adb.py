@@ -98,7 +98,7 @@ def test_another_serial_is_not_taken(phones):
 
 
 def test_an_unauthorized_device_says_what_to_tap(phones):
-    serial = phones.phone("--authorize", "never")
+    serial = phones.phone(authorize="never")
     phones.adb("connect", serial)
     message = refusal(phones.profile(serial=serial))
     assert "has not allowed this computer" in message
@@ -106,7 +106,7 @@ def test_an_unauthorized_device_says_what_to_tap(phones):
 
 
 def test_a_device_that_is_authorized_in_time_is_taken(phones, tmp_path):
-    serial = phones.phone("--authorize", "accept")
+    serial = phones.phone(authorize="accept")
     with AdbTransport(phones.profile(serial=serial), root=str(tmp_path / "root")) as transport:
         assert transport.run(["true"]).code == 0
 

@@ -50,7 +50,7 @@ def _open(way: str, place: Path, request: pytest.FixtureRequest) -> Transport:
         return SshTransport(request.getfixturevalue("board").profile())
     if way in ("adb", "old-adb"):
         server = request.getfixturevalue("adb")
-        serial = server.phone(*(("--features", "cmd") if way == "old-adb" else ()))
+        serial = server.phone(features=["cmd"] if way == "old-adb" else ["shell_v2", "cmd"])
         return AdbTransport(server.profile(serial=serial), root=str(place / "edgeconv"))
     request.getfixturevalue("fake_programs")
     if way == "fake-ssh":
