@@ -158,13 +158,11 @@ def _download(python: DevicePython, wanted: dict[str, str], directory: str) -> s
 
 def _wheels(directory: Path, wanted: dict[str, str]) -> list[Path] | None:
     """The wheels that are kept there; None unless all are."""
-    found = [_wheel(directory, name, version) for name, version in wanted.items()]
-    wheels = [wheel for wheel in found if wheel is not None]
-    return wheels if len(wheels) == len(wanted) else None
-
-
-def _wheel(directory: Path, name: str, version: str) -> Path | None:
-    return next(iter(sorted(directory.glob(f"{name.replace('-', '_')}-{version}-*.whl"))), None)
+    found = [
+        sorted(directory.glob(f"{name.replace('-', '_')}-{version}-*.whl"))
+        for name, version in wanted.items()
+    ]
+    return [wheels[0] for wheels in found] if all(found) else None
 
 
 def _pair(numbers: Any) -> tuple[int, int]:
