@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -124,18 +123,14 @@ class Distribution:
 
     def to_json(self) -> dict[str, Any]:
         """The figures; histogram and channels as lists of four significant digits."""
+        single = ("low", "high", "central", "zeros_share", "outlier_ratio", "channel_spread")
+        edges, counts, peaks = (
+            list(map(rounded, figures)) for figures in (self.edges, self.counts, self.channel_peaks)
+        )
         return {
-            "low": rounded(self.low),
-            "high": rounded(self.high),
-            "central": rounded(self.central),
-            "zeros_share": rounded(self.zeros_share),
-            "outlier_ratio": rounded(self.outlier_ratio),
-            "channel_spread": rounded(self.channel_spread),
-            "histogram": {
-                "edges": [rounded(edge) for edge in self.edges],
-                "counts": [rounded(count) for count in self.counts],
-            },
-            "channel_peaks": [rounded(peak) for peak in self.channel_peaks],
+            **{name: rounded(getattr(self, name)) for name in single},
+            "histogram": {"edges": edges, "counts": counts},
+            "channel_peaks": peaks,
         }
 
 
@@ -155,7 +150,7 @@ class Repair:
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name."""
-        return {"name": self.name, "gain_db": rounded(self.gain_db), "note": self.note}
+        return {**vars(self), "gain_db": rounded(self.gain_db)}
 
 
 @dataclass(frozen=True)
@@ -185,7 +180,7 @@ class TensorDiagnosis:
         return {
             "name": self.name,
             "op_type": self.op_type,
-            "total_db": {stage: _decibels(value) for stage, value in self.total_db.items()},
+            "total_db": {stage: rounded(value) for stage, value in self.total_db.items()},
             "own": {artifact: own.to_json() for artifact, own in self.own.items()},
             "distribution": None if self.distribution is None else self.distribution.to_json(),
             "repairs": [repair.to_json() for repair in self.repairs],
@@ -250,7 +245,3 @@ class Diagnosis:
             "notes": list(self.notes),
             "tensors": [tensor.to_json() for tensor in self.tensors],
         }
-
-
-def _decibels(value: float) -> float | None:
-    return None if math.isnan(value) else rounded(value)

@@ -11,6 +11,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.files.read import read_operations
 from edgeconv.graph.fusion import written_output, written_outputs
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, name_of, require_constant
@@ -66,12 +67,11 @@ class Int8File:
         with_pixels: Callable[[ir.Model], ir.Model] | None,
     ) -> Int8File:
         """Reads a file's plan; raises ArtifactRefused where it is none of this net's."""
-        lite = artifact.endswith("tflite")
+        lite = path.suffix == ".tflite"
         read = file_plan.of_tflite if lite else file_plan.of_onnx
         floats = file_plan.floats_of_tflite if lite else file_plan.floats_of_onnx
-        net = hub
-        if with_pixels is not None and _engine(artifact, path, hub, read(hub, path)).takes_pixels:
-            net = with_pixels(hub)
+        fed = [end.dtype for end in read_operations(path).inputs]
+        net = hub if with_pixels is None or fed[:1] != ["uint8"] else with_pixels(hub)
         model = with_constants(net, floats(net, path))
         return cls(artifact, path, net, model, read(model, path))
 
@@ -154,7 +154,8 @@ def measure_file(
     twin = FloatGraph(file.in_float())
     statistics = _statistics(file, twin, chunks) if like is None else like.statistics
     simulator = Simulator(file.model, file.plan)
-    engine = _engine(file.artifact, file.path, file.model, file.plan)
+    lite = TfliteTensors(file.path, file.model) if file.path.suffix == ".tflite" else None
+    engine = lite or OnnxIntegers(file.path, file.plan)
     held = {n: p for n, p in file.plan.activations.items() if n in statistics}
     found = Measured(
         own={} if like is None else like.own,
@@ -173,7 +174,7 @@ def measure_file(
                 grids.add(values[name])
             _alone(found, simulator, file.plan, values)
         _compare(found, file, floats, values, integers)
-        explained = engine.explained() if isinstance(engine, TfliteTensors) else {}
+        explained = {} if lite is None else lite.explained()
         _engine_steps(found, simulator, file.plan, integers, explained)
     return found
 
@@ -294,12 +295,6 @@ def _free_tensors(model: ir.Model) -> set[str]:
         if operator_of(node).prescribed:
             found.discard(name_of(written_output(node)))
     return found
-
-
-def _engine(artifact: str, path: Path, model: ir.Model, plan: Plan) -> TfliteTensors | OnnxIntegers:
-    if artifact.endswith("tflite"):
-        return TfliteTensors(path, model)
-    return OnnxIntegers(path, plan)
 
 
 def _integers(plan: Plan, name: str, values: NDArray[Any]) -> NDArray[Any]:

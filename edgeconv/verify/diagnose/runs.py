@@ -73,11 +73,6 @@ class TfliteTensors:
         self._orders = tensor_order.orders(file)
         self._resizes = bilinear_resizes(file)
 
-    @property
-    def takes_pixels(self) -> bool:
-        """Whether it is fed raw pixels."""
-        return bool(self._session.inputs[0].dtype == np.uint8)
-
     def run(self, images: Images) -> Values:
         """Raw tensors of one batch, integers or floats, in the hub's order."""
         self._session.run([app_input(self._session.inputs[0], images)])
@@ -130,11 +125,6 @@ class OnnxIntegers:
             ir.to_proto(model).SerializeToString(), SessionOptions(kernels="reference")
         )
 
-    @property
-    def takes_pixels(self) -> bool:
-        """Whether it is fed raw pixels."""
-        return bool(self._session.inputs[0].dtype == np.uint8)
-
     def run(self, images: Images) -> Values:
         """Integers of one batch by hub name."""
         spec = self._session.inputs[0]
@@ -144,7 +134,7 @@ class OnnxIntegers:
             self._names[out.name]: array
             for out, array in zip(self._session.outputs, arrays, strict=True)
         }
-        if self.takes_pixels:
+        if spec.dtype == np.uint8:
             found[spec.name] = (fed.astype(np.int16) - 128).astype(np.int8)
         return found
 
