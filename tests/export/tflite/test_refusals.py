@@ -41,7 +41,7 @@ def test_unknown_operators_are_all_named_with_their_nodes(tmp_path: Path) -> Non
 def test_an_operator_that_tflite_cannot_have_is_refused_with_the_reason_in_its_row() -> None:
     pool = of_node("LpPool", IMAGE, kernel_shape=[2, 2])
     with pytest.raises(UnsupportedOperator, match=r"LpPool \(.*\): TFLite's L2_POOL_2D averages"):
-        tflite.float_bytes(pool)
+        tflite_bytes(pool)
 
 
 def test_nodes_that_cannot_be_expressed_are_all_named() -> None:
