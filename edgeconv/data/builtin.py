@@ -1,10 +1,9 @@
-"""Calibration and golden photos that are always at hand: crops of photographs scikit-image ships.
+"""Calibration and golden photos that are always at hand: crops of the photographs in `photos/`.
 
 They stand in for the user's own photos where there are none: activations get sane ranges, but the
-ranges of one's own photos are better. The files are read from the installed wheel, nothing is
-downloaded and nothing is copied into edgeconv. Golden crops end up in bundles that people pass on,
-so their sources are free of copyright beyond doubt (CC0 or public domain) and are never used for
-calibration.
+ranges of one's own photos are better. All of them are CC0 or in the public domain, for golden crops
+end up in bundles that people pass on (`photos/LICENSES.md` says where each is from). Golden ones
+are never used for calibration.
 
 The same arguments give the same crops on every platform: positions come from SHA-256, not from a
 random generator, and the scaling is Pillow's integer arithmetic.
@@ -13,7 +12,6 @@ random generator, and the scaling is Pillow's integer arithmetic.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -26,62 +24,52 @@ from PIL import Image
 
 from edgeconv.data.images import load_image
 from edgeconv.data.preprocessing import Preprocessing, crop_pixels
-from edgeconv.errors import ImageRefused, UnavailableError, UsageError
+from edgeconv.errors import UsageError
+
+#: The photographs, and the page of their licences.
+FOLDER = Path(__file__).with_name("photos")
 
 Split = Literal["calibration", "golden"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A photograph in scikit-image's wheel.
+    """A photograph.
 
     Attributes:
-        file: its name in `skimage/data`.
+        file: its name in `FOLDER`.
         shows: what is on it.
-        license: as scikit-image documents it.
     """
 
     file: str
     shows: str
-    license: str
 
-
-_CC0 = "CC0"
-_PUBLIC = "public domain"
-_NO_KNOWN = "no known copyright restrictions"
-_UNSTATED = "not stated by scikit-image"
 
 PHOTOS = (
-    Source("astronaut.png", "a portrait with flag, suit and shuttle (NASA)", _PUBLIC),
-    Source("coffee.png", "a cup on a wooden table (Rachel Michetti)", _CC0),
-    Source("motorcycle_left.png", "a garage (Middlebury 2014 stereo benchmark)", _UNSTATED),
-    Source("motorcycle_right.png", "the same garage from the right", _UNSTATED),
+    Source("astronaut.png", "a portrait with flag, suit and shuttle"),
+    Source("coffee.png", "a cup on a wooden table"),
+    Source("raccoon.png", "a raccoon's face among leaves"),
+    Source("ascent.png", "people on a stairway, grey"),
 )
-"""Photos of everyday things in colour, most like what nets for images are trained on."""
+"""Photos of everyday things, most like what nets for images are trained on."""
 
 OTHERS = (
-    Source("ihc.png", "stained tissue under a microscope", _NO_KNOWN),
-    Source("grass.png", "grass, grey (linolafett)", _CC0),
-    Source("retina.jpg", "the back of an eye (Mikael Haeggstroem)", _CC0),
-    Source("brick.png", "a brick wall, grey (CC0Textures)", _CC0),
-    Source("hubble_deep_field.jpg", "galaxies on black (NASA)", _PUBLIC),
-    Source("coins.png", "coins, grey (Brooklyn Museum)", _NO_KNOWN),
-    Source("color.png", "a wheel of all hues on black", _UNSTATED),
-    Source("gravel.png", "gravel, grey (CC0Textures)", _CC0),
-    Source("page.png", "printed text, grey", _UNSTATED),
-    Source("moon.png", "the moon's surface, grey and of low contrast", _UNSTATED),
+    Source("hues.png", "a wheel of all hues on black"),
+    Source("grass.png", "grass, grey"),
+    Source("retina.jpg", "the back of an eye"),
+    Source("brick.png", "a brick wall, grey"),
+    Source("hubble_deep_field.jpg", "galaxies on black"),
+    Source("clock_motion.png", "a blurred clock, grey and of low contrast"),
+    Source("gravel.png", "gravel, grey"),
 )
 """What stretches the range of textures, colours and contrasts."""
 
 GOLDEN = (
-    Source("chelsea.png", "a cat's head (Stefan van der Walt)", _CC0),
-    Source("rocket.jpg", "a rocket at dusk (SpaceX)", _PUBLIC),
-    Source("camera.png", "a photographer on a lawn, grey (Lav Varshney)", _CC0),
+    Source("chelsea.png", "a cat's head"),
+    Source("rocket.jpg", "a rocket at dusk"),
+    Source("camera.png", "a photographer on a lawn, grey"),
 )
 """Sources of the golden split; the calibration split never reads them."""
-
-COUNT = 256
-"""Crops past this many show nothing new; a caller who wants "all of them" stops here."""
 
 SMALLEST_CROP: dict[Split, float] = {"calibration": 0.35, "golden": 0.7}
 """Side of the smallest crop as a share of the largest that fits; golden ones keep their subject."""
@@ -115,7 +103,6 @@ def photos(
 
     Raises:
         UsageError: count is negative, or no such split.
-        UnavailableError: this installation of scikit-image lacks a photograph.
     """
     if count < 0:
         raise UsageError(f"{count} built-in photos cannot be had; ask for 0 or more")
@@ -159,17 +146,4 @@ def _fractions(file: str, turn: int) -> tuple[float, float, float]:
 
 @lru_cache(maxsize=len(PHOTOS) + len(OTHERS) + len(GOLDEN))
 def _photograph(source: Source) -> Image.Image:
-    spec = importlib.util.find_spec("skimage")  # finds the files without importing scikit-image
-    roots = spec.submodule_search_locations if spec is not None else None
-    if not roots:
-        raise UnavailableError(
-            "the built-in photos need scikit-image: pip install scikit-image, or give a folder of "
-            "your own photos"
-        )
-    try:
-        return load_image(Path(roots[0]) / "data" / source.file)
-    except ImageRefused as error:
-        raise UnavailableError(
-            f"this installation of scikit-image lacks the photo {source.file} ({error}); "
-            "reinstall it, or give a folder of your own photos"
-        ) from error
+    return load_image(FOLDER / source.file)

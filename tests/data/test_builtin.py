@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +11,10 @@ from PIL import Image
 from edgeconv.data import builtin
 from edgeconv.data.builtin import photos, sources
 from edgeconv.data.preprocessing import Preprocessing, crop_pixels
-from edgeconv.errors import UnavailableError, UsageError
+from edgeconv.errors import UsageError
 
 PRE = Preprocessing()
+SPLITS: tuple[builtin.Split, ...] = ("calibration", "golden")
 
 
 def test_crops_have_the_nets_size_and_no_two_are_alike() -> None:
@@ -35,14 +35,18 @@ def test_golden_and_calibration_share_no_photograph() -> None:
     assert not {s.file for s in sources("golden")} & {s.file for s in sources("calibration")}
 
 
-def test_golden_photographs_may_be_passed_on() -> None:
-    assert {source.license for source in sources("golden")} <= {"CC0", "public domain"}
+def test_every_photograph_is_there_and_free_of_copyright() -> None:
+    lines = (builtin.FOLDER / "LICENSES.md").read_text("utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "`" in line]
+    licenses = {row[0].strip("`"): row[2] for row in rows if len(row) == 4}
+    photographs = {source.file for split in SPLITS for source in sources(split)}
+    assert set(licenses) == photographs
+    assert {path.name for path in builtin.FOLDER.iterdir()} == photographs | {"LICENSES.md"}
+    assert set(licenses.values()) == {"CC0", "public domain"}
 
 
 def test_the_first_golden_crop_is_the_cat_as_a_folder_would_give_it() -> None:
-    import skimage
-
-    with Image.open(Path(skimage.__file__).parent / "data" / "chelsea.png") as cat:
+    with Image.open(builtin.FOLDER / "chelsea.png") as cat:
         expected = crop_pixels(cat.convert("RGB"), PRE)
     np.testing.assert_array_equal(next(photos(PRE, 1, "golden")), expected)
 
@@ -71,12 +75,12 @@ def test_another_process_gets_the_same_bytes() -> None:
     assert other.stdout.strip() == here
 
 
-def test_nothing_is_imported_from_scikit_image() -> None:
+def test_pytorch_is_not_imported_for_them() -> None:
     code = (
         "import sys\nfrom edgeconv.data.builtin import photos\n"
         "from edgeconv.data.preprocessing import Preprocessing\n"
         "list(photos(Preprocessing(), 2))\n"
-        "print([name for name in ('skimage', 'torch', 'pooch') if name in sys.modules])"
+        "print([name for name in ('torch', 'scipy') if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
@@ -87,15 +91,3 @@ def test_wrong_requests_are_wrong_usage() -> None:
         photos(PRE, -1)
     with pytest.raises(UsageError, match="'test' is no split"):
         photos(PRE, 1, "test")  # type: ignore[arg-type]
-
-
-def test_a_missing_photograph_names_the_way_out() -> None:
-    lost = builtin.Source("lost.png", "nothing", "CC0")
-    with pytest.raises(UnavailableError, match=r"lacks the photo lost\.png.*folder of your own"):
-        builtin._photograph(lost)
-
-
-def test_a_missing_package_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builtin.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UnavailableError, match="pip install scikit-image"):
-        builtin._photograph(builtin.Source("other.png", "nothing", "CC0"))
