@@ -36,7 +36,7 @@ from _process import ROOT, environment
 sys.path.insert(0, str(ROOT))
 
 from edgeconv.devices.agent.local import LocalMachine
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import bench
 from edgeconv.devices.bench.significance import Comparison, compare_times
 from edgeconv.runtime.timing import TimingConfig

@@ -18,7 +18,8 @@ from edgeconv.cli.shown.latency import show_bench
 from edgeconv.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgeconv.devices.bench.report import BenchConfig, BenchReport
+    from edgeconv.devices.bench.config import BenchConfig
+    from edgeconv.devices.bench.report import BenchReport
     from edgeconv.devices.profile.model import Profile
 
 

@@ -9,20 +9,18 @@ from edgeconv.cli.options.bench import MOST_RUNS, Measuring
 from edgeconv.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from edgeconv.devices.bench.report import BenchConfig
+    from edgeconv.devices.bench.config import BenchConfig
     from edgeconv.devices.profile.model import Profile
     from edgeconv.runtime.timing import TimingConfig
 
 _MOST_THREADS = 64
-#: Two more than a comparison in pairs needs.
-_PAIRED_PROCESSES = 10
 _MOST_CORES = 1023
 _LEAST_SECONDS, _MOST_SECONDS = 0.01, 600.0
 
 
 def config(measuring: Measuring, chosen: Profile, targets: int) -> BenchConfig:
     """The configuration; raises UsageError where the options exclude each other."""
-    from edgeconv.devices.bench.report import BenchConfig
+    from edgeconv.devices.bench.config import BenchConfig
 
     together = _arrangement(measuring, targets)
     timing = _timing(measuring.runs, measuring.seconds)
@@ -49,10 +47,10 @@ def _arrangement(measuring: Measuring, targets: int) -> bool | None:
 
 def _processes(side_by_side: bool | None, chosen: Profile) -> int:
     """Processes where nobody says: more where they are to be compared in pairs."""
-    from edgeconv.devices.bench.report import BenchConfig
+    from edgeconv.devices.bench.config import PAIRED_PROCESSES, BenchConfig
 
     is_paired = side_by_side is not False and not chosen.emulated
-    return _PAIRED_PROCESSES if is_paired else BenchConfig.processes
+    return PAIRED_PROCESSES if is_paired else BenchConfig.processes
 
 
 def _cores(pin: str | None, chosen: Profile) -> tuple[int, ...]:

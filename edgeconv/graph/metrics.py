@@ -11,18 +11,7 @@ import math
 import onnx_ir as ir
 
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import input_of, integer, is_real, shape_of
-
-
-def parameters(model: ir.Model) -> int:
-    """Numbers in weights, biases and other learnt constants, BatchNorm folded."""
-    return sum(
-        math.prod(shape_of(value))
-        for node in model.graph
-        if (operator := operator_of(node)).weights is not None or operator.operands
-        for value in node.inputs
-        if value is not None and value.const_value is not None and is_real(value)
-    )
+from edgeconv.graph.view import input_of, integer, shape_of
 
 
 def multiply_adds(model: ir.Model) -> int:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
+from edgeconv.devices.bench.config import PAIRED_PROCESSES, BenchConfig
 from edgeconv.export.bundle.manifest import FORM
 from edgeconv.runtime.open import open_session
 from tests.cli.conftest import Run
@@ -261,6 +262,12 @@ def test_several_targets_are_measured_side_by_side_and_often_enough_for_pairs(
     document = json.loads(result.out)
     assert document["config"]["side_by_side"] is side_by_side
     assert {len(found["processes"]) for found in document["results"]} == {processes}
+
+
+def test_help_says_how_many_processes_there_are(run: Run):
+    """Help is drawn without what would tell it: the import of NumPy."""
+    defaults = f"[default: ({BenchConfig.processes}, or {PAIRED_PROCESSES} side by side)]"
+    assert defaults in " ".join(run("bench", "--help").out.replace("│", " ").split())
 
 
 def test_side_by_side_is_said_under_the_table_and_needs_two_files(run: Run, files):

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from edgeconv.devices.agent.local import LocalMachine
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import bench
 from edgeconv.report import jsondoc
 from edgeconv.runtime.timing import TimingConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgeconv.devices.bench.benchmark_model import benchmark
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.profile import read as profiles
 from edgeconv.devices.transport.open import open_device
 from tests.emulated import measuring

@@ -19,7 +19,7 @@ from torch.nn import functional
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx import write as onnx_writer
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from tests.helpers.every_engine import onnx_results, tflite_results
 from tests.helpers.hub import unsettle

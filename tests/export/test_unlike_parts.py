@@ -16,7 +16,7 @@ from edgeconv.errors import BundleRefused, UsageError
 from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.nets.load import load_net
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan import planner
 from edgeconv.quantize.plan.apart import Apart
 from edgeconv.runtime.adapt import Images, run_outputs

@@ -19,7 +19,7 @@ from edgeconv.export.float64 import float64_outputs
 from edgeconv.export.onnx.write import write
 from edgeconv.export.torch_run import TorchRun
 from edgeconv.graph.metrics import depth
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.parity import bundle_files

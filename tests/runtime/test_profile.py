@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import trim_mean
 
 from edgeconv.devices.agent.local import LocalMachine
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import profile as profile_on
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime import profile_litert, profile_ort

@@ -19,7 +19,7 @@ from edgeconv.devices.bench.benchmark_output import (
     read_operators,
     read_statistics,
 )
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.transport.base import Transport
 from edgeconv.errors import DeviceFailed, UsageError

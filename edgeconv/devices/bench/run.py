@@ -16,8 +16,9 @@ from typing import Any
 
 from edgeconv.devices.agent.machine import Machine, understood
 from edgeconv.devices.agent.processes import Outcome, time_alone, time_side_by_side
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.latency import summarize
-from edgeconv.devices.bench.report import Artifact, BenchConfig, BenchReport, BenchResult
+from edgeconv.devices.bench.report import Artifact, BenchReport, BenchResult
 from edgeconv.devices.state import preflight, surroundings
 from edgeconv.devices.state.surroundings import Surroundings
 from edgeconv.disk import sha256_of

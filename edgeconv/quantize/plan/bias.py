@@ -21,7 +21,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.view import input_of, integer, ints, name_of, require_constant, shape_of
-from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.plan.affine import dequantize, quantize
 from edgeconv.quantize.plan.parameters import QuantizedConstant
 from edgeconv.quantize.plan.weights import Layer, layer_of

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import array_of, name_of
-from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.plan.affine import NARROWEST, dequantize, symmetric
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant
 from edgeconv.quantize.plan.ranges import choose

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import PlanRefused, RefusedError
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import constant_of, name_of
-from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.observe.targets import Target, targets
 from edgeconv.quantize.plan.affine import activation_params, params, quantize
 from edgeconv.quantize.plan.apart import keep_apart

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UnknownName
 from edgeconv.quantize.observe.histogram import Histogram
-from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.observe.statistics import TensorStatistics
 
 RangeMethod = Literal["minmax", "percentile", "mse"]

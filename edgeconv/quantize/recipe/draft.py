@@ -12,7 +12,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.progress import Advance
-from edgeconv.quantize.observe.observe import Observations, observe
+from edgeconv.quantize.observe.observations import Observations, observe
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.quantize.refine.moments import second_moments

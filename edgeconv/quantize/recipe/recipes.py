@@ -17,10 +17,9 @@ import onnx_ir as ir
 
 from edgeconv.errors import UnknownName
 from edgeconv.progress import SILENT, Advance, Progress
-from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig
-from edgeconv.quantize.recipe.choose_ranges import CHOOSE_RANGES
 from edgeconv.quantize.recipe.draft import Draft, Inputs
 from edgeconv.quantize.recipe.sample import Sample, affordable, divide
 from edgeconv.quantize.recipe.search import Found, apply_all, apply_what_helps
@@ -35,6 +34,7 @@ from edgeconv.quantize.recipe.steps import (
     ROUND_WEIGHTS,
     ROUND_WEIGHTS_THOROUGHLY,
 )
+from edgeconv.quantize.recipe.stretch_ranges import CHOOSE_RANGES
 from edgeconv.quantize.refine.judge import Judge
 from edgeconv.quantize.repair.ends import Ends
 from edgeconv.quantize.repair.repairs import Repairs

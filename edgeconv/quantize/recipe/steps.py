@@ -1,4 +1,4 @@
-"""The steps of the recipes, but for the one that chooses ranges (`choose_ranges`)."""
+"""The steps of the recipes, but for the one that chooses ranges (`stretch_ranges`)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.view import activation_inputs, name_of
-from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.repair.channels import ChannelGroup, channel_groups
 from edgeconv.quantize.repair.offsets import Array, Biases, is_padded, keeps_offsets, producers

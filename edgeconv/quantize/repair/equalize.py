@@ -20,7 +20,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.view import name_of, set_constant
-from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.quantize.repair.channels import channel_groups
 from edgeconv.quantize.repair.equalize_factors import by_input_channel, factors_of

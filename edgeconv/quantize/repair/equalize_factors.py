@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import integer, name_of, require_constant
-from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.plan.affine import STEPS, WEIGHT_MAX
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.quantize.repair.channels import ChannelGroup

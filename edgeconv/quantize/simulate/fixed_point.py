@@ -52,10 +52,6 @@ class Multiplier:
         lost = shift < -31
         return cls(np.where(lost, 0, mantissa), np.where(lost, 0, shift))
 
-    def along(self, shape: tuple[int, ...]) -> Multiplier:
-        """The same factors under another shape, to broadcast."""
-        return Multiplier(self.mantissa.reshape(shape), self.shift.reshape(shape))
-
 
 Rescaling = Callable[[NDArray[Any], Multiplier], Integers]
 

@@ -12,7 +12,7 @@ from edgeconv.devices.agent import payload
 from edgeconv.devices.agent.local import LocalMachine, agent_command
 from edgeconv.devices.agent.remote import RemoteMachine
 from edgeconv.devices.agent.session import DeviceSession, opener
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import bench
 from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.errors import ArtifactRefused, ConnectionLost, DeviceFailed, UsageError

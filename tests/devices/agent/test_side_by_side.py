@@ -16,7 +16,7 @@ from edgeconv.devices.agent.conversation import Conversation
 from edgeconv.devices.agent.local import LocalMachine
 from edgeconv.devices.agent.processes import time_side_by_side
 from edgeconv.devices.agent.remote import RemoteMachine
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import Listener, bench
 from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.devices.transport.ssh import SshTransport

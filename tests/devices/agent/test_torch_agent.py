@@ -11,7 +11,7 @@ import torch
 from edgeconv.devices.agent.local import LocalMachine
 from edgeconv.devices.agent.torch_agent import time_net
 from edgeconv.devices.agent.torch_net import TorchNet, read
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import bench
 from edgeconv.errors import ArtifactRefused, RefusedError, UnavailableError, UsageError
 from edgeconv.runtime.requests import TimeRequest

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgeconv.devices.bench.benchmark_model import benchmark
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.errors import DeviceFailed
 from edgeconv.runtime.timing import TimingConfig

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from edgeconv.devices.agent.local import LocalMachine
-from edgeconv.devices.bench.report import BenchConfig, significant
+from edgeconv.devices.bench.config import BenchConfig
+from edgeconv.devices.bench.report import significant
 from edgeconv.devices.bench.run import Listener, bench
 from edgeconv.devices.state import preflight
 from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError

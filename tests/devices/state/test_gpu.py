@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgeconv.devices.agent.local import LocalMachine
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import bench, profile
 from edgeconv.devices.check import findings
 from edgeconv.devices.profile.read import load

@@ -9,7 +9,7 @@ import pytest
 
 from edgeconv.devices.agent import open_machine
 from edgeconv.devices.agent.local import LocalMachine
-from edgeconv.devices.bench.report import BenchConfig
+from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import Listener, bench
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.state.gpu import Gpu

@@ -14,7 +14,7 @@ from edgeconv.errors import UnsupportedOperator
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.quantize.mixed.switches import switches
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from tests.helpers.every_engine import onnx_results
 from tests.helpers.tflite_bytes import tflite_bytes

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeconv.errors import RefusedError, UsageError
-from edgeconv.quantize.observe.observe import (
+from edgeconv.quantize.observe.observations import (
     HANDFUL,
     Observations,
     observe,

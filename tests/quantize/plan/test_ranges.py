@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UnknownName
 from edgeconv.quantize.observe.histogram import histogram
-from edgeconv.quantize.observe.observe import Observations
+from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.observe.statistics import TensorStatistics
 from edgeconv.quantize.plan.ranges import LEVELS, METHODS, Range, choose, choose_one, least_squares
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from edgeconv.errors import PlanRefused
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.plan.planner import build_plan
 from edgeconv.quantize.plan.rules import check_plan

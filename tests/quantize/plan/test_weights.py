@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from edgeconv.errors import RefusedError
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.parameters import QuantizedConstant
 from edgeconv.quantize.plan.planner import build_plan
 from edgeconv.quantize.plan.weights import (

@@ -9,8 +9,8 @@ from torch import nn
 from edgeconv.graph.view import name_of
 from edgeconv.quantize.plan.affine import activation_params, covered
 from edgeconv.quantize.plan.planner import PlanConfig
-from edgeconv.quantize.recipe.choose_ranges import CHOOSE_RANGES
 from edgeconv.quantize.recipe.draft import Draft
+from edgeconv.quantize.recipe.stretch_ranges import CHOOSE_RANGES
 from edgeconv.quantize.refine.reader_error import ReaderErrors
 from tests.quantize.nets import hub, photos, run_float
 

@@ -15,14 +15,14 @@ from torch import nn
 from edgeconv.errors import UnknownName
 from edgeconv.export.onnx.write import write
 from edgeconv.graph.metrics import multiply_adds
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
-from edgeconv.quantize.recipe.choose_ranges import CHOOSE_RANGES
 from edgeconv.quantize.recipe.draft import Draft
 from edgeconv.quantize.recipe.recipes import RECIPE_NAMES, Recipe, named, quantize
 from edgeconv.quantize.recipe.sample import LIGHT, affordable
 from edgeconv.quantize.recipe.step import Step
 from edgeconv.quantize.recipe.steps import CORRECT_BIASES, EQUALIZE
+from edgeconv.quantize.recipe.stretch_ranges import CHOOSE_RANGES
 from edgeconv.quantize.refine.judge import Judge
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions

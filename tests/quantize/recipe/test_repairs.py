@@ -10,7 +10,7 @@ from torch import nn
 
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.quantize.recipe.recipes import Recipe, quantize

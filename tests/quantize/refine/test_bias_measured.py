@@ -14,7 +14,7 @@ from torch import nn
 
 from edgeconv.errors import UsageError
 from edgeconv.export.onnx.write import write
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.quantize.refine.bias_measured import correct_measured, reliable_mean

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from edgeconv.errors import UsageError
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.columns import as_rows, as_weight, columns, multiplying_layers
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from edgeconv.graph.view import name_of
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.repair.channels import channel_groups
 from edgeconv.quantize.repair.equalize import equalize
 from tests.quantize.nets import hub, photos, run_float

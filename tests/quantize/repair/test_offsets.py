@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgeconv.quantize.observe.observe import Observations, observe
+from edgeconv.quantize.observe.observations import Observations, observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.quantize.repair.center import center_channels
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned

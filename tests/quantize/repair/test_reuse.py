@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from edgeconv.errors import BundleRefused
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.quantize.plan.qdq import insert_qdq

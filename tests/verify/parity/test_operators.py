@@ -18,7 +18,7 @@ from edgeconv.export.calibration import calibration_photos
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx.write import write
 from edgeconv.nets.load import load_net
-from edgeconv.quantize.observe.observe import observe
+from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.parameters import Edge, Plan
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import NHWC, Shape
@@ -15,8 +13,6 @@ from edgeconv.export.tflite.schema import SAME, VALID, absorbed, schema
 from edgeconv.export.tflite.windows import Window, padded, windows_of
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import input_of, integer, ints, shape_of
-
-Array = NDArray[Any]
 
 
 def conv(node: ir.Node, b: Builder) -> None:

@@ -1,9 +1,10 @@
 """The step that narrows or widens each range to where the layers that read it err least.
 
-Ranges come from histograms first (`quantize.ranges`). Then every tensor's range is tried at a few
-multiples of itself on a few photos, all tensors at once, and each keeps the multiple at which the
-outputs of the layers that read it come closest to the float net's (`quantize.reader_error`).
-Tensors that share one grid are counted together. Graph inputs and answers keep every value.
+Ranges come from histograms first (`quantize.plan.ranges`). Then every tensor's range is tried at a
+few multiples of itself on a few photos, all tensors at once, and each keeps the multiple at which
+the outputs of the layers that read it come closest to the float net's
+(`quantize.refine.reader_error`). Tensors that share one grid are counted together. Graph inputs and
+answers keep every value.
 """
 
 from __future__ import annotations
