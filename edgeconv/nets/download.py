@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import IO
 
 from edgeconv.disk import written_whole
 from edgeconv.errors import OutputUnwritable, WeightsUnavailable
+from edgeconv.nets.paced_http import USUAL_LIMITS, Limits, answer_of, failing, shown
 from edgeconv.progress import SILENT, Progress
 
-"""Called with the bytes done and, where the server says it, their total."""
-
-TIMEOUT_S = 20.0
-"""Longest wait for a connection or for the next bytes."""
-
-MAX_BYTES = 4 * 2**30
 _CHUNK_BYTES = 1 << 20
+#: An announced size has no more digits: 10^18 bytes are past any limit.
+_MOST_DIGITS = 18
 
 
 def fetch(
@@ -28,7 +23,7 @@ def fetch(
     sha256_prefix: str,
     *,
     progress: Progress = SILENT,
-    timeout_s: float = TIMEOUT_S,
+    limits: Limits = USUAL_LIMITS,
 ) -> None:
     """Download `url` to `destination` through a temporary file beside it and an atomic rename.
 
@@ -37,17 +32,17 @@ def fetch(
         destination: where the file shall be; its directory is made.
         sha256_prefix: what the hexadecimal SHA-256 of the content begins with.
         progress: told of bytes as they arrive, from the first on.
-        timeout_s: longest silence of the server.
+        limits: of time and size.
 
     Raises:
-        WeightsUnavailable: unreachable, not found, cut off, of another hash, or nowhere to put it;
-            nothing is left behind.
+        WeightsUnavailable: unreachable, not found, cut off, too slow or large, of another hash, or
+            nowhere to put it; nothing is left behind.
     """
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(destination) as part:
             with part.open("wb") as file:
-                digest = _stream(url, file, progress, timeout_s)
+                digest = _stream(url, file, progress, limits)
             if not digest.startswith(sha256_prefix):
                 raise WeightsUnavailable(
                     f"{url} is not what was published: its SHA-256 begins with "
@@ -60,25 +55,21 @@ def fetch(
         ) from error
 
 
-def _stream(url: str, file: IO[bytes], progress: Progress, timeout_s: float) -> str:
+def _stream(url: str, file: IO[bytes], progress: Progress, limits: Limits) -> str:
     """Copy the answer into a file; returns its SHA-256."""
-    request = urllib.request.Request(url, headers={"User-Agent": "edgeconv"})
-    try:
-        response = urllib.request.urlopen(request, timeout=timeout_s)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise WeightsUnavailable(f"{url}: HTTP {error.code} {error.reason}") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise WeightsUnavailable(f"{url} cannot be reached: {_reason(error)}") from error
-    with response:
-        total = _content_length(response)
+    with answer_of(url, limits) as response:
+        total = _announced(url, response, limits)
         progress.step("download the weights", total)
         hasher = hashlib.sha256()
         done = 0
         while chunk := _read(url, response, done):
             done += len(chunk)
-            if done > MAX_BYTES:
-                raise WeightsUnavailable(f"{url} is larger than {MAX_BYTES >> 30} GiB")
+            if done > (limits.most_bytes if total is None else total):
+                raise WeightsUnavailable(
+                    _too_large(url, limits)
+                    if total is None
+                    else f"{url} sends more than the {total} bytes it announced"
+                )
             file.write(chunk)
             hasher.update(chunk)
             progress.advance(done)
@@ -88,19 +79,22 @@ def _stream(url: str, file: IO[bytes], progress: Progress, timeout_s: float) -> 
 
 
 def _read(url: str, response: http.client.HTTPResponse, done: int) -> bytes:
-    try:
+    with failing(f"{url} was cut off after {done} bytes"):
         return response.read1(_CHUNK_BYTES)
-    except (OSError, http.client.HTTPException) as error:
-        raise WeightsUnavailable(
-            f"{url} was cut off after {done} bytes: {_reason(error)}"
-        ) from error
 
 
-def _content_length(response: http.client.HTTPResponse) -> int | None:
-    stated = response.headers.get("Content-Length", "")
-    return int(stated) if stated.isdecimal() else None
+def _announced(url: str, response: http.client.HTTPResponse, limits: Limits) -> int | None:
+    """The size that the answer's headers give; None where they give none."""
+    stated = {words.strip() for words in response.headers.get_all("Content-Length", [])}
+    if not stated:
+        return None
+    size = stated.pop()
+    if stated or not (size.isascii() and size.isdecimal()):
+        raise WeightsUnavailable(f"{url} announces {shown(size)!r} bytes, which is no size")
+    if len(size) > _MOST_DIGITS or int(size) > limits.most_bytes:
+        raise WeightsUnavailable(_too_large(url, limits))
+    return int(size)
 
 
-def _reason(error: Exception) -> str:
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    return str(cause) or type(cause).__name__
+def _too_large(url: str, limits: Limits) -> str:
+    return f"{url} is larger than {limits.most_bytes / 2**30:.3g} GiB"

@@ -12,7 +12,8 @@ import torch
 
 from edgeconv.disk import sha256_of
 from edgeconv.errors import WeightsUnavailable
-from edgeconv.nets.download import TIMEOUT_S, fetch
+from edgeconv.nets.download import fetch
+from edgeconv.nets.paced_http import USUAL_LIMITS, Limits
 from edgeconv.nets.spec import NetSpec, OptionValue, Pretrained
 from edgeconv.progress import SILENT, Progress
 
@@ -48,7 +49,7 @@ def published_file(
     *,
     cache: Path | None = None,
     progress: Progress = SILENT,
-    timeout_s: float = TIMEOUT_S,
+    limits: Limits = USUAL_LIMITS,
 ) -> Path:
     """Path of the published weights in the cache, downloaded where they are not there whole.
 
@@ -59,13 +60,7 @@ def published_file(
     if _is_whole(path, pretrained.sha256_prefix):
         return path
     try:
-        fetch(
-            pretrained.url,
-            path,
-            pretrained.sha256_prefix,
-            progress=progress,
-            timeout_s=timeout_s,
-        )
+        fetch(pretrained.url, path, pretrained.sha256_prefix, progress=progress, limits=limits)
     except WeightsUnavailable as error:
         raise WeightsUnavailable(
             f"{error}. Fetch the file elsewhere and put it at {path}, or give --weights FILE"

@@ -6,6 +6,7 @@ import http.server
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from types import ModuleType
 
 import pytest
@@ -37,8 +38,11 @@ class Answers(http.server.BaseHTTPRequestHandler):
         if way == "missing":
             self.send_error(404)
             return
+        if way == "raw":
+            self.wfile.write(self.server.raw)
+            return
         self.send_response(200)
-        if way != "unsized":
+        if way not in ("unsized", "drip"):
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if way == "cut":
@@ -48,12 +52,21 @@ class Answers(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(content[start : start + 1 + len(content) // 8])
                 self.wfile.flush()
                 time.sleep(0.02)
+        elif way == "drip":
+            self._drip()
         elif way == "stalled":
             self.wfile.write(content[: len(content) // 2])
             self.wfile.flush()
             self.server.released.wait(10)
         else:
             self.wfile.write(content)
+
+    def _drip(self) -> None:
+        """A byte now and then for ever: until nobody reads any more, or the test is over."""
+        with suppress(OSError):
+            while not self.server.released.wait(0.01):
+                self.wfile.write(b".")
+                self.wfile.flush()
 
     def log_message(self, *_: object) -> None:
         """Keep stderr for the tests."""
@@ -68,6 +81,7 @@ class FileServer(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answers)
         self.content = b""
+        self.raw = b""
         self.requests = 0
         self.released = threading.Event()
 
