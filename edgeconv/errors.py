@@ -77,6 +77,10 @@ class RefusedError(EdgeconvError):
     exit_code = 4
 
 
+class FileRefused(RefusedError):
+    """A path leads to no regular file, or to one larger than any that is right there."""
+
+
 class WeightsRefused(RefusedError):
     """A weights file is broken, unsafe, not finite, or belongs to another net."""
 
@@ -114,6 +118,10 @@ class DeviceUnreachable(UnavailableError):
 
     The message names what was tried and the ways on.
     """
+
+
+class DeviceSilent(DeviceFailed):
+    """A device, or the way to it, does not answer any more; nothing is tried again."""
 
 
 class ConnectionLost(DeviceFailed):

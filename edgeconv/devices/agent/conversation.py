@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from edgeconv.devices.transport.envelope import last_words
 from edgeconv.devices.transport.exchange import DeadlinePassed, Heard, Piped, pump
+from edgeconv.devices.transport.watch import Watch
 from edgeconv.errors import (
     ArtifactRefused,
     DeviceFailed,
@@ -80,6 +81,7 @@ class Conversation:
         *,
         deadline_s: float,
         env: Mapping[str, str] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         """Starts it; raises DeviceUnreachable where that cannot be done.
 
@@ -89,10 +91,12 @@ class Conversation:
             deadline_s: seconds until it is killed. They pass while it is heard, so one that waits
                 for its turn loses none.
             env: its environment; None inherits this one's.
+            watch: asked while it says nothing.
         """
         self._unsaid = to_line(request)
         self._deadline_s = self._left_s = deadline_s
         self._heard = _Heard(_last_types(request))
+        self._watch = watch
         self._process = Piped(command, env)
 
     def __enter__(self) -> Self:
@@ -125,6 +129,7 @@ class Conversation:
 
         Raises:
             DeviceFailed: it died, passed the deadline, or did not answer.
+            DeviceSilent: its device does not answer any more.
             ArtifactRefused, UnavailableError, UsageError: what it says of file and request.
         """
         if not self._listen():
@@ -149,8 +154,9 @@ class Conversation:
         """
         said, self._unsaid = io.BytesIO(self._unsaid), b""
         began = time.monotonic()
+        deadline, feeds = began + self._left_s, self._heard.feeds
         try:
-            return not pump(self._process, said, self._heard.feeds, deadline=began + self._left_s)
+            return not pump(self._process, said, feeds, deadline=deadline, watch=self._watch)
         except DeadlinePassed:
             raise DeviceFailed(
                 f"the measuring process gave no result within {self._deadline_s:g} s and was killed"

@@ -15,7 +15,7 @@ from edgeconv.devices.transport.base import Transport
 from edgeconv.devices.transport.envelope import last_words
 from edgeconv.disk import sha256_of
 from edgeconv.emulated.counter import PREFIX
-from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
+from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceSilent, DeviceUnreachable
 from edgeconv.runtime.requests import FactsRequest, Request, RunRequest, TimeRequest
 from edgeconv.runtime.session import Provider
 
@@ -33,7 +33,8 @@ class _Distant(Conversation):
     def __init__(
         self, transport: Transport, command: Sequence[str], request: Request, *, deadline_s: float
     ) -> None:
-        super().__init__(command, request, deadline_s=deadline_s)
+        watch = transport.watch(f"{transport.address}: the measuring process")
+        super().__init__(command, request, deadline_s=deadline_s, watch=watch)
         self._transport = transport
 
     def hear(self) -> dict[str, Any]:
@@ -42,7 +43,9 @@ class _Distant(Conversation):
         except DeviceFailed as error:
             self.close()
             # Asked in any case: what finds the connection gone makes it anew the next time.
-            if not self._transport.is_intact() and not isinstance(error, ConnectionLost):
+            if not self._transport.is_intact() and not isinstance(
+                error, ConnectionLost | DeviceSilent
+            ):
                 raise self._lost(self.stderr) from error
             raise
 

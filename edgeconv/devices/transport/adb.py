@@ -123,6 +123,11 @@ class AdbTransport(ShellTransport):
         self._wanted = self.address = found.serial  # from now on this very one
         self._found = found
         self._features = self._client.features(found.serial, deadline)
+        if not self._client.answers(found.serial, deadline):
+            raise DeviceUnreachable(
+                f"{found.serial}: adb lists it, but it does not answer; is it frozen? Restart it, "
+                "or take the cable out and in again"
+            )
         self._ready = True
 
     def _is_to_connect(self, listed: Sequence[Listed]) -> bool:
@@ -130,6 +135,12 @@ class AdbTransport(ShellTransport):
         name, _, port = (self._wanted or "").rpartition(":")
         states = {device.serial: device.state for device in listed}
         return bool(name and port.isdigit()) and states.get(self._wanted or "") in (None, "offline")
+
+    def _unanswered(self) -> str | None:
+        if self._client.answers(self.address, time.monotonic() + self._answer_s):
+            return None
+        self._ready = False
+        return "`adb reverse --list`"
 
     def _carrier(self, remote: str) -> list[str]:
         self._connect()
@@ -155,7 +166,8 @@ class AdbTransport(ShellTransport):
         files = (f"{stem}.in", f"{stem}.err")
         if command.stdin_bytes:
             content = command.stdin.read(command.stdin_bytes)
-            code, words = self._client.push_bytes(self.address, content, files[0], deadline)
+            watch = self.watch(f"{self.address}: `adb push`")
+            code, words = self._client.push_bytes(self.address, content, files[0], deadline, watch)
             if code != 0 and adb_advice.is_lost(words):
                 raise self._lost(words.encode(), code, begun=False)
             if code != 0:
@@ -180,7 +192,8 @@ class AdbTransport(ShellTransport):
 
     def _send(self, file: transfer.LocalFile, deadline_s: float) -> None:
         deadline = time.monotonic() + deadline_s
-        code, words = self._client.push(self.address, file.path, file.part, deadline)
+        watch = self.watch(f"{self.address}: `adb push` of {file.path}")
+        code, words = self._client.push(self.address, file.path, file.part, deadline, watch)
         if code != 0 and adb_advice.is_lost(words):
             raise self._lost(words.encode(), code, begun=True)
         if code != 0:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from edgeconv.devices.transport.base import MOST_OUTPUT_BYTES
 from edgeconv.devices.transport.exchange import DeadlinePassed, run_here
-from edgeconv.errors import DeviceFailed, DeviceUnreachable
+from edgeconv.devices.transport.watch import Watch
+from edgeconv.errors import DeviceFailed, DeviceSilent, DeviceUnreachable
 from edgeconv.runtime.messages import printable
 
 _MOST_DEVICES = 256
@@ -75,26 +76,44 @@ class AdbClient:
         """Forgets a device in the network."""
         self._told("disconnect", serial, deadline=deadline)
 
-    def push(self, serial: str, local: Path, remote: str, deadline: float) -> tuple[int, str]:
-        """Copies a file; gives the exit code and adb's last words."""
-        code, words = self._told(
-            "-s", serial, "push", str(local.resolve()), remote, deadline=deadline
-        )
+    def answers(self, serial: str, deadline: float) -> bool:
+        """Whether anything comes back from a device by then; nothing is started there.
+
+        `adb get-state` is answered by the server, which takes a frozen device for a ready one. What
+        the device's own adbd forwards, it tells by itself; a refusal is an answer as well.
+        """
+        try:
+            self._told("-s", serial, "reverse", "--list", deadline=deadline)
+        except DeviceUnreachable:
+            return False
+        return True
+
+    def push(
+        self, serial: str, local: Path, remote: str, deadline: float, watch: Watch
+    ) -> tuple[int, str]:
+        """Copies a file; gives the exit code and adb's last words (DeviceSilent)."""
+        arguments = ("-s", serial, "push", str(local.resolve()), remote)
+        code, words = self._told(*arguments, deadline=deadline, watch=watch)
         return code, _last(words)
 
-    def push_bytes(self, serial: str, data: bytes, remote: str, deadline: float) -> tuple[int, str]:
+    def push_bytes(
+        self, serial: str, data: bytes, remote: str, deadline: float, watch: Watch
+    ) -> tuple[int, str]:
         """Copies what lies in memory; as `push`."""
         with tempfile.TemporaryDirectory(prefix="edgeconv-") as directory:
             path = Path(directory) / "stdin"
             path.write_bytes(data)
-            return self.push(serial, path, remote, deadline)
+            return self.push(serial, path, remote, deadline, watch)
 
-    def _told(self, *arguments: str, deadline: float) -> tuple[int, str]:
+    def _told(
+        self, *arguments: str, deadline: float, watch: Watch | None = None
+    ) -> tuple[int, str]:
         """The exit code and all output of one adb command."""
+        words, most = self.words(*arguments), MOST_OUTPUT_BYTES
         try:
-            done = run_here(
-                self.words(*arguments), "adb", deadline=deadline, most=MOST_OUTPUT_BYTES
-            )
+            done = run_here(words, "adb", deadline=deadline, most=most, watch=watch)
+        except DeviceSilent:
+            raise
         except (DeadlinePassed, DeviceFailed):  # it hangs, or talks without end
             raise DeviceUnreachable(
                 f"`adb {' '.join(arguments[:3])}` gave no answer in time; "

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from edgeconv.devices.transport.watch import Watch
+
 #: What a command may print before it is taken for hostile.
 MOST_OUTPUT_BYTES = 4 * 2**20
 #: How long an ordinary command (mkdir, uname) may take.
@@ -69,6 +71,7 @@ class Transport(Protocol):
         Raises:
             ConnectionLost: the connection broke, told apart from any exit code.
             DeviceFailed: it passed the deadline or the limit of its output.
+            DeviceSilent: the device stopped to answer meanwhile.
             DeviceUnreachable: there is no connection to begin with.
         """
         ...
@@ -107,6 +110,13 @@ class Transport(Protocol):
 
         Returns:
             None for the code where the connection was lost before the program's end.
+        """
+        ...
+
+    def watch(self, what: str) -> Watch | None:
+        """Who notices that the device, or the way there, stands still while `what` is awaited.
+
+        None where there is no way that could.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import selectors
 import signal
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO, Protocol
 
 from edgeconv.devices.transport.base import Completed
+from edgeconv.devices.transport.watch import Watch
 from edgeconv.errors import DeviceFailed, DeviceUnreachable
 
 #: How much of standard error is kept: its end.
@@ -123,19 +125,26 @@ class Heard:
 
 
 def run_here(
-    command: Sequence[str], what: str, *, deadline: float, stdin: bytes = b"", most: int
+    command: Sequence[str],
+    what: str,
+    *,
+    deadline: float,
+    stdin: bytes = b"",
+    most: int,
+    watch: Watch | None = None,
 ) -> Completed:
     """Runs a program on the host to its end, with `stdin` for its standard input.
 
     `what` and `most` are those of `Heard`.
 
     Raises:
-        DeadlinePassed, DeviceUnreachable: as `exchange`.
+        DeadlinePassed, DeviceSilent, DeviceUnreachable: as `exchange`.
         DeviceFailed: it wrote too much.
     """
     heard, process = Heard(what, most), Piped(command)
     try:
-        pump(process, io.BytesIO(stdin), heard.feeds, deadline=deadline, keep_open=False)
+        source = io.BytesIO(stdin)
+        pump(process, source, heard.feeds, deadline=deadline, keep_open=False, watch=watch)
         code = process.wait_until(deadline)
     finally:
         process.end()
@@ -149,6 +158,7 @@ def exchange(
     *,
     deadline: float,
     env: Mapping[str, str] | None = None,
+    watch: Watch | None = None,
 ) -> int | None:
     """Runs a command on the host, feeds it, and hands out what it writes.
 
@@ -158,17 +168,19 @@ def exchange(
         feeds: who takes its output.
         deadline: on `time.monotonic`'s clock.
         env: its environment; None inherits this one's.
+        watch: asked while it is silent.
 
     Returns:
         Its exit code where it came to its own end, None where a feed had enough.
 
     Raises:
         DeadlinePassed: it was killed at the deadline.
+        DeviceSilent: the watch found that nothing will come any more.
         DeviceUnreachable: it cannot be started.
     """
     process = Piped(command, env)
     try:
-        if pump(process, stdin, feeds, deadline=deadline):
+        if pump(process, stdin, feeds, deadline=deadline, watch=watch):
             return process.wait_until(deadline)
         return None
     finally:
@@ -182,6 +194,7 @@ def pump(
     *,
     deadline: float,
     keep_open: bool = True,
+    watch: Watch | None = None,
 ) -> bool:
     """Feeds and reads until a feed has enough (False) or both outputs are closed (True).
 
@@ -189,6 +202,7 @@ def pump(
 
     Raises:
         DeadlinePassed: neither came about in time.
+        DeviceSilent: the watch, asked whenever nothing moves for a while, found it in vain.
     """
     writer = _Writer(process.stdin, stdin, keep_open)
     with selectors.DefaultSelector() as selector:
@@ -200,11 +214,19 @@ def pump(
             selector.register(pipe, selectors.EVENT_READ)
         selector.register(process.stdin, selectors.EVENT_WRITE)
         reading = len(takers)
+        silence_s = math.inf if watch is None else watch.silence_s
+        look_at = time.monotonic() + silence_s
         while reading:
+            if watch and time.monotonic() >= look_at:
+                watch.look(process.pid)
+                look_at = time.monotonic() + silence_s
             left = deadline - time.monotonic()
             if left <= 0:
                 raise DeadlinePassed
-            for key, _ in selector.select(left):
+            ready = selector.select(max(0.0, min(left, look_at - time.monotonic())))
+            if ready:
+                look_at = time.monotonic() + silence_s
+            for key, _ in ready:
                 pipe = key.fileobj  # type: ignore[assignment]  # what was registered
                 if pipe is process.stdin:
                     if writer.is_done():

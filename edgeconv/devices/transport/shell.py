@@ -20,6 +20,7 @@ from edgeconv.devices.transport.base import (
     Transport,
 )
 from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, Readable, exchange
+from edgeconv.devices.transport.watch import ANSWER_WITHIN_S, SILENCE_S, Watch
 from edgeconv.disk import write_whole
 from edgeconv.errors import ConnectionLost, DeviceFailed, EdgeconvError
 
@@ -43,6 +44,16 @@ class Command:
 class ShellTransport(Transport):
     """Runs programs in the envelope's remote command, over whatever carries it."""
 
+    _silence_s: float = SILENCE_S
+    _answer_s: float = ANSWER_WITHIN_S
+
+    @abstractmethod
+    def _unanswered(self) -> str | None:
+        """Asks whether the way there works; gives the question where no answer comes in time.
+
+        The connection is given up then, so that nobody waits for it again.
+        """
+
     @abstractmethod
     def _carrier(self, remote: str) -> list[str]:
         """The host's command line that runs a remote one, once connected (DeviceUnreachable)."""
@@ -54,6 +65,10 @@ class ShellTransport(Transport):
     def _environment(self) -> Mapping[str, str] | None:
         """Of the program that leads to the device; None is this process's own."""
         return None
+
+    def watch(self, what: str) -> Watch:
+        """See Transport."""
+        return Watch(what, self._unanswered, self._silence_s)
 
     def run(
         self,
@@ -104,6 +119,7 @@ class ShellTransport(Transport):
                 Feeds(reply.feed, reply.feed_stderr),
                 deadline=deadline,
                 env=self._environment(),
+                watch=self.watch(f"{self.address}: the end of {_named(command.arguments)}"),
             )
         except DeadlinePassed:
             raise DeviceFailed(

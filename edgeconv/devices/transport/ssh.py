@@ -21,10 +21,11 @@ from pathlib import Path
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.transport import envelope, ssh_advice
 from edgeconv.devices.transport.architecture import ARCHITECTURE, check_architecture
-from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, Piped, pump
+from edgeconv.devices.transport.exchange import DeadlinePassed, Feeds, Piped, pump, run_here
 from edgeconv.devices.transport.shell import ShellTransport
 from edgeconv.errors import (
     DeviceFailed,
+    DeviceSilent,
     DeviceUnreachable,
     EdgeconvError,
     UsageError,
@@ -34,7 +35,7 @@ from edgeconv.errors import (
 CONNECT_DEADLINE_S = 6.0
 _TCP_TIMEOUT_S = 5
 #: A silent connection is given up after the product of both.
-_ALIVE_INTERVAL_S, _ALIVE_COUNT = 5, 4
+_ALIVE_INTERVAL_S, _ALIVE_COUNT = 5, 3
 #: How long the connection may take to end in good order.
 _CLOSE_GRACE_S = 1.0
 _NOTICE_S = 0.5
@@ -127,6 +128,19 @@ class SshTransport(ShellTransport):
             self._connection.end()
             self._connection = None
 
+    def _unanswered(self) -> str | None:
+        if self._connection is None:
+            return None
+        words = self._words(self._connection.directory, "ControlMaster=no")
+        question = [words[0], "-O", "check", *words[1:]]
+        deadline = time.monotonic() + self._answer_s
+        try:  # what it says does not matter: where the master is gone, its clients end
+            run_here(question, "`ssh -O check`", deadline=deadline, most=_MOST_HELLO_BYTES)
+        except DeadlinePassed:
+            self.close()
+            return "`ssh -O check`"
+        return None
+
     def _connected(self) -> _Connection:
         if self._connection is not None and self._connection.master.poll() is None:
             return self._connection
@@ -151,10 +165,12 @@ class SshTransport(ShellTransport):
             pump(master, io.BytesIO(), feeds, deadline=deadline)
         except DeadlinePassed:
             reason = f"no connection within {self._connect_deadline_s:g} s"
-            raise ssh_advice.unreachable(self._profile, self.address, reason) from None
+            error = ssh_advice.unreachable(self._profile, self.address, reason)
+            raise self._silent(error) from None
         hello = reply.completed()
         if hello is None:
-            raise ssh_advice.refused(self._profile, self.address, reply)
+            error = ssh_advice.refused(self._profile, self.address, reply)
+            raise self._silent(error) if b"timed out" in reply.stderr else error
         lines = hello.text.splitlines()
         if hello.code != 0 or len(lines) < 2 or not lines[0].startswith("/"):
             raise DeviceFailed(
@@ -163,6 +179,10 @@ class SshTransport(ShellTransport):
             )
         self.root = lines[0]
         check_architecture(self._profile, lines[1], self.address)
+
+    def _silent(self, error: DeviceUnreachable) -> EdgeconvError:
+        """A device that was there before and answers nothing now is not waited for again."""
+        return DeviceSilent(f"{error} (it was lost, and answers nothing)") if self.root else error
 
     def _carrier(self, remote: str) -> list[str]:
         return [*self._words(self._connected().directory, "ControlMaster=no"), remote]

@@ -15,7 +15,7 @@ from edgeconv.devices.agent.session import DeviceSession, opener
 from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import bench
 from edgeconv.devices.transport.local import LocalTransport
-from edgeconv.errors import ArtifactRefused, ConnectionLost, DeviceFailed, UsageError
+from edgeconv.errors import ArtifactRefused, ConnectionLost, DeviceFailed, DeviceSilent, UsageError
 from edgeconv.runtime.adapt import Images, run_logits
 from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.open import open_session
@@ -118,6 +118,22 @@ def test_a_connection_that_stays_lost_is_said(files):
         with pytest.raises(ConnectionLost, match="cable"):
             session.run(random_inputs(session, 0))
         assert transport.attempts == 2
+
+
+def test_a_device_that_stands_still_is_not_tried_again(files):
+    class Frozen(Broken):
+        def push(self, local, remote, *, deadline_s=None):
+            try:
+                super().push(local, remote, deadline_s=deadline_s)
+            except ConnectionLost:
+                raise DeviceSilent("it does not answer") from None
+
+    with Frozen(losses=100) as transport:
+        machine = RemoteMachine("there", transport, agent_command())
+        session = opener(machine, pauses_s=(0, 0))(files["tflite"], SessionOptions())
+        with pytest.raises(DeviceSilent, match="does not answer"):
+            session.run(random_inputs(session, 0))
+        assert transport.attempts == 1
 
 
 def lying_agent(answer):
