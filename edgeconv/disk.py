@@ -6,11 +6,16 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from edgeconv.errors import OutputUnwritable
+
+#: Windows alone translates ends of lines where it is not told otherwise.
+_BINARY = getattr(os, "O_BINARY", 0)
 
 
 def cache_directory() -> Path:
@@ -26,6 +31,35 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a file to read; what is no regular one is not waited for: a pipe, a device, a folder.
+
+    Raises:
+        OSError: it cannot be opened, or is none.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_bounded(path: Path, most_bytes: int) -> bytes | None:
+    """The bytes of a regular file; None where there are more than `most_bytes`, which are not read.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > most_bytes:
+            return None
+        content = file.read(most_bytes + 1)  # it may grow meanwhile, as files in /proc do
+    return content if len(content) <= most_bytes else None
 
 
 def key_of(*parts: str | Path) -> str:

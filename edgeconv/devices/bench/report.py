@@ -20,7 +20,7 @@ FORM = Form(
     what="document of `edgeconv bench`",
     key="schema",
     number=1,
-    most_bytes=512 * 2**20,
+    most_bytes=128 * 2**20,
     refusal=RefusedError,
     remedy="measure again with `edgeconv bench --json-file`",
 )

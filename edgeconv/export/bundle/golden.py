@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused
+from edgeconv.export.bundle.npz import Header, NotNpz, Npz
 
 FILE_NAME = "golden.npz"
-_LARGEST_GOLDEN_BYTES = 2 * 2**30
+_NORMALIZED = "input_float32_nchw"
+_PIXELS = "input_pixels_nhwc"
+_APP_INPUT = "input_app_nhwc"
 _OUTPUT_PREFIX = "reference_"
 _FLOAT64_PREFIX = "float64_"
+_CHANNELS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,19 +44,12 @@ class Golden:
 
     def save(self, directory: Path) -> None:
         """Writes golden.npz; its bytes depend on the arrays alone."""
-        arrays: dict[str, NDArray[Any]] = {
-            f"{_OUTPUT_PREFIX}{name}": array for name, array in self.reference.items()
-        }
+        arrays: dict[str, NDArray[Any]] = {_NORMALIZED: self.normalized, _PIXELS: self.pixels}
+        arrays |= {f"{_OUTPUT_PREFIX}{name}": array for name, array in self.reference.items()}
         arrays |= {f"{_FLOAT64_PREFIX}{name}": array for name, array in self.float64.items()}
         if self.app_input is not None:
-            arrays["input_app_nhwc"] = self.app_input
-        np.savez_compressed(
-            directory / FILE_NAME,
-            allow_pickle=False,
-            input_float32_nchw=self.normalized,
-            input_pixels_nhwc=self.pixels,
-            **arrays,
-        )
+            arrays[_APP_INPUT] = self.app_input
+        np.savez_compressed(directory / FILE_NAME, allow_pickle=False, **arrays)
 
 
 def load(directory: Path) -> Golden:
@@ -64,20 +60,62 @@ def load(directory: Path) -> Golden:
     """
     path = directory / FILE_NAME
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > _LARGEST_GOLDEN_BYTES:
-            raise BundleRefused(f"{path} unpacks to {size} bytes, over {_LARGEST_GOLDEN_BYTES}")
-        with np.load(path, allow_pickle=False) as arrays:
-            return Golden(
-                normalized=arrays["input_float32_nchw"],
-                pixels=arrays["input_pixels_nhwc"],
-                app_input=arrays.get("input_app_nhwc"),
-                reference=_named(arrays, _OUTPUT_PREFIX),
-                float64=_named(arrays, _FLOAT64_PREFIX),
+        with Npz(path) as file:
+            _check_headers(file.headers)
+            arrays = {name: file.read(name) for name in file.headers}
+        _check_finite(arrays)
+    except (OSError, NotNpz) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BundleRefused(f"{path} cannot be read: {why}; export the net again") from error
+    return Golden(
+        normalized=arrays[_NORMALIZED],
+        pixels=arrays[_PIXELS],
+        app_input=arrays.get(_APP_INPUT),
+        reference=_named(arrays, _OUTPUT_PREFIX),
+        float64=_named(arrays, _FLOAT64_PREFIX),
+    )
+
+
+def _check_headers(headers: Mapping[str, Header]) -> None:
+    """Raises NotNpz where the arrays are not those of a Golden, all of the same photos."""
+    for name in (_NORMALIZED, _PIXELS):
+        if name not in headers:
+            raise NotNpz(f"it holds no {name}")
+    shape = headers[_NORMALIZED].shape
+    if len(shape) != 4 or shape[1] != _CHANNELS:
+        raise NotNpz(f"{_NORMALIZED} of shape {shape} holds no photos")
+    photos = (shape[0], *shape[2:], _CHANNELS)
+    if not any(name.startswith(_OUTPUT_PREFIX) for name in headers):
+        raise NotNpz("it holds no reference")
+    for name, header in headers.items():
+        if not _belongs(name, header, headers, photos):
+            raise NotNpz(
+                f"{name}, {header.dtype.name} of shape {header.shape}, is no array that belongs "
+                f"to {shape[0]} photos of shape {photos[1:]}"
             )
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise BundleRefused(f"{path} cannot be read: {error}") from error
+
+
+def _belongs(
+    name: str, header: Header, headers: Mapping[str, Header], photos: tuple[int, ...]
+) -> bool:
+    """Whether an array is of a name, type and shape that a Golden has."""
+    kind = header.dtype.name
+    if name == _NORMALIZED:
+        return kind == "float32"
+    if name == _PIXELS:
+        return kind == "uint8" and header.shape == photos
+    if name == _APP_INPUT:
+        return kind in ("int8", "uint8", "float32") and header.shape == photos
+    if name.startswith(_FLOAT64_PREFIX):
+        reference = headers.get(_OUTPUT_PREFIX + name.removeprefix(_FLOAT64_PREFIX))
+        return kind == "float64" and reference is not None and reference.shape == header.shape
+    return name.startswith(_OUTPUT_PREFIX) and header.shape[:1] == photos[:1]
+
+
+def _check_finite(arrays: Mapping[str, NDArray[Any]]) -> None:
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise NotNpz(f"{name} holds values that are not finite")
 
 
 def _named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
