@@ -19,6 +19,8 @@ from collections.abc import Iterable
 
 #: What the command line exits with where none of these classes fits: sysexits' EX_SOFTWARE.
 INTERNAL_ERROR = 70
+#: Characters of an unknown name that are shown, and compared with the known ones.
+_MOST_SHOWN = 80
 
 
 class EdgeconvError(Exception):
@@ -48,9 +50,10 @@ class UnknownName(UsageError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str) -> None:
         self.name = name
-        near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+        shown = name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}..."
+        near = difflib.get_close_matches(shown, list(known), n=3, cutoff=0.6)
         question = f"; did you mean {' or '.join(near)}?" if near else "."
-        super().__init__(f"{name} is no {kind}{question} {hint}")
+        super().__init__(f"{shown} is no {kind}{question} {hint}")
 
 
 class OutputExists(UsageError):

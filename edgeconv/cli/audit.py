@@ -9,6 +9,7 @@ import typer
 
 from edgeconv.cli.options import complete, output
 from edgeconv.errors import ThresholdMissed, UsageError
+from edgeconv.report.console import say
 
 if TYPE_CHECKING:
     from edgeconv.verify.audit.findings import Audit
@@ -71,7 +72,7 @@ def _show(file: Path, found: Audit) -> None:
     show(facts(totals, str(file)))
     if not found.findings:
         return
-    typer.echo()
+    say()
     columns = (Column("severity"), Column("finding"), Column("what"), Column("where", rank=1))
     rows = [(f.severity, f.rule, f.message, _some(f.nodes)) for f in found.findings]
     remedies = tuple(f"{f.rule}: {f.remedy}" for f in found.findings if f.remedy)

@@ -16,6 +16,7 @@ from edgeconv.cli.options.device import DEVICE, Way
 from edgeconv.cli.options.groups import gathered
 from edgeconv.cli.shown.latency import show_bench
 from edgeconv.errors import UsageError
+from edgeconv.report.console import say
 
 if TYPE_CHECKING:
     from edgeconv.devices.bench.config import BenchConfig
@@ -82,7 +83,7 @@ def _measure(
         return _by_agent(chosen, paths, config, profiled)
     benchmark_model.check_possible(chosen, paths)
     report = _by_agent(chosen, paths, config, profiled)
-    typer.echo(f"{chosen.name}: run benchmark_model", err=True)
+    say(f"{chosen.name}: run benchmark_model", err=True)
     with open_device(chosen) as transport:
         found = benchmark_model.benchmark(
             transport, chosen.benchmark_model, paths, config, profiled=profiled
@@ -98,7 +99,7 @@ def _by_agent(
     from edgeconv.report.progress import progress
 
     def on_warning(warning: str) -> None:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
 
     total = len(paths) * len(config.threads) * config.processes
     with (

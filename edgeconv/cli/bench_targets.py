@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from edgeconv.cli import arguments
 from edgeconv.cli.bundles import bundle_directory, is_model_file
 from edgeconv.errors import ArtifactRefused, UnknownName, UsageError
+from edgeconv.report.console import say
 
 if TYPE_CHECKING:
     from edgeconv.cli.options.bench import Files
@@ -141,7 +140,7 @@ def _at_batches(paths: dict[str, Path], wanted: _Wanted, directory: Path) -> dic
             + ("leave those out with --engine onnxruntime" if copied else "bench it without")
         )
     for refusal in refused:
-        typer.echo(f"warning: left out: {refusal}", err=True)
+        say(f"warning: left out: {refusal}", err=True)
     return found
 
 
@@ -173,7 +172,7 @@ def _of_bundle(directory: Path, options: Files) -> TorchNet | None:
         way = "give path/to/net.py:factory with --engine torch"
         if options.engine == "torch":
             raise UsageError(f"{directory}: {problem}; {way}")
-        typer.echo(f"warning: {problem} and is left out; {way}", err=True)
+        say(f"warning: {problem} and is left out; {way}", err=True)
         return None
     height, width = opened.preprocessing.input_size
     logits = next(iter(opened.manifest["graph"]["outputs"].values()))

@@ -7,10 +7,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
 from edgeconv.errors import UsageError
 from edgeconv.nets.registry import NETS
+from edgeconv.report.console import say
 
 _A_BUNDLE = (
     "a bundle is a directory that `edgeconv export NET --int8` writes, given by its path or its "
@@ -83,7 +82,7 @@ def given_or_here(targets: Sequence[str]) -> list[str]:
             "no target was given, and there is no bundle in the current directory; make one with "
             "`edgeconv export mobilenet_v2 --int8`, or name a bundle"
         )
-    typer.echo(f"of the current directory: {', '.join(found)}", err=True)
+    say(f"of the current directory: {', '.join(found)}", err=True)
     return found
 
 

@@ -9,6 +9,7 @@ import typer
 
 from edgeconv.cli.options import output
 from edgeconv.cli.shown.latency import show_comparison
+from edgeconv.report.console import say
 
 if TYPE_CHECKING:
     from edgeconv.devices.bench.compare import CompareReport
@@ -44,7 +45,7 @@ def compare(
     limit = _percent(fail_above)
     report = compare_files(a, b, *_artifacts(artifact))
     for warning in report.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     try:
         if junit is not None:
             _write_junit(junit, report, limit)

@@ -11,6 +11,7 @@ from edgeconv.cli.options import complete, device
 from edgeconv.cli.options.groups import gathered
 from edgeconv.cli.options.output import JSON, show
 from edgeconv.cli.shown.devices import show_check, show_devices
+from edgeconv.report.console import say
 
 if TYPE_CHECKING:
     from edgeconv.devices.profile.model import Profile
@@ -73,17 +74,17 @@ def start(name: str = _EMULATED) -> None:
     """
     from edgeconv.emulated import machine
 
-    running = machine.start(name, lambda step: typer.echo(step, err=True))
-    typer.echo(f"{name} runs; try it: {' '.join(running.login())}")
-    typer.echo(f"measure on it: edgeconv bench NET --device {name}")
-    typer.echo(f"end it: edgeconv devices stop {name}")
+    running = machine.start(name, lambda step: say(step, err=True))
+    say(f"{name} runs; try it: {' '.join(running.login())}")
+    say(f"measure on it: edgeconv bench NET --device {name}")
+    say(f"end it: edgeconv devices stop {name}")
 
 
 def stop(name: str = _EMULATED) -> None:
     """Stop an emulated device; of its run nothing is left but what was stored there."""
     from edgeconv.emulated import machine
 
-    typer.echo(f"{name} {'stopped' if machine.stop(name) else 'was not running'}")
+    say(f"{name} {'stopped' if machine.stop(name) else 'was not running'}")
 
 
 def _all() -> tuple[list[Profile], dict[str, str]]:

@@ -10,6 +10,7 @@ import typer
 from edgeconv.cli.bundles import bundle_directory
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.shown.diagnosis import show_diagnosis
+from edgeconv.report.console import say
 
 if TYPE_CHECKING:
     from edgeconv.export.bundle.bundle import Bundle
@@ -68,7 +69,7 @@ def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
     vectors = bundle.golden
     held = len(vectors.normalized)
     if photos > held:
-        typer.echo(f"warning: the bundle holds {held} golden photos, not {photos}", err=True)
+        say(f"warning: the bundle holds {held} golden photos, not {photos}", err=True)
     recorded = bundle.manifest.get("quantization", {}).get("tensors", {})
     return walk(
         bundle.artifacts,
@@ -78,5 +79,5 @@ def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
         as_written=bundle.as_written,
         with_pixels=lambda model: with_pixel_input(model, bundle.preprocessing),
         photos=photos,
-        on_step=lambda step: typer.echo(step, err=True),
+        on_step=lambda step: say(step, err=True),
     )

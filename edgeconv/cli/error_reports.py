@@ -17,6 +17,8 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
+from edgeconv.runtime.plain import shortened
+
 #: Of one report, and how many are kept.
 MOST_BYTES = 64 * 1024
 MOST_REPORTS = 20
@@ -44,14 +46,12 @@ def keep(error: BaseException) -> Path | None:
 
 
 def in_short(error: BaseException) -> str:
-    """The error's class and words on one line, harmless for a terminal."""
+    """The error's class and words on one line."""
     try:
         words = " ".join(str(error).split())
     except Exception:  # an exception of the user's, whose own words fail
         words = ""
-    shown = "".join(c for c in words if c.isprintable())
-    shown = shown if len(shown) <= 300 else f"{shown[:300]}..."
-    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
+    return f"{type(error).__name__}: {shortened(words)}" if words else type(error).__name__
 
 
 def _of_the_cache() -> Path:

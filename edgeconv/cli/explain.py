@@ -10,6 +10,7 @@ import typer
 from edgeconv.cli import arguments
 from edgeconv.cli.bundles import bundle_directory
 from edgeconv.cli.options import complete, nets, output
+from edgeconv.report.console import say
 
 if TYPE_CHECKING:
     from edgeconv.explain.explanation import Explanation
@@ -107,14 +108,14 @@ def _load(
         size = bundle.preprocessing.input_size
     loaded = load_net(target, weights=weights, net_options=net_options, input_size=size)
     if loaded.weights.note:
-        typer.echo(f"warning: {loaded.weights.note}", err=True)
+        say(f"warning: {loaded.weights.note}", err=True)
     if bundle is not None:
         if not loaded.trained:
             raise UsageError(
                 f"{bundle.directory} holds trained weights; give the same ones with --weights FILE"
             )
     elif not loaded.trained:
-        typer.echo(f"warning: {target} is untrained: what it looks at means nothing", err=True)
+        say(f"warning: {target} is untrained: what it looks at means nothing", err=True)
     return loaded
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from edgeconv.runtime.plain import MOST_MESSAGE_BYTES, plain
+
 
 class NotOfTyper(Exception):
     """Carries as its cause an error that Typer would end the program for, with a code of its own.
@@ -48,3 +50,7 @@ def _kept_from_typer(*, exits: bool = False) -> Iterator[None]:
         if error.errno != errno.EPIPE:
             raise
         raise NotOfTyper from error
+    except Exception as error:
+        if isinstance(words := getattr(error, "message", None), str):  # Typer's, of wrong usage
+            error.message = plain(words, MOST_MESSAGE_BYTES)  # type: ignore[attr-defined]
+        raise

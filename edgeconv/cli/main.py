@@ -33,7 +33,7 @@ from edgeconv.cli import (
 from edgeconv.cli.group import Group, NotOfTyper
 from edgeconv.cli.supervised import supervised
 from edgeconv.errors import INTERNAL_ERROR, EdgeconvError
-from edgeconv.report.console import is_plain
+from edgeconv.report.console import is_plain, say
 
 INTERRUPTED = 130
 #: A signal so soon after another is the same one.
@@ -73,7 +73,7 @@ def _root(
     if version:
         from importlib.metadata import version as installed
 
-        typer.echo(f"edgeconv {installed('edgeconv')}")
+        say(f"edgeconv {installed('edgeconv')}")
         raise typer.Exit
 
 
@@ -163,7 +163,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _say(message: str) -> None:
     with suppress(OSError):  # nobody listens any more; the exit code tells
-        print(message, file=sys.stderr, flush=True)
+        say(message, err=True)
 
 
 def _clean_up_when_told_to_end() -> None:

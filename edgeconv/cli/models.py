@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import typer
-
 from edgeconv.cli.bundles import bundle_directory, is_model_file
 from edgeconv.data.preprocessing import Preprocessing, scaled_to
 from edgeconv.errors import RefusedError
 from edgeconv.export.bundle.artifacts import FILES
 from edgeconv.export.bundle.bundle import Bundle, is_bundle, require_artifacts
+from edgeconv.report.console import say
 from edgeconv.runtime.open import open_session
 from edgeconv.verify.parity.output_parts import OutputParts
 
@@ -82,7 +81,7 @@ def _single(path: Path) -> Models:
     shape = session.inputs[0].shape
     size = (shape[1], shape[2]) if shape[-1] == 3 else (shape[-2], shape[-1])
     preprocessing = scaled_to(Preprocessing(), size)
-    typer.echo(
+    say(
         f"warning: {path} stands in no bundle: photos are preprocessed the ImageNet way "
         f"({json.dumps(preprocessing.to_json())})",
         err=True,

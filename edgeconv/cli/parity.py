@@ -16,6 +16,7 @@ from edgeconv.cli.options.checks import Checks
 from edgeconv.cli.options.groups import gathered
 from edgeconv.cli.shown.parity import show_parity, write_junit
 from edgeconv.errors import ThresholdMissed
+from edgeconv.report.console import say
 
 if TYPE_CHECKING:
     from edgeconv.devices.profile.model import Profile
@@ -98,7 +99,7 @@ def _check(bundle: Bundle, thresholds: Thresholds, chosen: Profile) -> _Checked:
     if chosen.transport == devices.LOCAL:
         report = bundle.parity(thresholds)
         for warning in report.warnings:
-            typer.echo(f"warning: {warning}", err=True)
+            say(f"warning: {warning}", err=True)
         return _Checked(bundle.directory, report)
     from edgeconv.devices.agent.session import opener
 

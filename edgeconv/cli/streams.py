@@ -1,12 +1,50 @@
-"""Standard output and standard error as the command finds them: closed, full, or in ASCII."""
+"""Standard output and standard error: closed, full or in ASCII, and what may be written to them.
+
+The last gate before a terminal. Our own lines and tables come cleaned; what a library prints, or
+Python warns of, is cleaned here.
+"""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import sys
+import warnings
+from typing import Any
 
 from edgeconv.errors import UnavailableError
+from edgeconv.report.console import draws, say
+from edgeconv.runtime.plain import plain
+
+#: What live lines are made of: styles, cursor up, erase, cursor shown or hidden.
+_DRAWING = re.compile(r"(\x1b\[(?:[0-9;]*m|[0-9]*[AK]|\?25[lh])|[\n\t\r])")
+_LINES = re.compile(r"([\n\t])")
+
+
+class Gate(io.TextIOWrapper):
+    """A stream that spells control characters out; one that is drawn on lets what draws pass."""
+
+    def write(self, text: str) -> int:
+        """As any stream; the number of characters that were given."""
+        if not text.replace("\n", "").isprintable():
+            passes = _DRAWING if draws(self) or os.environ.get("FORCE_COLOR") else _LINES
+            parts = passes.split(text)  # every second one is what passes
+            parts[::2] = map(plain, parts[::2])
+            super().write("".join(parts))
+        else:
+            super().write(text)
+        return len(text)
+
+
+def _gate(stream: io.TextIOWrapper) -> Gate:
+    return Gate(
+        stream.buffer,
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def make_safe() -> None:
@@ -20,10 +58,19 @@ def make_safe() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
     if sys.stderr is None:
-        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), errors="backslashreplace")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+        opened = io.BufferedWriter(io.FileIO(2, "w", closefd=False))
+        sys.stderr = Gate(opened, errors="backslashreplace", line_buffering=True)
+    elif isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = _gate(sys.stderr)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = _gate(sys.stdout)
+    warnings.showwarning = _warn  # type: ignore[assignment]  # where it arose goes unnamed
+
+
+def _warn(message: Warning | str, *_where: Any) -> None:
+    """Python's warnings in our form: one short line, without a library's path and source."""
+    if sys.stderr is not None:
+        say(f"warning: {message}", err=True)
 
 
 def check_open() -> None:
@@ -41,7 +88,7 @@ def flushed(code: int) -> int:
         except (OSError, ValueError) as error:
             if code == 0:
                 code = UnavailableError.exit_code
-                _say(f"error: the output could not be written whole: {error}\n")
+                _say(f"error: the output could not be written whole: {plain(str(error))}\n")
     return code
 
 

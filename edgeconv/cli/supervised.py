@@ -9,11 +9,11 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from edgeconv.errors import RefusedError
+from edgeconv.report.console import say
 
 _PASSED_ON = {signal.SIGINT, signal.SIGTERM}
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE}
@@ -67,16 +67,16 @@ def _exit_code(status: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     if -code in _CRASHES:
         name = signal.strsignal(-code)
-        print(
+        say(
             f"error: an engine crashed in its native code ({name}): the model file is damaged, or "
             "asks for what the engine cannot do",
-            file=sys.stderr,
+            err=True,
         )
         return RefusedError.exit_code
     if -code == signal.SIGKILL:
-        print(
+        say(
             "error: the command was killed; where memory ran out, free some, or ask for less at a "
             "time",
-            file=sys.stderr,
+            err=True,
         )
     return code if code >= 0 else 128 - code

@@ -75,7 +75,7 @@ def output(*command: str) -> str:
         timeout=_COMMAND_SECONDS,
     )
     if done.returncode != 0:
-        said = "\n".join(done.stderr.strip().splitlines()[-3:])
+        said = "; ".join(done.stderr.strip().splitlines()[-3:])
         raise UnavailableError(
             f"the emulated device cannot be built: {' '.join(command)[:300]} ended with exit code "
             f"{done.returncode} (it wrote: {said}); packages come from Debian's archive: check the "
@@ -133,10 +133,10 @@ def _advice(board: Board, found: list[Missing]) -> str:
         commands = ["apt-get update", install, *commands]
     lines = [f"{board.name} needs what this machine lacks: {', '.join(m.what for m in found)}."]
     if commands:
-        lines += ["As root, run:", *(f"    {command}" for command in commands)]
+        lines.append(f"As root, run: {' && '.join(commands)}.")
     if any(m.what.startswith("root") for m in found):
         lines.append(f"Then run this as root: sudo edgeconv devices start {board.name}")
-    return "\n".join(lines)
+    return " ".join(lines)
 
 
 def _which(name: str) -> str | None:

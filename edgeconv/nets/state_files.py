@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +37,9 @@ _BROKEN = (
     AssertionError,
     MemoryError,
 )
+#: How torch's reader names what it does not load; all else that it says is advice to load it.
+_GLOBAL = re.compile(r"GLOBAL ([\w.]{1,100})")
+_LONGEST_SEARCHED = 4000
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 
 
@@ -87,11 +92,13 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         zipped = zipfile.is_zipfile(path)
         if zipped:
             _check_archive(path)
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-    except pickle.UnpicklingError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of how an old file was pickled
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except pickle.UnpicklingError as error:  # whose words tell how to run the code all the same
         raise WeightsRefused(
-            f"{path} is broken or holds pickled Python code, which edgeconv does not run "
-            f"({_first_line(error)}); save the values alone: "
+            f"{path} is broken or holds pickled Python code, which edgeconv does not run"
+            f"{_asked_for(error)}; save the values alone: "
             "torch.save(net.state_dict(), 'weights.pth')"
         ) from error
     except _BROKEN as error:
@@ -137,6 +144,12 @@ def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
     if all(name.startswith("module.") for name in state):
         return {name.removeprefix("module."): value for name, value in state.items()}
     return state
+
+
+def _asked_for(error: pickle.UnpicklingError) -> str:
+    """Which function or class a pickle asks for, as far as torch names it."""
+    found = _GLOBAL.search(str(error)[:_LONGEST_SEARCHED])
+    return "" if found is None else f" (it asks for {found[1]})"
 
 
 def _first_line(error: BaseException) -> str:

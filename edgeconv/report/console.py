@@ -1,10 +1,12 @@
-"""The one place that makes a terminal's console, and says whether it may draw."""
+"""The one place that prints lines and makes a terminal's console, and says whether it may draw."""
 
 from __future__ import annotations
 
 import os
 import sys
 from typing import IO, TYPE_CHECKING
+
+from edgeconv.runtime.plain import MOST_MESSAGE_BYTES, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +23,11 @@ def is_plain() -> bool:
 def draws(stream: IO[str]) -> bool:
     """Whether live lines may be drawn on a stream."""
     return stream.isatty() and not is_plain()
+
+
+def say(line: str = "", *, err: bool = False) -> None:
+    """Prints one line on stdout, or on stderr, harmless for a terminal and below 2 kB."""
+    print(plain(line, MOST_MESSAGE_BYTES), file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def console(

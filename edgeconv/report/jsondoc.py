@@ -26,7 +26,8 @@ def dumps(document: Any) -> str:
         TypeError: something in it has no JSON form; names where.
     """
     plain = plain_json(document)
-    return json.dumps(plain, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    text = json.dumps(plain, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    return text.replace("\x7f", "\\u007f")  # DEL, the one control character that json lets pass
 
 
 def show(document: Any, file: IO[str] | None = None) -> None:

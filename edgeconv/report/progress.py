@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 from edgeconv.report.console import console, draws
-from edgeconv.report.text import duration, printable
+from edgeconv.report.text import duration
+from edgeconv.runtime.plain import MOST_MESSAGE_BYTES, plain, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,7 +63,7 @@ class Steps:
         """A line above what is drawn, its beginning in a style."""
         from rich.text import Text
 
-        self._console.print(Text.assemble((mark, style), words))
+        self._console.print(Text.assemble((mark, style), plain(words, MOST_MESSAGE_BYTES)))
 
     def step(self, title: str, total: int | None = None, unit: str = "done") -> None:
         """Ends the step before and begins the next.
@@ -73,7 +74,7 @@ class Steps:
             unit: what an item is, plural.
         """
         self.finish()
-        self._lines = _Lines(printable(title), total, unit, self._stream, self._clock)
+        self._lines = _Lines(plain(shortened(title)), total, unit, self._stream, self._clock)
         if self._drawn is not None:
             self._drawn.add_task(self._lines.title, total=total, unit=unit if total else "")
 

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
 from edgeconv.report import console as terminal
 from edgeconv.report import text
+from edgeconv.runtime.plain import MOST_MESSAGE_BYTES, plain, shortened
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -57,8 +58,8 @@ class Column:
 _DIGITS: dict[Kind, int] = {"number": 2, "percent": 1}
 
 _SHOW: dict[Kind, Callable[[Any, int], str]] = {
-    "text": lambda value, _: text.printable(str(value)),
-    "quantity": lambda value, _: text.printable(str(value)),
+    "text": lambda value, _: plain(shortened(str(value))),
+    "quantity": lambda value, _: plain(shortened(str(value))),
     "integer": lambda value, _: text.number(value, 0),
     "number": text.number,
     "percent": text.percent,
@@ -115,7 +116,7 @@ class _Filled:
 
     @property
     def header(self) -> str:
-        return text.printable(self.column.header)
+        return plain(shortened(self.column.header))
 
     @property
     def natural(self) -> int:
@@ -153,12 +154,12 @@ def show(table: Table, file: IO[str] | None = None, *, width: int | None = None)
     every = _filled(table)
     kept = _fitting(every, console.width)
     if table.title:
-        console.print(text.printable(table.title), style="bold")
+        console.print(plain(table.title, MOST_MESSAGE_BYTES), style="bold")
     with console.capture() as drawn:
         console.print(_drawn(kept, _widths(kept, console.width)))
     console.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
     for note in table.notes:
-        console.print(text.printable(note))
+        console.print(plain(note, MOST_MESSAGE_BYTES))
     if left_out := [one.header for one in every if one not in kept]:
         console.print(f"left out at {console.width} columns: {', '.join(left_out)}", style="dim")
 

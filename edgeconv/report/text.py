@@ -1,4 +1,4 @@
-"""Single values as text for people: aligned digits, no surprises from file names."""
+"""Single values as text for people, with aligned digits."""
 
 from __future__ import annotations
 
@@ -7,17 +7,6 @@ from typing import Any
 
 MISSING = "-"
 """Stands for a value that is not there (None) or not a number (NaN)."""
-
-
-def printable(text: str) -> str:
-    """The text on one line, with control characters spelled out, so that a file's name cannot
-    steer the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode()
-        for char in text
-    )
 
 
 def number(value: Any, digits: int = 2) -> str:

@@ -15,7 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from edgeconv.runtime.plain import MOST_MESSAGE_BYTES, plain
+
 ROUTINE = (b"INFO:", b"VERBOSE:", b"I0000 ")
+
+#: Of what is passed on, the last ones.
+_MOST_BYTES = MOST_MESSAGE_BYTES
 
 _one_at_a_time = threading.Lock()
 
@@ -32,10 +37,15 @@ def routine_silenced() -> Iterator[None]:
             with stderr_in(held):
                 yield
         finally:
-            held.seek(0)
-            kept = [line for line in held if not line.startswith(ROUTINE)]
+            held.seek(max(0, held.seek(0, os.SEEK_END) - _MOST_BYTES))
+            kept = [_shown(line) for line in held if not line.startswith(ROUTINE)]
             if kept:
                 os.write(2, b"".join(kept))
+
+
+def _shown(line: bytes) -> bytes:
+    """It may hold names out of a model file."""
+    return plain(line.rstrip(b"\r\n").decode(errors="backslashreplace")).encode() + b"\n"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import typer
 
 from edgeconv.cli.options import complete
 from edgeconv.errors import UsageError
+from edgeconv.report.console import say
 
 if TYPE_CHECKING:
     from edgeconv.devices.agent.machine import Machine
@@ -64,7 +65,7 @@ def machine(chosen: Profile) -> Iterator[Machine]:
     from edgeconv.devices.agent.open_machine import open_machine
 
     def told(step: str) -> None:
-        typer.echo(f"{chosen.name}: {step}", err=True)
+        say(f"{chosen.name}: {step}", err=True)
 
     with open_machine(chosen, told) as opened:
         yield opened

@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from edgeconv.report.console import say
+
 JSON = typer.Option(False, "--json", help="Print one JSON document and nothing else.")
 JUNIT = typer.Option(None, help="Also write the verdicts as JUnit XML.")
 FORCE = typer.Option(False, "--force", help="Replace what is there.")
@@ -32,7 +34,7 @@ def show_each(found: Sequence[Found], *, as_json: bool) -> None:
 def _in_words(found: Sequence[Found]) -> None:
     for one in found:
         if len(found) > 1:
-            typer.echo(f"{one.target}:")
+            say(f"{one.target}:")
         one.in_words()
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from edgeconv.cli.shown.parity import show_stages
+from edgeconv.report.console import say
 from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
@@ -23,9 +22,9 @@ def show_bundle(bundle: Bundle) -> None:
     show(Table(columns, rows, str(bundle.directory), _what_is_computed(bundle)))
     mixed = bundle.manifest.get("quantization", {}).get("mixed_precision")
     if mixed is not None:
-        typer.echo()
+        say()
         _show_mixed(mixed)
-    typer.echo()
+    say()
     show_stages(bundle.manifest["parity"]["stages"])
 
 
@@ -44,7 +43,7 @@ def _show_mixed(mixed: dict[str, Any]) -> None:
     bound = f"--max-drop {mixed['max_drop_points']:g}"
     if not mixed["islands"]:
         reach = "holds" if mixed["met"] else "is missed"
-        typer.echo(f"{bound} {reach} with everything in int8: {_drop(after)}")
+        say(f"{bound} {reach} with everything in int8: {_drop(after)}")
         return
     told: Told[dict[str, Any]] = [
         (Column("in float"), lambda island: island["node"]),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import typer
-
 from edgeconv.report import diagnosis_tables, text
+from edgeconv.report.console import say
 from edgeconv.report.tables import facts, show
 
 if TYPE_CHECKING:
@@ -18,13 +17,13 @@ def show_diagnosis(found: Diagnosis) -> None:
     """Every tensor, then what is broken, then the tensor worth a look."""
     every = diagnosis_tables.tensors(found)
     show(replace(every, notes=(*every.notes, *found.notes)))
-    typer.echo()
+    say()
     if found.findings:
         show(diagnosis_tables.findings(found))
-        typer.echo()
+        say()
     if found.poor_grids:
         show(diagnosis_tables.poor_grids(found))
-        typer.echo()
+        say()
     if found.shown is not None:
         _show_tensor(found.shown, is_broken=not found.passed)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from edgeconv.report import text
+from edgeconv.report.console import say
 from edgeconv.report.tables import Column, Table, Told, facts, show
 
 if TYPE_CHECKING:
@@ -26,11 +25,11 @@ def show_inspection(title: str, inspection: Inspection, published: Published | N
         )
     show(facts(list(_facts(inspection)), title, notes))
     if published is not None:
-        typer.echo()
+        say()
         _show_published(operations, published)
-    typer.echo()
+    say()
     _show_operators(operations)
-    typer.echo()
+    say()
     _show_findings(inspection)
 
 
@@ -127,12 +126,12 @@ def _over(part: float, whole: float) -> float | None:
 
 def _show_findings(inspection: Inspection) -> None:
     """A line for each guideline, and where to look."""
-    typer.echo("what the ShuffleNetV2 guidelines say (arXiv 1807.11164):")
+    say("what the ShuffleNetV2 guidelines say (arXiv 1807.11164):")
     for finding in inspection.findings:
-        typer.echo(f"{finding.guideline} {finding.title}: {text.printable(finding.sentence)}")
+        say(f"{finding.guideline} {finding.title}: {finding.sentence}")
         if finding.worst:
-            typer.echo(f"   most: {text.printable(', '.join(finding.worst))}")
+            say(f"   most: {', '.join(finding.worst)}")
     for island in inspection.islands:
         names = ", ".join(f"{o.type} {o.name}" for o in island[:3])
         more = f" and {len(island) - 3} more" if len(island) > 3 else ""
-        typer.echo(f"float island: {text.printable(names)}{more}")
+        say(f"float island: {names}{more}")

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-import typer
-
+from edgeconv.report.console import say
 from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
@@ -46,11 +45,11 @@ def show_bench(report: BenchReport) -> None:
         )
     show(Table(columns, report.rows(), notes=(note,)))
     for name, profile in report.profiles.items():
-        typer.echo()
+        say()
         source = f"as {profile.engine}'s profiler tells, the mean of the middle half of its runs"
         _show_profile(name, profile, source)
     if report.benchmark_model:
-        typer.echo()
+        say()
         _show_benchmark_model(report.benchmark_model)
 
 
@@ -120,6 +119,6 @@ def _show_benchmark_model(found: Sequence[Benchmarked]) -> None:
     show(Table.of(found, told, notes=(note,)))
     for one in found:
         if one.operators:
-            typer.echo()
+            say()
             found_by = Profile("litert", one.operators)
             _show_profile(one.artifact, found_by, "as benchmark_model tells")

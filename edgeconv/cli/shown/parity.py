@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from edgeconv.report.console import say
 from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ def show_parity(report: ParityReport, on_device: DeviceParity | None = None) -> 
     """Every stage of a parity check, and on a device its int8 operators by kind."""
     show_stages(report.to_json()["stages"])
     if on_device is not None and on_device.operators:
-        typer.echo()
+        say()
         _show_operators(on_device.operators)
 
 

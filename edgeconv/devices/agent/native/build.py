@@ -88,7 +88,7 @@ def _compile(command: list[str], runner: Path) -> None:
 def main() -> None:
     """Builds for the architectures named on the command line; prints where the programs are."""
     for architecture in sys.argv[1:] or [ARCHITECTURES[0]]:
-        print(f"{architecture}: {build(architecture)}")
+        sys.stdout.write(f"{architecture}: {build(architecture)}\n")
 
 
 if __name__ == "__main__":
