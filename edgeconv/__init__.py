@@ -18,6 +18,7 @@ Nothing heavy is imported until a name is used.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,11 @@ _HOMES = {
     "SessionOptions": "edgeconv.runtime.session",
     "Thresholds": "edgeconv.verify.thresholds",
 }
+
+
+# onnxruntime reads it when it is imported, and otherwise writes a device id and a database into the
+# user's cache then and there; its own function to switch that off comes too late.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> Any:

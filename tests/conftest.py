@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import edgeconv  # noqa: F401  before any engine, whose telemetry it switches off
+
 #: Neither of hypothesis' limits on the wall's clock says anything on a machine that others use.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
