@@ -1,4 +1,8 @@
-"""The disk: where edgeconv keeps things, files written whole or not at all, digests of files."""
+"""The disk: where edgeconv keeps things, regular files read, files written whole or not at all.
+
+What is read from a path of the user's is opened here: a pipe would be waited for, and a device such
+as /dev/zero, or a file of holes, read without end.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,19 @@ import hashlib
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
-from edgeconv.errors import OutputUnwritable
+from edgeconv.errors import FileRefused, OutputUnwritable
 
+#: No weights and no model that edgeconv reads are larger.
+MOST_BYTES = 4 * 2**30
+#: How long a pipe may be without a reader.
+READER_WITHIN_S = 10.0
+_POLL_S = 0.05
 #: Windows alone translates ends of lines where it is not told otherwise.
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -28,12 +38,20 @@ def cache_directory() -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        FileRefused: it has more than MOST_BYTES, as files of holes may.
+        OSError: it cannot be read, or is no regular file.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MOST_BYTES:
+            raise FileRefused(f"{path} has {size} bytes; at most {MOST_BYTES} are read")
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Opens a file to read; what is no regular one is not waited for: a pipe, a device, a folder.
 
     Raises:
@@ -91,11 +109,12 @@ def write_whole(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all; into what is no file, such as a pipe, directly.
 
     Raises:
-        OutputUnwritable: it cannot be written there.
+        OutputUnwritable: it cannot be written there, or nobody reads from the pipe.
     """
     with _unwritable(path):
         if path.exists() and not path.is_file():
-            path.write_bytes(content)
+            with os.fdopen(_opened_by_a_reader(path), "wb") as pipe:
+                pipe.write(content)
             return
     with written_whole(path) as part:
         part.write_bytes(content)
@@ -131,6 +150,26 @@ def _problem(path: Path) -> int:
     if path.exists() and not path.is_file():
         return 0 if os.access(path, os.W_OK) else errno.EACCES
     return 0 if os.access(path.parent, os.W_OK) else errno.EACCES
+
+
+def _opened_by_a_reader(path: Path) -> int:
+    """A descriptor to write to a pipe or device; a pipe without reader is waited for a while."""
+    give_up = time.monotonic() + READER_WITHIN_S
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not path.is_fifo():
+                raise
+            if time.monotonic() > give_up:
+                raise OutputUnwritable(
+                    f"{path} is a pipe that nobody reads from; start its reader first, or name a "
+                    "file"
+                ) from error
+            time.sleep(_POLL_S)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from edgeconv.devices.transport.base import Completed
 from edgeconv.devices.transport.envelope import last_words, script
+from edgeconv.disk import open_regular
 from edgeconv.errors import DeviceFailed, UsageError
 
 #: Room for the size and checksum before a pulled file's content.
@@ -87,7 +88,7 @@ class LocalFile:
     def open(self) -> Iterator[Content]:
         """The file's content as it was when it was read first."""
         try:
-            file = self.path.open("rb")
+            file = open_regular(self.path)
         except OSError as error:
             raise UsageError(f"{self.path} cannot be read: {error.strerror}") from error
         with file:
@@ -130,7 +131,7 @@ def local_file(path: Path, remote: str) -> LocalFile:
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     size = 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             mode = os.fstat(file.fileno()).st_mode
             while piece := file.read(2**20):
                 sha256.update(piece)

@@ -32,6 +32,7 @@ _SHOWN = 40
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NOT_SUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
 
 
@@ -60,16 +61,18 @@ def staged(destination: Path, *, force: bool, is_ours: Callable[[Path], bool]) -
     except OSError as error:
         raise OutputUnwritable(f"cannot write to {destination.parent}: {error.strerror}") from error
     try:
-        yield stage
-        _flush(stage)
-        _publish(stage, destination, force=force, is_ours=is_ours)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutputUnwritable(
-                f"the disk of {destination.parent} is full; nothing was written. "
-                "Free some space or choose another directory with --out"
-            ) from error
-        raise
+        try:
+            yield stage
+        except OSError as error:
+            if error.errno in _FULL:
+                raise _unwritten(destination, error) from error
+            raise
+        try:
+            _flush(stage)
+            _publish(stage, destination, force=force, is_ours=is_ours)
+        except OSError as error:
+            raise _unwritten(destination, error) from error
+        _sync_published(destination)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         if lock is not None:
@@ -153,7 +156,6 @@ def _publish(
             with contextlib.suppress(FileNotFoundError):  # gone again: another try
                 _swap(stage, destination, is_ours)
                 break
-    _sync_directory(destination.parent)
 
 
 def _renamed(stage: Path, destination: Path) -> bool:
@@ -175,7 +177,11 @@ def _swap(stage: Path, destination: Path, is_ours: Callable[[Path], bool]) -> No
     previous = _previous(destination)
     shutil.rmtree(previous, ignore_errors=True)
     destination.rename(previous)
-    stage.rename(destination)
+    try:
+        stage.rename(destination)
+    except OSError:
+        previous.rename(destination)
+        raise
     shutil.rmtree(previous, ignore_errors=True)
 
 
@@ -195,6 +201,32 @@ def _renameat2(source: Path, target: Path, flag: int) -> bool:
     if number in _NOT_SUPPORTED:
         return False
     raise OSError(number, os.strerror(number), str(target))
+
+
+def _unwritten(destination: Path, error: OSError) -> OutputUnwritable:
+    """The error for what the system says against writing or renaming a stage."""
+    if error.errno in _FULL:
+        return OutputUnwritable(
+            f"the disk of {destination.parent} is full; nothing was written. "
+            "Free some space or choose another directory with --out"
+        )
+    return OutputUnwritable(
+        f"{destination} cannot be put in its place: {error.strerror or error}; nothing was "
+        "written. Choose another directory with --out"
+    )
+
+
+def _sync_published(destination: Path) -> None:
+    """Brings the rename to the disk; raises OutputUnwritable where the disk does not confirm it."""
+    try:
+        _sync_directory(destination.parent)
+    except OSError as error:
+        if error.errno in _NOT_SUPPORTED:  # file systems that bring no directory to the disk
+            return
+        raise OutputUnwritable(
+            f"{destination} was written, but its disk does not confirm it "
+            f"({error.strerror or error}); check the disk, then the bundle with `edgeconv parity`"
+        ) from error
 
 
 def _flush(stage: Path) -> None:

@@ -312,3 +312,70 @@ def test_of_several_processes_one_succeeds(tmp_path: Path) -> None:
     for writer in writers:
         writer.communicate()
     assert len(names(tmp_path)) == ROUNDS
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EXDEV, errno.EIO, errno.ENAMETOOLONG])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_rename_that_fails_is_said_and_leaves_what_was_there(
+    number: int, force: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if force:
+        write(tmp_path / "b", "old")
+    real = Path.rename
+
+    def rename(self: Path, target: Path) -> Path:
+        # A swap in two steps fails in its second one.
+        if force and not (tmp_path / "b").exists() and "previous" in self.name:
+            return real(self, target)
+        if force and (tmp_path / "b").exists():
+            if self == tmp_path / "b":
+                return real(self, target)
+            raise OSError(errno.ENOTEMPTY, "Directory not empty")
+        raise OSError(number, os.strerror(number), str(self), None, str(target))
+
+    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(staging, "_renameat2", lambda *_: False)
+    with pytest.raises(OutputUnwritable, match=f"put in its place: {os.strerror(number)}; nothing"):
+        write(tmp_path / "b", "new", force=force)
+    assert names(tmp_path) == (["b"] if force else [])
+    assert not force or (tmp_path / "b" / MARK).read_text() == "old"
+
+
+def failing_fsync(
+    monkeypatch: pytest.MonkeyPatch, number: int, which: Callable[[str], bool]
+) -> None:
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if which(str(Path(f"/proc/self/fd/{descriptor}").readlink())):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+def test_a_disk_that_fails_before_the_rename_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_fsync(monkeypatch, errno.EIO, lambda path: path.endswith(MARK))
+    with pytest.raises(OutputUnwritable, match="Input/output error; nothing was written"):
+        write(tmp_path / "b", "new")
+    assert names(tmp_path) == []
+
+
+def test_a_disk_that_fails_after_the_rename_is_told_truly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_fsync(monkeypatch, errno.EIO, lambda path: path == str(tmp_path))
+    with pytest.raises(OutputUnwritable, match="was written, but its disk does not confirm it"):
+        write(tmp_path / "b", "new")
+    assert names(tmp_path) == ["b"]
+    assert (tmp_path / "b" / MARK).read_text() == "new"
+
+
+def test_a_file_system_that_syncs_no_directories_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_fsync(monkeypatch, errno.EINVAL, lambda path: path == str(tmp_path))
+    write(tmp_path / "b", "new")
+    assert (tmp_path / "b" / MARK).read_text() == "new"
