@@ -98,6 +98,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     part = path.parent / f".{secrets.token_hex(8)}.part"
     try:
         with _unwritable(path):
+            if path.exists() and not path.is_file() and not path.is_dir():
+                raise OutputUnwritable(f"{path} is a pipe or a device; name a regular file")
             yield part
             part.replace(path)
     finally:

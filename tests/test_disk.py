@@ -88,6 +88,16 @@ def test_a_pipe_that_nobody_reads_from_is_given_up(tmp_path: Path, monkeypatch) 
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
+def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        pytest.raises(OutputUnwritable, match="name a regular file"),
+        written_whole(tmp_path / "pipe"),
+    ):
+        raise AssertionError
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_a_pipe_whose_reader_leaves_is_an_error(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -123,8 +123,14 @@ class RemoteMachine(Machine):
             self._remove(inputs, outputs)
 
     def _remove(self, *paths: str) -> None:
-        """Removes files there; where the connection is gone they stay for the next tidying."""
+        """Removes files there; where the connection is gone they stay for the next tidying.
+
+        Raises:
+            DeviceSilent: the device was there, and answers nothing now: nobody need try again.
+        """
         try:
             self._transport.run(["rm", "-f", *paths])
+        except DeviceSilent:
+            raise
         except (DeviceFailed, DeviceUnreachable):
             return

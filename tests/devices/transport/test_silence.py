@@ -18,7 +18,7 @@ from edgeconv.devices.transport.shell import ShellTransport
 from edgeconv.devices.transport.ssh import SshTransport
 from edgeconv.devices.transport.watch import ANSWER_WITHIN_S, SILENCE_S
 from edgeconv.errors import ConnectionLost, DeviceSilent, DeviceUnreachable
-from edgeconv.runtime.requests import FactsRequest
+from edgeconv.runtime.requests import FactsRequest, RunRequest
 from tests.helpers.adb_phone import AdbServer
 from tests.helpers.processes import gone, running, started
 from tests.helpers.ssh_server import SshServer, children, ssh_server
@@ -40,7 +40,7 @@ def token() -> Iterator[str]:
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asks after less silence, and waits less for the answer; sshd is asked more often."""
     monkeypatch.setattr(ShellTransport, "_silence_s", 0.3)
-    monkeypatch.setattr(ShellTransport, "_answer_s", 2.0)
+    monkeypatch.setattr(ShellTransport, "_answer_s", 4.0)
     often = {"ServerAliveInterval": "1", "ServerAliveCountMax": "1"}
     monkeypatch.setattr(ssh, "_OPTIONS", ssh._OPTIONS | often)
 
@@ -76,6 +76,14 @@ def phones(adb: AdbServer) -> Iterator[AdbServer]:
     yield adb
     adb.end_phones()
     adb.adb("disconnect")
+
+
+def connected(phones: AdbServer, place: Path) -> AdbTransport:
+    """A phone, whose first answer may take long on a loaded machine."""
+    profile = phones.profile(serial=phones.phone())
+    return AdbTransport(
+        profile, connect_deadline_s=DEADLINE_S, patience_s=DEADLINE_S, root=str(place / "root")
+    )
 
 
 def when_it_runs(token: str, then: Callable[[], None]) -> threading.Thread:
@@ -140,10 +148,28 @@ def test_a_frozen_board_is_lost_and_then_not_waited_for(own_board, token, soon, 
     own_board.stop()
 
 
+def test_a_board_frozen_in_a_batch_is_not_tried_again(
+    own_board, token, soon, frozen, tmp_path
+) -> None:
+    def freeze() -> None:
+        assert own_board.process is not None
+        for pid in [own_board.process.pid, *children(own_board.process.pid)]:
+            frozen(pid)
+
+    (tmp_path / "in").write_bytes(b"records")
+    request = RunRequest("model", str(tmp_path / "in"), str(tmp_path / "out"), 1, 1)
+    with SshTransport(own_board.profile(), connect_deadline_s=3.0) as transport:
+        machine = RemoteMachine("there", transport, [*AGENT, token])
+        stopping = when_it_runs(token, freeze)
+        with pytest.raises(DeviceSilent, match=r"it was lost, and answers nothing"):
+            machine.run(request, output_bytes=1, deadline_s=DEADLINE_S)
+        stopping.join()
+    own_board.stop()
+
+
 @pytest.mark.parametrize("way", ["conversation", "command"])
 def test_a_frozen_phone_is_noticed(way, phones, tmp_path, token, soon, frozen) -> None:
-    serial = phones.phone()
-    with AdbTransport(phones.profile(serial=serial), root=str(tmp_path / "root")) as transport:
+    with connected(phones, tmp_path) as transport:
         stopping = when_it_runs(token, lambda: frozen(phones.phones[0].pid))
         with pytest.raises(DeviceSilent, match=r"was waited for, but .*adb reverse --list"):
             if way == "command":
@@ -161,8 +187,7 @@ def test_a_phone_frozen_while_a_file_is_sent_is_noticed(
 ) -> None:
     sent = tmp_path / "sent"
     sent.write_bytes(bytes(8_000_000))
-    serial = phones.phone()
-    with AdbTransport(phones.profile(serial=serial), root=str(tmp_path / "root")) as transport:
+    with connected(phones, tmp_path) as transport:
         send = transport._send
 
         def freeze_and_send(*arguments) -> None:
@@ -176,9 +201,8 @@ def test_a_phone_frozen_while_a_file_is_sent_is_noticed(
 
 
 def test_a_stopped_adb_server_is_noticed(phones, tmp_path, token, soon, frozen) -> None:
-    serial = phones.phone()
-    (server,) = running(f"tcp:{phones.port}\0fork-server")
-    with AdbTransport(phones.profile(serial=serial), root=str(tmp_path / "root")) as transport:
+    with connected(phones, tmp_path) as transport:
+        (server,) = running(f"tcp:{phones.port}\0fork-server")
         stopping = when_it_runs(token, lambda: frozen(server))
         with pytest.raises(DeviceSilent, match=r"`sleep .*was waited for"):
             transport.run(["sleep", token], deadline_s=DEADLINE_S)
@@ -192,9 +216,7 @@ def test_silence_alone_ends_nothing(way, request, tmp_path, monkeypatch) -> None
     if way == "ssh":
         opened: ShellTransport = SshTransport(request.getfixturevalue("board").profile())
     else:
-        phones = request.getfixturevalue("phones")
-        profile = phones.profile(serial=phones.phone())
-        opened = AdbTransport(profile, root=str(tmp_path / "root"))
+        opened = connected(request.getfixturevalue("phones"), tmp_path)
     with opened as transport:
         unanswered = transport._unanswered
         monkeypatch.setattr(transport, "_silence_s", 0.2)
