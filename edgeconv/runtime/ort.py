@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
+from edgeconv.runtime import external_data
 from edgeconv.runtime.feeds import check_feeds
 from edgeconv.runtime.ort_provider import Opening, one_line
 from edgeconv.runtime.session import EngineName, Provider, SessionOptions, TensorSpec
@@ -58,15 +59,22 @@ class OrtSession:
             profile: where the engine's profiler writes, a prefix; None leaves it off.
 
         Raises:
-            ArtifactRefused: no ONNX model, damaged, or an operator has no kernel.
+            ArtifactRefused: no ONNX model, damaged, reaches for files outside its folder, or an
+                operator has no kernel.
             UnavailableError: onnxruntime is not installed, or has not the provider.
             UsageError: `keep_tensors`, which this engine cannot do.
         """
         self._label = str(source) if isinstance(source, Path) else "the model in memory"
         if options.keep_tensors:
             raise UsageError("keep_tensors works with .tflite files only; onnxruntime keeps none")
-        if isinstance(source, Path) and source.stat().st_size > MAX_FILE_BYTES:
-            raise ArtifactRefused(f"{source}: an ONNX file holds at most {MAX_FILE_BYTES} bytes")
+        if isinstance(source, bytes):
+            external_data.check_whole(source, self._label)
+        else:
+            if source.stat().st_size > MAX_FILE_BYTES:
+                raise ArtifactRefused(
+                    f"{source}: an ONNX file holds at most {MAX_FILE_BYTES} bytes"
+                )
+            external_data.check(source)
         ort = import_engine(self._label)
         self._ort = ort
         self._failures = _failures(ort)

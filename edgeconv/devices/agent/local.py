@@ -47,8 +47,8 @@ class LocalMachine(Machine):
         self._command = command
 
     def place(self, path: Path) -> str:
-        """The file's own path."""
-        return str(path.resolve())
+        """The file's own path; links stay, for what a model names lies beside the link."""
+        return str(path.absolute())
 
     def talk(self, request: Request, *, deadline_s: float) -> Conversation:
         """As `Machine.talk`."""

@@ -21,9 +21,15 @@ from edgeconv.runtime.session import Provider
 
 
 def place(transport: Transport, path: Path) -> str:
-    """Pushes a file where its bytes are not there yet; gives its path on the device."""
-    remote = f"{transport.root}/files/{sha256_of(path)}{path.suffix.lower()}"
-    transport.push(path, remote)
+    """Pushes a file where its bytes are not there yet; gives its path on the device.
+
+    Values that it keeps in other files come along in it.
+    """
+    from edgeconv.files.onnx.load import self_contained  # onnx, which listing devices does without
+
+    with self_contained(path) as whole:
+        remote = f"{transport.root}/files/{sha256_of(whole)}{path.suffix.lower()}"
+        transport.push(whole, remote)
     return remote
 
 

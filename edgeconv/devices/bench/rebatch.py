@@ -17,6 +17,7 @@ from onnx import numpy_helper, shape_inference
 
 from edgeconv.devices.agent.torch_net import MOST_BATCH
 from edgeconv.errors import ArtifactRefused, UsageError
+from edgeconv.files.onnx.load import whole_bytes
 from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.ort import MAX_FILE_BYTES, OrtSession
 from edgeconv.runtime.session import SessionOptions
@@ -43,7 +44,7 @@ def rebatched(source: Path, batch: int, copy: Path) -> Path:
         raise UsageError(f"batch {batch}: 1 to {MOST_BATCH} are allowed")
     if source.stat().st_size > MAX_FILE_BYTES:
         raise ArtifactRefused(f"{source}: an ONNX file holds at most {MAX_FILE_BYTES} bytes")
-    content = source.read_bytes()
+    content = whole_bytes(source)
     _compare(content, _at(source, content, _COMPARED), source)
     copy.write_bytes(_at(source, content, batch))
     return copy

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
 import onnx_ir as ir
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import inliner, shape_inference
 
 from edgeconv.errors import ArtifactRefused
+from edgeconv.runtime import external_data
 
 #: An ONNX file is one protobuf message, which cannot be larger.
 _LARGEST_BYTES = 2**31 - 1
@@ -31,13 +33,13 @@ _DAMAGE = (
 
 
 def load(path: Path) -> ir.Model:
-    """A file as it is; values in other files beside it stay there.
+    """A file as it is, with the values that it keeps in other files.
 
     Raises:
-        ArtifactRefused: it is no ONNX file.
+        ArtifactRefused: it is no ONNX file, or reaches for files outside its folder.
     """
     with refusing_damage(path):
-        return ir.from_proto(_proto(path))
+        return ir.from_proto(load_proto(path))
 
 
 def load_inferred(path: Path) -> ir.Graph:
@@ -47,7 +49,7 @@ def load_inferred(path: Path) -> ir.Graph:
         ArtifactRefused: it is no ONNX file.
     """
     with refusing_damage(path):
-        loaded = _proto(path)
+        loaded = load_proto(path)
         if not loaded.HasField("graph") or not loaded.graph.output:
             raise ValueError("it holds no graph")
         if loaded.functions:
@@ -65,8 +67,79 @@ def refusing_damage(path: Path) -> Iterator[None]:
         raise ArtifactRefused(f"{path} is no ONNX file: {reason}") from error
 
 
-def _proto(path: Path) -> onnx.ModelProto:
-    size = path.stat().st_size
-    if size > _LARGEST_BYTES:
-        raise ValueError(f"of {size} bytes; one holds at most {_LARGEST_BYTES}")
-    return onnx.load(path, load_external_data=False)
+def load_proto(path: Path) -> onnx.ModelProto:
+    """A file's message, with the values that it keeps in other files.
+
+    Raises:
+        ArtifactRefused: it is no ONNX file, or reaches for files outside its folder.
+    """
+    with refusing_damage(path):
+        if not path.is_file():
+            raise ValueError("it is no regular file")
+        size = path.stat().st_size
+        if size > _LARGEST_BYTES:
+            raise ValueError(f"of {size} bytes; one holds at most {_LARGEST_BYTES}")
+        external_data.check(path)  # with its budgets, before anything is made of it
+        model = onnx.load(path, load_external_data=False)
+        outside = [t for t in _tensors(model) if t.external_data or _is_elsewhere(t)]
+        stored = [
+            external_data.stored(path, [(entry.key, entry.value) for entry in tensor.external_data])
+            for tensor in outside
+        ]
+        for tensor, place in zip(outside, stored, strict=True):
+            _bring(tensor, place)
+        return model
+
+
+@contextmanager
+def self_contained(path: Path) -> Iterator[Path]:
+    """A file that needs no other: `path` itself, or a copy with all values while this is open.
+
+    Raises:
+        ArtifactRefused: it is no ONNX file, or reaches for files outside its folder.
+    """
+    if path.suffix.lower() != ".onnx" or not external_data.check(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as held:
+        copy = Path(held) / path.name
+        copy.write_bytes(whole_bytes(path))
+        yield copy
+
+
+def whole_bytes(path: Path) -> bytes:
+    """A file's bytes with the values that it keeps in other files; otherwise as they are.
+
+    Raises:
+        ArtifactRefused: it is no ONNX file, or reaches for files outside its folder.
+    """
+    with refusing_damage(path):  # one message of more than 2 GiB is a ValueError
+        return (
+            load_proto(path).SerializeToString() if external_data.check(path) else path.read_bytes()
+        )
+
+
+def _is_elsewhere(tensor: onnx.TensorProto) -> bool:
+    return bool(tensor.data_location == onnx.TensorProto.EXTERNAL)
+
+
+def _bring(tensor: onnx.TensorProto, place: external_data.Stored) -> None:
+    """Reads a tensor's values into it."""
+    if _is_elsewhere(tensor):
+        with place.file.open("rb") as file:
+            file.seek(place.offset)
+            tensor.raw_data = file.read(place.length)
+    tensor.ClearField("data_location")
+    tensor.ClearField("external_data")
+
+
+def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
+    """Every tensor in a message, wherever the format can hold one."""
+    for field, held in message.ListFields():
+        if field.message_type is None:
+            continue
+        for inner in (held,) if isinstance(held, Message) else held:
+            if isinstance(inner, onnx.TensorProto):
+                yield inner
+            else:
+                yield from _tensors(inner)

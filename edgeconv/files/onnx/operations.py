@@ -22,6 +22,7 @@ from edgeconv.files.operations import (
 )
 from edgeconv.graph.operators.table import operator_named
 from edgeconv.graph.view import constant_of, integer, sole_consumer
+from edgeconv.runtime import external_data
 
 _QUANTIZE = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
@@ -36,7 +37,8 @@ def read_onnx(path: Path) -> ModelOperations:
     """
     graph = load_inferred(path)
     with refusing_damage(path):
-        return _read(graph, path.stat().st_size)
+        elsewhere = {place: place.length for place in external_data.check(path)}
+        return _read(graph, path.stat().st_size + sum(elsewhere.values()))
 
 
 def _read(graph: ir.Graph, size: int) -> ModelOperations:
