@@ -97,7 +97,7 @@ class _Checked:
 def _check(bundle: Bundle, thresholds: Thresholds, chosen: Profile) -> _Checked:
     """One bundle, here or on a device."""
     if chosen.transport == devices.LOCAL:
-        report = bundle.parity(thresholds)
+        report = bundle.parity(thresholds, contained=True)
         for warning in report.warnings:
             say(f"warning: {warning}", err=True)
         return _Checked(bundle.directory, report)
@@ -105,7 +105,11 @@ def _check(bundle: Bundle, thresholds: Thresholds, chosen: Profile) -> _Checked:
 
     with devices.machine(chosen) as machine:
         found = bundle.parity_on(
-            opener(machine), device=chosen.name, engines=chosen.engines, thresholds=thresholds
+            opener(machine),
+            device=chosen.name,
+            engines=chosen.engines,
+            thresholds=thresholds,
+            contained=True,
         )
     return _Checked(bundle.directory, found.report, found)
 

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import BundleRefused, UnknownName
-from edgeconv.export.bundle import artifacts, golden, manifest, staging
+from edgeconv.export.bundle import artifacts, golden, manifest, staging, trial
 from edgeconv.export.bundle.predictor import Predictor
 from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds
 from edgeconv.quantize.repair.copies import with_copies
@@ -22,6 +22,7 @@ from edgeconv.verify.parity import bundle_files, on_device
 from edgeconv.verify.parity.expected import Expected, Float64
 from edgeconv.verify.parity.on_device import DeviceParity
 from edgeconv.verify.parity.output_parts import OutputParts
+from edgeconv.verify.parity.reference_work import ways_of
 from edgeconv.verify.parity.stages import ParityReport
 from edgeconv.verify.thresholds import DEFAULTS, Thresholds
 
@@ -130,8 +131,19 @@ class Bundle:
             float64=lambda: Float64(vectors.float64),
         )
 
-    def parity(self, thresholds: Thresholds = DEFAULTS) -> ParityReport:
-        """Runs every artifact on the golden vectors and compares it with the float reference."""
+    def parity(self, thresholds: Thresholds = DEFAULTS, *, contained: bool = False) -> ParityReport:
+        """Runs every artifact on the golden vectors and compares it with the float reference.
+
+        Args:
+            thresholds: what each stage must keep to.
+            contained: whether a crash of an engine may end this process, as the command line's,
+                which has another one watch; otherwise TFLite files are tried in a child first.
+
+        Raises:
+            ArtifactRefused: a file cannot be loaded or run, or crashes its engine.
+        """
+        if not contained:
+            self._require_survival()
         return bundle_files.check(self.artifacts, self.expected, thresholds)
 
     def parity_on(
@@ -141,13 +153,17 @@ class Bundle:
         device: str,
         engines: tuple[EngineName, ...],
         thresholds: Thresholds = DEFAULTS,
+        contained: bool = False,
     ) -> DeviceParity:
         """Runs the float and int8 files where `opener` opens them, and compares them.
 
         They are held against the reference, and against their runs on this machine.
 
-        Raises as `edgeconv.verify.parity.on_device.check`.
+        `contained` as for `parity`; raises as it does, and as
+        `edgeconv.verify.parity.on_device.check`.
         """
+        if not contained:
+            self._require_survival()
         held = self.artifacts.items()
         chosen = {n: p for n, p in held if artifacts.precision_of(n) in (None, "int8")}
         return on_device.check(
@@ -163,15 +179,23 @@ class Bundle:
 
         Raises:
             UnknownName: the bundle holds no such artifact.
-            ArtifactRefused: the engine cannot load it.
+            ArtifactRefused: the engine cannot load it, or crashes.
         """
         held = self.artifacts
         if artifact not in held:
             raise UnknownName(
                 "artifact of this bundle", artifact, held, f"It holds {', '.join(held)}"
             )
-        session = open_session(held[artifact], options or SessionOptions())
+        options = options or SessionOptions()
+        trial.require_survival(held[artifact], [options])
+        session = open_session(held[artifact], options)
         return Predictor(session, self.preprocessing, self.labels)
+
+    def _require_survival(self) -> None:
+        """Tries each TFLite file on all kernels that parity runs it on."""
+        for path in self.artifacts.values():
+            if path.suffix == ".tflite":
+                trial.require_survival(path, ways_of(path))
 
 
 def require_artifacts(bundle: Bundle) -> dict[str, Path]:

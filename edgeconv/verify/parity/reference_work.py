@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeconv.files.read import read_operations
+from edgeconv.runtime.session import SessionOptions
 
 #: Multiply-adds in one run of a file, about; at least one photo all the same ...
 WORK = 30_000_000_000
@@ -29,3 +30,9 @@ def reference_photos(tflite: Path) -> int:
     if file.multiply_adds > MOST_WORK:
         return 0
     return batch * max(1, WORK // max(1, file.multiply_adds))
+
+
+def ways_of(tflite: Path) -> list[SessionOptions]:
+    """Every way in which parity may run a TFLite file; raises as `reference_photos`."""
+    ways = [SessionOptions(), SessionOptions(keep_tensors=True)]
+    return [*ways, SessionOptions(kernels="reference")] if reference_photos(tflite) else ways
