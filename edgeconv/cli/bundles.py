@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgeconv.disk import read_bounded
+from edgeconv.documents import NotJson, parse
 from edgeconv.errors import UsageError
 from edgeconv.nets.registry import NETS
 from edgeconv.report.console import say
@@ -88,12 +89,13 @@ def given_or_here(targets: Sequence[str]) -> list[str]:
 
 def _is_bundle(directory: Path) -> bool:
     """Whether it has a manifest; other tools' documents of that name are none."""
-    from edgeconv.export.bundle.manifest import FILE_NAME
+    from edgeconv.export.bundle.manifest import FILE_NAME, FORM
 
     try:
-        document = json.loads((directory / FILE_NAME).read_text(encoding="utf-8"))
+        content = read_bounded(directory / FILE_NAME, FORM.most_bytes)
+        document = None if content is None else parse(content)
     except OSError:
         return False
-    except (ValueError, RecursionError):
+    except NotJson:
         return True  # damaged: whoever opens it says so
     return isinstance(document, dict) and isinstance(document.get("files"), dict)

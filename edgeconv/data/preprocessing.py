@@ -11,7 +11,6 @@ for bit.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -23,6 +22,7 @@ from PIL import Image
 
 from edgeconv.data.geometry import resize_and_crop
 from edgeconv.data.images import to_rgb
+from edgeconv.documents import NotJson, parse
 from edgeconv.errors import RefusedError, UsageError
 
 Interpolation = Literal["bilinear", "bicubic"]
@@ -68,7 +68,7 @@ class Preprocessing:
             raise UsageError(f"std is {self.std!r}; each must be greater than 0")
         if self.interpolation not in get_args(Interpolation):
             allowed = ", ".join(get_args(Interpolation))
-            raise UsageError(f"interpolation is {self.interpolation!r}; allowed: {allowed}")
+            raise UsageError(f"interpolation is {self.interpolation[:60]!r}; allowed: {allowed}")
 
     @property
     def low(self) -> tuple[float, ...]:
@@ -102,16 +102,17 @@ class Preprocessing:
         """
         if isinstance(document, str):
             try:
-                document = json.loads(document)
-            except (ValueError, RecursionError) as error:
+                document = parse(document)
+            except NotJson as error:
                 raise RefusedError(f"preprocessing is no JSON: {error}") from error
         if not isinstance(document, Mapping):
             raise RefusedError(f"preprocessing is a JSON {type(document).__name__}, not an object")
         known = [field.name for field in fields(cls)]
         unknown = sorted(str(key) for key in document if key not in known)
         if unknown:
+            shown = ascii(unknown[0][:60])
             raise RefusedError(
-                f"preprocessing has the unknown field {unknown[0]!r}; known: {', '.join(known)}"
+                f"preprocessing has the unknown field {shown}; known: {', '.join(known)}"
             )
         try:
             return cls(**{name: _value(name, document[name]) for name in document})

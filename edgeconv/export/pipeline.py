@@ -11,7 +11,7 @@ import torch
 from edgeconv.data import builtin
 from edgeconv.data.preprocessing import normalize_batch
 from edgeconv.errors import NetRefused, UsageError
-from edgeconv.export.bundle import artifacts, bundle, describe, manifest, staging
+from edgeconv.export.bundle import artifacts, bundle, describe, labels, manifest, staging
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.judged import judged
 from edgeconv.export.options import ExportOptions
@@ -98,8 +98,7 @@ def _fill(
         quantized = quantized_net(net, model, options, progress)
         _write_quantized(quantized, directory, identity, options, progress)
     if identity.labels is not None:
-        labels = "\n".join(identity.labels) + "\n"
-        (directory / bundle.LABELS).write_text(labels, encoding="utf-8")
+        labels.write(directory, identity.labels)
     progress.step("check parity")
     parts = parts_of_outputs(model, {} if quantized is None else quantized.seen)
     run = TorchRun(model, former, options.batch, net.name)
@@ -118,17 +117,17 @@ def _identity(net: LoadedNet, model: ir.Model, options: ExportOptions) -> artifa
     Raises:
         NetRefused: no output has as many channels as there are labels.
     """
-    labels = None if options.features else net.labels
+    names = None if options.features else net.labels
     shapes = [shape_of(value) for value in model.graph.outputs]
-    if labels is not None and not any(s[1:2] == (len(labels),) for s in shapes):
+    if names is not None and not any(s[1:2] == (len(names),) for s in shapes):
         raise NetRefused(
-            f"the net names {len(labels)} labels, and its outputs are of shape "
+            f"the net names {len(names)} labels, and its outputs are of shape "
             f"{', '.join(map(str, shapes))}; give a label for each class"
         )
     return artifacts.Identity(
         net=net.name,
         preprocessing=net.preprocessing,
-        labels=labels,
+        labels=names,
         license=net.weights.license,
         trained=net.trained,
     )

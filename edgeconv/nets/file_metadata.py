@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeconv.documents import NotJson, parse
 from edgeconv.errors import WeightsRefused
+from edgeconv.nets.labels import is_label
 
 _PREPROCESSING_KEYS = ("input_size", "resize", "mean", "std")
 
@@ -71,13 +72,13 @@ def _labels(metadata: Mapping[str, str], path: Path) -> tuple[str, ...] | None:
     labels = _json(metadata["labels"], "labels", path)
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise WeightsRefused(f"{path}: labels in its metadata is no JSON list of texts")
-    if any(len(label.splitlines()) > 1 for label in labels):
-        raise WeightsRefused(f"{path}: a label in its metadata is longer than one line")
+    if not all(map(is_label, labels)):
+        raise WeightsRefused(f"{path}: a label in its metadata is longer than one line may be")
     return tuple(labels)
 
 
 def _json(text: str, key: str, path: Path) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parse(text)
+    except NotJson as error:
         raise WeightsRefused(f"{path}: {key} in its metadata is no JSON: {error}") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import resources
 
 IMAGENET1K_CLASSES = 1000
+LONGEST_LABEL = 1000
+"""Characters of a class name."""
 
 
 def imagenet_categories() -> tuple[str, ...]:
@@ -14,3 +16,8 @@ def imagenet_categories() -> tuple[str, ...]:
     """
     text = resources.files("edgeconv.nets").joinpath("imagenet1k.txt").read_text("utf-8")
     return tuple(text.splitlines())
+
+
+def is_label(text: str) -> bool:
+    """Whether a class may be called so: in one line, of at most LONGEST_LABEL characters."""
+    return len(text.splitlines()) <= 1 and len(text) <= LONGEST_LABEL

@@ -18,6 +18,7 @@ from torch.nn.parameter import is_lazy
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import NetRefused, RefusedError, UnknownName, UsageError
 from edgeconv.nets.detectors import refuse_detection
+from edgeconv.nets.labels import is_label
 from edgeconv.nets.plain import narrowed, require_float_net, unwrapped
 from edgeconv.nets.user_code import import_file, import_named, neighbours, run_user_code
 
@@ -181,5 +182,8 @@ def _labels(holders: Sequence[Any], target: str) -> tuple[str, ...] | None:
             continue
         if isinstance(found, str) or not isinstance(found, Sequence):
             raise UsageError(f"{target}: labels is a {type(found).__name__}, not a list of texts")
-        return tuple(str(label) for label in found)
+        names = tuple(str(label) for label in found)
+        if not all(map(is_label, names)):
+            raise UsageError(f"{target}: a label is longer than one line may be; shorten it")
+        return names
     return None

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import BundleRefused, UnknownName
-from edgeconv.export.bundle import artifacts, golden, manifest, staging, trial
+from edgeconv.export.bundle import artifacts, golden, labels, manifest, staging, trial
 from edgeconv.export.bundle.predictor import Predictor
 from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds
 from edgeconv.quantize.repair.copies import with_copies
@@ -25,8 +25,6 @@ from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.reference_work import ways_of
 from edgeconv.verify.parity.stages import ParityReport
 from edgeconv.verify.thresholds import DEFAULTS, Thresholds
-
-LABELS = "labels.txt"
 
 
 def is_bundle(directory: Path) -> bool:
@@ -76,11 +74,15 @@ class Bundle:
 
     @property
     def labels(self) -> tuple[str, ...] | None:
-        """The classes' names, None where they are not known."""
-        path = self.directory / LABELS
-        if not path.is_file():
-            return None
-        return tuple(path.read_text(encoding="utf-8").splitlines())
+        """The classes' names, None where they are not known; raises BundleRefused."""
+        names = labels.read(self.directory)
+        shapes = self.manifest["graph"]["outputs"].values()
+        if names is not None and not any(shape[1:2] == [len(names)] for shape in shapes):
+            raise BundleRefused(
+                f"{self.directory}: {labels.FILE_NAME} names {len(names)} classes, which no output "
+                "has; export the net again"
+            )
+        return names
 
     @property
     def repairs(self) -> Repairs:
@@ -110,8 +112,10 @@ class Bundle:
 
     @property
     def golden(self) -> golden.Golden:
-        """The test vectors."""
-        return golden.load(self.directory)
+        """The test vectors; raises BundleRefused."""
+        vectors = golden.load(self.directory)
+        vectors.check_fits(self.manifest["graph"]["outputs"], self.preprocessing.input_size)
+        return vectors
 
     @property
     def parity_passed(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,32 @@ class Golden:
         if self.app_input is not None:
             arrays[_APP_INPUT] = self.app_input
         np.savez_compressed(directory / FILE_NAME, allow_pickle=False, **arrays)
+
+    def check_fits(self, outputs: Mapping[str, Sequence[int]], input_size: tuple[int, int]) -> None:
+        """Raises BundleRefused where the vectors are of another net than the manifest's.
+
+        Args:
+            outputs: shape of each output, by name.
+            input_size: (height, width) of its input, in pixels.
+        """
+        count = len(self.normalized)
+        if self.normalized.shape[2:] != input_size:
+            raise BundleRefused(_of_another_net("photos", self.normalized.shape[2:], input_size))
+        if set(self.reference) != set(outputs):
+            held, wanted = (sorted(each)[:3] for each in (self.reference, outputs))
+            raise BundleRefused(_of_another_net("outputs", held, wanted))
+        for name, array in self.reference.items():
+            # An output without a batch axis is a photo's row as it is.
+            shape = tuple(outputs[name])
+            if array.shape not in ((count, *shape[1:]), (count, *shape)):
+                raise BundleRefused(_of_another_net(name[:80], array.shape, shape))
+
+
+def _of_another_net(what: str, held: object, wanted: object) -> str:
+    return (
+        f"{FILE_NAME} is of another net than the manifest: {what} are {held!s:.200}, not "
+        f"{wanted!s:.200}; export the net again"
+    )
 
 
 def load(directory: Path) -> Golden:

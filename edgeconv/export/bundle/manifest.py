@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from edgeconv.disk import sha256_of
 from edgeconv.documents import Form
 from edgeconv.errors import BundleRefused
+from edgeconv.export.bundle import form
 
 FILE_NAME = "manifest.json"
 FORM = Form(
@@ -23,22 +23,6 @@ FORM = Form(
     most_bytes=16 * 2**20,
     refusal=BundleRefused,
     remedy="export the net again",
-)
-#: Where readers rely on a value's type.
-_FORM: Mapping[tuple[str, ...], type] = MappingProxyType(
-    {
-        ("artifacts",): dict,
-        ("files",): dict,
-        ("graph", "outputs"): dict,
-        ("graph", "parts"): dict,
-        ("net", "depth"): int,
-        ("net", "name"): str,
-        ("net", "options"): dict,
-        ("parity", "stages"): list,
-        ("parity", "status"): str,
-        ("preprocessing",): dict,
-        ("weights", "trained"): bool,
-    }
 )
 
 
@@ -65,24 +49,16 @@ def read(directory: Path) -> dict[str, Any]:
         BundleRefused: there is none, it is no JSON, or it is of a format this version cannot read.
     """
     path = directory / FILE_NAME
-    if not path.is_file():
-        raise BundleRefused(f"{directory} is no bundle: it holds no {FILE_NAME}")
-    document = FORM.read(path)
-    for keys, kind in _FORM.items():
-        _require(document, keys, kind, path)
-    if "quantization" in document:
-        for part in ("repairs", "tensors"):
-            _require(document, ("quantization", part), dict, path)
+    try:
+        document = FORM.read(path)
+    except FileNotFoundError as error:
+        raise BundleRefused(f"{directory} is no bundle: it holds no {FILE_NAME}") from error
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise BundleRefused(f"{path} cannot be read: {why}; {FORM.remedy}") from error
+    if wrong := form.problem(document):
+        raise FORM.refused(path, wrong)
     return document
-
-
-def _require(document: Mapping[str, Any], keys: tuple[str, ...], kind: type, path: Path) -> None:
-    """Raises BundleRefused where the value under these keys is missing or of another type."""
-    value: Any = document
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    if not isinstance(value, kind):
-        raise FORM.refused(path, f"its {'.'.join(keys)} is no {kind.__name__}")
 
 
 def verify_files(directory: Path, document: Mapping[str, Any]) -> None:
@@ -93,11 +69,18 @@ def verify_files(directory: Path, document: Mapping[str, Any]) -> None:
     """
     for name, facts in document["files"].items():
         path = directory / name
-        if Path(name).name != name or path.is_symlink():
-            raise BundleRefused(f"{directory}: the manifest names {name!r}, no plain file name")
+        if not form.is_plain_name(name) or path.is_symlink():
+            raise BundleRefused(
+                f"{directory}: the manifest names {name[:80]!a}, no plain file name"
+            )
         if not path.is_file():
             raise BundleRefused(f"{directory}: {name} is missing; export the net again")
-        if path.stat().st_size != facts.get("bytes") or sha256_of(path) != facts.get("sha256"):
+        try:
+            altered = path.stat().st_size != facts["bytes"] or sha256_of(path) != facts["sha256"]
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise BundleRefused(f"{directory}: {name} cannot be read: {why}") from error
+        if altered:
             raise BundleRefused(
                 f"{directory}: {name} was altered after the export (its SHA-256 is not the "
                 "manifest's); export the net again"

@@ -47,9 +47,9 @@ class Prediction:
         """The most probable classes, best first."""
         probabilities = self.probabilities
         order = np.argsort(-probabilities, kind="stable")[:count]
+        labels = self.labels if self.labels and len(self.labels) == len(probabilities) else None
         return [
-            Class(int(i), self.labels[i] if self.labels else None, float(probabilities[i]))
-            for i in order
+            Class(int(i), labels[i] if labels else None, float(probabilities[i])) for i in order
         ]
 
 

@@ -1,0 +1,123 @@
+"""What a manifest must hold for its readers, checked before anything of it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import Any
+
+#: Of a bundle, or of a net.
+_MOST_ENTRIES = 1000
+_MOST_AXES = 16
+_MOST_SIDE = 2**31
+_MOST_DEPTH = 10**6
+_LONGEST_FILE_NAME_BYTES = 255
+_SHA256_DIGITS = 64
+
+#: Where readers rely on a value's type.
+_TYPES: Mapping[tuple[str, ...], type] = MappingProxyType(
+    {
+        ("artifacts",): dict,
+        ("files",): dict,
+        ("graph", "outputs"): dict,
+        ("graph", "parts"): dict,
+        ("net", "depth"): int,
+        ("net", "name"): str,
+        ("net", "options"): dict,
+        ("parity", "stages"): list,
+        ("parity", "status"): str,
+        ("preprocessing",): dict,
+        ("weights", "trained"): bool,
+    }
+)
+_QUANTIZED: Mapping[tuple[str, ...], type] = MappingProxyType(
+    {("quantization", "repairs"): dict, ("quantization", "tensors"): dict}
+)
+
+
+def problem(document: Mapping[str, Any]) -> str | None:
+    """The first thing that a manifest lacks or has wrong, in words; None where all is right."""
+    return next(_problems(document), None)
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether it names a file in a directory, and nothing else anywhere."""
+    return (
+        PurePath(name).name == name
+        and name not in ("", ".", "..")
+        and name.isprintable()
+        and "\\" not in name
+        and len(name.encode(errors="replace")) <= _LONGEST_FILE_NAME_BYTES
+    )
+
+
+def _problems(document: Mapping[str, Any]) -> Iterator[str]:
+    types = {**_TYPES, **(_QUANTIZED if "quantization" in document else {})}
+    for keys, kind in types.items():
+        if type(_at(document, keys)) is not kind:
+            yield f"its {'.'.join(keys)} is no {kind.__name__}"
+    if not 0 <= document["net"]["depth"] <= _MOST_DEPTH:
+        yield f"its net.depth is not 0 to {_MOST_DEPTH}"
+    yield from _wrong_entries(document, ("files",), _is_file_facts, "bytes and sha256")
+    yield from _wrong_entries(document, ("artifacts",), _is_object, "an object")
+    yield from _wrong_entries(document, ("graph", "outputs"), _is_shape, "a shape")
+    yield from _wrong_entries(document, ("graph", "parts"), _is_object, "an object")
+    if "quantization" in document:
+        keys = ("quantization", "tensors", "activations")
+        if type(_at(document, keys)) not in (dict, type(None)):
+            yield f"its {'.'.join(keys)} is no dict"
+        yield from _wrong_entries(document, keys, _is_grid, "scale and zero_point", most=None)
+
+
+def _wrong_entries(
+    document: Mapping[str, Any],
+    keys: tuple[str, ...],
+    is_right: Callable[[Any], bool],
+    wanted: str,
+    most: int | None = _MOST_ENTRIES,
+) -> Iterator[str]:
+    """What is wrong with an object of like values."""
+    entries = _at(document, keys) or {}
+    if most is not None and len(entries) > most:
+        yield f"its {'.'.join(keys)} has {len(entries)} entries, over {most}"
+    for name, value in entries.items():
+        if not is_right(value):
+            yield f"its {'.'.join(keys)}.{name[:60]!a} is not {wanted}"
+
+
+def _at(document: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    """The value under these keys; None where there is none."""
+    value: Any = document
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_file_facts(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and type(value.get("bytes")) is int
+        and isinstance(value.get("sha256"), str)
+        and len(value["sha256"]) <= _SHA256_DIGITS
+    )
+
+
+def _is_shape(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= _MOST_AXES
+        and all(type(side) is int and 0 < side <= _MOST_SIDE for side in value)
+    )
+
+
+def _is_grid(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and type(value.get("scale")) in (int, float)
+        and type(value.get("zero_point")) is int
+    )
