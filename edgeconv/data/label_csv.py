@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from edgeconv.data.class_folders import name_indices
+from edgeconv.disk import read_bounded
 from edgeconv.errors import RefusedError, UsageError
 
 MAX_CSV_BYTES = 64 * 2**20
 """Largest CSV that is read."""
 
 _SHOWN = 5
+_LONGEST_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,16 @@ def read_label_csv(
                 f"{path}, line {line}: the label is {label[:60]!r}; allowed are {labels.allowed}"
             )
         if image in found:
-            raise RefusedError(f"{path}: lines {found[image][1]} and {line} both name {name}")
+            raise RefusedError(
+                f"{path}: lines {found[image][1]} and {line} both name {name[:_LONGEST_SHOWN]}"
+            )
         if not _is_file(image):
             missing.append(name)
         else:
             found[image] = (index, line)
     if missing:
-        shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+        first = ", ".join(name[:_LONGEST_SHOWN] for name in missing[:_SHOWN])
+        shown = first + (", ..." if len(missing) > _SHOWN else "")
         raise RefusedError(
             f"{path} names {len(missing)} files that are not in {folder}: {shown}; to evaluate on "
             "the photos that are there, give --labels a CSV with their rows alone"
@@ -92,12 +98,12 @@ def read_label_csv(
 def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
     """(line number, file, label) of each row that is not blank."""
     try:
-        size = path.stat().st_size
-        if size > MAX_CSV_BYTES:
-            raise RefusedError(f"{path} has {size:,} bytes; the limit is {MAX_CSV_BYTES:,}")
-        if not path.is_file():
+        if path.exists() and not path.is_file():
             raise UsageError(f"{path} is no file; give a CSV with the columns file,label")
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        content = read_bounded(path, MAX_CSV_BYTES)
+        if content is None:
+            raise RefusedError(f"{path} is larger than a CSV may be, {MAX_CSV_BYTES:,} bytes")
+        with io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             columns = [name.strip().lower() for name in reader.fieldnames or []]
             if "file" not in columns or "label" not in columns:
@@ -120,7 +126,7 @@ def _inside(path: Path, line: int, name: str) -> PurePosixPath:
     outside = pure.is_absolute() or ".." in pure.parts or bool(PureWindowsPath(name).drive)
     if outside or not pure.parts or not name.isprintable():
         raise RefusedError(
-            f"{path}, line {line}: the file is {name[:80]!r}; it must be a path inside the folder"
+            f"{path}, line {line}: the file is {name[:_LONGEST_SHOWN]!r}; it must be a path inside the folder"
         )
     return pure
 

@@ -20,6 +20,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from edgeconv.documents import NotJson, parse
 from edgeconv.errors import UsageError
 
 PROTOCOL = 1
@@ -49,14 +50,15 @@ def decode(line: bytes) -> dict[str, Any] | None:
         UsageError: a message of another protocol version.
     """
     try:
-        message = json.loads(line)
-    except (ValueError, RecursionError):
+        message = parse(line)
+    except NotJson:
         return None
     if not isinstance(message, dict) or MARK not in message:
         return None
     if message[MARK] != PROTOCOL:
+        version = printable(message[MARK], 20)
         raise UsageError(
-            f"the other side speaks version {str(message[MARK])[:20]} of the agent's protocol, "
+            f"the other side speaks version {version} of the agent's protocol, "
             f"this one {PROTOCOL}; install the same edgeconv on both"
         )
-    return message
+    return message if isinstance(message.get("type"), str) else None

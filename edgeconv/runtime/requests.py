@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from edgeconv.errors import UsageError
 from edgeconv.runtime.messages import Kind, decode, encode
-from edgeconv.runtime.session import Kernels, Provider
+from edgeconv.runtime.session import PROVIDERS, Kernels, Provider
 from edgeconv.runtime.timing import TimingConfig
 
 #: The longest turn; the others wait meanwhile.
 MOST_TURN_MS = 60_000
 #: The engines' profilers keep every event of every run.
 MOST_PROFILED_RUNS = 1000
+_MOST_THREADS = 4096
+_MOST_CORES = 4096
 
 
 @dataclass(frozen=True)
@@ -127,9 +130,51 @@ def read_request(line: bytes) -> Request:
         )
     try:
         values = {f.name: message[f.name] for f in fields(found) if f.name in message}
+        for name, value in values.items():
+            if not _IS_RIGHT[name](value):
+                raise ValueError(f"{name} is {str(value)[:40]!a}")
         if found is TimeRequest:
-            values["cores"] = tuple(int(core) for core in values.get("cores", ()))
-            values["timing"] = TimingConfig(**message["timing"])
+            values["cores"] = tuple(values.get("cores", ()))
+            values["timing"] = _timing(message["timing"])
         return found(**values)
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"the request to {found.kind} is not complete: {error}") from error
+        why = str(error)[:200]
+        raise UsageError(f"the request to {found.kind} is not complete: {why}") from error
+
+
+def _timing(told: dict[str, Any]) -> TimingConfig:
+    """Raises ValueError, TypeError or UsageError where it is none."""
+    for name, value in told.items():
+        kinds = (int, float) if "second" in name or name.startswith("window_") else (int,)
+        if type(value) not in kinds and not (name == "runs" and value is None):
+            raise ValueError(f"timing.{name[:40]!a} is {str(value)[:40]!a}")
+    return TimingConfig(**told)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
+def _is_count(value: Any, most: int = 2**63) -> bool:
+    return type(value) is int and 0 <= value < most
+
+
+def _is_cores(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= _MOST_CORES and all(map(_is_count, value))
+
+
+#: What a request may hold; a number's own bounds are its reader's.
+_IS_RIGHT: Mapping[str, Callable[[Any], bool]] = {
+    "path": _is_text,
+    "inputs": _is_text,
+    "outputs": _is_text,
+    "kernels": lambda value: value in get_args(Kernels),
+    "provider": lambda value: value in PROVIDERS,
+    "threads": lambda value: _is_count(value, _MOST_THREADS),
+    "count": _is_count,
+    "runs": _is_count,
+    "seed": _is_count,
+    "cores": _is_cores,
+    "timing": lambda value: isinstance(value, dict),
+    "turn_ms": lambda value: value is None or type(value) in (int, float),
+}

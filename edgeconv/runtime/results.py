@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
@@ -183,7 +183,7 @@ def one_of(known: Sequence[_Name], value: Any, what: str) -> _Name:
 
 def finite(value: Any, what: str, *, low: float) -> float:
     """A number from `low` on; raises ValueError for anything else, calling it no `what`."""
-    if not isinstance(value, int | float) or not low <= value < math.inf:
+    if not isinstance(value, int | float) or not low <= value <= sys.float_info.max:
         raise ValueError(f"{str(value)[:40]} is no {what}")
     return float(value)
 

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from edgeconv.disk import read_bounded
+from edgeconv.documents import NotJson, parse
 from edgeconv.errors import RefusedError
 from edgeconv.runtime.open import TORCH_SUFFIX
 
@@ -53,10 +55,9 @@ class TorchNet:
 def read(path: Path) -> TorchNet:
     """The net that a file describes; raises RefusedError where it describes none."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        told = json.loads(content) if len(content) <= _MOST_BYTES else None
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_bounded(path, _MOST_BYTES)
+        told = None if content is None else parse(content)
+    except (OSError, NotJson) as error:
         raise RefusedError(f"{path} cannot be read: {error}") from error
     if (
         not isinstance(told, dict)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from importlib import resources
@@ -25,6 +24,8 @@ from typing import Any
 
 from edgeconv.devices.profile import values as profile_values
 from edgeconv.devices.profile.model import Profile
+from edgeconv.devices.profile.toml import NotToml, parse_toml
+from edgeconv.disk import read_bounded
 from edgeconv.errors import UnknownName, UsageError
 
 _MOST_BYTES = 64 * 2**10
@@ -115,20 +116,20 @@ def _values(name: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _parsed(content: bytes, where: str) -> dict[str, Any]:
-    if len(content) > _MOST_BYTES:
-        raise UsageError(f"{where} is larger than a profile may be, {_MOST_BYTES >> 10} KiB")
     try:
-        return tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:
+        return parse_toml(content)
+    except NotToml as error:
         raise UsageError(f"{where} is no TOML: {error}") from error
 
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(_MOST_BYTES + 1)
+        content = read_bounded(path, _MOST_BYTES)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    if content is None:
+        raise UsageError(f"{path} is larger than a profile may be, {_MOST_BYTES >> 10} KiB")
+    return content
 
 
 def _built_in() -> Any:

@@ -21,6 +21,11 @@ _ENGINES_ON: Mapping[str, Sequence[EngineName]] = {
 _LONGEST = 400
 
 
+def _shown(key: str) -> str:
+    """The beginning of a key, harmless for a terminal."""
+    return ascii(key[:60])[1:-1]
+
+
 class _Wrong(ValueError):
     """A value that is not allowed; says what is."""
 
@@ -30,7 +35,7 @@ def check_keys(table: Mapping[str, Any], where: str) -> None:
     for key in table:
         if key not in _READERS:
             raise UsageError(
-                f"{where}: {key} is no key of a device profile; known: {', '.join(_READERS)}"
+                f"{where}: {_shown(key)} is no key of a device profile; known: {', '.join(_READERS)}"
             )
 
 

@@ -15,6 +15,8 @@ from edgeconv.runtime.messages import printable
 BUSY_SHARE = 0.5
 #: Boards begin to throttle at 80 to 85 degrees.
 HOT_C = 75.0
+#: Zones, governors, versions: no device has more.
+_MOST_TOLD = 64
 
 
 def warnings(facts: Mapping[str, Any], threads: Sequence[int]) -> tuple[str, ...]:
@@ -32,6 +34,20 @@ def temperatures(facts: Mapping[str, Any]) -> dict[str, float]:
     told = facts.get("temperatures_c")
     zones = told.items() if isinstance(told, Mapping) else ()
     return {printable(zone): float(t) for zone, t in zones if _is_number(t)}
+
+
+def plain(told: Any, levels: int = 2) -> Any:
+    """What a device tells, no more of it than a person reads; None for what is nested deeper."""
+    if isinstance(told, str):
+        return printable(told)
+    if isinstance(told, list | dict) and not levels:
+        return None
+    if isinstance(told, list):
+        return [plain(one, levels - 1) for one in told[:_MOST_TOLD]]
+    if isinstance(told, dict):
+        some = list(told.items())[:_MOST_TOLD]
+        return {printable(key): plain(one, levels - 1) for key, one in some}
+    return told
 
 
 def hottest(zones: Mapping[str, float]) -> float:
