@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from edgeconv.documents import NotJson, parse
 from edgeconv.errors import UsageError
 
 _LARGEST_SIZE = 8192
@@ -30,10 +30,10 @@ def net_options(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or not name:
-            raise UsageError(f"--net-option {pair} is no NAME=VALUE, such as width=0.75")
+            raise UsageError(f"--net-option {pair[:80]} is no NAME=VALUE, such as width=0.75")
         try:
-            options[name] = json.loads(value)
-        except json.JSONDecodeError:
+            options[name] = parse(value)
+        except NotJson:
             options[name] = value
     return options
 

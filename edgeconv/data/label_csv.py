@@ -126,7 +126,8 @@ def _inside(path: Path, line: int, name: str) -> PurePosixPath:
     outside = pure.is_absolute() or ".." in pure.parts or bool(PureWindowsPath(name).drive)
     if outside or not pure.parts or not name.isprintable():
         raise RefusedError(
-            f"{path}, line {line}: the file is {name[:_LONGEST_SHOWN]!r}; it must be a path inside the folder"
+            f"{path}, line {line}: the file is {name[:_LONGEST_SHOWN]!r}; it must be a path inside "
+            "the folder"
         )
     return pure
 

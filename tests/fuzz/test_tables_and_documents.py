@@ -91,7 +91,7 @@ def test_a_message_about_a_csv_is_short_whatever_it_names(photos: Path, tmp_path
 def test_a_pipe_is_no_csv_and_no_document(photos: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for read in (lambda path: read_csv(path, photos), read_bench, torch_net.read):
-        with pytest.raises((UsageError, RefusedError), match="no file|no regular file"):
+        with pytest.raises((UsageError, RefusedError), match=r"no file|no regular file"):
             read(tmp_path / "pipe")
 
 

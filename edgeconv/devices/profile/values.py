@@ -35,7 +35,8 @@ def check_keys(table: Mapping[str, Any], where: str) -> None:
     for key in table:
         if key not in _READERS:
             raise UsageError(
-                f"{where}: {_shown(key)} is no key of a device profile; known: {', '.join(_READERS)}"
+                f"{where}: {_shown(key)} is no key of a device profile; known: "
+                f"{', '.join(_READERS)}"
             )
 
 

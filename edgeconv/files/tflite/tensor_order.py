@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.documents import parse
 from edgeconv.errors import ArtifactRefused
 from edgeconv.files.tflite.file import TfliteFile
 
@@ -75,11 +76,11 @@ def orders(file: TfliteFile) -> Mapping[str, TensorOrder]:
         ArtifactRefused: the blob is damaged.
     """
     try:
-        named = json.loads(file.metadata.get(_BLOB, b"{}"))
+        named = parse(file.metadata.get(_BLOB, b"{}"))
         return {str(name): _order(*lie) for name, lie in named.items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise ArtifactRefused(
-            f"{file.path}: what it says of the order of its tensors is damaged: {error}"
+            f"{file.path}: what it says of the order of its tensors is damaged: {str(error)[:200]}"
         ) from error
 
 
