@@ -152,7 +152,11 @@ class Form:
             raise self.refused(path, "its JSON is no object")
         number = document.get(self.key)
         if isinstance(number, bool) or number != self.number:
-            has = f"no {self.key}" if number is None else f"{self.key} {str(number)[:20]}"
+            has = (
+                f"no {self.key}"
+                if number is None
+                else f"{self.key} {ascii(str(number)[:20])[1:-1]}"
+            )
             raise self.refused(path, f"it has {has}, known is {self.number}")
         return document
 

@@ -102,7 +102,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
             raise UsageError(f"{path} is no file; give a CSV with the columns file,label")
         content = read_bounded(path, MAX_CSV_BYTES)
         if content is None:
-            raise RefusedError(f"{path} is larger than a CSV may be, {MAX_CSV_BYTES:,} bytes")
+            raise RefusedError(f"{path} is too large, the limit is {MAX_CSV_BYTES:,} bytes")
         with io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             columns = [name.strip().lower() for name in reader.fieldnames or []]

@@ -76,7 +76,7 @@ def read(path: Path) -> TorchNet:
         if value is None and key != "batch":
             continue
         if type(value) is not int or not 1 <= value <= most:
-            raise RefusedError(f"{path}: {key} must be 1 to {most}, not {str(value)[:40]}")
+            raise RefusedError(f"{path}: {key} must be 1 to {most}, not {str(value)[:40]!a}")
     types = {"target": str, "options": dict, "channels_last": bool}
     if not all(isinstance(told.get(key, kind()), kind) for key, kind in types.items()):
         raise RefusedError(f"{path} describes no net for torch")
