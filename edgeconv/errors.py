@@ -1,13 +1,4 @@
-"""Every exception edgeconv raises on purpose, and the exit code each one ends the command with.
-
-| exit code | meaning                                   | base class         |
-| --------- | ----------------------------------------- | ------------------ |
-| 1         | a threshold was missed                    | ThresholdMissed    |
-| 2         | wrong usage                               | UsageError         |
-| 3         | something needed is missing, unreachable  | UnavailableError   |
-| 4         | a file or model was refused               | RefusedError       |
-| 70        | edgeconv itself failed; a report is kept  | any other          |
-| 130       | interrupted                               | KeyboardInterrupt  |
+"""Every exception edgeconv raises on purpose, and what each exit code of the command means.
 
 A message names what was wrong, what is allowed, and the way out.
 """
@@ -15,12 +6,46 @@ A message names what was wrong, what is allowed, and the way out.
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 #: What the command line exits with where none of these classes fits: sysexits' EX_SOFTWARE.
 INTERNAL_ERROR = 70
+#: Added to the number of a signal that ended the command, as shells do.
+SIGNALLED = 128
+#: What a process dies of where native code crashes.
+CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 #: Characters of an unknown name that are shown, and compared with the known ones.
 _MOST_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class ExitCode:
+    """What the command line exits with.
+
+    Attributes:
+        code: the number.
+        meaning: in a few words, for `--help` and the README.
+    """
+
+    code: int
+    meaning: str
+
+
+#: All of them, in order; the classes below have theirs as `exit_code`.
+EXIT_CODES = (
+    ExitCode(0, "done"),
+    ExitCode(1, "a threshold was missed"),
+    ExitCode(2, "wrong usage"),
+    ExitCode(3, "something needed is missing or unreachable"),
+    ExitCode(4, "a file or model was refused, or crashed an engine in its native code"),
+    ExitCode(INTERNAL_ERROR, "edgeconv itself failed; one line names the report that is kept"),
+    ExitCode(SIGNALLED + signal.SIGHUP, "interrupted: the terminal was closed (SIGHUP)"),
+    ExitCode(SIGNALLED + signal.SIGINT, "interrupted: Ctrl-C (SIGINT)"),
+    ExitCode(SIGNALLED + signal.SIGKILL, "killed, as where memory ran out (SIGKILL)"),
+    ExitCode(SIGNALLED + signal.SIGTERM, "interrupted: told to end (SIGTERM)"),
+)
 
 
 class EdgeconvError(Exception):
@@ -64,6 +89,10 @@ class UnavailableError(EdgeconvError):
     """Something needed is missing or cannot be reached: a package, a network, space on a disk."""
 
     exit_code = 3
+
+
+class ToolsMissing(UnavailableError):
+    """Programs are missing; the message has several lines, for it lists the commands to run."""
 
 
 class WeightsUnavailable(UnavailableError):
@@ -110,6 +139,10 @@ class BundleRefused(RefusedError):
 
 class ArtifactRefused(RefusedError):
     """An engine cannot load a model file."""
+
+
+class EngineCrashed(RefusedError):
+    """An engine crashed in its native code over a model file, here or on a device."""
 
 
 class DeviceFailed(UnavailableError):

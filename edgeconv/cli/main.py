@@ -32,7 +32,7 @@ from edgeconv.cli import (
 )
 from edgeconv.cli.group import Group, NotOfTyper
 from edgeconv.cli.supervised import supervised
-from edgeconv.errors import INTERNAL_ERROR, EdgeconvError
+from edgeconv.errors import EXIT_CODES, INTERNAL_ERROR, EdgeconvError, ToolsMissing
 from edgeconv.report.console import is_plain, say
 
 INTERRUPTED = 130
@@ -43,11 +43,7 @@ app = typer.Typer(
     name="edgeconv",
     cls=Group,
     help="PyTorch CNNs to verified int8 ONNX and TFLite bundles, and their latency and accuracy.",
-    epilog=(
-        "Exit codes: 0 done; 1 a threshold was missed; 2 wrong usage; 3 something needed is "
-        "missing or unreachable; 4 a file or model was refused; 70 edgeconv itself failed, and a "
-        "report is kept; 130 interrupted."
-    ),
+    epilog=f"Exit codes: {'; '.join(f'{row.code} {row.meaning}' for row in EXIT_CODES)}.",
     no_args_is_help=True,
     rich_markup_mode=None if is_plain() else "rich",
     pretty_exceptions_enable=False,
@@ -116,7 +112,10 @@ def main() -> NoReturn:
             _say("interrupted; nothing was left behind")
         raise
     except BaseException as error:
-        _fail(*told(error))
+        message, code = told(error)
+        lines = message.splitlines() if isinstance(error, ToolsMissing) else [message]
+        _say(f"error: {lines[0]}", *lines[1:])
+        sys.exit(code)
     sys.exit(0)
 
 
@@ -155,15 +154,10 @@ def _of_the_system(error: OSError) -> str:
     return f"{' -> '.join(named)}: {what}" if named else f"the system says: {what}"
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    """Says what went wrong on stderr and leaves."""
-    _say(f"error: {message}")
-    sys.exit(code)
-
-
-def _say(message: str) -> None:
+def _say(*lines: str) -> None:
     with suppress(OSError):  # nobody listens any more; the exit code tells
-        say(message, err=True)
+        for line in lines:
+            say(line, err=True)
 
 
 def _clean_up_when_told_to_end() -> None:

@@ -12,11 +12,10 @@ import signal
 from collections.abc import Callable
 from typing import NoReturn
 
-from edgeconv.errors import RefusedError
+from edgeconv.errors import CRASHES, SIGNALLED, EngineCrashed
 from edgeconv.report.console import say
 
 _PASSED_ON = {signal.SIGINT, signal.SIGTERM}
-_CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -47,7 +46,7 @@ def _end_with(parent: int) -> None:
     """Has the kernel end this process when its parent is killed."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it died before it could be asked for
-        os._exit(128 + signal.SIGTERM)
+        os._exit(SIGNALLED + signal.SIGTERM)
 
 
 def _status(child: int, waited_for: set[signal.Signals]) -> int:
@@ -65,18 +64,18 @@ def _status(child: int, waited_for: set[signal.Signals]) -> int:
 def _exit_code(status: int) -> int:
     """What the child left with; a crash is told and has a code of its own."""
     code = os.waitstatus_to_exitcode(status)
-    if -code in _CRASHES:
+    if -code in CRASHES:
         name = signal.strsignal(-code)
         say(
             f"error: an engine crashed in its native code ({name}): the model file is damaged, or "
             "asks for what the engine cannot do",
             err=True,
         )
-        return RefusedError.exit_code
+        return EngineCrashed.exit_code
     if -code == signal.SIGKILL:
         say(
             "error: the command was killed; where memory ran out, free some, or ask for less at a "
             "time",
             err=True,
         )
-    return code if code >= 0 else 128 - code
+    return code if code >= 0 else SIGNALLED - code

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeconv.emulated.boards import Board
-from edgeconv.errors import UnavailableError
+from edgeconv.errors import ToolsMissing, UnavailableError
 
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _HANDLER = "qemu-aarch64"
@@ -88,7 +88,7 @@ def check(board: Board) -> None:
     """Raises UnavailableError, naming everything that is missing and what brings it."""
     found = list(missing(board))
     if found:
-        raise UnavailableError(_advice(board, found))
+        raise ToolsMissing(_advice(board, found))
 
 
 def missing(board: Board) -> Iterator[Missing]:
@@ -133,10 +133,10 @@ def _advice(board: Board, found: list[Missing]) -> str:
         commands = ["apt-get update", install, *commands]
     lines = [f"{board.name} needs what this machine lacks: {', '.join(m.what for m in found)}."]
     if commands:
-        lines.append(f"As root, run: {' && '.join(commands)}.")
+        lines += ["As root, run:", *(f"    {command}" for command in commands)]
     if any(m.what.startswith("root") for m in found):
         lines.append(f"Then run this as root: sudo edgeconv devices start {board.name}")
-    return " ".join(lines)
+    return "\n".join(lines)
 
 
 def _which(name: str) -> str | None:

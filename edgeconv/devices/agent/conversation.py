@@ -17,9 +17,12 @@ from edgeconv.devices.transport.envelope import last_words
 from edgeconv.devices.transport.exchange import DeadlinePassed, Heard, Piped, pump
 from edgeconv.devices.transport.watch import Watch
 from edgeconv.errors import (
+    CRASHES,
+    SIGNALLED,
     ArtifactRefused,
     DeviceFailed,
     EdgeconvError,
+    EngineCrashed,
     UnavailableError,
     UsageError,
 )
@@ -130,6 +133,7 @@ class Conversation:
         Raises:
             DeviceFailed: it died, passed the deadline, or did not answer.
             DeviceSilent: its device does not answer any more.
+            EngineCrashed: it died in native code.
             ArtifactRefused, UnavailableError, UsageError: what it says of file and request.
         """
         if not self._listen():
@@ -165,7 +169,7 @@ class Conversation:
         finally:
             self._left_s -= time.monotonic() - began
 
-    def _death(self) -> DeviceFailed:
+    def _death(self) -> DeviceFailed | EngineCrashed:
         """What is said of a process that has ended without an answer."""
         return died(self._process.returncode, self.stderr)
 
@@ -178,9 +182,18 @@ def _last_types(request: Request) -> frozenset[str]:
     return FINAL | {"ready"} if takes_turns else FINAL
 
 
-def died(code: int, stderr: bytes) -> DeviceFailed:
-    """The error of a process that ended with this exit code, or of -code's signal."""
+def died(code: int, stderr: bytes) -> DeviceFailed | EngineCrashed:
+    """The error of a process that ended with this exit code, or of -code's signal.
+
+    A device's shell tells a signal as a shell does, by an exit code above 128.
+    """
     names = {known.value: known.name for known in signal.Signals}
+    number = -code if code < 0 else code - SIGNALLED
+    if number in CRASHES:
+        return EngineCrashed(
+            f"the engine crashed in its native code ({names[number]}){last_words(stderr)}: the "
+            "model file is damaged, or asks for what the engine cannot do there"
+        )
     how = f"signal {names.get(-code, -code)}" if code < 0 else f"exit status {code}"
     return DeviceFailed(
         f"the measuring process ended with {how} and gave no result{last_words(stderr)}"

@@ -19,7 +19,7 @@ from typing import Any
 
 from edgeconv.devices.agent.conversation import Conversation
 from edgeconv.devices.agent.machine import Machine, understood
-from edgeconv.errors import ArtifactRefused, DeviceFailed
+from edgeconv.errors import ArtifactRefused, DeviceFailed, EngineCrashed
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.results import TimedResult, natural, read_timed
 
@@ -143,5 +143,5 @@ def _naming(name: str, request: TimeRequest) -> Iterator[None]:
     """Names the file in what a process fails with."""
     try:
         yield
-    except DeviceFailed as error:
+    except (DeviceFailed, EngineCrashed) as error:
         raise type(error)(f"{name} on {request.threads} thread(s): {error}") from error

@@ -15,7 +15,13 @@ from edgeconv.devices.transport.base import Transport
 from edgeconv.devices.transport.envelope import last_words
 from edgeconv.disk import sha256_of
 from edgeconv.emulated.counter import PREFIX
-from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceSilent, DeviceUnreachable
+from edgeconv.errors import (
+    ConnectionLost,
+    DeviceFailed,
+    DeviceSilent,
+    DeviceUnreachable,
+    EngineCrashed,
+)
 from edgeconv.runtime.requests import FactsRequest, Request, RunRequest, TimeRequest
 from edgeconv.runtime.session import Provider
 
@@ -55,7 +61,7 @@ class _Distant(Conversation):
                 raise self._lost(self.stderr) from error
             raise
 
-    def _death(self) -> DeviceFailed:
+    def _death(self) -> DeviceFailed | EngineCrashed:
         code, stderr = self._transport.command_end(self._process.returncode, self.stderr)
         return self._lost(stderr) if code is None else died(code, stderr)
 

@@ -14,6 +14,7 @@ from edgeconv.errors import (
     ArtifactRefused,
     DeviceFailed,
     DeviceUnreachable,
+    EngineCrashed,
     UnavailableError,
     UsageError,
 )
@@ -101,7 +102,10 @@ def test_an_endless_stream_of_errors_is_cut_off_at_the_deadline():
 
 
 def test_a_crash_names_the_signal_and_the_last_words():
-    message = failure("sys.stderr.write('bad\\x1b[31m model\\n'); sys.stderr.flush(); os.abort()")
+    script = "sys.stderr.write('bad\\x1b[31m model\\n'); sys.stderr.flush(); os.abort()"
+    with pytest.raises(EngineCrashed) as caught:
+        converse(fake(script), REQUEST, deadline_s=120)
+    message = str(caught.value)
     assert "SIGABRT" in message
     assert "bad[31m model" in message
 
