@@ -1,5 +1,5 @@
 """python -m edgeconv."""
 
-from edgeconv.cli.main import command
+from edgeconv.cli.entry import command
 
 command()

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -26,6 +27,34 @@ READER_WITHIN_S = 10.0
 _POLL_S = 0.05
 #: Windows alone translates ends of lines where it is not told otherwise.
 _BINARY = getattr(os, "O_BINARY", 0)
+
+#: What is being written under a name for the time being, by this process.
+_unfinished: set[Path] = set()
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[None]:
+    """What stands at `path` while the block runs, or after it, is removed: directory or file."""
+    _unfinished.add(path)
+    try:
+        yield
+    finally:
+        _remove(path)
+        _unfinished.discard(path)
+
+
+def remove_unfinished() -> None:
+    """For the last moment of a process: an interrupt may come between any two steps of Python."""
+    for path in tuple(_unfinished):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):  # where nothing could be written there is nothing to remove
+        path.unlink(missing_ok=True)
 
 
 def cache_directory() -> Path:
@@ -96,15 +125,11 @@ def written_whole(path: Path) -> Iterator[Path]:
         OutputUnwritable: the file cannot be written, or its disk is full.
     """
     part = path.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        with _unwritable(path):
-            if path.exists() and not path.is_file() and not path.is_dir():
-                raise OutputUnwritable(f"{path} is a pipe or a device; name a regular file")
-            yield part
-            part.replace(path)
-    finally:
-        with suppress(OSError):  # where nothing could be written there is nothing to remove
-            part.unlink(missing_ok=True)
+    with unfinished(part), _unwritable(path):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise OutputUnwritable(f"{path} is a pipe or a device; name a regular file")
+        yield part
+        part.replace(path)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -38,7 +38,11 @@ def export(
     options = _options(model, files, quantization, checks)
     check_request(net, options, to.out, force=to.force)  # before PyTorch is started
     bundle = _exported(net, options, to)
-    output.show(bundle.manifest, lambda: show_bundle(bundle), as_json=to.as_json)
+    try:
+        output.show(bundle.manifest, lambda: show_bundle(bundle), as_json=to.as_json)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"{bundle.directory} is written whole")
+        raise
     _check_met(bundle.manifest)
 
 

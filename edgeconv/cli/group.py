@@ -15,8 +15,8 @@ from edgeconv.runtime.plain import MOST_MESSAGE_BYTES, plain
 class NotOfTyper(Exception):
     """Carries as its cause an error that Typer would end the program for, with a code of its own.
 
-    A net of the user's may exit or run out of input, and a pipe be closed: Typer would make 0 or 1
-    of these.
+    A net of the user's may exit or run out of input, a pipe be closed, a signal come: Typer would
+    make 0, 1 or 130 of these.
     """
 
 
@@ -39,6 +39,8 @@ def _kept_from_typer(*, exits: bool = False) -> Iterator[None]:
     """Hides from Typer what it would make an exit code of; where it `exits` by itself, not that."""
     try:
         yield
+    except KeyboardInterrupt as error:
+        raise NotOfTyper from error
     except (SystemExit, EOFError) as error:
         pipe = error.__context__  # what Rich makes of a closed pipe is SystemExit(1)
         if isinstance(pipe, BrokenPipeError):

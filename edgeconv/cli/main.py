@@ -6,10 +6,8 @@ import errno
 import os
 import signal
 import sys
-import time
 import warnings
 from contextlib import suppress
-from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -27,17 +25,17 @@ from edgeconv.cli import (
     inspect_,
     list_,
     parity,
+    signals,
     streams,
     verbs,
 )
 from edgeconv.cli.group import Group, NotOfTyper
 from edgeconv.cli.supervised import supervised
-from edgeconv.errors import EXIT_CODES, INTERNAL_ERROR, EdgeconvError, ToolsMissing
+from edgeconv.disk import remove_unfinished
+from edgeconv.errors import EXIT_CODES, INTERNAL_ERROR, SIGNALLED, EdgeconvError, ToolsMissing
 from edgeconv.report.console import is_plain, say
 
-INTERRUPTED = 130
-#: A signal so soon after another is the same one.
-AGAIN_S = 1.0
+INTERRUPTED = SIGNALLED + signal.SIGINT
 
 app = typer.Typer(
     name="edgeconv",
@@ -86,19 +84,23 @@ def _command() -> NoReturn:
     nothing is left to do: what was written is flushed and renamed before `main` ends.
     """
     code = INTERNAL_ERROR
+    signals.find_lost_ones()
     try:
         main()
     except SystemExit as finished:
         code = finished.code if isinstance(finished.code, int) else int(finished.code is not None)
-    except KeyboardInterrupt:  # once more, while the first one was told
-        code = INTERRUPTED
+    except KeyboardInterrupt:  # between a verb's end and the last words
+        signals.end_at_once()
+        _say(signals.WORDS)
+        code = signals.came() or INTERRUPTED
     finally:
+        remove_unfinished()
         os._exit(streams.flushed(code))
 
 
 def main() -> NoReturn:
     """Runs the command line and exits with the documented code; never shows a traceback."""
-    _clean_up_when_told_to_end()
+    signals.raise_interrupts()
     # Read when torch is imported. Its OpenMP threads otherwise spin while they wait for each other,
     # which on a busy machine costs an export several times the processor time of the net itself.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -107,16 +109,37 @@ def main() -> NoReturn:
     try:
         streams.check_open()
         app()
-    except SystemExit as finished:
-        if finished.code == INTERRUPTED:
-            _say("interrupted; nothing was left behind")
+    except SystemExit:
+        signals.end_at_once()
         raise
     except BaseException as error:
+        signals.end_at_once()
+        if interrupted := signals.came() or _code_of_interrupt(error):
+            _say(_of_an_interrupt(error))
+            sys.exit(interrupted)
         message, code = told(error)
         lines = message.splitlines() if isinstance(error, ToolsMissing) else [message]
         _say(f"error: {lines[0]}", *lines[1:])
         sys.exit(code)
     sys.exit(0)
+
+
+def _code_of_interrupt(error: BaseException) -> int | None:
+    """Where no signal came: a net of the user's, or Python's own handler, may raise it."""
+    cause = error.__cause__ if isinstance(error, NotOfTyper) else error
+    return INTERRUPTED if isinstance(cause, KeyboardInterrupt) else None
+
+
+def _of_an_interrupt(error: BaseException | None) -> str:
+    """What is said of it, with what was written before, as the notes on the error tell.
+
+    A library may have made another error of the interrupt.
+    """
+    notes: list[str] = []
+    while error is not None:
+        notes += getattr(error, "__notes__", [])
+        error = error.__cause__ or error.__context__
+    return "; ".join([signals.WORDS, *notes])
 
 
 def told(error: BaseException) -> tuple[str, int]:
@@ -125,8 +148,6 @@ def told(error: BaseException) -> tuple[str, int]:
         error = error.__cause__
     if isinstance(error, EdgeconvError):
         return str(error), error.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted; nothing was left behind", INTERRUPTED
     if isinstance(error, SystemExit):
         return "code of the net's ended the program (SystemExit); take its exit() out", 4
     if _is_lack_of_memory(error):
@@ -158,23 +179,3 @@ def _say(*lines: str) -> None:
     with suppress(OSError):  # nobody listens any more; the exit code tells
         for line in lines:
             say(line, err=True)
-
-
-def _clean_up_when_told_to_end() -> None:
-    """Makes a termination clean up the way Ctrl-C does, each of them once.
-
-    A signal to the process group comes twice, by way of the parent as well; the second one must not
-    break into the cleaning up that the first began.
-    """
-    last = -AGAIN_S
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal last
-        now = time.monotonic()
-        first, last = now - last >= AGAIN_S, now
-        if first:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, interrupt)

@@ -12,10 +12,10 @@ import signal
 from collections.abc import Callable
 from typing import NoReturn
 
+from edgeconv.cli import signals
 from edgeconv.errors import CRASHES, SIGNALLED, EngineCrashed
 from edgeconv.report.console import say
 
-_PASSED_ON = {signal.SIGINT, signal.SIGTERM}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -26,7 +26,7 @@ def supervised(command: Callable[[], NoReturn]) -> NoReturn:
     """
     if not hasattr(signal, "sigwaitinfo"):
         command()
-    waited_for = {*_PASSED_ON, signal.SIGCHLD}
+    waited_for = {*signals.ENDS, signal.SIGCHLD}
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as some start us, no status is kept
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
     parent = os.getpid()
@@ -39,7 +39,7 @@ def supervised(command: Callable[[], NoReturn]) -> NoReturn:
         _end_with(parent)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         command()
-    os._exit(_exit_code(_status(child, waited_for)))
+    os._exit(_exit_code(*_status(child, waited_for)))
 
 
 def _end_with(parent: int) -> None:
@@ -49,21 +49,29 @@ def _end_with(parent: int) -> None:
         os._exit(SIGNALLED + signal.SIGTERM)
 
 
-def _status(child: int, waited_for: set[signal.Signals]) -> int:
-    """The child's wait status; signals that were meant for it are passed on."""
+def _status(child: int, waited_for: set[signal.Signals]) -> tuple[int, int | None]:
+    """The child's wait status, and the last signal that was meant for it and passed on.
+
+    The terminal's Ctrl-C reaches a child by itself, but not one that is only being made.
+    """
+    passed_on: int | None = None
     while True:
         received = signal.sigwaitinfo(waited_for)
         if received.si_signo == signal.SIGCHLD:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
-                return status
-        elif received.si_code <= 0:  # of a process; the terminal's Ctrl-C reaches the child itself
-            os.kill(child, received.si_signo)
+                return status, passed_on
+        else:
+            passed_on = received.si_signo
+            os.kill(child, passed_on)
 
 
-def _exit_code(status: int) -> int:
-    """What the child left with; a crash is told and has a code of its own."""
+def _exit_code(status: int, passed_on: int | None) -> int:
+    """What the child left with; a crash is told, but for one in code that was being interrupted."""
     code = os.waitstatus_to_exitcode(status)
+    if code < 0 and passed_on is not None:
+        say("interrupted", err=True)
+        return SIGNALLED + passed_on
     if -code in CRASHES:
         name = signal.strsignal(-code)
         say(

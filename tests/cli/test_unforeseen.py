@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from edgeconv.cli import error_reports
+from edgeconv.cli import error_reports, signals
 from edgeconv.cli import main as entry
 from edgeconv.cli.group import Group
 from edgeconv.errors import INTERNAL_ERROR, EdgeconvError
@@ -127,7 +127,7 @@ def test_a_net_that_exits_is_refused_whatever_it_exits_with(fails, status):
 
 
 def test_an_interrupt_is_130(fails):
-    assert fails(raising(KeyboardInterrupt())) == (130, "interrupted; nothing was left behind\n")
+    assert fails(raising(KeyboardInterrupt())) == (130, f"{signals.WORDS}\n")
 
 
 def test_the_code_is_nobody_elses():

@@ -23,7 +23,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from edgeconv.disk import unfinished
 from edgeconv.errors import OutputExists, OutputUnwritable, UsageError
+from edgeconv.interrupts import Held
 
 #: Bytes of a file's name, on every common file system; hidden names are 30 longer.
 _LONGEST_NAME_BYTES = 255
@@ -55,28 +57,69 @@ def staged(destination: Path, *, force: bool, is_ours: Callable[[Path], bool]) -
     check_name(destination)
     recover(destination)
     check_destination(destination, force=force, is_ours=is_ours)
+    stage = destination.parent / f"{_stage_prefix(destination)}{secrets.token_hex(8)}"
+    held = Held()
+    held.hold()
+    published = False
+    try:
+        with _made(stage, destination), unfinished(stage):
+            try:
+                with _filled(destination), held.let_through():
+                    yield stage
+                _flush_and_publish(stage, destination, force=force, is_ours=is_ours)
+            finally:
+                held.hold()  # again, for what came while the block ended
+        published = True
+        _sync_published(destination)
+    finally:
+        _release(held, destination if published else None)
+
+
+@contextlib.contextmanager
+def _filled(destination: Path) -> Iterator[None]:
+    """Says of a disk that fills up while the block runs that nothing was written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _unwritten(destination, error) from error
+        raise
+
+
+def _flush_and_publish(
+    stage: Path, destination: Path, *, force: bool, is_ours: Callable[[Path], bool]
+) -> None:
+    """Brings the stage to the disk and into its place; raises OutputUnwritable, OutputExists."""
+    try:
+        _flush(stage)
+        _publish(stage, destination, force=force, is_ours=is_ours)
+    except OSError as error:
+        raise _unwritten(destination, error) from error
+
+
+@contextlib.contextmanager
+def _made(stage: Path, destination: Path) -> Iterator[None]:
+    """Makes the stage, locked while the block runs."""
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        stage, lock = _new_stage(destination)
+        lock = _new_stage(stage, destination)
     except OSError as error:
         raise OutputUnwritable(f"cannot write to {destination.parent}: {error.strerror}") from error
     try:
-        try:
-            yield stage
-        except OSError as error:
-            if error.errno in _FULL:
-                raise _unwritten(destination, error) from error
-            raise
-        try:
-            _flush(stage)
-            _publish(stage, destination, force=force, is_ours=is_ours)
-        except OSError as error:
-            raise _unwritten(destination, error) from error
-        _sync_published(destination)
+        yield
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
         if lock is not None:
             os.close(lock)
+
+
+def _release(held: Held, written: Path | None) -> None:
+    """Handles the interrupt that waited; it tells of the directory that stands all the same."""
+    try:
+        held.release()
+    except KeyboardInterrupt as interrupt:
+        if written is not None:
+            interrupt.add_note(f"{written} is written whole")
+        raise
 
 
 def check_destination(destination: Path, *, force: bool, is_ours: Callable[[Path], bool]) -> None:
@@ -125,16 +168,15 @@ def recover(destination: Path) -> None:
             previous.rename(destination)
 
 
-def _new_stage(destination: Path) -> tuple[Path, int | None]:
-    """An empty stage and its lock, after abandoned ones are removed.
+def _new_stage(stage: Path, destination: Path) -> int | None:
+    """Makes an empty stage and gives its lock, after abandoned ones are removed.
 
     Nobody else looks for abandoned ones meanwhile, and takes a stage not locked yet for one.
     """
     with _alone_in(destination.parent):
         _remove_abandoned(destination)
-        stage = destination.parent / f"{_stage_prefix(destination)}{secrets.token_hex(8)}"
         stage.mkdir()
-        return stage, _try_lock(stage)
+        return _try_lock(stage)
 
 
 def _publish(
