@@ -18,7 +18,8 @@ from edgeconv.runtime.session import EngineName, Provider, SessionOptions, Tenso
 #: A protobuf message holds less than 2 GiB; edgeconv writes no external data.
 MAX_FILE_BYTES = 2**31 - 1
 
-_ERRORS_ONLY = 3
+#: Errors are raised with the same words, and not written past Python.
+_FATAL_ONLY = 4
 #: What onnxruntime calls the memory of a GPU.
 _GPU_MEMORY = ("cuda", 0)
 
@@ -171,7 +172,7 @@ def _session_options(ort: Any, options: SessionOptions, profile: Path | None) ->
         chosen.profile_file_prefix = str(profile)
     chosen.intra_op_num_threads = options.threads
     chosen.inter_op_num_threads = 1
-    chosen.log_severity_level = _ERRORS_ONLY
+    chosen.log_severity_level = _FATAL_ONLY
     if options.kernels == "reference":
         chosen.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     return chosen

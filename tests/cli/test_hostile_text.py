@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -20,6 +21,7 @@ from edgeconv.devices.agent.local import LocalMachine
 from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import bench
 from edgeconv.report import jsondoc
+from edgeconv.runtime.open import open_session
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.command_server import CommandServer, Done
 from tests.helpers.tflite_edits import edited
@@ -213,3 +215,30 @@ def test_what_draws_passes_on_a_terminal_and_nothing_else() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment)
     shown = b"\x1b[1mbold\x1b[0m \\x1b]0;title\\x07 \\x9b31m \\x1b[2J\n"
     assert done.stderr == shown
+
+
+def test_an_engine_that_fails_writes_no_names_past_the_gate(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """onnxruntime names the node on descriptor 2 when a kernel fails, and raises the same words."""
+    nodes = [
+        onnx.helper.make_node("Cast", ["x"], ["i"], to=onnx.TensorProto.INT64),
+        onnx.helper.make_node("Add", ["i", "ten"], ["far"]),
+        onnx.helper.make_node("Gather", ["data", "far"], ["y"], name=STEERING),
+    ]
+    numbers = onnx.TensorProto.INT64
+    constants = [
+        onnx.helper.make_tensor("ten", numbers, [1], [10]),
+        onnx.helper.make_tensor("data", onnx.TensorProto.FLOAT, [3], [1.0, 2.0, 3.0]),
+    ]
+    given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    found = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    graph = onnx.helper.make_graph(nodes, "g", [given], [found], constants)
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx"
+    )
+    session = open_session(tmp_path / "m.onnx")
+    with pytest.raises(Exception, match="Gather"):
+        session.run([np.zeros(1, np.float32)])
+    assert capfd.readouterr().err == ""

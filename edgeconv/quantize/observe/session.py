@@ -27,7 +27,7 @@ def open_proto(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
     int8 kernels: those of some CPUs saturate.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised, with the same words
     options.intra_op_num_threads = 1
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     return onnxruntime.InferenceSession(
