@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from edgeconv.cli import signals
+from edgeconv.cli.process import signals
 
 signals.end_at_once()
 

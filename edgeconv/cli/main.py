@@ -18,19 +18,17 @@ from edgeconv.cli import (
     compare,
     devices,
     diagnose,
-    error_reports,
     eval_,
     explain,
     export,
     inspect_,
     list_,
     parity,
-    signals,
-    streams,
     verbs,
 )
 from edgeconv.cli.group import Group, NotOfTyper
-from edgeconv.cli.supervised import supervised
+from edgeconv.cli.process import error_reports, signals, streams
+from edgeconv.cli.process.supervised import supervised
 from edgeconv.disk import remove_unfinished
 from edgeconv.errors import EXIT_CODES, INTERNAL_ERROR, SIGNALLED, EdgeconvError, ToolsMissing
 from edgeconv.report.console import is_plain, say

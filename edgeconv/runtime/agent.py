@@ -22,7 +22,7 @@ from edgeconv.runtime.host import conditions, host_facts, peak_rss_bytes, rss_by
 from edgeconv.runtime.instructions import instructions_of
 from edgeconv.runtime.messages import encode
 from edgeconv.runtime.open import import_engine, open_session
-from edgeconv.runtime.profile import profile
+from edgeconv.runtime.profiling.profile import profile
 from edgeconv.runtime.requests import ProfileRequest, RunRequest, TimeRequest, read_request
 from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.session import Session, SessionOptions

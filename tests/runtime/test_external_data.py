@@ -24,7 +24,7 @@ from edgeconv.files.read import read_operations
 from edgeconv.runtime import external_data
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.ort import OrtSession
-from edgeconv.runtime.profile import profile
+from edgeconv.runtime.profiling.profile import profile
 from edgeconv.runtime.session import SessionOptions
 from edgeconv.verify.audit.any_file import audit
 from tests.helpers.tiny_models import TinyNet, photos

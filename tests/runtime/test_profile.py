@@ -9,8 +9,9 @@ from edgeconv.devices.agent.local import LocalMachine
 from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import profile as profile_on
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.runtime import profile_litert, profile_ort
-from edgeconv.runtime.profile import WARMUP_RUNS, profile, typical
+from edgeconv.runtime.profiling import litert as profile_litert
+from edgeconv.runtime.profiling import ort as profile_ort
+from edgeconv.runtime.profiling.profile import WARMUP_RUNS, profile, typical
 from edgeconv.runtime.results import read_profile
 from tests.helpers.tiny_models import TinyNet
 

@@ -84,7 +84,7 @@ def _agent_sources() -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN.encode()
     package = Path(edgeconv.__file__).resolve().parent
     single = [package / f"{name}.py" for name in ("__init__", "disk", "documents", "errors")]
-    sources = [*single, *package.glob("runtime/*.py")]
+    sources = [*single, *package.glob("runtime/**/*.py")]
     for source in sorted(sources):
         yield f"edgeconv/{source.relative_to(package).as_posix()}", source.read_bytes()
 

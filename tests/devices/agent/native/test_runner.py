@@ -23,7 +23,7 @@ from edgeconv.runtime import records
 from edgeconv.runtime.agent import random_inputs
 from edgeconv.runtime.host import host_facts
 from edgeconv.runtime.open import open_session
-from edgeconv.runtime.profile import profile
+from edgeconv.runtime.profiling.profile import profile
 from edgeconv.runtime.requests import (
     FactsRequest,
     ProfileRequest,

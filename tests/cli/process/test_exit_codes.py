@@ -12,7 +12,7 @@ from edgeconv.devices.agent.conversation import died
 from edgeconv.errors import CRASHES, EXIT_CODES, EdgeconvError
 from tests.cli.conftest import Run
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[3] / "README.md"
 
 
 def test_the_readme_shows_the_table() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.cli import signals
+from edgeconv.cli.process import signals
 
 WORDS = f"{signals.WORDS}\n"
 #: Tells when the entry point has begun, and runs on.
@@ -92,7 +92,7 @@ def test_nohup_holds(tmp_path: Path) -> None:
 def test_an_interrupt_that_python_drops_comes_again(tmp_path: Path) -> None:
     script = """
 import os, signal, time
-from edgeconv.cli import signals
+from edgeconv.cli.process import signals
 signals.find_lost_ones()
 signals.raise_interrupts()
 class Dropping:

@@ -14,7 +14,7 @@ import pytest
 
 BEGIN = """
 import os, signal, sys, time
-from edgeconv.cli.supervised import supervised
+from edgeconv.cli.process.supervised import supervised
 """
 
 
@@ -88,7 +88,7 @@ def test_a_signal_to_the_whole_group_interrupts_once(tmp_path: Path) -> None:
     script = """
 import os, sys, time
 from edgeconv.cli import main
-from edgeconv.cli.supervised import supervised
+from edgeconv.cli.process.supervised import supervised
 
 def slow(*_):
     try:

@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable
 from typing import NoReturn
 
-from edgeconv.cli import signals
+from edgeconv.cli.process import signals
 from edgeconv.errors import CRASHES, SIGNALLED, EngineCrashed
 from edgeconv.report.console import say
 

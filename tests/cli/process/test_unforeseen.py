@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from edgeconv.cli import error_reports, signals
 from edgeconv.cli import main as entry
 from edgeconv.cli.group import Group
+from edgeconv.cli.process import error_reports, signals
 from edgeconv.errors import INTERNAL_ERROR, EdgeconvError
 from tests.cli.conftest import Run
 
@@ -215,7 +215,7 @@ def test_what_a_stream_cannot_encode_is_shown_all_the_same():
 
 
 def test_a_killed_command_is_told():
-    script = "import os; from edgeconv.cli.supervised import supervised\n" + (
+    script = "import os; from edgeconv.cli.process.supervised import supervised\n" + (
         f"supervised(lambda: os.kill(os.getpid(), {int(signal.SIGKILL)}))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

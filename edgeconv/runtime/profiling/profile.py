@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeconv.runtime import profile_litert, profile_ort
 from edgeconv.runtime.open import engine_of
+from edgeconv.runtime.profiling import litert as profile_litert
+from edgeconv.runtime.profiling import ort as profile_ort
 from edgeconv.runtime.results import OperatorTime, Profile
 
 #: Runs that are thrown away before those that are profiled.

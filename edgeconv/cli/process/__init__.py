@@ -1,0 +1,1 @@
+"""The command as a process: signals, streams, engines that crash, reports of faults."""

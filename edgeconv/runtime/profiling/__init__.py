@@ -1,0 +1,1 @@
+"""Operators timed one by one, by the engines' own profilers."""
