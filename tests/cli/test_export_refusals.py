@@ -215,7 +215,7 @@ def test_pretrained_weights_that_cannot_be_had_end_with_3(
     assert "squeezenet1_1" not in left_behind(tmp_path)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_export_leaves_nothing(
     tmp_path: Path, sent: signal.Signals, code: int
 ) -> None:
