@@ -208,7 +208,7 @@ def test_a_profile_of_a_board(server: CommandServer, tmp_path: Path) -> None:
 
 def test_what_draws_passes_on_a_terminal_and_nothing_else() -> None:
     script = (
-        "import sys; from edgeconv.cli import streams; streams.make_safe();"
+        "import sys; from edgeconv.cli.process import streams; streams.make_safe();"
         "print('\\x1b[1mbold\\x1b[0m \\x1b]0;title\\x07 \\x9b31m \\x1b[2J', file=sys.stderr)"
     )
     environment = {**os.environ, "FORCE_COLOR": "1"}
