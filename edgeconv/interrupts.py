@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+#: What ends a command, and is passed on by the process that watches over it.
+ENDS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 class Held:
@@ -22,7 +23,7 @@ class Held:
         self._came: int | None = None
         self._handlers: dict[signal.Signals, Callable[[int, FrameType | None], Any]] = {}
         if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
+            for number in ENDS:
                 handler = signal.getsignal(number)
                 if callable(handler):
                     self._handlers[number] = handler

@@ -16,8 +16,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-#: What ends a command, and is passed on by the process that watches over it.
-ENDS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+from edgeconv.interrupts import ENDS
+
 #: Of these, what a shell or nohup may have had ignored, for us as well.
 _IGNORABLE = (signal.SIGHUP, signal.SIGINT)
 #: A signal so soon after another is the same one: to a process group it comes by two ways.

@@ -12,8 +12,8 @@ import signal
 from collections.abc import Callable
 from typing import NoReturn
 
-from edgeconv.cli.process import signals
 from edgeconv.errors import CRASHES, SIGNALLED, EngineCrashed
+from edgeconv.interrupts import ENDS
 from edgeconv.report.console import say
 
 _PR_SET_PDEATHSIG = 1
@@ -26,7 +26,7 @@ def supervised(command: Callable[[], NoReturn]) -> NoReturn:
     """
     if not hasattr(signal, "sigwaitinfo"):
         command()
-    waited_for = {*signals.ENDS, signal.SIGCHLD}
+    waited_for = {*ENDS, signal.SIGCHLD}
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as some start us, no status is kept
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
     parent = os.getpid()

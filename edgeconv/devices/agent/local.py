@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import edgeconv.runtime
+from edgeconv import child
 from edgeconv.devices.agent.conversation import Conversation
 from edgeconv.devices.agent.machine import Machine
 from edgeconv.devices.state.gpu import gpus_here
@@ -53,7 +51,7 @@ class LocalMachine(Machine):
     def talk(self, request: Request, *, deadline_s: float) -> Conversation:
         """As `Machine.talk`."""
         command = self._command or agent_command(_agent_for(request))
-        return Conversation(command, request, deadline_s=deadline_s, env=_environment())
+        return Conversation(command, request, deadline_s=deadline_s, env=child.environment())
 
     def surroundings(self) -> Surroundings:
         """As `Machine.surroundings`: its GPUs, where they are what computes."""
@@ -66,18 +64,11 @@ class LocalMachine(Machine):
 
 
 def agent_command(module: str = _AGENT) -> list[str]:
-    """Runs an agent with this interpreter; `-P` keeps the working directory off its path."""
-    return [sys.executable, "-P", "-m", module]
+    """Runs an agent with this interpreter."""
+    return child.command(module)
 
 
 def _agent_for(request: Request) -> str:
     """The module of the agent that knows the requested file's engine."""
     path = getattr(request, "path", None)
     return _TORCH_AGENT if path is not None and engine_of(Path(path)) == "torch" else _AGENT
-
-
-def _environment() -> dict[str, str]:
-    """This process's, with the edgeconv that is running here first on the agent's path."""
-    root = str(Path(edgeconv.runtime.__file__).resolve().parents[2])
-    inherited = os.environ.get("PYTHONPATH")
-    return os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{inherited}" if inherited else root}

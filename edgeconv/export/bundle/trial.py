@@ -8,7 +8,6 @@ its bytes and never tried again. What is timed later runs in the caller's own pr
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgeconv import child
 from edgeconv.disk import sha256_of
 from edgeconv.errors import ArtifactRefused, UnavailableError
 from edgeconv.runtime.litert import LiteRtSession
@@ -60,17 +60,14 @@ def require_survival(path: Path, ways: Sequence[SessionOptions]) -> None:
 
 def _end_of_child(path: Path, ways: Sequence[SessionOptions]) -> int:
     """The exit code of a process that tries all ways; negative for the signal that ended it."""
-    root = str(Path(__file__).resolve().parents[3])
-    inherited = os.environ.get("PYTHONPATH")
-    found = os.pathsep.join([root, inherited] if inherited else [root])
     words = [str(path.absolute()), json.dumps([asdict(way) for way in ways])]
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", __name__, *words],
+            [*child.command(__name__), *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": found},
+            env=child.environment(),
             timeout=_LIMIT_S,
             check=False,
         )

@@ -103,7 +103,7 @@ def self_contained(path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as held:
         copy = Path(held) / path.name
-        copy.write_bytes(whole_bytes(path))
+        copy.write_bytes(_assembled(path))
         yield copy
 
 
@@ -113,10 +113,15 @@ def whole_bytes(path: Path) -> bytes:
     Raises:
         ArtifactRefused: it is no ONNX file, or reaches for files outside its folder.
     """
-    with refusing_damage(path):  # one message of more than 2 GiB is a ValueError
-        return (
-            load_proto(path).SerializeToString() if external_data.check(path) else path.read_bytes()
-        )
+    with refusing_damage(path):
+        return _assembled(path) if external_data.check(path) else path.read_bytes()
+
+
+def _assembled(path: Path) -> bytes:
+    """One message with all values."""
+    with refusing_damage(path):  # one of more than 2 GiB is a ValueError
+        assembled: bytes = load_proto(path).SerializeToString()
+        return assembled
 
 
 def _is_elsewhere(tensor: onnx.TensorProto) -> bool:
