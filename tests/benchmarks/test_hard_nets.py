@@ -17,8 +17,6 @@ from edgeconv.nets.load import load_net
 from edgeconv.runtime.adapt import Images, run_logits
 from edgeconv.runtime.open import open_session
 
-pytest.importorskip("skimage", reason="the hard nets' images are of scikit-image's photographs")
-
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 NETS = ("mobilenet_v3_small", "shufflenet_v2_x0_5", "efficientnet_b0")
 IMAGES = 352  # two of each class
