@@ -49,9 +49,16 @@ EXIT_CODES = (
 
 
 class EdgeconvError(Exception):
-    """Base of every deliberate error; `exit_code` is what the command line exits with."""
+    """Base of every deliberate error; `exit_code` is what the command line exits with.
+
+    Made of the lines of its message, mostly one: what comes from outside may hold ends of lines of
+    its own, and is shown on the line that it stands in.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 class ThresholdMissed(EdgeconvError):
@@ -89,10 +96,6 @@ class UnavailableError(EdgeconvError):
     """Something needed is missing or cannot be reached: a package, a network, space on a disk."""
 
     exit_code = 3
-
-
-class ToolsMissing(UnavailableError):
-    """Programs are missing; the message has several lines, for it lists the commands to run."""
 
 
 class WeightsUnavailable(UnavailableError):

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -30,7 +31,7 @@ from edgeconv.cli.group import Group, NotOfTyper
 from edgeconv.cli.process import error_reports, signals, streams
 from edgeconv.cli.process.supervised import supervised
 from edgeconv.disk import remove_unfinished
-from edgeconv.errors import EXIT_CODES, INTERNAL_ERROR, SIGNALLED, EdgeconvError, ToolsMissing
+from edgeconv.errors import EXIT_CODES, INTERNAL_ERROR, SIGNALLED, EdgeconvError
 from edgeconv.report.console import is_plain, say
 
 INTERRUPTED = SIGNALLED + signal.SIGINT
@@ -115,9 +116,8 @@ def main() -> NoReturn:
         if interrupted := signals.came() or _code_of_interrupt(error):
             _say(_of_an_interrupt(error))
             sys.exit(interrupted)
-        message, code = told(error)
-        lines = message.splitlines() if isinstance(error, ToolsMissing) else [message]
-        _say(f"error: {lines[0]}", *lines[1:])
+        (first, *others), code = told(error)
+        _say(f"error: {first}", *others)
         sys.exit(code)
     sys.exit(0)
 
@@ -140,21 +140,23 @@ def _of_an_interrupt(error: BaseException | None) -> str:
     return "; ".join([signals.WORDS, *notes])
 
 
-def told(error: BaseException) -> tuple[str, int]:
-    """What is said of an error that ends the command, and the exit code."""
+def told(error: BaseException) -> tuple[Sequence[str], int]:
+    """The lines that are said of an error that ends the command, and the exit code."""
     if isinstance(error, NotOfTyper) and error.__cause__ is not None:
         error = error.__cause__
     if isinstance(error, EdgeconvError):
-        return str(error), error.exit_code
+        return tuple(map(str, error.args)) or ("",), error.exit_code
     if isinstance(error, SystemExit):
-        return "code of the net's ended the program (SystemExit); take its exit() out", 4
+        return ("code of the net's ended the program (SystemExit); take its exit() out",), 4
     if _is_lack_of_memory(error):
-        return f"there is not enough memory ({error_reports.in_short(error)})", 3
+        return (f"there is not enough memory ({error_reports.in_short(error)})",), 3
     if isinstance(error, OSError):
-        return _of_the_system(error), 3
+        return (_of_the_system(error),), 3
     report = error_reports.keep(error)
     kept = "no report could be written" if report is None else f"a report is kept in {report}"
-    return f"edgeconv failed unexpectedly: {error_reports.in_short(error)}; {kept}", INTERNAL_ERROR
+    return (
+        f"edgeconv failed unexpectedly: {error_reports.in_short(error)}; {kept}",
+    ), INTERNAL_ERROR
 
 
 def _is_lack_of_memory(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeconv.emulated.boards import Board
-from edgeconv.errors import ToolsMissing, UnavailableError
+from edgeconv.errors import UnavailableError
 
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _HANDLER = "qemu-aarch64"
@@ -88,7 +88,7 @@ def check(board: Board) -> None:
     """Raises UnavailableError, naming everything that is missing and what brings it."""
     found = list(missing(board))
     if found:
-        raise ToolsMissing(_advice(board, found))
+        raise UnavailableError(*_advice(board, found))
 
 
 def missing(board: Board) -> Iterator[Missing]:
@@ -125,7 +125,7 @@ def _missing_binfmt() -> Iterator[Missing]:
         yield Missing("arm64 programs handed to QEMU by the kernel", command=enable)
 
 
-def _advice(board: Board, found: list[Missing]) -> str:
+def _advice(board: Board, found: list[Missing]) -> list[str]:
     packages = sorted({m.package for m in found if m.package})
     commands = [m.command for m in found if m.command]
     if packages:
@@ -136,7 +136,7 @@ def _advice(board: Board, found: list[Missing]) -> str:
         lines += ["As root, run:", *(f"    {command}" for command in commands)]
     if any(m.what.startswith("root") for m in found):
         lines.append(f"Then run this as root: sudo edgeconv devices start {board.name}")
-    return "\n".join(lines)
+    return lines
 
 
 def _which(name: str) -> str | None:

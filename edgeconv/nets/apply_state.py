@@ -32,9 +32,10 @@ def apply_state(module: nn.Module, tensors: Mapping[str, Tensor], origin: str, n
     expected = module.state_dict()
     problems = _problems(expected, tensors, net)
     if problems:
-        more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        listed = "".join(f"\n  {problem}" for problem in problems[:_SHOWN])
-        raise WeightsRefused(f"{origin} holds weights of another net than {net}:{listed}{more}")
+        listed = [f"  {problem}" for problem in problems[:_SHOWN]]
+        if len(problems) > _SHOWN:
+            listed.append(f"  and {len(problems) - _SHOWN} more")
+        raise WeightsRefused(f"{origin} holds weights of another net than {net}:", *listed)
     module.load_state_dict(dict(tensors), strict=False)
     check_finite(module, origin)
 

@@ -153,7 +153,7 @@ def _refusal(error: BaseException, what: str, advice: str | None) -> NetRefused:
     message = _message(error)
     if advice is not None:
         message = f"{message.splitlines()[0].rstrip('.')}; {advice}"
-    return NetRefused(f"{what}: {type(error).__name__}: {message}{_place(error)}")
+    return NetRefused(f"{what}: {type(error).__name__}: {message}", *_place(error))
 
 
 def _message(error: BaseException) -> str:
@@ -164,16 +164,16 @@ def _message(error: BaseException) -> str:
     return words.strip() or "no message"
 
 
-def _place(error: BaseException) -> str:
+def _place(error: BaseException) -> tuple[str, ...]:
     """The user's innermost line, or nothing where the error names one itself or there is none."""
     if isinstance(error, SyntaxError):
         line = (error.text or "").strip()
-        return f"\n  {error.filename}:{error.lineno}: {line}"
+        return (f"  {error.filename}:{error.lineno}: {line}",)
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith(_NOT_THE_USERS)
     ]
     if not frames:
-        return ""
-    return f"\n  {frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}"
+        return ()
+    return (f"  {frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}",)

@@ -288,3 +288,5 @@ def test_a_board_that_does_not_answer_is_given_up_with_the_ways_on(run: Run, fil
     assert (result.code, result.out) == (3, "")
     for way in (f"127.0.0.1:{port}", "--host", "edgeconv devices check rpi4", "rpi4-emulated"):
         assert way in result.err
+    _, heading, *ways = result.err.splitlines()
+    assert (heading, len(ways)) == ("ways on:", 3)

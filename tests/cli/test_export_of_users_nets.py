@@ -168,3 +168,14 @@ def test_several_outputs_keep_their_names_in_every_file(
     for name in ("model.tflite", "model.int8.tflite"):
         runner = Interpreter(f"Net/{name}").get_signature_runner("serving_default")
         assert sorted(runner.get_output_details()) == sorted(names)
+
+
+def test_a_failing_factory_is_told_with_its_line_below(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "fails.py"
+    source.write_text('def build():\n    raise ValueError("no\\nway")\n')
+    result = run("export", f"{source}:build")
+    assert result.code == 4
+    said, place = result.err.splitlines()[-2:]
+    assert said.startswith("error: ")
+    assert said.endswith(r"ValueError: no\nway")
+    assert place == rf'  {source}:2: raise ValueError("no\nway")'

@@ -19,7 +19,7 @@ def open_device(profile: Profile) -> Transport:
     try:
         return connect(profile)
     except DeviceUnreachable as error:
-        raise DeviceUnreachable(f"{error}{ways_on(profile)}") from error
+        raise DeviceUnreachable(*error.args, *_ways_on(profile)) from error
 
 
 def connect(profile: Profile) -> Transport:
@@ -41,19 +41,19 @@ def connect(profile: Profile) -> Transport:
     return AdbTransport(profile)
 
 
-def ways_on(profile: Profile) -> str:
+def _ways_on(profile: Profile) -> tuple[str, ...]:
     """Lines for a message: what a user may do whose device cannot be reached."""
     if profile.emulated:
-        return ""
+        return ()
     option, key, instead = "--host ADDRESS", "host", f"{profile.name}-emulated"
     if profile.transport == "adb":
         option, key, instead = "--serial SERIAL", "serial", "android-emulated"
     if instead not in profiles.names():
         instead = "rpi4-emulated"
     return (
-        "\nways on:"
-        f"\n  set where it is: {option}, or once for all in "
-        f'{profiles.directory() / profile.name}.toml: {key} = "..."'
-        f"\n  see what is there: edgeconv devices check {profile.name}"
-        f"\n  no such device at hand: edgeconv devices start {instead}, then --device {instead}"
+        "ways on:",
+        f"  set where it is: {option}, or once for all in "
+        f'{profiles.directory() / profile.name}.toml: {key} = "..."',
+        f"  see what is there: edgeconv devices check {profile.name}",
+        f"  no such device at hand: edgeconv devices start {instead}, then --device {instead}",
     )
