@@ -108,14 +108,14 @@ def main() -> NoReturn:
     try:
         streams.check_open()
         app()
-    except SystemExit:
-        signals.end_at_once()
-        raise
     except BaseException as error:
         signals.end_at_once()
+        # Asked first: where an interrupt comes between Typer's own lines, it makes an exit of it.
         if interrupted := signals.came() or _code_of_interrupt(error):
             _say(_of_an_interrupt(error))
             sys.exit(interrupted)
+        if isinstance(error, SystemExit):
+            raise
         (first, *others), code = told(error)
         _say(f"error: {first}", *others)
         sys.exit(code)

@@ -89,6 +89,27 @@ def test_nohup_holds(tmp_path: Path) -> None:
     assert "mobilenet_v2" in out
 
 
+@pytest.mark.parametrize("place", ["__enter__", "__exit__", "exit"])
+@pytest.mark.parametrize("sent", SENT)
+def test_a_signal_between_typers_own_lines(
+    tmp_path: Path, sent: signal.Signals, place: str
+) -> None:
+    script = f"""
+import os, sys
+from edgeconv.cli import entry, main
+context = main.typer.Context.__mro__[1]
+def struck(self, *words, kept=context.{place}):
+    if sys._getframe(1).f_code.co_name == "_main":
+        os.kill(os.getpid(), {int(sent)})
+    return kept(self, *words)
+context.{place} = struck
+entry.command()
+"""
+    words = [sys.executable, "-c", script, "list", "--json"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (128 + sent, WORDS)
+
+
 def test_an_interrupt_that_python_drops_comes_again(tmp_path: Path) -> None:
     script = """
 import os, signal, time
