@@ -32,6 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="nets of tests/helpers/random_nets.py whose right files must pass parity",
     )
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=10,
+        metavar="N",
+        help="moments at which what writes a bundle is killed, in each test that kills",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -4,8 +4,8 @@ A writer fills a hidden directory beside the destination, and one rename makes i
 That rename fails where a directory with content stands there, so of several writers that are not to
 replace anything exactly one succeeds. Who may replace one swaps the two in one step by
 `renameat2(RENAME_EXCHANGE)`, so that a process killed at any moment leaves either the old directory
-or the new one. Kernels and file systems without that call get a two-step swap; `recover` completes
-it when the directory is next opened.
+or the new one. Kernels and file systems without that call get a two-step swap. What a killed
+process leaves is put right by `recover`, when the directory is next opened or written.
 """
 
 from __future__ import annotations
@@ -159,22 +159,28 @@ def check_name(destination: Path) -> None:
 
 
 def recover(destination: Path) -> None:
-    """Brings the old directory back where a two-step swap was cut off between its steps."""
-    previous = _previous(destination)
-    if not previous.is_dir():
+    """Ends what killed writers began: brings the old directory back where a two-step swap was cut
+    off between its steps, and removes stages, which the kernel has unlocked with their process.
+    """
+    if not any(_hidden(destination)):
         return
-    with _alone_in(destination.parent):
+    previous = _previous(destination)
+    with _alone_in(destination.parent) as alone:
         if previous.is_dir() and not os.path.lexists(destination):
             previous.rename(destination)
+        for left in _hidden(destination):
+            if left != previous:
+                _remove_abandoned(left)
+            elif alone:  # without locks another's swap may be between its steps
+                shutil.rmtree(previous, ignore_errors=True)
 
 
 def _new_stage(stage: Path, destination: Path) -> int | None:
-    """Makes an empty stage and gives its lock, after abandoned ones are removed.
+    """Makes an empty stage and gives its lock.
 
-    Nobody else looks for abandoned ones meanwhile, and takes a stage not locked yet for one.
+    Nobody looks for abandoned ones meanwhile, and takes a stage not locked yet for one.
     """
     with _alone_in(destination.parent):
-        _remove_abandoned(destination)
         stage.mkdir()
         return _try_lock(stage)
 
@@ -299,17 +305,19 @@ def _previous(destination: Path) -> Path:
     return destination.parent / f"{_stage_prefix(destination)}previous"
 
 
-def _remove_abandoned(destination: Path) -> None:
-    """Removes stages whose process was killed: the kernel dropped their locks with it."""
-    for stage in destination.parent.glob(f"{glob.escape(_stage_prefix(destination))}*"):
-        if stage == _previous(destination):
-            continue
-        lock = None
-        with contextlib.suppress(FileNotFoundError):  # it was published or removed just now
-            lock = _try_lock(stage)
-        if lock is not None:
-            shutil.rmtree(stage, ignore_errors=True)
-            os.close(lock)
+def _hidden(destination: Path) -> Iterator[Path]:
+    """What stands beside it for the time being, its writers' and that of killed ones."""
+    return destination.parent.glob(f"{glob.escape(_stage_prefix(destination))}*")
+
+
+def _remove_abandoned(stage: Path) -> None:
+    """Removes a stage that no process holds."""
+    lock = None
+    with contextlib.suppress(OSError):  # published or removed just now, or another user's
+        lock = _try_lock(stage)
+    if lock is not None:
+        shutil.rmtree(stage, ignore_errors=True)
+        os.close(lock)
 
 
 def _try_lock(directory: Path) -> int | None:
@@ -324,15 +332,17 @@ def _try_lock(directory: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
-    """Keeps out other writers of a directory, for a few system calls; not where locks are lacking.
+def _alone_in(directory: Path) -> Iterator[bool]:
+    """Keeps out other writers of a directory, for a few system calls.
 
-    Those file systems (NFS) then have the plain renames.
+    False where locks are lacking: those file systems (NFS) have the plain renames.
     """
     descriptor = os.open(directory, os.O_RDONLY)
     try:
+        alone = False
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+            alone = True
+        yield alone
     finally:
         os.close(descriptor)

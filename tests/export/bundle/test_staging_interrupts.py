@@ -49,6 +49,7 @@ def test_ctrl_c_at_every_line(
 ) -> None:
     if two_steps:
         monkeypatch.setattr("edgeconv.export.bundle.staging._renameat2", lambda *_: False)
+    write(tmp_path / "first" / "bundle")  # Python compiles a pattern once: more lines than later
     told_of, silent = 0, 0
     for number in count(1):
         parent = tmp_path / str(number)
