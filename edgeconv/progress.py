@@ -21,6 +21,10 @@ class Progress(Protocol):
         """So many items of the current step are done."""
         ...
 
+    def warn(self, message: str) -> None:
+        """Something the user should know, though the work goes on."""
+        ...
+
 
 class Silent:
     """Says nothing."""
@@ -30,6 +34,9 @@ class Silent:
 
     def advance(self, done: int) -> None:
         """Ignores the count."""
+
+    def warn(self, message: str) -> None:
+        """Ignores the warning."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,10 @@ class PartOf:
     def advance(self, done: int) -> None:
         """Tells of the count."""
         self.whole.advance(done)
+
+    def warn(self, message: str) -> None:
+        """Tells of the warning."""
+        self.whole.warn(message)
 
 
 SILENT = Silent()

@@ -94,20 +94,12 @@ def _measure(
 def _by_agent(
     chosen: Profile, paths: dict[str, Path], config: BenchConfig, profiled: bool
 ) -> BenchReport:
-    from edgeconv.devices.bench.run import Listener, check_profiled, profile
     from edgeconv.devices.bench.run import bench as run
-    from edgeconv.report.progress import progress
+    from edgeconv.devices.bench.run import check_profiled, profile
+    from edgeconv.report.progress import Steps
 
-    def on_warning(warning: str) -> None:
-        say(f"warning: {warning}", err=True)
-
-    total = len(paths) * len(config.threads) * config.processes
-    with (
-        device.machine(chosen) as machine,
-        progress("bench", total, unit="processes") as advance,
-    ):
+    with device.machine(chosen) as machine, Steps(lasting=False) as progress:
         if profiled:
             check_profiled(machine)
-        listener = Listener(lambda done, _total, _what: advance(done), on_warning)
-        report = run(machine, paths, config, listener)
+        report = run(machine, paths, config, progress)
         return replace(report, profiles=profile(machine, paths, config)) if profiled else report

@@ -73,8 +73,9 @@ def start(name: str = _EMULATED) -> None:
     bring it. The first start unpacks a root file system into the user's cache.
     """
     from edgeconv.emulated import machine
+    from edgeconv.report.progress import Said
 
-    running = machine.start(name, lambda step: say(step, err=True))
+    running = machine.start(name, Said())
     say(f"{name} runs; try it: {' '.join(running.login())}")
     say(f"measure on it: edgeconv bench NET --device {name}")
     say(f"end it: edgeconv devices stop {name}")

@@ -63,6 +63,7 @@ def _open(directory: Path, *, altered: bool) -> Bundle:
 
 def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
     from edgeconv.export.pixels import with_pixel_input
+    from edgeconv.report.progress import Said
     from edgeconv.runtime.adapt import Images
     from edgeconv.verify.diagnose import diagnose as walk
 
@@ -79,5 +80,5 @@ def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
         as_written=bundle.as_written,
         with_pixels=lambda model: with_pixel_input(model, bundle.preprocessing),
         photos=photos,
-        on_step=lambda step: say(step, err=True),
+        progress=Said(),
     )

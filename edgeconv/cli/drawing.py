@@ -1,4 +1,4 @@
-"""Draws an export on stderr: its steps, its warnings, and what quantization tried."""
+"""Draws an export on stderr: its steps, and what quantization tried."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 class Drawn(Steps):
     """Steps as live lines on a terminal, as plain lines elsewhere; warnings above them."""
-
-    def warn(self, message: str) -> None:
-        """Prints a warning at once."""
-        self.say("warning:", "yellow", f" {message}")
 
     def steps(self, reports: Sequence[StepReport]) -> None:
         """A table of what each step of the quantization recipe did."""

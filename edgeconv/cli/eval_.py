@@ -79,7 +79,7 @@ def _evaluated(
 ) -> list[Evaluation]:
     """One target's files, here or on a device."""
     from edgeconv.devices.agent.session import opener
-    from edgeconv.report.progress import progress
+    from edgeconv.report.progress import Steps
     from edgeconv.verify.accuracy.evaluate import evaluate as run
 
     with ExitStack() as stack:
@@ -87,7 +87,6 @@ def _evaluated(
         if chosen.transport != devices.LOCAL:
             artifacts = _for_engines(models.artifacts, models.reference, chosen)
             elsewhere = opener(stack.enter_context(devices.machine(chosen)))
-        advance = stack.enter_context(progress("evaluate", len(photos), unit="photos"))
         return run(
             artifacts,
             models.reference,
@@ -95,7 +94,7 @@ def _evaluated(
             models.preprocessing,
             threads=threads,
             elsewhere=elsewhere,
-            on_progress=advance,
+            progress=stack.enter_context(Steps(lasting=False)),
             parts=models.parts,
         )
 

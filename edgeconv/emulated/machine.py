@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,16 +27,13 @@ from edgeconv.emulated.running import (
 from edgeconv.emulated.side import ADDRESS, free_port
 from edgeconv.emulated.store import locked, root_for
 from edgeconv.errors import DeviceFailed
+from edgeconv.progress import SILENT, Progress
 
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 
 
-def _ignore(_told: str) -> None:
-    """Nobody listens."""
-
-
-def start(name: str, on_progress: Callable[[str], None] = _ignore) -> Running:
+def start(name: str, progress: Progress = SILENT) -> Running:
     """Starts a device, or gives the one that runs already.
 
     The first start unpacks a root file system from Debian's archive into the user's cache (under a
@@ -45,7 +41,7 @@ def start(name: str, on_progress: Callable[[str], None] = _ignore) -> Running:
 
     Args:
         name: of an emulated device (`boards.BOARDS`).
-        on_progress: told each step.
+        progress: told each step.
 
     Raises:
         UnknownName: no such device.
@@ -61,9 +57,9 @@ def start(name: str, on_progress: Callable[[str], None] = _ignore) -> Running:
         if found is not None:
             return found
         _tidy(directory)
-        root, held = root_for(rootfs.key(board.kind), lambda to: _build(board, to, on_progress))
+        root, held = root_for(rootfs.key(board.kind), lambda to: _build(board, to, progress))
         try:
-            return _boot(board, root, directory, on_progress)
+            return _boot(board, root, directory, progress)
         except BaseException:
             _tidy(directory)
             raise
@@ -90,13 +86,13 @@ def stop(name: str) -> bool:
         return found is not None
 
 
-def _build(board: Board, root: Path, on_progress: Callable[[str], None]) -> None:
-    on_progress("unpacking Debian's arm64 packages (once, under a minute)")
+def _build(board: Board, root: Path, progress: Progress) -> None:
+    progress.step("unpacking Debian's arm64 packages (once, under a minute)")
     rootfs.build(board.kind, root)
 
 
-def _boot(board: Board, root: Path, directory: Path, on_progress: Callable[[str], None]) -> Running:
-    on_progress(f"starting {board.name}")
+def _boot(board: Board, root: Path, directory: Path, progress: Progress) -> Running:
+    progress.step(f"starting {board.name}")
     storage = directory / "storage"
     storage.mkdir(parents=True, exist_ok=True)
     side = ssh_side if board.kind == "board" else adb_side

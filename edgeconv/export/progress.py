@@ -16,19 +16,12 @@ class ExportProgress(Progress, Protocol):
         """What each step of the quantization recipe did."""
         ...
 
-    def warn(self, message: str) -> None:
-        """Something the user should know, though the work goes on."""
-        ...
-
 
 class SilentExport(Silent):
     """Says nothing; the manifest has what is of use later."""
 
     def steps(self, reports: Sequence[StepReport]) -> None:
         """Ignores them."""
-
-    def warn(self, message: str) -> None:
-        """Ignores the warning."""
 
 
 SILENT_EXPORT = SilentExport()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
-from edgeconv.report.console import console, draws
+from edgeconv.progress import Silent
+from edgeconv.report.console import console, draws, say
 from edgeconv.report.text import duration
 from edgeconv.runtime.plain import MOST_MESSAGE_BYTES, plain, shortened
 
@@ -59,24 +59,12 @@ class Steps:
         if self._drawn is not None:
             self._drawn.stop()
 
-    def say(self, mark: str, style: str, words: str) -> None:
-        """A line above what is drawn, its beginning in a style."""
-        from rich.text import Text
-
-        self._console.print(Text.assemble((mark, style), plain(words, MOST_MESSAGE_BYTES)))
-
-    def step(self, title: str, total: int | None = None, unit: str = "done") -> None:
-        """Ends the step before and begins the next.
-
-        Args:
-            title: what is being done.
-            total: how many items there are; None where unknown.
-            unit: what an item is, plural.
-        """
+    def step(self, title: str, total: int | None = None) -> None:
+        """Ends the step before and begins the next, of so many items where that is known."""
         self.finish()
-        self._lines = _Lines(plain(shortened(title)), total, unit, self._stream, self._clock)
+        self._lines = _Lines(plain(shortened(title)), total, self._stream, self._clock)
         if self._drawn is not None:
-            self._drawn.add_task(self._lines.title, total=total, unit=unit if total else "")
+            self._drawn.add_task(self._lines.title, total=total, unit="done" if total else "")
 
     def advance(self, done: int) -> None:
         """So many items of the current step are done."""
@@ -85,35 +73,34 @@ class Steps:
         elif self._lines is not None:
             self._lines.advance(done)
 
+    def warn(self, message: str) -> None:
+        """Prints a warning at once, above what is drawn."""
+        self._say("warning:", "yellow", f" {message}")
+
     def finish(self, *, failed: bool = False) -> None:
         """Ends the current step, if there is one."""
         if self._lines is None:
             return
         if self._lasting:
             mark, style = ("failed", "red") if failed else (f"{self._lines.seconds:6.1f} s", "")
-            self.say(mark, style, f"  {self._lines.title}")
+            self._say(mark, style, f"  {self._lines.title}")
         if self._drawn is not None:
             self._drawn.remove_task(self._drawn.task_ids[-1])
         self._lines = None
 
+    def _say(self, mark: str, style: str, words: str) -> None:
+        from rich.text import Text
 
-@contextmanager
-def progress(
-    title: str,
-    total: int | None = None,
-    *,
-    unit: str = "items",
-    file: IO[str] | None = None,
-    clock: Clock = time.monotonic,
-) -> Iterator[Callable[[int], None]]:
-    """Shows how far some work of one step is, its rate and the time left; arguments as `Steps`.
+        self._console.print(Text.assemble((mark, style), plain(words, MOST_MESSAGE_BYTES)))
 
-    Yields:
-        a function to call with the number of items that are done.
-    """
-    with Steps(file, clock, lasting=False) as steps:
-        steps.step(title, total, unit)
-        yield steps.advance
+
+class Said(Silent):
+    """Each step a plain line of its own when it begins: for few steps that nobody counts."""
+
+    def step(self, title: str, total: int | None = None) -> None:
+        """Prints the title."""
+        del total
+        say(title, err=True)
 
 
 def _live(shown: Console) -> Progress:
@@ -143,10 +130,8 @@ def _live(shown: Console) -> Progress:
 class _Lines:
     """Plain lines of one step, one every `LINE_EVERY_SECONDS`; arguments as `Steps.step`."""
 
-    def __init__(
-        self, title: str, total: int | None, unit: str, stream: IO[str], clock: Clock
-    ) -> None:
-        self.title, self._total, self._unit = title, total, unit
+    def __init__(self, title: str, total: int | None, stream: IO[str], clock: Clock) -> None:
+        self.title, self._total = title, total
         self._stream, self._clock = stream, clock
         self._started = self._last = clock()
 
@@ -166,7 +151,7 @@ class _Lines:
     def _line(self, done: int) -> str:
         rate = done / self.seconds
         of_total = f" of {self._total:,}" if self._total is not None else ""
-        line = f"{self.title}: {done:,}{of_total} {self._unit}, {rate:.1f}/s"
+        line = f"{self.title}: {done:,}{of_total} done, {rate:.1f}/s"
         if self._total is not None and 0 < done < self._total:
             line += f", {duration((self._total - done) / rate)} left"
         return line

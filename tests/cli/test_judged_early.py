@@ -123,15 +123,16 @@ def test_a_path_that_is_no_bundle_says_what_it_is(
 
 DRAWN = """
 from edgeconv.cli.drawing import Drawn
-from edgeconv.report.progress import progress
+from edgeconv.report.progress import Steps
 from edgeconv.report.tables import Column, Table, show
 show(Table((Column("a"),), [("b",)], title="t"))
 with Drawn() as drawn:
     drawn.step("load", 3)
     drawn.advance(2)
     drawn.warn("[x]")
-with progress("run", 3) as advance:
-    advance(2)
+with Steps(lasting=False) as steps:
+    steps.step("run", 3)
+    steps.advance(2)
 """
 PLAIN = [{"NO_COLOR": "1"}, {"TERM": "dumb"}]
 

@@ -34,7 +34,7 @@ def check_profile(name: str, path: Path) -> Profile:
     done = edgeconv("bench", path, "--device", name, "--profile")
     assert done.returncode == 2
     assert "what an operator takes there means nothing" in done.stderr
-    with open_machine(profiles.load(name), lambda _: None) as machine:
+    with open_machine(profiles.load(name)) as machine:
         request = ProfileRequest(machine.place(path), runs=2)
         return read_profile(machine.ask(request, deadline_s=300)[-1])
 

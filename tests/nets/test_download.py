@@ -14,6 +14,7 @@ from edgeconv.nets.download import fetch
 from edgeconv.nets.paced_http import Limits
 from edgeconv.nets.spec import Pretrained, PublishedPreprocessing
 from edgeconv.nets.weights import published_file
+from tests.helpers.heard import Heard
 
 CONTENT = bytes(range(256)) * 4096
 PREFIX = hashlib.sha256(CONTENT).hexdigest()[:8]
@@ -35,18 +36,6 @@ def published(url: str) -> Pretrained:
     return Pretrained(url, PublishedPreprocessing(), "BSD-3-Clause")
 
 
-class Heard:
-    def __init__(self) -> None:
-        self.total: int | None = 0
-        self.done: list[int] = []
-
-    def step(self, title: str, total: int | None = None) -> None:
-        self.total = total
-
-    def advance(self, done: int) -> None:
-        self.done.append(done)
-
-
 def left_in(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.iterdir()) if cache.exists() else []
 
@@ -58,7 +47,7 @@ def test_a_server_that_delivers_fills_the_cache(way: str, server: Any, cache: Pa
     assert path == cache / NAME
     assert path.read_bytes() == CONTENT
     assert left_in(cache) == [NAME]
-    assert heard.total == (None if way == "unsized" else len(CONTENT))
+    assert [total for _, total in heard.steps] == [None if way == "unsized" else len(CONTENT)]
     assert heard.done[-1] == len(CONTENT)
     assert heard.done == sorted(heard.done)
 

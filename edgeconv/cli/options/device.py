@@ -12,7 +12,6 @@ import typer
 
 from edgeconv.cli.options import complete
 from edgeconv.errors import UsageError
-from edgeconv.report.console import say
 
 if TYPE_CHECKING:
     from edgeconv.devices.agent.machine import Machine
@@ -63,9 +62,8 @@ def profile(device: str, way: Way, *, gpu: bool = False) -> Profile:
 def machine(chosen: Profile) -> Iterator[Machine]:
     """The device, ready to work; what takes long is told on stderr."""
     from edgeconv.devices.agent.open_machine import open_machine
+    from edgeconv.progress import PartOf
+    from edgeconv.report.progress import Said
 
-    def told(step: str) -> None:
-        say(f"{chosen.name}: {step}", err=True)
-
-    with open_machine(chosen, told) as opened:
+    with open_machine(chosen, PartOf(Said(), chosen.name)) as opened:
         yield opened

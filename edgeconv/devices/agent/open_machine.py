@@ -16,15 +16,16 @@ from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.state import surroundings
 from edgeconv.devices.state.probe import shell_facts
 from edgeconv.devices.transport.open import open_device
+from edgeconv.progress import SILENT, Progress
 
 
 @contextmanager
-def open_machine(profile: Profile, on_step: Callable[[str], None]) -> Iterator[Machine]:
+def open_machine(profile: Profile, progress: Progress = SILENT) -> Iterator[Machine]:
     """Connects to a device and puts the agent there; nothing runs there any more afterwards.
 
     Args:
         profile: the device.
-        on_step: told what is being done, where it takes long.
+        progress: told what is being done, where it takes long.
 
     Raises:
         DeviceUnreachable: there is no connection, or nothing there the agent can run on.
@@ -37,10 +38,10 @@ def open_machine(profile: Profile, on_step: Callable[[str], None]) -> Iterator[M
     with open_device(profile) as transport:
         facts: Callable[[], Mapping[str, Any]] = dict
         if profile.agent == "native":
-            agent = prepare_native_agent(transport, on_step)
+            agent = prepare_native_agent(transport, progress)
             facts = partial(shell_facts, transport)
         else:
-            agent = prepare_python_agent(transport, profile, on_step)
+            agent = prepare_python_agent(transport, profile, progress)
         yield RemoteMachine(
             profile.name,
             transport,

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from edgeconv.devices.agent import payload, wheels
@@ -22,6 +21,7 @@ from edgeconv.devices.transport.base import Completed, Transport
 from edgeconv.devices.transport.envelope import last_line, script
 from edgeconv.disk import cache_directory, key_of, sha256_of, written_whole
 from edgeconv.errors import DeviceFailed, DeviceUnreachable
+from edgeconv.progress import Progress
 
 #: Unpacking a hundred megabytes on a slow card, or in emulation.
 _UNPACK_DEADLINE_S = 300.0
@@ -33,15 +33,13 @@ _UNPACK = (
 )
 
 
-def prepare_python_agent(
-    transport: Transport, profile: Profile, on_step: Callable[[str], None]
-) -> list[str]:
+def prepare_python_agent(transport: Transport, profile: Profile, progress: Progress) -> list[str]:
     """Puts agent and engines on the device; gives the agent's command line there.
 
     Args:
         transport: to the device.
         profile: says which engines it shall have.
-        on_step: told what is being done, where it takes long.
+        progress: told what is being done, where it takes long.
 
     Raises:
         DeviceUnreachable: it has no Python the agent can run on.
@@ -49,7 +47,7 @@ def prepare_python_agent(
         DeviceFailed, ConnectionLost: as the transport.
     """
     python = _python(transport)
-    engines = _engines(transport, profile, python, on_step)
+    engines = _engines(transport, profile, python, progress)
     with tempfile.TemporaryDirectory() as held:
         agent = Path(held) / "agent.pyz"
         payload.write_agent(agent)
@@ -73,7 +71,7 @@ def _engines(
     transport: Transport,
     profile: Profile,
     python: wheels.DevicePython,
-    on_step: Callable[[str], None],
+    progress: Progress,
 ) -> str:
     """The engines' directory on the device, filled where it is not yet."""
     wanted = wheels.versions(profile.engines)
@@ -81,11 +79,11 @@ def _engines(
     site = f"{transport.root}/engines/{key}"
     if transport.run(["test", "-d", site]).code == 0:
         return site
-    on_step(f"fetch {', '.join(wanted)} for {python.tag}")
+    progress.step(f"fetch {', '.join(wanted)} for {python.tag}")
     packed = _packed(key, wanted, python)
-    on_step(f"push the engines, {packed.stat().st_size / 1e6:.0f} MB")
+    progress.step(f"push the engines, {packed.stat().st_size / 1e6:.0f} MB")
     transport.push(packed, f"{site}.tar")
-    on_step("unpack the engines there")
+    progress.step("unpack the engines there")
     done = transport.run(script(_UNPACK, site), deadline_s=_UNPACK_DEADLINE_S)
     check(done, transport, "the engines cannot be unpacked")
     return site

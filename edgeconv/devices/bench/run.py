@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from edgeconv.devices.state import preflight, surroundings
 from edgeconv.devices.state.surroundings import Surroundings
 from edgeconv.disk import sha256_of
 from edgeconv.errors import UsageError
+from edgeconv.progress import SILENT, Progress
 from edgeconv.runtime.host import HostFacts
 from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.requests import MOST_TURN_MS, FactsRequest, ProfileRequest, TimeRequest
@@ -39,29 +40,11 @@ SLOWER_TENSORRT = 5
 _COOLING_POLL_S = 5.0
 
 
-def _ignore(*_told: object) -> None:
-    """Nobody listens."""
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Who is told what happens.
-
-    Attributes:
-        progress: called with (processes done, all, what is measured next), before each process, or
-            before each group of them that is measured side by side.
-        warning: told each thing that may spoil the figures; they are in the report too.
-    """
-
-    progress: Callable[[int, int, str], None] = _ignore
-    warning: Callable[[str], None] = _ignore
-
-
 def bench(
     machine: Machine,
     paths: Mapping[str, Path],
     config: BenchConfig | None = None,
-    listener: Listener | None = None,
+    progress: Progress = SILENT,
 ) -> BenchReport:
     """Measures the latency and memory of model files.
 
@@ -69,7 +52,8 @@ def bench(
         machine: where.
         paths: name -> file, on this machine.
         config: how.
-        listener: told of progress and of what may spoil the figures.
+        progress: told how many processes are done, and warned of what may spoil the figures,
+            which is in the report too.
 
     Raises:
         ArtifactRefused: an engine cannot load or run a file.
@@ -77,12 +61,12 @@ def bench(
         DeviceFailed: a measuring process died, hung or answered nonsense; the message names it.
         UsageError: no file, a missing file, or a configuration that cannot be.
     """
-    config, listener = config or BenchConfig(), listener or Listener()
+    config = config or BenchConfig()
     _check(paths, config)
     config, compromise = _arranged(machine, len(paths), _fitting(machine, config))
     facts = _facts(machine, config)
     before = Surroundings() if machine.emulated else machine.surroundings()
-    log = _Log(listener)
+    log = _Log(progress)
     log.warn_all(compromise)
     if not machine.emulated:
         log.warn_all(preflight.warnings(facts, config.threads))
@@ -111,12 +95,12 @@ def bench(
 class _Log:
     """Warnings, told when they come up and kept for the report."""
 
-    listener: Listener
+    progress: Progress
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, warning: str) -> None:
         self.warnings.append(warning)
-        self.listener.warning(warning)
+        self.progress.warn(warning)
 
     def warn_all(self, warnings: Iterable[str]) -> None:
         for warning in warnings:
@@ -136,15 +120,14 @@ def _measure(
     keys = [(artifact, threads) for artifact in artifacts for threads in config.threads]
     measured: dict[tuple[Artifact, int], list[TimedResult]] = {key: [] for key in keys}
     refused: set[Artifact] = set()
-    total = config.processes * len(keys)
-    done = 0
+    total, done = config.processes * len(keys), 0
+    log.progress.step("run the measuring processes", total)
     for files, threads in _groups(artifacts, config):
         group = [artifact for artifact in files if artifact not in refused]
         done += len(files)
         if not group:
             continue
         names = ", ".join(artifact.name for artifact in group)
-        log.listener.progress(done - len(files), total, f"{names}, {threads} thread(s)")
         requests = {a.name: _request(machine, placed[a.name], threads, config) for a in group}
         outcomes = _time(machine, requests, config)
         for artifact in group:
@@ -156,6 +139,7 @@ def _measure(
             if len(refused) == len(artifacts):
                 raise outcome
             log.warn(f"{artifact.name} is left out: {outcome}")
+        log.progress.advance(done)
         if done < total and not _cool(machine, outcomes.values(), config):
             log.warn(f"{names}: the device stayed hot for {config.cool_down_s:g} s")
     return {key: processes for key, processes in measured.items() if key[0] not in refused}

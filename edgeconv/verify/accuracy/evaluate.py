@@ -6,7 +6,7 @@ bytes a photo are kept, so a set of any size fits in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from edgeconv.data.decode import stream
 from edgeconv.data.folders import LabelledImage
 from edgeconv.data.preprocessing import Preprocessing, normalize_batch
 from edgeconv.errors import UsageError
+from edgeconv.progress import SILENT, Progress
 from edgeconv.runtime.adapt import Images, run_logits
 from edgeconv.runtime.open import engine_of, open_session
 from edgeconv.runtime.saturation import int8_convolution_saturates
@@ -57,7 +58,7 @@ def evaluate(
     *,
     threads: int = 1,
     elsewhere: Opener | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    progress: Progress = SILENT,
     parts: Mapping[str, slice] | None = None,
 ) -> list[Evaluation]:
     """Accuracy of every file, and its agreement with the reference.
@@ -69,7 +70,7 @@ def evaluate(
         preprocessing: how a photo becomes an input.
         threads: of each engine.
         elsewhere: opens the other files on a device; they run here too, to be compared.
-        on_progress: called with the number of photos that are done.
+        progress: told how many photos are done.
         parts: columns of the logits that are joined from tensors of their own, by name.
 
     Raises:
@@ -84,13 +85,13 @@ def evaluate(
         for name, path in artifacts.items()
     }
     done = 0
+    progress.step("evaluate on the photos", len(photos))
     for images, labels in _chunks(photos, preprocessing, _CHUNK if elsewhere is None else _FAR):
         expected = run_logits(judged[reference].session, images)
         for name, file in judged.items():
             file.add(images, labels, expected, is_reference=name == reference)
         done += len(labels)
-        if on_progress is not None:
-            on_progress(done)
+        progress.advance(done)
     return [file.result() for file in judged.values()]
 
 

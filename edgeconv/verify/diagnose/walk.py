@@ -15,6 +15,7 @@ from edgeconv.errors import UsageError
 from edgeconv.files.onnx.load import load
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import activation_inputs, name_of
+from edgeconv.progress import SILENT, Progress
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.repair.channels import channel_groups
@@ -61,7 +62,7 @@ def diagnose(
     as_written: Callable[[ir.Model], ir.Model] | None = None,
     with_pixels: Callable[[ir.Model], ir.Model] | None = None,
     photos: int = PHOTOS,
-    on_step: Callable[[str], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Diagnosis:
     """Finds the first tensor of a bundle that is worse than quantization explains.
 
@@ -74,7 +75,7 @@ def diagnose(
         as_written: copies the channels of a graph that the int8 files hold as copies.
         with_pixels: puts the normalization in front of a graph, for files that take raw pixels.
         photos: how many of the images to run.
-        on_step: told what is being done.
+        progress: told what is being done.
 
     Raises:
         UsageError: there is no float ONNX file, or no photo.
@@ -82,8 +83,7 @@ def diagnose(
         BundleRefused: by `as_written`.
     """
     _require_hub(artifacts)
-    tell = on_step or (lambda _: None)
-    tell("compare the float files")
+    progress.step("compare the float files")
     loaded = load(artifacts["onnx"])
     chunks = list(batches(images, loaded, photos))
     lite = artifacts.get("tflite")
@@ -99,7 +99,7 @@ def diagnose(
     walk = _Int8Walk(files, FloatGraph(model), chunks)
     findings = list(float_files.findings(loaded, stage, lite))
     for name in files:
-        tell(f"walk through {name}")
+        progress.step(f"walk through {name}")
         findings += walk.through(name, recorded or {})
     findings += _between(files, findings, walk.measured)
     walked = next(iter(files.values())).model if files else model

@@ -11,6 +11,7 @@ from edgeconv.devices.agent import wheels
 from edgeconv.devices.agent.provision import prepare_python_agent
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.transport.local import LocalTransport
+from tests.helpers.heard import Heard
 
 
 def test_engines_lie_unpacked_once_and_their_tar_file_is_gone(tmp_path, monkeypatch):
@@ -21,12 +22,12 @@ def test_engines_lie_unpacked_once_and_their_tar_file_is_gone(tmp_path, monkeypa
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     (tmp_path / "edgeconv" / "engines").mkdir(parents=True)
     monkeypatch.setattr(wheels, "fetch", lambda *_: [wheel])
-    profile, steps = Profile("here", "this machine", "ssh"), []
+    profile, heard = Profile("here", "this machine", "ssh"), Heard()
     with LocalTransport() as transport:
-        first = prepare_python_agent(transport, profile, steps.append)
-        taken = len(steps)
+        first = prepare_python_agent(transport, profile, heard)
+        taken = len(heard.steps)
         engines = Path(first[-1])
         assert (engines / "engine" / "__init__.py").read_text() == "version = 1\n"
         assert list(engines.parent.iterdir()) == [engines]
-        assert prepare_python_agent(transport, profile, steps.append) == first
-        assert len(steps) == taken
+        assert prepare_python_agent(transport, profile, heard) == first
+        assert len(heard.steps) == taken

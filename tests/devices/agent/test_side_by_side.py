@@ -17,13 +17,15 @@ from edgeconv.devices.agent.local import LocalMachine
 from edgeconv.devices.agent.processes import time_side_by_side
 from edgeconv.devices.agent.remote import RemoteMachine
 from edgeconv.devices.bench.config import BenchConfig
-from edgeconv.devices.bench.run import Listener, bench
+from edgeconv.devices.bench.run import bench
 from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.devices.transport.ssh import SshTransport
 from edgeconv.errors import ArtifactRefused, ConnectionLost, DeviceFailed, UsageError
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.timing import TimingConfig
+from tests.helpers.agents import RecordingMachine
+from tests.helpers.heard import Heard
 from tests.helpers.processes import gone, running
 from tests.helpers.tiny_models import TinyNet
 
@@ -217,21 +219,25 @@ def chosen(files: dict[str, Path], names: Sequence[str]) -> dict[str, Path]:
 
 @pytest.mark.parametrize("asked", [True, None])
 def test_a_bench_side_by_side_is_a_whole_one(files, asked):
-    told = []
+    machine, heard = RecordingMachine(), Heard()
     config = BenchConfig(
         threads=(1, 2), processes=2, timing=QUICK, side_by_side=asked, turn_ms=0.01
     )
     paths = chosen(files, ("onnx", "int8.tflite", "tflite"))
-    report = bench(LocalMachine(), paths, config, Listener(lambda *now: told.append(now)))
+    report = bench(machine, paths, config, heard)
     assert [(r.artifact.name, r.threads) for r in report.results] == [
         (name, threads) for name in paths for threads in (1, 2)
     ]
     for result in report.results:
         assert [len(p.timing.samples_ns) for p in result.processes] == [7, 7]
         assert result.engine == ("onnxruntime" if "onnx" in result.artifact.name else "litert")
-    assert [(done, total) for done, total, _ in told] == [(0, 12), (3, 12), (6, 12), (9, 12)]
-    assert told[0][2] == "onnx, int8.tflite, tflite, 1 thread(s)"
-    assert told[2][2] == "tflite, int8.tflite, onnx, 1 thread(s)", "starts reverse too"
+    assert [total for _, total in heard.steps] == [12]
+    assert heard.done == [3, 6, 9, 12]
+    once = [(path.name, threads) for threads in (1, 2) for path in paths.values()]
+    assert machine.timed[:6] == once
+    assert machine.timed[6:] == [
+        (path.name, threads) for threads in (1, 2) for path in reversed(paths.values())
+    ], "starts reverse too"
     document = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert document["config"]["side_by_side"] is True
 
@@ -276,11 +282,11 @@ def test_what_cannot_be_side_by_side_is_wrong_usage(files, machine, names, says)
 
 def test_where_nobody_insists_too_many_files_go_one_by_one_and_that_is_told(files):
     config = BenchConfig(processes=1, timing=QUICK, side_by_side=None)
-    heard = []
+    heard = Heard()
     paths = chosen(files, ("tflite", "onnx", "int8.onnx"))
-    report = bench(Narrow(), paths, config, Listener(warning=heard.append))
-    assert [w for w in report.warnings if "one by one" in w] == heard[:1]
-    assert "3 files are too many" in heard[0]
+    report = bench(Narrow(), paths, config, heard)
+    assert [w for w in report.warnings if "one by one" in w] == heard.warnings[:1]
+    assert "3 files are too many" in heard.warnings[0]
     assert report.config.side_by_side is False
 
 

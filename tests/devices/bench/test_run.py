@@ -11,10 +11,12 @@ import pytest
 from edgeconv.devices.agent.local import LocalMachine
 from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.report import significant
-from edgeconv.devices.bench.run import Listener, bench
+from edgeconv.devices.bench.run import bench
 from edgeconv.devices.state import preflight
 from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
 from edgeconv.runtime.timing import TimingConfig
+from tests.helpers.agents import RecordingMachine
+from tests.helpers.heard import Heard
 from tests.helpers.tiny_models import TinyNet
 
 QUICK = TimingConfig(runs=5, warmup_seconds=0.05)
@@ -32,15 +34,20 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def progress():
-    return []
+def machine():
+    return RecordingMachine()
 
 
 @pytest.fixture(scope="module")
-def report(files, progress):
-    config = BenchConfig(threads=(1, 2), processes=2, timing=QUICK)
+def heard():
+    return Heard()
+
+
+@pytest.fixture(scope="module")
+def report(files, machine, heard):
+    config = BenchConfig(threads=(1, 2), processes=2, timing=QUICK, side_by_side=False)
     chosen = {name: files[name] for name in ("int8.onnx", "int8.tflite")}
-    return bench(LocalMachine(), chosen, config, Listener(lambda *told: progress.append(told)))
+    return bench(machine, chosen, config, heard)
 
 
 def test_there_is_a_result_for_each_file_and_number_of_threads(report):
@@ -60,21 +67,29 @@ def test_every_process_keeps_its_samples(report):
         assert result.peak_rss_mib > result.model_rss_mib > 0
 
 
-def test_processes_of_different_files_alternate(report, progress):
-    assert [(done, total) for done, total, _ in progress] == [(i, 8) for i in range(8)]
-    what = [text for _, _, text in progress]
-    assert what[:4] == what[4:]
-    assert len(set(what)) == 4
+def test_processes_of_different_files_alternate(report, machine, heard):
+    assert [total for _, total in heard.steps] == [8]
+    assert heard.done == list(range(1, 9))
+    assert machine.timed[:4] == machine.timed[4:]
+    assert len(set(machine.timed)) == 4
 
 
 def test_warnings_come_before_the_first_process(files, monkeypatch):
     told = []
+
+    class Telling(Heard):
+        def step(self, title, total=None):
+            told.append("measuring")
+
+        def warn(self, message):
+            told.append(message)
+
     monkeypatch.setattr(preflight, "warnings", lambda facts, threads: ("it is hot",))
     report = bench(
         LocalMachine(),
         {"tiny": files["onnx"]},
         BenchConfig(processes=1, timing=QUICK),
-        Listener(progress=lambda *progress: told.append("measuring"), warning=told.append),
+        Telling(),
     )
     assert told == ["it is hot", "measuring"]
     assert report.warnings == ("it is hot",)

@@ -10,12 +10,13 @@ import pytest
 from edgeconv.devices.agent import open_machine
 from edgeconv.devices.agent.local import LocalMachine
 from edgeconv.devices.bench.config import BenchConfig
-from edgeconv.devices.bench.run import Listener, bench
+from edgeconv.devices.bench.run import bench
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.state.gpu import Gpu
 from edgeconv.devices.state.surroundings import Battery, Surroundings, ask, read_battery, warnings
 from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.runtime.timing import TimingConfig
+from tests.helpers.heard import Heard
 from tests.helpers.tiny_models import TinyNet
 
 BOARD = Profile("board", "a board", "local")
@@ -80,7 +81,7 @@ def test_a_device_that_is_opened_is_asked_as_its_profile_says(monkeypatch):
     monkeypatch.setattr(open_machine, "open_device", lambda profile: LocalTransport())
     monkeypatch.setattr(open_machine, "prepare_python_agent", lambda *_: ["false"])
     profile = replace(BOARD, transport="ssh", throttled=("echo", "throttled=0x1"))
-    with open_machine.open_machine(profile, print) as machine:
+    with open_machine.open_machine(profile) as machine:
         assert machine.surroundings().throttling == ("under-voltage now",)
 
 
@@ -132,13 +133,13 @@ def test_a_bench_is_told_of_what_came_up_meanwhile(tmp_path: Path):
             Surroundings(throttling=("soft temperature limit now", "under-voltage now")),
         ]
     )
-    heard: list[str] = []
+    heard = Heard()
     model = TinyNet().float_onnx(tmp_path / "model.onnx")
     config = BenchConfig(processes=1, timing=TimingConfig(runs=2, warmup_seconds=0))
-    report = bench(machine, {"tiny": model}, config, Listener(warning=heard.append))
+    report = bench(machine, {"tiny": model}, config, heard)
     own = [warning for warning in report.warnings if "device tells of" in warning]
     assert [warning.startswith("meanwhile") for warning in own] == [False, True]
     assert "under-voltage" in own[1]
-    assert tuple(heard) == report.warnings
+    assert tuple(heard.warnings) == report.warnings
     before, after = report.to_json()["surroundings"]
     assert len(before["throttling"]) + 1 == len(after["throttling"])

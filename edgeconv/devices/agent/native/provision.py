@@ -6,7 +6,7 @@ ROOT/native/KEY/        runner, libLiteRt.so, and where brought along the C libr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgeconv.devices.agent.native import libraries
@@ -15,14 +15,15 @@ from edgeconv.devices.agent.provision import check
 from edgeconv.devices.transport.base import Transport
 from edgeconv.disk import key_of
 from edgeconv.errors import DeviceUnreachable, UnavailableError
+from edgeconv.progress import Progress
 
 
-def prepare_native_agent(transport: Transport, on_step: Callable[[str], None]) -> list[str]:
+def prepare_native_agent(transport: Transport, progress: Progress) -> list[str]:
     """Puts the native agent on a device; gives its command line there.
 
     Args:
         transport: to the device.
-        on_step: told what is being done, where it takes long.
+        progress: told what is being done, where it takes long.
 
     Raises:
         DeviceUnreachable: it has an architecture that the agent is not built for.
@@ -30,14 +31,14 @@ def prepare_native_agent(transport: Transport, on_step: Callable[[str], None]) -
         DeviceFailed, ConnectionLost: as the transport.
     """
     architecture = _architecture(transport)
-    on_step(f"build the native agent for {architecture}")
+    progress.step(f"build the native agent for {architecture}")
     runner = build(architecture)
     library, version = libraries.litert(architecture)
     brought = _brought(transport, architecture)
     files = [runner, library, *brought]
     there = f"{transport.root}/native/{key_of(*files)}"
     remote = [f"{there}/{name}" for name in ("runner", "libLiteRt.so", *(f.name for f in brought))]
-    on_step(f"push the native agent, {sum(f.stat().st_size for f in files) / 1e6:.0f} MB")
+    progress.step(f"push the native agent, {sum(f.stat().st_size for f in files) / 1e6:.0f} MB")
     for local, goal in zip(files, remote, strict=True):
         transport.push(local, goal)
     check(transport.run(["chmod", "755", *remote]), transport, "the agent cannot be made a program")
