@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from edgeconv.disk import check_writable, written_whole
 from edgeconv.errors import OutputExists, UsageError
 from edgeconv.explain.colours import inferno
+from edgeconv.runtime.plain import plain
 
 #: Shortest side of a panel in pixels; smaller inputs are enlarged.
 _PANEL = 224
@@ -87,7 +88,7 @@ def draw(panels: Sequence[Panel]) -> Image.Image:
 
 def _fitting(line: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     """The line, cut with an ellipsis where it is wider than its panel."""
-    line = "".join(char if char.isprintable() else " " for char in line)
+    line = plain(line)
     if font.getlength(line) <= width:
         return line
     while line and font.getlength(f"{line}...") > width:

@@ -9,8 +9,9 @@ from typing import IO
 
 from edgeconv.disk import written_whole
 from edgeconv.errors import OutputUnwritable, WeightsUnavailable
-from edgeconv.nets.paced_http import USUAL_LIMITS, Limits, answer_of, failing, shown
+from edgeconv.nets.paced_http import USUAL_LIMITS, Limits, answer_of, failing
 from edgeconv.progress import SILENT, Progress
+from edgeconv.runtime.plain import foreign
 
 _CHUNK_BYTES = 1 << 20
 #: An announced size has no more digits: 10^18 bytes are past any limit.
@@ -90,7 +91,7 @@ def _announced(url: str, response: http.client.HTTPResponse, limits: Limits) -> 
         return None
     size = stated.pop()
     if stated or not (size.isascii() and size.isdecimal()):
-        raise WeightsUnavailable(f"{url} announces {shown(size)!r} bytes, which is no size")
+        raise WeightsUnavailable(f"{url} announces '{foreign(size)}' bytes, which is no size")
     if len(size) > _MOST_DIGITS or int(size) > limits.most_bytes:
         raise WeightsUnavailable(_too_large(url, limits))
     return int(size)

@@ -18,14 +18,13 @@ from urllib.error import URLError
 from urllib.parse import urljoin, urlsplit
 
 from edgeconv.errors import WeightsUnavailable
+from edgeconv.runtime.plain import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-#: A message holds no more characters of what a server says.
-_MOST_WORDS = 200
 
 
 @dataclass(frozen=True)
@@ -145,12 +144,12 @@ def answer_of(url: str, limits: Limits) -> Iterator[http.client.HTTPResponse]:
     Raises:
         WeightsUnavailable: it cannot be reached, or answers with an error or too many redirects.
     """
-    with failing(f"{shown(url)} cannot be reached"):
+    with failing(f"{foreign(url)} cannot be reached"):
         response = _followed(url, limits)
     with response:
         if response.status != http.client.OK:
             raise WeightsUnavailable(
-                f"{shown(url)}: HTTP {response.status} {shown(response.reason)}"
+                f"{foreign(url)}: HTTP {response.status} {foreign(response.reason)}"
             )
         yield response
 
@@ -172,12 +171,7 @@ def failing(what: str) -> Iterator[None]:
         TooSlow,
     ) as error:
         cause = error.reason if isinstance(error, URLError) else error
-        raise WeightsUnavailable(f"{what}: {shown(cause) or type(cause).__name__}") from error
-
-
-def shown(words: object) -> str:
-    """What a server says, its beginning, harmless for a terminal."""
-    return "".join(c if c.isprintable() else " " for c in str(words)[:_MOST_WORDS]).strip()
+        raise WeightsUnavailable(f"{what}: {foreign(cause) or type(cause).__name__}") from error
 
 
 def _followed(url: str, limits: Limits) -> http.client.HTTPResponse:
@@ -193,16 +187,16 @@ def _followed(url: str, limits: Limits) -> http.client.HTTPResponse:
             return response
         response.close()  # unread: a redirect's text may go on for ever
         url = _next(url, place)
-    raise WeightsUnavailable(f"{shown(url)}: more than {_MOST_REDIRECTS} redirects in a row")
+    raise WeightsUnavailable(f"{foreign(url)}: more than {_MOST_REDIRECTS} redirects in a row")
 
 
 def _next(url: str, place: str) -> str:
     """Where a redirect leads."""
-    with failing(f"{shown(url)} redirects to {shown(place)!r}, which is no address"):
+    with failing(f"{foreign(url)} redirects to '{foreign(place)}', which is no address"):
         target = urljoin(url, place)
         scheme = urlsplit(target).scheme
     if scheme not in ("http", "https"):
         raise WeightsUnavailable(
-            f"{shown(url)} redirects to {shown(target)!r}; only http and https are followed"
+            f"{foreign(url)} redirects to '{foreign(target)}'; only http and https are followed"
         )
     return target

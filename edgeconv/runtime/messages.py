@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from edgeconv.documents import NotJson, parse
 from edgeconv.errors import UsageError
+from edgeconv.runtime.plain import plain
 
 PROTOCOL = 1
 MARK = "edgeconv_agent"
@@ -31,11 +32,6 @@ FINAL = frozenset({"timed", "ran", "profiled", "error"})
 Kind = Literal[
     "time", "run", "profile", "go", "facts", "ready", "timed", "ran", "profiled", "error"
 ]
-
-
-def printable(words: object, most: int = 200) -> str:
-    """What another machine says, its beginning, harmless for a terminal."""
-    return "".join(c for c in str(words)[:most] if c.isprintable())
 
 
 def encode(kind: Kind, body: Mapping[str, Any]) -> bytes:
@@ -56,7 +52,7 @@ def decode(line: bytes) -> dict[str, Any] | None:
     if not isinstance(message, dict) or MARK not in message:
         return None
     if message[MARK] != PROTOCOL:
-        version = printable(message[MARK], 20)
+        version = plain(message[MARK], 20)
         raise UsageError(
             f"the other side speaks version {version} of the agent's protocol, "
             f"this one {PROTOCOL}; install the same edgeconv on both"

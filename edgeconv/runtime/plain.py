@@ -9,26 +9,34 @@ from __future__ import annotations
 
 #: Bytes of one message, in UTF-8; a line's beginning ("error: ") comes on top.
 MOST_MESSAGE_BYTES = 1900
+#: Bytes of what another machine says in a message of ours.
+_FOREIGN_BYTES = 200
 #: Characters of one name or one cell of a table.
 MOST_NAME = 400
 _ELLIPSIS = "..."
 
 
-def plain(text: str, most_bytes: int | None = None) -> str:
+def plain(words: object, most_bytes: int | None = None) -> str:
     """The text on one line, with what is no printable character spelled out, such as \\x1b.
 
     Controls (C0, DEL, C1), overrides of the reading direction, separators of lines and halves of
     surrogate pairs are none.
 
     Args:
-        text: anything.
+        words: anything.
         most_bytes: of the result in UTF-8; what is longer loses its middle, for a message begins
             with what was wrong and ends with the way out. All of it by default.
     """
+    text = str(words)
     if most_bytes is None:
         return _spelled(text)
     # Cut before it is spelled out as well, so that half a gigabyte takes no time.
     return _cut(_spelled(_cut(text, most_bytes)), most_bytes)
+
+
+def foreign(words: object) -> str:
+    """What another machine says, as much of it as a message of ours holds, `plain`."""
+    return plain(words, _FOREIGN_BYTES)
 
 
 def shortened(name: str, most: int = MOST_NAME) -> str:

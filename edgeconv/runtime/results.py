@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from edgeconv.runtime.host import Conditions
-from edgeconv.runtime.messages import printable
+from edgeconv.runtime.plain import foreign, plain
 from edgeconv.runtime.session import ENGINES, PROVIDERS, EngineName, Provider
 from edgeconv.runtime.timing import Timing
 
@@ -140,7 +140,7 @@ def read_profile(message: Mapping[str, Any]) -> Profile:
             raise ValueError(f"{len(told)} operators")
         operators = tuple(
             OperatorTime(
-                printable(one["name"]), printable(one["kind"]), finite(one["ms"], "duration", low=0)
+                foreign(one["name"]), foreign(one["kind"]), finite(one["ms"], "duration", low=0)
             )
             for one in told
         )
@@ -153,14 +153,14 @@ def read_profile(message: Mapping[str, Any]) -> Profile:
 def misshapen(error: KeyError | TypeError | AttributeError) -> str:
     """What is wrong with a message in which a value was looked for where there is none."""
     if isinstance(error, KeyError):
-        return f"it holds no {printable(error.args[0], 40)}"
+        return f"it holds no {plain(error.args[0], 40)}"
     return "a value in it is of another kind than belongs there"
 
 
 def natural(value: Any) -> int:
     """A whole number from 0 to 2^63 - 1; raises ValueError for anything else."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
-        raise ValueError(f"{printable(value, 40)} is no whole number from 0")
+        raise ValueError(f"{plain(value, 40)} is no whole number from 0")
     return value
 
 
@@ -177,14 +177,14 @@ def _conditions(told: Mapping[str, Any]) -> Conditions:
 def one_of(known: Sequence[_Name], value: Any, what: str) -> _Name:
     """The known name that `value` is; raises ValueError for anything else, calling it no `what`."""
     if value not in known:
-        raise ValueError(f"{printable(value, 40)} is no {what}")
+        raise ValueError(f"{plain(value, 40)} is no {what}")
     return known[known.index(value)]
 
 
 def finite(value: Any, what: str, *, low: float) -> float:
     """A number from `low` on; raises ValueError for anything else, calling it no `what`."""
     if not isinstance(value, int | float) or not low <= value <= sys.float_info.max:
-        raise ValueError(f"{printable(value, 40)} is no {what}")
+        raise ValueError(f"{plain(value, 40)} is no {what}")
     return float(value)
 
 

@@ -51,7 +51,7 @@ def _understand(line: bytes) -> None:
     message = decode(line)
     if message is None:
         return
-    facts = {name: preflight.plain(value) for name, value in message.items()}
+    facts = {name: preflight.readable(value) for name, value in message.items()}
     assert all(len(warning) < 20_000 for warning in preflight.warnings(facts, [1]))
     read_profile(message) if message["type"] == "profiled" else read_timed(message)
 
@@ -89,8 +89,9 @@ def test_a_request_with_values_of_another_kind_is_refused(change: dict[str, obje
 
 
 def test_facts_are_shortened_to_what_a_person_reads() -> None:
-    told = preflight.plain({"governors": ["x" * 5000] * 5000, "deep": [[[[]]]]})
-    assert told == {"governors": ["x" * 200] * 64, "deep": [None]}
+    told = preflight.readable({"governors": ["x" * 5000] * 5000, "deep": [[[[]]]]})
+    assert {len(governor) for governor in told["governors"]} == {200}
+    assert (len(told["governors"]), told["deep"]) == (64, [None])
 
 
 def test_damaged_answers_are_understood_or_refused(numbers: range) -> None:

@@ -26,7 +26,8 @@ from edgeconv.errors import (
     UnavailableError,
     UsageError,
 )
-from edgeconv.runtime.messages import FINAL, decode, encode, printable
+from edgeconv.runtime.messages import FINAL, decode, encode
+from edgeconv.runtime.plain import plain
 from edgeconv.runtime.requests import FactsRequest, Request, TimeRequest, to_line
 
 #: An honest answer holds at most a million samples of ten digits; beyond it nobody is answering.
@@ -203,6 +204,6 @@ def died(code: int, stderr: bytes) -> DeviceFailed | EngineCrashed:
 def _told_error(message: Mapping[str, Any]) -> EdgeconvError:
     """The error the agent reports, as the same class here where that is one it may raise."""
     name = str(message.get("error"))
-    text = printable(message.get("message"), 2000)
+    text = plain(message.get("message"), 2000)
     known: dict[str, type[EdgeconvError]] = {kind.__name__: kind for kind in _TOLD}
     return known.get(name, DeviceFailed)(text)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from edgeconv.devices.bench.report import FORM
 from edgeconv.errors import UsageError
-from edgeconv.runtime.messages import printable
+from edgeconv.runtime.plain import plain
 from edgeconv.runtime.results import misshapen, natural, one_of, read_timed
 from edgeconv.runtime.session import ENGINES
 
@@ -113,7 +113,7 @@ def _field(told: Any, name: str, kind: type[_T]) -> _T:
         raise ValueError(f"it holds no {name}")
     value = told[name]
     if not isinstance(value, kind):
-        raise ValueError(f"{name} is {printable(value, 40)}, not {_KINDS[kind]}")
+        raise ValueError(f"{name} is {plain(value, 40)}, not {_KINDS[kind]}")
     return value
 
 

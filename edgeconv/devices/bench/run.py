@@ -249,7 +249,7 @@ def _counting(config: BenchConfig) -> BenchConfig:
 
 def _facts(machine: Machine, config: BenchConfig) -> dict[str, Any]:
     (facts,) = machine.ask(FactsRequest(), deadline_s=config.deadline_s)[-1:]
-    return {key: preflight.plain(facts[key]) for key in _FACTS if key in facts}
+    return {key: preflight.readable(facts[key]) for key in _FACTS if key in facts}
 
 
 def _request(machine: Machine, path: str, threads: int, config: BenchConfig) -> TimeRequest:

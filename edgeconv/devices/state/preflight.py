@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from edgeconv.runtime.messages import printable
+from edgeconv.runtime.plain import foreign
 
 #: Share of the cores that may be busy with other work.
 BUSY_SHARE = 0.5
@@ -33,20 +33,20 @@ def temperatures(facts: Mapping[str, Any]) -> dict[str, float]:
     """Degrees Celsius of each thermal zone the facts tell."""
     told = facts.get("temperatures_c")
     zones = told.items() if isinstance(told, Mapping) else ()
-    return {printable(zone): float(t) for zone, t in zones if _is_number(t)}
+    return {foreign(zone): float(t) for zone, t in zones if _is_number(t)}
 
 
-def plain(told: Any, levels: int = 2) -> Any:
+def readable(told: Any, levels: int = 2) -> Any:
     """What a device tells, no more of it than a person reads; None for what is nested deeper."""
     if isinstance(told, str):
-        return printable(told)
+        return foreign(told)
     if isinstance(told, list | dict) and not levels:
         return None
     if isinstance(told, list):
-        return [plain(one, levels - 1) for one in told[:_MOST_TOLD]]
+        return [readable(one, levels - 1) for one in told[:_MOST_TOLD]]
     if isinstance(told, dict):
         some = list(told.items())[:_MOST_TOLD]
-        return {printable(key): plain(one, levels - 1) for key, one in some}
+        return {foreign(key): readable(one, levels - 1) for key, one in some}
     return told
 
 
@@ -63,7 +63,7 @@ def _warnings(facts: Mapping[str, Any], threads: Sequence[int]) -> Iterator[str]
             "programs compete for the CPU, end them for figures one can trust"
         )
     governors = facts.get("governors")
-    named = [printable(g) for g in governors] if isinstance(governors, list | tuple) else []
+    named = [foreign(g) for g in governors] if isinstance(governors, list | tuple) else []
     slow = [governor for governor in named if governor != "performance"]
     if slow:
         yield (
@@ -80,7 +80,7 @@ def _warnings(facts: Mapping[str, Any], threads: Sequence[int]) -> Iterator[str]
     versions = facts.get("versions")
     if isinstance(versions, Mapping) and "glibc" in versions:
         yield (
-            f"figures from glibc {printable(versions['glibc'])}, which the native agent brings "
+            f"figures from glibc {foreign(versions['glibc'])}, which the native agent brings "
             "along: on Android, apps run on another C library"
         )
 

@@ -11,7 +11,7 @@ from edgeconv.devices.transport.base import MOST_OUTPUT_BYTES
 from edgeconv.devices.transport.exchange import DeadlinePassed, run_here
 from edgeconv.devices.transport.watch import Watch
 from edgeconv.errors import DeviceFailed, DeviceSilent, DeviceUnreachable
-from edgeconv.runtime.messages import printable
+from edgeconv.runtime.plain import plain
 
 _MOST_DEVICES = 256
 #: Serial, state, facts such as `product:x` of which the number of the connection is the last.
@@ -126,4 +126,4 @@ def _last(words: str) -> str:
     """The last line that tells of an error, or the last one, harmless for a terminal."""
     lines = words.strip().splitlines()
     errors = [line for line in lines if "error" in line]
-    return printable((errors or lines or [""])[-1][-300:], 300).strip()
+    return plain((errors or lines or [""])[-1][-300:], 300).strip()

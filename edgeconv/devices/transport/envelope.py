@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from edgeconv.devices.transport.base import Completed
 from edgeconv.devices.transport.exchange import KEPT_STDERR_BYTES
 from edgeconv.errors import DeviceFailed
-from edgeconv.runtime.messages import printable
+from edgeconv.runtime.plain import plain
 
 #: What a login shell may print before the program starts.
 MOST_NOISE_BYTES = 2**20
@@ -104,7 +104,7 @@ def last_words(stderr: bytes) -> str:
 def last_line(stderr: bytes) -> str:
     """The end of the last line, harmless for a terminal; "" where there is none."""
     lines = stderr.decode(errors="replace").strip().splitlines()
-    return printable(lines[-1][-300:], 300).strip() if lines else ""
+    return plain(lines[-1][-300:], 300).strip() if lines else ""
 
 
 class Reply:
