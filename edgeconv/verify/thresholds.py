@@ -1,4 +1,4 @@
-"""The bounds that parity judges by, here and on devices; docs call them "what equal means".
+"""The bounds that files are judged by, here and on devices; docs call them "what equal means".
 
 | what is judged                             | its bound                                       |
 | ------------------------------------------ | ----------------------------------------------- |
@@ -6,7 +6,9 @@
 | any other file against PyTorch             | `Thresholds.of_rounded`                         |
 | the two int8 files, one file on two machines | `parity.pair`, of the pair_* fields           |
 | int8 operators on identical integers       | `Thresholds.operator_steps`                     |
-| a part of an output                        | its file's, loosened as `parity.output_parts` says |
+| a part of an output                        | its file's, loosened as `PartBounds` says       |
+| a bundle's tensors, by `diagnose`          | `DiagnosisBounds`                               |
+| parts of a file of any tool, by `audit`    | `AuditBounds`                                   |
 
 `export`, `parity` and `parity --device` read the same ones. It imports no more than the command
 line needs to print the defaults.
@@ -127,3 +129,77 @@ class Thresholds:
 
 
 DEFAULTS = Thresholds()
+
+
+@dataclass(frozen=True)
+class PartBounds:
+    """When a part of an output is right that misses its file's bound (`parity.output_parts`).
+
+    Attributes:
+        error: largest error, as a share of the part's largest value.
+        steps: the same in steps of an int8 grid of its own.
+        fewest_values, many_values: a channel that takes fewer values than the first, where the
+            reference takes as many as the second or more, was rounded to a grid that is not its
+            own.
+        float_factor: how many times further off than the whole a part of a float file may be, for
+            its share of the rounding errors of float32 is not its share of the values.
+    """
+
+    error: float = 0.25
+    steps: float = 2.0
+    fewest_values: int = 4
+    many_values: int = 16
+    float_factor: float = 100.0
+
+
+PARTS = PartBounds()
+
+
+@dataclass(frozen=True)
+class DiagnosisBounds:
+    """When `diagnose` calls a tensor broken, or its grid poor.
+
+    Attributes:
+        float_error: largest error of a float tensor, as a share of its largest value: rounding in
+            float32 stays a hundred times below, a wrong weight a hundred times above.
+        kernel_steps: how far an engine may be from the simulator on identical integers.
+        weights_db: below this the weights of a channel are not the net's: rounding leaves 20 dB and
+            more, rounding to 8 bits of a row with one dominant weight still above 10.
+        weights_steps: what is left must also exceed this many steps of the grid, so that rows of
+            almost nothing pass.
+        same_scale: relative difference of two scales that rounding to float32 explains.
+        lost_db, clipped_share, coarse_db: a grid is poor where it loses more than the first to the
+            best one, and clips more than the second or leaves less than the third. A grid merely
+            wider than the values of a few photos is not: calibration saw others.
+        part_levels: a part to which the scale of its whole output leaves no more of the 256 levels
+            is lost: a quarter of them.
+    """
+
+    float_error: float = 1e-3
+    kernel_steps: int = 2
+    weights_db: float = 6.0
+    weights_steps: float = 2.0
+    same_scale: float = 1e-5
+    lost_db: float = 10.0
+    clipped_share: float = 1e-3
+    coarse_db: float = 10.0
+    part_levels: int = 64
+
+
+DIAGNOSIS = DiagnosisBounds()
+
+
+@dataclass(frozen=True)
+class AuditBounds:
+    """When `audit` calls a part of an output lost.
+
+    Attributes:
+        part_levels: fewest values that a part may take: four bits.
+        channel_levels: the same of a channel among others of one layer: three bits.
+    """
+
+    part_levels: int = 16
+    channel_levels: int = 8
+
+
+AUDIT = AuditBounds()

@@ -17,11 +17,7 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.operators.operator import Kind, Scales
 from edgeconv.verify.audit.findings import AuditFinding
-
-#: A part of fewer values than this is lost: four bits.
-LEAST_LEVELS = 16
-#: The same of a channel among others of one layer: three bits.
-LEAST_CHANNEL_LEVELS = 8
+from edgeconv.verify.thresholds import AUDIT
 
 Role = Literal["move", "join", "bounded", "layer", "other"]
 #: Low and high, one each or one a channel.
@@ -109,14 +105,14 @@ def _lost(
         low, high = interval
         if len(leaves) > 1:
             levels = _levels(float(high.max() - low.min()), coarsest)
-            if levels < LEAST_LEVELS:
+            if levels < AUDIT.part_levels:
                 found.append((writer.name, levels))
         elif writer.role == "layer" and writer.is_map:
             channels = [_levels(float(w), coarsest) for w in high - low]
             found += [
                 (f"{writer.name}[{i}]", n)
                 for i, n in enumerate(channels)
-                if n < LEAST_CHANNEL_LEVELS
+                if n < AUDIT.channel_levels
             ]
     return sorted(found, key=lambda part: part[1])
 

@@ -21,10 +21,8 @@ from edgeconv.verify.diagnose.diagnosis import Finding
 from edgeconv.verify.diagnose.hub import constant_in_hub_order, initializers_read, with_constants
 from edgeconv.verify.diagnose.noise import Noise
 from edgeconv.verify.diagnose.runs import FloatGraph, TfliteTensors, Values
+from edgeconv.verify.thresholds import DIAGNOSIS
 
-#: Largest error of a float tensor, as a share of its largest value: rounding in float32 stays a
-#: hundred times below, a wrong weight a hundred times above.
-LARGEST_ERROR = 1e-3
 _REMEDY = "export the net again"
 
 
@@ -46,7 +44,7 @@ class FloatStage:
     def truth(self) -> str:
         """The file that gives the reference's outputs: ONNX unless TFLite alone does."""
         onnx, tflite = self.outputs["onnx"], self.outputs.get("tflite", np.inf)
-        return "tflite" if onnx > LARGEST_ERROR >= tflite else "onnx"
+        return "tflite" if onnx > DIAGNOSIS.float_error >= tflite else "onnx"
 
 
 def run(
@@ -78,7 +76,7 @@ def findings(model: ir.Model, stage: FloatStage, tflite: Path | None) -> Iterato
     different = _different_constants(model, tflite) if tflite is not None else {}
     for target in targets(model):
         error = stage.errors.get(target.name, 0.0)
-        if error > LARGEST_ERROR or np.isnan(error):
+        if error > DIAGNOSIS.float_error or np.isnan(error):
             what = different.get(target.name, "its constants are the same, its operator is not")
             yield Finding(
                 target.name,
@@ -88,7 +86,7 @@ def findings(model: ir.Model, stage: FloatStage, tflite: Path | None) -> Iterato
                 _REMEDY,
             )
             return
-    if stage.outputs[truth] > LARGEST_ERROR:
+    if stage.outputs[truth] > DIAGNOSIS.float_error:
         worst = stage.outputs[truth]
         yield Finding(
             name_of(model.graph.outputs[0]),

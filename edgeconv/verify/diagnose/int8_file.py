@@ -30,15 +30,7 @@ from edgeconv.verify.diagnose.hub import with_constants
 from edgeconv.verify.diagnose.noise import ChannelErrors, ChannelFit, Noise
 from edgeconv.verify.diagnose.runs import FloatGraph, OnnxIntegers, TfliteTensors, Values
 from edgeconv.verify.steps import Steps
-
-#: Steps by which an engine may differ from the simulator on identical integers.
-_ALLOWED_STEPS = 2
-#: A grid is poor where it clips and thereby loses this much to the best one, or where it leaves
-#: less than `_COARSE_DB`. A grid merely wider than the values of a few photos is not: calibration
-#: saw others.
-_LOST_DB = 10.0
-_CLIPPED_SHARE = 1e-3
-_COARSE_DB = 10.0
+from edgeconv.verify.thresholds import DIAGNOSIS
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,8 +180,9 @@ def poor_grids(file: Int8File, measured: Measured) -> Iterator[PoorGrid]:
     free = _free_tensors(file.model)
     for name, grids in measured.grids.items():
         lost = grids.ideal_db - grids.grid_db
-        clips = grids.clipped_share > _CLIPPED_SHARE
-        if name in free and lost > _LOST_DB and (clips or grids.grid_db < _COARSE_DB):
+        clips = grids.clipped_share > DIAGNOSIS.clipped_share
+        is_coarse = grids.grid_db < DIAGNOSIS.coarse_db
+        if name in free and lost > DIAGNOSIS.lost_db and (clips or is_coarse):
             seen = measured.statistics[name]
             yield PoorGrid(
                 name,
@@ -203,7 +196,7 @@ def poor_grids(file: Int8File, measured: Measured) -> Iterator[PoorGrid]:
 def kernel_findings(file: Int8File, measured: Measured) -> Iterator[Finding]:
     """Operators that an engine computes otherwise than the plan."""
     for name, steps in measured.steps.items():
-        if steps.most > _ALLOWED_STEPS:
+        if steps.most > DIAGNOSIS.kernel_steps:
             yield Finding(
                 name,
                 file.artifact,

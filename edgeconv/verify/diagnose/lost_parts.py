@@ -8,6 +8,7 @@ from edgeconv.quantize.plan.apart import keep_apart
 from edgeconv.quantize.plan.ranges import LEVELS
 from edgeconv.verify.diagnose.diagnosis import Finding
 from edgeconv.verify.diagnose.int8_file import Int8File, Measured
+from edgeconv.verify.thresholds import DIAGNOSIS
 
 
 def lost_part_findings(file: Int8File, measured: Measured) -> Iterator[Finding]:
@@ -16,7 +17,7 @@ def lost_part_findings(file: Int8File, measured: Measured) -> Iterator[Finding]:
         held = file.plan.activations.get(grid.output)
         step = 0.0 if held is None else float(held.scale)
         levels = int(LEVELS * grid.step / step) + 1 if step else LEVELS + 1
-        if levels * 4 <= LEVELS + 1:
+        if levels <= DIAGNOSIS.part_levels:
             yield Finding(
                 grid.output,
                 file.artifact,

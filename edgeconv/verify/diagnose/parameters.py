@@ -22,9 +22,8 @@ from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from edgeconv.quantize.plan.shared import tied_tensors
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.verify.diagnose.diagnosis import Finding
+from edgeconv.verify.thresholds import DIAGNOSIS
 
-#: Relative difference of two scales that rounding to float32 explains.
-_SAME = 1e-5
 _REMEDY = "export the net again; the file was changed or damaged after it was planned"
 
 
@@ -111,10 +110,10 @@ def _bias(node: ir.Node, plan: Plan, artifact: str) -> Iterator[Finding]:
         return
     product = float(source.scale) * weight.params.scale.astype(np.float64)
     ratio = product / bias.params.scale.astype(np.float64)
-    off = np.flatnonzero(np.abs(ratio - 1) > _SAME)
+    off = np.flatnonzero(np.abs(ratio - 1) > DIAGNOSIS.same_scale)
     if not off.size:
         return
-    common = len(off) == len(ratio) and np.ptp(ratio) <= _SAME * ratio.max()
+    common = len(off) == len(ratio) and np.ptp(ratio) <= DIAGNOSIS.same_scale * ratio.max()
     which = "every channel" if common else f"channel {', '.join(map(str, off[:6]))}"
     tensor = name_of(node.inputs[0]) if common else name_of(written_output(node))
     yield Finding(
@@ -153,4 +152,4 @@ def _output(node: ir.Node, plan: Plan) -> QuantParams | None:
 
 
 def _close(one: float, other: float) -> bool:
-    return abs(one - other) <= _SAME * max(abs(one), abs(other))
+    return abs(one - other) <= DIAGNOSIS.same_scale * max(abs(one), abs(other))

@@ -22,14 +22,10 @@ from edgeconv.graph.view import integer
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import QuantizedConstant
 from edgeconv.runtime.metrics import decibels
+from edgeconv.verify.thresholds import DIAGNOSIS
 
 Floats = NDArray[np.float64]
 
-#: Below this the weights of a channel are not the net's: rounding leaves 20 dB and more, rounding
-#: to 8 bits of a row with one dominant weight still above 10.
-LEAST_DB = 6.0
-#: What is left must also exceed this many steps of the grid, so that rows of almost nothing pass.
-LEAST_STEPS = 2.0
 _ROUNDS = 12
 
 
@@ -138,8 +134,8 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 def _bad(given: Floats, left: Floats, steps: Floats, axes: tuple[int, ...]) -> NDArray[np.bool_]:
     energy, residual = (given**2).sum(axis=axes), (left**2).sum(axis=axes)
     rms = np.sqrt((left**2).mean(axis=axes))
-    bad: NDArray[np.bool_] = (energy < residual * 10 ** (LEAST_DB / 10)) & (
-        rms > LEAST_STEPS * steps
+    bad: NDArray[np.bool_] = (energy < residual * 10 ** (DIAGNOSIS.weights_db / 10)) & (
+        rms > DIAGNOSIS.weights_steps * steps
     )
     return bad
 
@@ -153,7 +149,9 @@ def _bad_inputs(given: Floats, left: Floats, steps: Floats, inputs: NDArray[np.i
     np.add.at(energy, inputs, (given**2).sum(axis=2))
     np.add.at(residual, inputs, (left**2).sum(axis=2))
     np.add.at(allowed, inputs, np.broadcast_to(steps[:, None] ** 2 * taps, inputs.shape))
-    bad = (energy < residual * 10 ** (LEAST_DB / 10)) & (residual > LEAST_STEPS**2 * allowed)
+    bad = (energy < residual * 10 ** (DIAGNOSIS.weights_db / 10)) & (
+        residual > DIAGNOSIS.weights_steps**2 * allowed
+    )
     return [int(i) for i in np.flatnonzero(bad)]
 
 

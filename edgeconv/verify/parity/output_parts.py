@@ -27,18 +27,7 @@ from edgeconv.graph.parts import Part, channel_axis, parts_of
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.plan.apart import Statistics, has_unlike_channels, part_grids
 from edgeconv.runtime.metrics import Figures, FloatArray, compare, rounded
-
-#: Largest error of a part that passes whatever its SQNR, as a share of its largest value.
-PART_ERROR = 0.25
-#: The same in steps of an int8 grid of its own.
-PART_STEPS = 2.0
-#: A channel that takes fewer values than the first, where the reference takes as many as the second
-#: or more, was rounded to a grid that is not its own.
-FEWEST_VALUES = 4
-MANY_VALUES = 16
-#: A part of a float file may be this many times further off than the whole, for its share of the
-#: rounding errors of float32 is not its share of the values.
-FLOAT_PART = 100.0
+from edgeconv.verify.thresholds import PARTS
 
 
 @dataclass(frozen=True)
@@ -252,13 +241,15 @@ def _is_right(
     if part.is_channel:
         return not _became_few_values(part)
     error = float(np.abs(part.output - part.reference).max())
-    return error <= PART_STEPS * part.step
+    return error <= PARTS.steps * part.step
 
 
 def _became_few_values(part: _Compared) -> bool:
     few, many = len(np.unique(part.output)), len(np.unique(part.reference))
-    return few < FEWEST_VALUES and many >= MANY_VALUES
+    return few < PARTS.fewest_values and many >= PARTS.many_values
 
 
 def _allowed(relative_error: float | None) -> float:
-    return PART_ERROR if relative_error is None else min(PART_ERROR, FLOAT_PART * relative_error)
+    if relative_error is None:
+        return PARTS.error
+    return min(PARTS.error, PARTS.float_factor * relative_error)
