@@ -58,12 +58,11 @@ def bench(
     config = bench_config.config(measuring, chosen, len(targets))
     with bench_targets.files(targets, which, chosen) as paths:
         report = _measure(chosen, paths, config, profiled=to.profile)
-    document = report.to_json()
     try:
         if to.json_file is not None:
-            write_whole(to.json_file, jsondoc.dumps(document).encode())
+            write_whole(to.json_file, jsondoc.dumps(report).encode())
     finally:  # what was measured is shown all the same
-        output.show(document, lambda: show_bench(report), as_json=to.as_json)
+        output.show(report, lambda: show_bench(report), as_json=to.as_json)
 
 
 def _device(name: str, way: Way, to: Output) -> Profile:

@@ -50,7 +50,7 @@ def compare(
         if junit is not None:
             _write_junit(junit, report, limit)
     finally:
-        output.show(report.to_json(), lambda: show_comparison(report), as_json=as_json)
+        output.show(report, lambda: show_comparison(report), as_json=as_json)
     slower = [] if limit is None else report.regressions(limit)
     if slower:
         named = ", ".join(

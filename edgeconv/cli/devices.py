@@ -61,7 +61,7 @@ def check_device(
         document = {"name": name, "reachable": False, "usable": False, "error": str(error)}
         show(document, lambda: None, as_json=as_json)
         raise
-    show(checked.to_json(), lambda: show_check(checked), as_json=as_json)
+    show(checked, lambda: show_check(checked), as_json=as_json)
     if not checked.usable:
         raise typer.Exit(_UNUSABLE)
 

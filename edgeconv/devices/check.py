@@ -47,8 +47,8 @@ class Checked:
             "reachable": True,
             "usable": self.usable,
             "address": self.address,
-            "facts": self.facts.to_json(),
-            "findings": [vars(finding) for finding in self.findings],
+            "facts": self.facts,
+            "findings": self.findings,
         }
 
 

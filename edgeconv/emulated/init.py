@@ -12,7 +12,7 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgeconv.emulated.boards import Board, board_named, cpuinfo, sys_files
@@ -43,10 +43,6 @@ class Spec:
     files: dict[str, str]
     bind: dict[str, str]
     daemons: tuple[tuple[str, ...], ...]
-
-    def to_json(self) -> str:
-        """For the file that `main` reads."""
-        return json.dumps(asdict(self))
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import shutil
@@ -10,6 +11,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import edgeconv
@@ -102,7 +104,7 @@ def _boot(board: Board, root: Path, directory: Path, progress: Progress) -> Runn
     plan = side.plan(board, keys, port)
     spec = Spec(board.name, str(root), str(storage), plan.files, plan.bind, plan.daemons)
     told, log = keys / "spec.json", directory / "log"
-    told.write_text(spec.to_json(), encoding="utf-8")
+    told.write_text(json.dumps(asdict(spec)), encoding="utf-8")
     pid = _spawn(told, log, plan.environment)
     try:
         _await_listening(board.name, pid, port, log)

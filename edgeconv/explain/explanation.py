@@ -34,10 +34,6 @@ class ClassScore:
     label: str | None
     probability: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Every attribute by name."""
-        return {"index": self.index, "label": self.label, "probability": self.probability}
-
     def __str__(self) -> str:
         name = f"class {self.index}" if self.label is None else self.label
         return f"{name} {100 * self.probability:.1f} %"
@@ -59,11 +55,7 @@ class Side:
 
     def to_json(self) -> dict[str, Any]:
         """The scores, and the map."""
-        return {
-            "explained": self.explained.to_json(),
-            "top1": self.top.to_json(),
-            "map": self.cam.map,
-        }
+        return {"explained": self.explained, "top1": self.top, "map": self.cam.map}
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,12 +122,12 @@ class Explanation:
         """Classes, maps and how well they agree."""
         document: dict[str, Any] = {
             "layer": self.layer,
-            "layer_shape": list(self.floating.cam.activations.shape),
-            "float": self.floating.to_json(),
+            "layer_shape": self.floating.cam.activations.shape,
+            "float": self.floating,
         }
         if self.int8 is not None:
             document |= {
-                "int8": self.int8.to_json(),
+                "int8": self.int8,
                 "tensor": self.tensor,
                 "rank_correlation": self.rank_correlation,
                 "signed_rank_correlation": self.signed_rank_correlation,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from edgeconv.files.operations import FLOATS, ModelOperations, Operation, Tensor
 
@@ -24,10 +23,6 @@ class ActivationMemory:
     sum_bytes: int
     peak_bytes: int
     peak_at: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The figures by name."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -192,8 +192,8 @@ class ModelOperations:
             "memory_access_bytes": self.memory_access,
             "memory_access_bytes_by_dtype": access_by_dtype(self.operations),
             "multiply_adds_per_byte": self.intensity,
-            "inputs": list(self.inputs),
-            "outputs": list(self.outputs),
+            "inputs": self.inputs,
+            "outputs": self.outputs,
             "operators": dict(self.counts()),
         }
 

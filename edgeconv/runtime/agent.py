@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -47,16 +48,16 @@ def main(time_request: TimeFile | None = None) -> int:
     try:
         request = read_request(sys.stdin.buffer.readline())
         threading.Thread(target=_heed_the_host, args=(heard,), daemon=True).start()
-        _write(answers, encode("facts", host_facts().to_json()))
+        _write(answers, encode("facts", asdict(host_facts())))
         if isinstance(request, TimeRequest):
             turns = _turns(request, answers, heard)
             result = (time_request or time_file)(request, turns)
-            _write(answers, encode("timed", result.to_json()))
+            _write(answers, encode("timed", asdict(result)))
         elif isinstance(request, RunRequest):
             _write(answers, encode("ran", {"count": run_file(request)}))
         elif isinstance(request, ProfileRequest):
             found = profile(Path(request.path), request.threads, request.runs)
-            _write(answers, encode("profiled", found.to_json()))
+            _write(answers, encode("profiled", asdict(found)))
     except EdgeconvError as error:
         _write(answers, encode("error", {"error": type(error).__name__, "message": str(error)}))
         return error.exit_code

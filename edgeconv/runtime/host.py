@@ -7,10 +7,9 @@ import platform
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 _POLICIES = Path("/sys/devices/system/cpu/cpufreq")
 _ENGINE_PACKAGES = (
@@ -52,10 +51,6 @@ class HostFacts:
     temperatures_c: dict[str, float]
     load_1min: float | None
     versions: dict[str, str]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

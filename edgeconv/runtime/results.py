@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from edgeconv.runtime.host import Conditions
@@ -47,10 +47,6 @@ class TimedResult:
     provider: Provider = "cpu"
     batch: int = 1
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class OperatorTime:
@@ -91,10 +87,6 @@ class Profile:
             number, ms = found.get(operator.kind, (0, 0.0))
             found[operator.kind] = number + 1, ms + operator.ms
         return dict(sorted(found.items(), key=lambda pair: -pair[1][1]))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {"engine": self.engine, "operators": [asdict(o) for o in self.operators]}
 
 
 def read_timed(message: Mapping[str, Any]) -> TimedResult:

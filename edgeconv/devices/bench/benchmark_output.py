@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from edgeconv.runtime.results import OperatorTime
 
@@ -75,10 +74,6 @@ class Benchmarked:
     threads: int
     processes: tuple[Statistics, ...]
     operators: tuple[OperatorTime, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def read_statistics(output: str) -> Statistics:

@@ -60,7 +60,7 @@ class CompareReport:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         rows = [{**asdict(row), "percent": row.comparison.percent} for row in self.rows]
-        return {"unit": self.unit, "level": LEVEL, "rows": rows, "warnings": list(self.warnings)}
+        return {"unit": self.unit, "level": LEVEL, "rows": rows, "warnings": self.warnings}
 
 
 def compare_files(

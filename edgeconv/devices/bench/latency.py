@@ -8,8 +8,8 @@ within each (Kalibera and Jones, "Rigorous benchmarking in reasonable time", ISM
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +57,6 @@ class LatencyStats:
     high_ms: float | None
     spread: float
     verdict: Verdict
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def summarize(samples_ns: Sequence[Sequence[int]], *, seed: int = 0) -> LatencyStats:

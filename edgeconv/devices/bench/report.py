@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgeconv.devices.bench.benchmark_output import Benchmarked
@@ -146,9 +146,9 @@ class BenchResult:
         return self.latency.verdict
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, every sample in nanoseconds."""
+        """Every figure, and every sample in nanoseconds."""
         return {
-            "artifact": asdict(self.artifact),
+            "artifact": self.artifact,
             "engine": self.engine,
             "threads": self.threads,
             "batch": self.batch,
@@ -164,10 +164,10 @@ class BenchResult:
         if self.latency is None:
             return {"instructions_by_process": [p.instructions for p in self.processes]}
         return {
-            "latency": self.latency.to_json(),
+            "latency": self.latency,
             "first_ms": self.first_ms,
             "load_ms": self.load_ms,
-            "processes": [process.to_json() for process in self.processes],
+            "processes": self.processes,
         }
 
 
@@ -224,21 +224,8 @@ class BenchReport:
         return any(result.batch > 1 for result in self.results)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "schema": FORM.number,
-            "device": self.device,
-            "emulated": self.emulated,
-            "provider": self.provider,
-            "run": self.run,
-            "host": self.host,
-            "config": asdict(self.config),
-            "warnings": list(self.warnings),
-            "results": [result.to_json() for result in self.results],
-            "surroundings": [at.to_json() for at in self.surroundings],
-            "profiles": {name: found.to_json() for name, found in self.profiles.items()},
-            "benchmark_model": [found.to_json() for found in self.benchmark_model],
-        }
+        """The fields by name, and the document's version."""
+        return {"schema": FORM.number, **vars(self)}
 
 
 def _row(result: BenchResult) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def warnings(facts: Mapping[str, Any], threads: Sequence[int]) -> tuple[str, ...
     """One sentence for each thing, with the way out; empty where nothing is wrong.
 
     Args:
-        facts: as `HostFacts.to_json` gives them.
+        facts: the fields of `HostFacts`.
         threads: numbers of threads that will be measured.
     """
     return tuple(_warnings(facts, threads))

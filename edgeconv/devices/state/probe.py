@@ -61,10 +61,6 @@ class DeviceFacts:
     installed: Mapping[str, str]
     brought: Mapping[str, str]
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
 
 def probe(transport: Transport, throttled: Sequence[str] = ()) -> DeviceFacts:
     """Asks a device, once more where the connection breaks.
@@ -91,12 +87,12 @@ def probe(transport: Transport, throttled: Sequence[str] = ()) -> DeviceFacts:
 
 
 def shell_facts(transport: Transport) -> dict[str, Any]:
-    """The same as `HostFacts.to_json` gives them; what the device does not tell is left out.
+    """The fields of `HostFacts`; what the device does not tell is left out.
 
     Raises:
         DeviceFailed, DeviceUnreachable: as `probe`.
     """
-    told = probe(transport).to_json()
+    told = asdict(probe(transport))
     facts = {field.name: told[field.name] for field in fields(HostFacts) if field.name in told}
     facts["cpu"] = told["model"] or "unknown"
     facts["system"] = ", ".join(filter(None, (told["system"], told["kernel"])))

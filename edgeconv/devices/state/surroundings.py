@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.state.gpu import Gpu
@@ -51,10 +50,6 @@ class Surroundings:
     throttling: tuple[str, ...] | None = None
     battery: Battery | None = None
     gpus: tuple[Gpu, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def ask(transport: Transport, profile: Profile) -> Surroundings:

@@ -34,10 +34,6 @@ class AuditFinding:
     nodes: tuple[str, ...] = ()
     remedy: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return {**vars(self), "nodes": list(self.nodes)}
-
 
 def weights_per_tensor(names: Sequence[str], convolutions: int, remedy: str) -> AuditFinding:
     """That layers have one scale for all their output channels, so many of them convolutions."""
@@ -94,9 +90,9 @@ class Audit:
             "multiply_adds": self.operations.multiply_adds,
             "int8_share": self.int8_share,
             "is_int8": self.is_int8,
-            "float_islands": [list(island) for island in self.islands],
+            "float_islands": self.islands,
             "layout_changes": self.operations.layout_changes,
-            "inputs": list(self.operations.inputs),
-            "outputs": list(self.operations.outputs),
-            "findings": [finding.to_json() for finding in self.findings],
+            "inputs": self.operations.inputs,
+            "outputs": self.operations.outputs,
+            "findings": self.findings,
         }

@@ -40,10 +40,6 @@ class Finding:
         """The tensor, and its layer where that is called otherwise."""
         return self.tensor if self.layer in ("", self.tensor) else f"{self.tensor} ({self.layer})"
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return dict(vars(self))
-
 
 @dataclass(frozen=True)
 class PoorGrid:
@@ -58,10 +54,6 @@ class PoorGrid:
     tensor: str
     artifact: str
     message: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -177,14 +169,8 @@ class TensorDiagnosis:
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name."""
-        return {
-            "name": self.name,
-            "op_type": self.op_type,
-            "total_db": {stage: rounded(value) for stage, value in self.total_db.items()},
-            "own": {artifact: own.to_json() for artifact, own in self.own.items()},
-            "distribution": None if self.distribution is None else self.distribution.to_json(),
-            "repairs": [repair.to_json() for repair in self.repairs],
-        }
+        totals = {stage: rounded(value) for stage, value in self.total_db.items()}
+        return {**vars(self), "total_db": totals}
 
 
 @dataclass(frozen=True)
@@ -232,16 +218,11 @@ class Diagnosis:
         return self.weakest
 
     def to_json(self) -> dict[str, Any]:
-        """The whole diagnosis in plain values."""
-        shown = self.shown
+        """The fields by name, and what follows from them."""
+        weakest = self.weakest if self.passed else None
         return {
+            **vars(self),
             "status": "passed" if self.passed else "broken",
-            "photos": self.photos,
-            "truth": self.truth,
-            "first_bad": None if self.first_bad is None else self.first_bad.to_json(),
-            "findings": [finding.to_json() for finding in self.findings],
-            "poor_grids": [grid.to_json() for grid in self.poor_grids],
-            "weakest": None if shown is None or not self.passed else shown.name,
-            "notes": list(self.notes),
-            "tensors": [tensor.to_json() for tensor in self.tensors],
+            "first_bad": self.first_bad,
+            "weakest": None if weakest is None else weakest.name,
         }

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from edgeconv.files.operations import Convolution, ModelOperations, Operation
 from edgeconv.graph.operators.operator import Kind
@@ -50,10 +50,6 @@ class Finding:
     sentence: str
     figures: dict[str, float | int]
     worst: tuple[str, ...] = field(default=())
-
-    def to_json(self) -> dict[str, Any]:
-        """Every attribute by name."""
-        return asdict(self)
 
 
 def findings(model: ModelOperations) -> tuple[Finding, ...]:

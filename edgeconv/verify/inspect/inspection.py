@@ -30,9 +30,9 @@ class Inspection:
         """Totals, a record for each operator, islands and findings."""
         return {
             **self.operations.to_json(),
-            "activation_memory": self.memory.to_json(),
+            "activation_memory": self.memory,
             "float_islands": [[o.name for o in island] for island in self.islands],
-            "findings": [finding.to_json() for finding in self.findings],
+            "findings": self.findings,
             "unknown_shapes": self.unknown_shapes,
             "by_operator": [
                 {

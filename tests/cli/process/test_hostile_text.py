@@ -105,7 +105,7 @@ def test_every_string_of_a_bench_document(
 ) -> None:
     config = BenchConfig(processes=5, timing=TimingConfig(runs=1, warmup_seconds=0.0))
     files = TinyNet().write_all(tmp_path)
-    measured = bench(LocalMachine(), {"onnx": files["onnx"]}, config).to_json()
+    measured = jsondoc.plain_json(bench(LocalMachine(), {"onnx": files["onnx"]}, config))
     document = jsondoc.plain_json(measured)
     paths = list(strings(document))
     assert len(paths) > 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from edgeconv.devices.bench.run import bench
 from edgeconv.devices.transport.local import LocalTransport
 from edgeconv.devices.transport.ssh import SshTransport
 from edgeconv.errors import ArtifactRefused, ConnectionLost, DeviceFailed, UsageError
+from edgeconv.report import jsondoc
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.timing import TimingConfig
@@ -238,7 +238,7 @@ def test_a_bench_side_by_side_is_a_whole_one(files, asked):
     assert machine.timed[6:] == [
         (path.name, threads) for threads in (1, 2) for path in reversed(paths.values())
     ], "starts reverse too"
-    document = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    document = jsondoc.plain_json(report)
     assert document["config"]["side_by_side"] is True
 
 

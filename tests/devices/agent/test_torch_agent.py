@@ -14,6 +14,7 @@ from edgeconv.devices.agent.torch_net import TorchNet, read
 from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.bench.run import bench
 from edgeconv.errors import ArtifactRefused, RefusedError, UnavailableError, UsageError
+from edgeconv.report import jsondoc
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.timing import TimingConfig
 
@@ -81,7 +82,7 @@ def test_a_bench_runs_it_in_processes_of_its_own_and_tells_the_throughput(
     assert several.images_per_s == pytest.approx(4000 / several.latency.p50_ms)
     assert report.columns[-1] == "images/s"
     assert {len(row) for row in report.rows()} == {len(report.columns)}
-    assert report.to_json()["results"][1]["batch"] == 4
+    assert jsondoc.plain_json(report)["results"][1]["batch"] == 4
 
 
 def test_a_registrys_net_is_built_at_its_own_size(tmp_path):

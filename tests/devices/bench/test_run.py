@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 
 import pytest
@@ -14,6 +13,7 @@ from edgeconv.devices.bench.report import significant
 from edgeconv.devices.bench.run import bench
 from edgeconv.devices.state import preflight
 from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
+from edgeconv.report import jsondoc
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.agents import RecordingMachine
 from tests.helpers.heard import Heard
@@ -96,7 +96,7 @@ def test_warnings_come_before_the_first_process(files, monkeypatch):
 
 
 def test_the_document_holds_host_hashes_and_every_sample(report, files):
-    document = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    document = jsondoc.plain_json(report)
     digest = hashlib.sha256(files["int8.onnx"].read_bytes()).hexdigest()
     first = document["results"][0]
     assert first["artifact"]["sha256"] == digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -25,9 +25,9 @@ QUIET = HostFacts(
 
 
 def test_a_quiet_machine_gets_no_warning():
-    assert warnings(QUIET.to_json(), (1, 4)) == ()
+    assert warnings(asdict(QUIET), (1, 4)) == ()
     unknown = replace(QUIET, governors=(), temperatures_c={}, load_1min=None)
-    assert warnings(unknown.to_json(), (1,)) == ()
+    assert warnings(asdict(unknown), (1,)) == ()
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_quiet_machine_gets_no_warning():
     ],
 )
 def test_each_disturbance_is_named(change, says):
-    (warning,) = warnings(replace(QUIET, **change).to_json(), (1, 4))
+    (warning,) = warnings(asdict(replace(QUIET, **change)), (1, 4))
     assert says in warning
 
 

@@ -15,6 +15,7 @@ from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.state.gpu import Gpu
 from edgeconv.devices.state.surroundings import Battery, Surroundings, ask, read_battery, warnings
 from edgeconv.devices.transport.local import LocalTransport
+from edgeconv.report import jsondoc
 from edgeconv.runtime.timing import TimingConfig
 from tests.helpers.heard import Heard
 from tests.helpers.tiny_models import TinyNet
@@ -141,5 +142,5 @@ def test_a_bench_is_told_of_what_came_up_meanwhile(tmp_path: Path):
     assert [warning.startswith("meanwhile") for warning in own] == [False, True]
     assert "under-voltage" in own[1]
     assert tuple(heard.warnings) == report.warnings
-    before, after = report.to_json()["surroundings"]
+    before, after = jsondoc.plain_json(report)["surroundings"]
     assert len(before["throttling"]) + 1 == len(after["throttling"])
