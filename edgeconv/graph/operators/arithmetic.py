@@ -32,17 +32,24 @@ _ADD = Operator(
 _MAX = replace(
     _ADD,
     name="Max",
-    int16=False,
     operands=False,
     absorbs=False,
     engines=Engines("float", "none", "kernel"),
+    int16=False,
 )
 _ABS = replace(
-    _MAX, name="Abs", slots=("",), broadcasts=False, sign="nonnegative", channels="alike"
+    _ADD,
+    name="Abs",
+    slots=("",),
+    operands=False,
+    broadcasts=False,
+    absorbs=False,
+    sign="nonnegative",
+    channels="alike",
+    engines=Engines("float", "none", "kernel"),
+    int16=False,
 )
-_NEG = replace(
-    _ABS, name="Neg", planned="float", sign="any", engines=Engines("float", "float", "float")
-)
+_IN_FLOAT = Engines("float", "float", "float")
 
 ROWS = (
     _ADD,
@@ -51,12 +58,12 @@ ROWS = (
     replace(
         _ADD,
         name="Div",
-        int16=False,
         absorbs=False,
         planned="float",
         singular=(1,),
         homogeneous=False,
-        engines=Engines("float", "float", "float"),
+        engines=_IN_FLOAT,
+        int16=False,
     ),
     _MAX,
     replace(_MAX, name="Min"),
@@ -69,10 +76,25 @@ ROWS = (
         engines=Engines("float", "depends", "depends"),
     ),
     _ABS,
-    _NEG,
+    replace(_ABS, name="Neg", planned="float", sign="any", engines=_IN_FLOAT),
     replace(_ABS, name="Exp", homogeneous=False),
-    replace(_NEG, name="Log", singular=(0,), homogeneous=False),
-    replace(_NEG, name="Sqrt", singular=(0,), sign="nonnegative", homogeneous=False),
+    replace(
+        _ABS,
+        name="Log",
+        planned="float",
+        singular=(0,),
+        sign="any",
+        homogeneous=False,
+        engines=_IN_FLOAT,
+    ),
+    replace(
+        _ABS,
+        name="Sqrt",
+        planned="float",
+        singular=(0,),
+        homogeneous=False,
+        engines=_IN_FLOAT,
+    ),
     # Not the activation it often is: between two divisions it belongs to them.
     replace(
         _ABS,

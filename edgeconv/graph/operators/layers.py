@@ -35,10 +35,10 @@ ROWS = (
     replace(
         _CONV,
         name="ConvTranspose",
-        int16=False,
         weights=Weights(1, 2, output_axis=1, filters=False, on_integers=None),
         absorbs=False,
         engines=Engines("float", "kernel", "kernel"),
+        int16=False,
     ),
     replace(
         _CONV,

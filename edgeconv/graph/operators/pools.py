@@ -47,21 +47,21 @@ ROWS = (
     replace(
         _MAX,
         name="GlobalMaxPool",
-        int16=False,
         window=None,
         scales="free",
         answers=False,
         engines=Engines("float", "kernel", "kernel"),
+        int16=False,
     ),
     replace(
         _MAX,
         name="LpPool",
-        int16=False,
         scales="free",
         sign="nonnegative",
         values="computed",
         answers=False,
         engines=Engines("float", "none", "none"),
+        int16=False,
         refusal="TFLite's L2_POOL_2D averages squares, and takes no padding that counts",
     ),
 )

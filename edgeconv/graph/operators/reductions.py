@@ -32,24 +32,26 @@ _MEAN = Operator(
 _EXTREME = replace(
     _MEAN,
     name="ReduceMax",
-    int16=False,
     values="chosen",
     answers=False,
+    int16=False,
 )
 # SUM has an int8 kernel in TFLite, but LiteRT's reference kernel of it returns wrong values.
 _SUM = replace(
     _MEAN,
     name="ReduceSum",
-    int16=False,
     planned="float",
     values="computed",
     answers=False,
     engines=Engines("float", "float", "float"),
+    int16=False,
 )
 _UNWRITTEN = replace(
-    _SUM,
-    planned="int8",
+    _MEAN,
+    values="computed",
+    answers=False,
     engines=Engines("float", "none", "none"),
+    int16=False,
     refusal="TFLite has no operator for it; the module can spell it out",
 )
 

@@ -32,11 +32,11 @@ _RESHAPE = Operator(
 _UNWRITTEN = replace(
     _RESHAPE,
     name="Identity",
-    int16=False,
     kind="identity",
     slots=("",),
     channels="alike",
     engines=Engines("copies", "none", "none"),
+    int16=False,
     refusal="it is taken out of the graph before any file is written",
 )
 

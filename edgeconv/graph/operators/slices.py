@@ -32,10 +32,10 @@ _SLICE = Operator(
 _TILE = replace(
     _SLICE,
     name="Tile",
-    int16=False,
     slots=("",),
     channels="moved",
     engines=Engines("copies", "none", "copies"),
+    int16=False,
 )
 
 ROWS = (
@@ -58,9 +58,9 @@ ROWS = (
     replace(
         _SLICE,
         name="Gather",
-        int16=False,
         slots=("", "/indices"),
         engines=Engines("copies", "none", "copies"),
+        int16=False,
     ),
     _TILE,
     replace(_TILE, name="Expand"),

@@ -37,7 +37,6 @@ ROWS = (
     replace(
         _DEPTH_TO_SPACE,
         name="Resize",
-        int16=True,
         kind="resize",
         slots=("", "/roi", "/scales", "/sizes"),
         scales="tied",
@@ -45,5 +44,6 @@ ROWS = (
         values="computed",
         channels="shaped",
         engines=Engines("depends", "depends", "kernel"),
+        int16=True,
     ),
 )
