@@ -144,6 +144,10 @@ class ArtifactRefused(RefusedError):
     """An engine cannot load a model file."""
 
 
+class MemoryRefused(ArtifactRefused):
+    """A model file asks for more memory than is free, or than any honest one takes."""
+
+
 class EngineCrashed(RefusedError):
     """An engine crashed in its native code over a model file, here or on a device."""
 

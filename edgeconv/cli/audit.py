@@ -10,6 +10,7 @@ import typer
 from edgeconv.cli.options import complete, output
 from edgeconv.errors import ThresholdMissed, UsageError
 from edgeconv.report.console import say
+from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
     from edgeconv.verify.audit.findings import Audit
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _NAMED = 4
 
 
+@within_free_memory()
 def audit(
     file: Path = typer.Argument(
         help="A .onnx or .tflite file of any tool.", autocompletion=complete.model_file

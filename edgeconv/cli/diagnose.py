@@ -11,12 +11,14 @@ from edgeconv.cli.bundles import bundle_directory
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.shown.diagnosis import show_diagnosis
 from edgeconv.report.console import say
+from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
     from edgeconv.export.bundle.bundle import Bundle
     from edgeconv.verify.diagnose import Diagnosis
 
 
+@within_free_memory()
 def diagnose(
     bundle: str = typer.Argument(
         help="A bundle's directory, or the name of a net exported here.",

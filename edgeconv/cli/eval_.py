@@ -14,6 +14,7 @@ from edgeconv.cli.options import device as devices
 from edgeconv.cli.options.groups import gathered
 from edgeconv.cli.shown.accuracy import show_evaluations
 from edgeconv.errors import UsageError
+from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @gathered
+@within_free_memory()
 def evaluate(
     *,
     data: Path = typer.Option(help="Folder of photos, or of one sub-folder a class."),

@@ -11,6 +11,7 @@ from edgeconv.cli import arguments
 from edgeconv.cli.bundles import bundle_directory
 from edgeconv.cli.options import complete, nets, output
 from edgeconv.report.console import say
+from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
     from edgeconv.explain.explanation import Explanation
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from edgeconv.nets.load import LoadedNet
 
 
+@within_free_memory()
 def explain(
     image: Path = typer.Argument(help="A photo."),
     net: str = typer.Option(help=nets.A_NET, autocompletion=complete.net),

@@ -11,6 +11,7 @@ from edgeconv.cli import arguments
 from edgeconv.cli.options import complete, nets, output
 from edgeconv.cli.shown.inspect import show_inspection
 from edgeconv.errors import UsageError
+from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
     from edgeconv.files.operations import ModelOperations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from edgeconv.verify.inspect.inspection import Published
 
 
+@within_free_memory()
 def inspect(
     target: str = typer.Argument(
         metavar="NET|FILE",

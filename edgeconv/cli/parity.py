@@ -17,6 +17,7 @@ from edgeconv.cli.options.groups import gathered
 from edgeconv.cli.shown.parity import show_parity, write_junit
 from edgeconv.errors import ThresholdMissed
 from edgeconv.report.console import say
+from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
     from edgeconv.devices.profile.model import Profile
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 @gathered
+@within_free_memory()
 def parity(
     *,
     bundle: str | None = typer.Argument(

@@ -12,19 +12,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
 
-from edgeconv.errors import EdgeconvError, UsageError
+from edgeconv.errors import EdgeconvError, UnavailableError, UsageError
 from edgeconv.runtime import records
 from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.host import conditions, host_facts, peak_rss_bytes, rss_bytes
 from edgeconv.runtime.instructions import instructions_of
+from edgeconv.runtime.memory import within_free_memory
 from edgeconv.runtime.messages import encode
 from edgeconv.runtime.open import import_engine, open_session
 from edgeconv.runtime.profiling.profile import profile
-from edgeconv.runtime.requests import ProfileRequest, RunRequest, TimeRequest, read_request
+from edgeconv.runtime.requests import ProfileRequest, Request, RunRequest, TimeRequest, read_request
 from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.session import Session, SessionOptions
 from edgeconv.runtime.timing import measure
@@ -49,19 +51,33 @@ def main(time_request: TimeFile | None = None) -> int:
         request = read_request(sys.stdin.buffer.readline())
         threading.Thread(target=_heed_the_host, args=(heard,), daemon=True).start()
         _write(answers, encode("facts", asdict(host_facts())))
-        if isinstance(request, TimeRequest):
-            turns = _turns(request, answers, heard)
-            result = (time_request or time_file)(request, turns)
-            _write(answers, encode("timed", asdict(result)))
-        elif isinstance(request, RunRequest):
-            _write(answers, encode("ran", {"count": run_file(request)}))
-        elif isinstance(request, ProfileRequest):
-            found = profile(Path(request.path), request.threads, request.runs)
-            _write(answers, encode("profiled", asdict(found)))
+        with _memory_for(request):
+            if isinstance(request, TimeRequest):
+                turns = _turns(request, answers, heard)
+                result = (time_request or time_file)(request, turns)
+                _write(answers, encode("timed", asdict(result)))
+            elif isinstance(request, RunRequest):
+                _write(answers, encode("ran", {"count": run_file(request)}))
+            elif isinstance(request, ProfileRequest):
+                found = profile(Path(request.path), request.threads, request.runs)
+                _write(answers, encode("profiled", asdict(found)))
+    except MemoryError:
+        return _told(answers, UnavailableError("there is not enough memory on the device"))
     except EdgeconvError as error:
-        _write(answers, encode("error", {"error": type(error).__name__, "message": str(error)}))
-        return error.exit_code
+        return _told(answers, error)
     return 0
+
+
+def _memory_for(request: Request) -> AbstractContextManager[None]:
+    """What is free; a GPU's driver maps far more than it uses, and is let."""
+    on_gpu = isinstance(request, TimeRequest) and request.provider != "cpu"
+    return nullcontext() if on_gpu else within_free_memory()
+
+
+def _told(answers: int, error: EdgeconvError) -> int:
+    """Tells the host of an error; gives the exit code."""
+    _write(answers, encode("error", {"error": type(error).__name__, "message": str(error)}))
+    return error.exit_code
 
 
 def time_file(request: TimeRequest, turns: Turns | None = None) -> TimedResult:

@@ -68,7 +68,7 @@ class Conditions:
 
 def host_facts() -> HostFacts:
     """Reads /proc and /sys where they exist; what cannot be read is left out, never guessed."""
-    now, memory = conditions(), _bytes("/proc/meminfo", "MemTotal")
+    now, memory = conditions(), bytes_in("/proc/meminfo", "MemTotal")
     return HostFacts(
         cpu=_cpu_name(),
         architecture=platform.machine(),
@@ -97,7 +97,7 @@ def conditions() -> Conditions:
 
 def peak_rss_bytes() -> int | None:
     """The most this process ever held in memory; None where the system does not say."""
-    peak = _bytes("/proc/self/status", "VmHWM")
+    peak = bytes_in("/proc/self/status", "VmHWM")
     if peak is not None or sys.platform == "win32":
         return peak
     import resource
@@ -108,7 +108,13 @@ def peak_rss_bytes() -> int | None:
 
 def rss_bytes() -> int | None:
     """What this process holds in memory now; None where the system does not say."""
-    return _bytes("/proc/self/status", "VmRSS")
+    return bytes_in("/proc/self/status", "VmRSS")
+
+
+def bytes_in(file: str, key: str) -> int | None:
+    """Bytes in a line such as "MemTotal: 4096 kB" of a file in /proc."""
+    found = re.search(rf"^{key}:\s*(\d+) kB", _read(Path(file)), re.M)
+    return int(found.group(1)) * 1024 if found else None
 
 
 def _cpu_name() -> str:
@@ -122,12 +128,6 @@ def _usable_cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _bytes(file: str, key: str) -> int | None:
-    """Bytes in a line such as "MemTotal: 4096 kB" of a file in /proc."""
-    found = re.search(rf"^{key}:\s*(\d+) kB", _read(Path(file)), re.M)
-    return int(found.group(1)) * 1024 if found else None
 
 
 def _temperatures() -> Iterator[tuple[str, float]]:

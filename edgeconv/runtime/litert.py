@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
+from edgeconv.errors import ArtifactRefused, MemoryRefused, UnavailableError, UsageError
 from edgeconv.runtime.chatter import routine_silenced
 from edgeconv.runtime.feeds import check_feeds
 from edgeconv.runtime.session import EngineName, Provider, SessionOptions, TensorSpec
@@ -53,8 +53,8 @@ class LiteRtSession:
                 _check_tensor_sizes(path, self._interpreter.get_tensor_details())
                 self._interpreter.allocate_tensors()
             in_names, out_names = self._signature_names()
-        except (ValueError, RuntimeError) as error:
-            raise ArtifactRefused(f"{path}: LiteRT cannot load it: {_first_line(error)}") from error
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise self._refusal("load", error) from error
         ins, outs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._in_indices = [int(d["index"]) for d in ins]
         self._out_indices = [int(d["index"]) for d in outs]
@@ -103,10 +103,16 @@ class LiteRtSession:
     def _invoke(self) -> None:
         try:
             self._interpreter.invoke()
-        except (ValueError, RuntimeError) as error:
-            raise ArtifactRefused(
-                f"{self._path}: LiteRT cannot run it: {_first_line(error)}"
-            ) from error
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise self._refusal("run", error) from error
+
+    def _refusal(self, what: str, error: Exception) -> ArtifactRefused:
+        """LiteRT gives a reason for its errors, but for a tensor that there is no memory for."""
+        said = f"{self._path}: LiteRT cannot {what} it"
+        reason = next(iter(str(error).strip().splitlines()), "")
+        if not reason or isinstance(error, MemoryError):
+            return MemoryRefused(f"{said}: no reason but that it asks for more memory than is free")
+        return ArtifactRefused(f"{said}: {reason}")
 
     def _signature_names(self) -> tuple[dict[int, str], dict[int, str]]:
         """Tensor index -> name in the file's first signature, for inputs and outputs."""
@@ -163,7 +169,7 @@ def _check_tensor_sizes(path: Path, details: Sequence[Mapping[str, Any]]) -> Non
         shape = [int(d) for d in detail["shape"]]
         size = math.prod(shape) * np.dtype(detail["dtype"]).itemsize
         if any(d < 0 for d in shape) or size > MAX_TENSOR_BYTES:
-            raise ArtifactRefused(
+            raise MemoryRefused(
                 f"{path}: tensor {detail['name']} claims the shape {shape}, {size >> 20} MiB; "
                 f"the limit is {MAX_TENSOR_BYTES >> 20} MiB"
             )
@@ -179,7 +185,3 @@ def _spec(detail: Mapping[str, Any], names: Mapping[int, str]) -> TensorSpec:
         scale=float(parameters["scales"][0]) if per_tensor else None,
         zero_point=int(parameters["zero_points"][0]) if per_tensor else None,
     )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

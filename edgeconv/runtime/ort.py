@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
-from edgeconv.runtime import external_data
+from edgeconv.runtime import external_data, memory
 from edgeconv.runtime.feeds import check_feeds
-from edgeconv.runtime.ort_provider import Opening, one_line
+from edgeconv.runtime.ort_provider import Opening, refusal
 from edgeconv.runtime.session import EngineName, Provider, SessionOptions, TensorSpec
 
 #: A protobuf message holds less than 2 GiB; edgeconv writes no external data.
@@ -90,6 +90,7 @@ class OrtSession:
         ).session()
         self.inputs: tuple[TensorSpec, ...] = tuple(map(self._spec, self._session.get_inputs()))
         self.outputs: tuple[TensorSpec, ...] = tuple(map(self._spec, self._session.get_outputs()))
+        memory.check_fits(self._label, (*self.inputs, *self.outputs))
 
     def run(self, feeds: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """Runs once; arrays in the order, shape and type of `inputs`, results as `outputs`."""
@@ -135,7 +136,7 @@ class OrtSession:
         return Path(self._session.end_profiling())
 
     def _refusal(self, error: Exception) -> ArtifactRefused:
-        return ArtifactRefused(f"{self._label}: onnxruntime cannot run it: {one_line(error)}")
+        return refusal(self._label, "run", error)
 
     def _spec(self, argument: Any) -> TensorSpec:
         if argument.type not in _DTYPES:
@@ -186,4 +187,4 @@ def _failures(ort: Any) -> tuple[type[Exception], ...]:
         for value in vars(binding).values()
         if isinstance(value, type) and issubclass(value, Exception)
     )
-    return (*own, RuntimeError, ValueError)
+    return (*own, RuntimeError, ValueError, MemoryError)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeconv.errors import ArtifactRefused, UnavailableError
+from edgeconv.errors import ArtifactRefused, MemoryRefused, UnavailableError
 from edgeconv.runtime.chatter import stderr_in
 from edgeconv.runtime.session import Provider
 
@@ -35,6 +35,8 @@ INSTALL: dict[Provider, str] = {
 }
 _COMPLAINT = re.compile(r"Failed to (?:create|load)[^\n]*")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+#: How onnxruntime, and C++ itself, say that there is no more memory.
+_NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation")
 _MOST_COMPLAINTS = 3
 _MOST_STDERR = 64 * 2**10
 
@@ -94,7 +96,7 @@ class Opening:
     def _why(self, error: Exception) -> ArtifactRefused | UnavailableError:
         """What a refusal means: it is opened once more with the CPU allowed, and thrown away."""
         said = one_line(error)
-        refused = ArtifactRefused(f"{self.label}: onnxruntime cannot load it: {said}")
+        refused = refusal(self.label, "load", error)
         if self.provider == "cpu":
             return refused
         try:
@@ -135,6 +137,15 @@ def _not_started(provider: Provider, got: list[str], told: str) -> UnavailableEr
         f"onnxruntime cannot start {NAMES[provider][0]}{said}; it would have used "
         f"{', '.join(got)}. {INSTALL[provider]}; `nvidia-smi` tells whether the driver works"
     )
+
+
+def refusal(label: str, what: str, error: Exception) -> ArtifactRefused:
+    """The error for what onnxruntime says against loading or running a model."""
+    if any(words in str(error) for words in _NO_MEMORY):
+        return MemoryRefused(
+            f"{label}: onnxruntime cannot {what} it: it asks for more memory than is free"
+        )
+    return ArtifactRefused(f"{label}: onnxruntime cannot {what} it: {one_line(error)}")
 
 
 def one_line(words: object) -> str:

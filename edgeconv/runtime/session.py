@@ -6,6 +6,7 @@ file declares: no hidden conversion of layout, type or scale happens here (`adap
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,11 @@ class TensorSpec:
     dtype: np.dtype[Any]
     scale: float | None = None
     zero_point: int | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """What one array of it takes."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 class Session(Protocol):

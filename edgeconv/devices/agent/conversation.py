@@ -23,6 +23,7 @@ from edgeconv.errors import (
     DeviceFailed,
     EdgeconvError,
     EngineCrashed,
+    MemoryRefused,
     UnavailableError,
     UsageError,
 )
@@ -36,7 +37,7 @@ MAX_OUTPUT_BYTES = 32 * 2**20
 _GRACE_S = 2.0
 
 #: What an agent may raise on the host: errors about the request and the file, by name.
-_TOLD = (ArtifactRefused, UnavailableError, UsageError)
+_TOLD = (ArtifactRefused, MemoryRefused, UnavailableError, UsageError)
 
 
 class _Heard(Heard):

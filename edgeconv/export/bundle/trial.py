@@ -2,7 +2,8 @@
 
 A file may be well formed and still crash LiteRT in its native code, which would end the caller's
 program. So it is opened and run once on zeros by a child first; one that survived is remembered by
-its bytes and never tried again. What is timed later runs in the caller's own process.
+its bytes and never tried again. The child gets no more memory than is free. What is timed later
+runs in the caller's own process.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,12 +20,16 @@ import numpy as np
 
 from edgeconv import child
 from edgeconv.disk import sha256_of
-from edgeconv.errors import ArtifactRefused, UnavailableError
+from edgeconv.errors import ArtifactRefused, MemoryRefused, UnavailableError
 from edgeconv.runtime.litert import LiteRtSession
+from edgeconv.runtime.memory import within_free_memory
 from edgeconv.runtime.session import SessionOptions
 
 #: Reference kernels take a minute where they are used at all.
 _LIMIT_S = 600
+
+#: What the child ends with where a file asks for more memory than is free.
+_NO_MEMORY = 71
 
 #: SHA-256 of each file that survived, and how it ran.
 _survived: set[tuple[str, SessionOptions]] = set()
@@ -38,6 +42,7 @@ def require_survival(path: Path, ways: Sequence[SessionOptions]) -> None:
 
     Raises:
         ArtifactRefused: the engine crashed, or did not come to an end.
+        MemoryRefused: the file asks for more memory than is free.
         UnavailableError: no process can be started.
     """
     if path.suffix.lower() != ".tflite" or not path.is_file():
@@ -47,6 +52,10 @@ def require_survival(path: Path, ways: Sequence[SessionOptions]) -> None:
     if not untried:
         return
     code = _end_of_child(path, untried)
+    if code == _NO_MEMORY:
+        raise MemoryRefused(
+            f"{path} asks for more memory than is free; free some, or export it again"
+        )
     if code < 0:
         name = signal.strsignal(-code)
         raise ArtifactRefused(
@@ -81,13 +90,19 @@ def _end_of_child(path: Path, ways: Sequence[SessionOptions]) -> int:
     return done.returncode
 
 
-def _try(path: Path, ways: Sequence[SessionOptions]) -> None:
-    """In the child: opens the file each way and runs it once on zeros."""
+def _try(path: Path, ways: Sequence[SessionOptions]) -> int:
+    """In the child: opens the file each way and runs it once on zeros; gives the exit code."""
     for way in ways:
-        with suppress(Exception):  # they are told where the file is opened
-            session = LiteRtSession(path, way)
-            session.run([np.zeros(spec.shape, spec.dtype) for spec in session.inputs])
+        try:
+            with within_free_memory():
+                session = LiteRtSession(path, way)
+                session.run([np.zeros(spec.shape, spec.dtype) for spec in session.inputs])
+        except (MemoryRefused, MemoryError):
+            return _NO_MEMORY
+        except Exception:  # it is told where the file is opened
+            continue
+    return 0
 
 
 if __name__ == "__main__":
-    _try(Path(sys.argv[1]), [SessionOptions(**way) for way in json.loads(sys.argv[2])])
+    sys.exit(_try(Path(sys.argv[1]), [SessionOptions(**way) for way in json.loads(sys.argv[2])]))

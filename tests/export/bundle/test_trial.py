@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import edgeconv
 from edgeconv.errors import ArtifactRefused, UnavailableError
 from edgeconv.export.bundle import trial
 from edgeconv.runtime.session import SessionOptions
+from tests.helpers import huge
 from tests.helpers.tiny_models import TinyNet
 
 NET = """
@@ -115,3 +117,28 @@ def test_a_child_that_fails_otherwise_proves_nothing(
     for _ in range(2):
         with pytest.raises(UnavailableError, match="ended with 9"):
             trial.require_survival(path, WAYS)
+
+
+#: Gives this process, and so the one that tries the file, a GiB of memory.
+TRIED_IN_LITTLE = """
+import resource, sys
+from pathlib import Path
+from edgeconv.errors import MemoryRefused
+from edgeconv.export.bundle import trial
+from edgeconv.runtime.session import SessionOptions
+
+resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))
+try:
+    trial.require_survival(Path(sys.argv[1]), [SessionOptions()])
+except MemoryRefused as error:
+    print(error)
+"""
+
+
+def test_a_small_file_that_asks_for_more_memory_than_is_free_is_refused(tmp_path: Path) -> None:
+    path = huge.tflite(tmp_path / "net.tflite", (1, 1000, 10_000, 60))
+    assert path.stat().st_size < 1000
+    done = subprocess.run(
+        [sys.executable, "-c", TRIED_IN_LITTLE, str(path)], capture_output=True, text=True
+    )
+    assert done.stdout.startswith(f"{path} asks for more memory than is free"), done.stderr
