@@ -1,5 +1,8 @@
 """What an ONNX file keeps in other files: checked before anything opens one of them.
 
+Two things name files: a tensor, and a node that stands for a graph compiled for one processor. The
+latter is refused: only engines of that processor know what is in it.
+
 A tensor may name a file beside the model, an offset and a length. Engines resolve such names
 themselves, so the names are read off the file's bytes here, with nothing but Python: a device has
 no onnx package. Every name is checked, used or not.
@@ -14,6 +17,7 @@ import stat
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from edgeconv.errors import ArtifactRefused
@@ -23,7 +27,11 @@ from edgeconv.runtime.protobuf import Damaged, Reader, Span
 MOST_BYTES = 2**31 - 1
 #: The key that names the file; a model whose bytes lack it has no external data.
 _KEY = b"location"
+#: Kind of the nodes whose content is a processor's own, and mostly in another file.
+_COMPILED = b"EPContext"
 _MOST_NAMES = 2**14
+#: NodeProto.op_type.
+_OPERATOR = 4
 #: TensorProto.external_data, and the key and value of an entry.
 _ENTRIES, _ENTRY_KEY, _ENTRY_VALUE = 13, 1, 2
 #: Message -> number of a field -> the message in it: every way from a model to a tensor.
@@ -59,7 +67,7 @@ def check(model: Path) -> tuple[Stored, ...]:
 
     Raises:
         ArtifactRefused: it names what is no regular file in its own folder, or more than is there,
-            or more than `MOST_BYTES` in all.
+            or more than `MOST_BYTES` in all, or holds what was compiled for one processor.
         OSError: the model cannot be read.
     """
     if not model.is_file():
@@ -76,7 +84,10 @@ def check(model: Path) -> tuple[Stored, ...]:
 
 
 def check_whole(content: bytes, label: str) -> None:
-    """Raises ArtifactRefused where a model in memory, which has no folder, names other files."""
+    """Raises ArtifactRefused where a model in memory, which has no folder, names other files.
+
+    Also where it holds what was compiled for one processor.
+    """
     if _named(content, label):
         raise ArtifactRefused(f"{label} keeps tensors in other files; {_WAY_OUT}")
 
@@ -137,48 +148,72 @@ def _refused(model: Path, why: str) -> ArtifactRefused:
 
 def _named(content: bytes | mmap.mmap, label: str) -> list[list[tuple[str, str]]]:
     """Keys and values of the external data of every tensor that names a file."""
+    reader = Reader(content)
     try:
-        places = _places(content)
-        return _Search(Reader(content), places).found() if places else []
+        if _Search(reader, _COMPILED).is_an_operator():
+            raise ArtifactRefused(
+                f"{label} holds a graph that was compiled for one processor (a node of the kind "
+                f"{_COMPILED.decode()}), which is not opened; give the file it was compiled from"
+            )
+        return _Search(reader, _KEY).external()
     except Damaged as error:
         raise ArtifactRefused(f"{label} is no ONNX file: {error}") from error
 
 
-def _places(content: bytes | mmap.mmap) -> list[int]:
-    """Where the bytes of `_KEY` stand."""
+def _places(content: bytes | mmap.mmap, key: bytes) -> list[int]:
+    """Where some bytes stand."""
     found: list[int] = []
-    at = content.find(_KEY)
+    at = content.find(key)
     while at >= 0:
         found.append(at)
         if len(found) > _MOST_NAMES:
             raise Damaged(f"it names more than {_MOST_NAMES} files")
-        at = content.find(_KEY, at + len(_KEY))
+        at = content.find(key, at + len(key))
     return found
 
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """Follows the ways to tensors through the messages in which `_KEY` stands."""
+    """Goes through the messages in which a key stands."""
 
     reader: Reader
-    places: list[int]
+    key: bytes
 
-    def found(self) -> list[list[tuple[str, str]]]:
-        tensors = (self._entries(span) for span in self._tensors("model", self.reader.whole))
+    def external(self) -> list[list[tuple[str, str]]]:
+        """Keys and values of each tensor's external data, where it has any."""
+        tensors = (self._entries(span) for span in self._messages("tensor"))
         return [entries for entries in tensors if entries]
 
-    def _tensors(self, kind: str, message: Span) -> Iterator[Span]:
-        if kind == "tensor":
+    def is_an_operator(self) -> bool:
+        """Whether the key is the kind of a node."""
+        return any(
+            number == _OPERATOR and self.reader.bytes_of(span) == self.key
+            for node in self._messages("node")
+            for number, span in self.reader.inner(node)
+        )
+
+    def _messages(self, wanted: str) -> Iterator[Span]:
+        """Those of one kind, wherever they are."""
+        if self._places:
+            yield from self._below("model", self.reader.whole, wanted)
+
+    def _below(self, kind: str, message: Span, wanted: str) -> Iterator[Span]:
+        if kind == wanted:
             yield message
+        if kind not in _WAYS:
             return
         for number, span in self.reader.inner(message):
             inner = _WAYS[kind].get(number)
             if inner is not None and self._holds_a_key(span):
-                yield from self._tensors(inner, span)
+                yield from self._below(inner, span, wanted)
+
+    @cached_property
+    def _places(self) -> list[int]:
+        return _places(self.reader.content, self.key)
 
     def _holds_a_key(self, span: Span) -> bool:
-        after = bisect_left(self.places, span.start)
-        return after < len(self.places) and self.places[after] + len(_KEY) <= span.end
+        after = bisect_left(self._places, span.start)
+        return after < len(self._places) and self._places[after] + len(self.key) <= span.end
 
     def _entries(self, tensor: Span) -> list[tuple[str, str]]:
         return [

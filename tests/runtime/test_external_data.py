@@ -249,3 +249,33 @@ def _random_model(dice: random.Random) -> onnx.ModelProto:
     drawn = onnx.ModelProto(producer_name="location", ir_version=8)
     fill(drawn, 0)
     return drawn
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+@pytest.mark.parametrize("inside", [False, True], ids=["in the graph", "in a branch"])
+def test_a_graph_compiled_for_one_processor_is_refused(
+    name: str, inside: bool, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(b"secret")
+    path = TinyNet().float_onnx(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    words: dict[str, Any] = {"ep_cache_context": "../secret.bin", "embed_mode": 0}
+    node = onnx.helper.make_node("EPContext", [], ["x"], domain="com.microsoft", **words)
+    if inside:
+        output = onnx.helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+        branch = onnx.helper.make_graph([node], "branch", [], [output])
+        branches = {"then_branch": branch, "else_branch": branch}
+        node = onnx.helper.make_node("If", ["input"], ["y"], **branches)
+    model.graph.node.append(node)
+    onnx.save(model, path)
+    with pytest.raises(ArtifactRefused, match="compiled for one processor"):
+        READERS[name](path)
+
+
+def test_a_name_with_that_word_is_no_such_graph(tmp_path: Path) -> None:
+    path = TinyNet().float_onnx(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    model.graph.node[0].name = model.graph.doc_string = "EPContext"
+    onnx.save(model, path)
+    assert open_session(path).run(photos(1)[None])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import onnx
 import pytest
 from scipy.stats import trim_mean
 
@@ -15,6 +16,7 @@ from edgeconv.runtime.profiling import litert as profile_litert
 from edgeconv.runtime.profiling import ort as profile_ort
 from edgeconv.runtime.profiling.profile import WARMUP_RUNS, profile, typical
 from edgeconv.runtime.results import read_profile
+from tests.helpers.mutations import refuses_or_reads
 from tests.helpers.tiny_models import TinyNet
 
 
@@ -62,7 +64,7 @@ def test_onnxruntime_leaves_an_interrupted_run_out(files, monkeypatch):
         {"cat": "Node", "name": "c_kernel_time", "args": {"op_name": "Conv"}, "dur": us}
         for us in took
     ]
-    monkeypatch.setattr(profile_ort.json, "loads", lambda _: events)
+    monkeypatch.setattr(profile_ort, "_events", lambda _: events)
     (found,) = profile(files["onnx"], 1, 10).operators
     assert found.ms == pytest.approx(0.05)
 
@@ -107,3 +109,13 @@ def test_a_profile_survives_the_way_back():
 def test_impossible_profiles_are_refused(change):
     with pytest.raises(ValueError, match=r"."):
         read_profile({**GOOD, **change})
+
+
+@pytest.mark.parametrize("name", ['quo"te', "back\\slash", "two\nlines", "\x1b[2J", "ü" * 300_000])
+def test_a_node_of_any_name_is_profiled_or_the_file_refused(tmp_path, name):
+    """onnxruntime writes names into its JSON as they are."""
+    path = TinyNet().float_onnx(tmp_path / "net.onnx")
+    model = onnx.load(path)
+    model.graph.node[0].name = name
+    onnx.save(model, path)
+    refuses_or_reads(lambda: profile(path, threads=1, runs=1), ArtifactRefused)
