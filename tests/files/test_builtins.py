@@ -9,6 +9,7 @@ from collections import defaultdict
 from functools import cache
 from pathlib import Path
 from typing import get_args
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from edgeconv.files.tflite.builtins.table import BUILTINS, builtin
 from edgeconv.files.tflite.file import read
 from tests.export.tflite import engines, graphs, plans
 from tests.export.tflite.cases import CASES
+from tests.export.tflite.cases.case import Case
 from tests.helpers.tflite_bytes import tflite_bytes
 
 Found = dict[str, set[Runner]]
@@ -38,15 +40,20 @@ def in_float() -> Found:
 
 @cache
 def in_int8() -> Found:
-    """What runs each operator of int8 files that reads integers."""
+    """What runs each operator that reads integers, also where files have it in float instead."""
     found: Found = defaultdict(set)
     for case in CASES.values():
-        model = case.make()
-        data = tflite_bytes(model, "int8", plans.minmax(model, graphs.feeds(model)))
+        with mock.patch("edgeconv.export.tflite.convert.compute_in_float", lambda program: program):
+            data = int8_bytes(case)
         for operator, runner in zip(engines.details(data), runners(data), strict=True):
             if np.int8 in operator["operand_types"]:
                 found[operator["op_name"]].add(runner)
     return found
+
+
+def int8_bytes(case: Case) -> bytes:
+    model = case.make()
+    return tflite_bytes(model, "int8", plans.minmax(model, graphs.feeds(model)))
 
 
 def runners(data: bytes) -> list[Runner]:
@@ -73,6 +80,22 @@ def test_every_operator_that_is_written_has_a_row() -> None:
 def test_a_row_claims_what_runs_it(row: BuiltinOperator) -> None:
     assert in_float().get(row.name) == (None if row.runs.floats is None else {row.runs.floats})
     assert in_int8().get(row.name) == (None if row.runs.int8 is None else {row.runs.int8})
+
+
+def test_what_is_faster_in_float_leaves_xnnpack_on_integers_alone() -> None:
+    chosen = [row for row in BUILTINS.values() if row.faster_in_float]
+    assert {(row.runs.floats, row.runs.int8) for row in chosen} == {("xnnpack", "kernel")}
+
+
+def test_no_int8_file_has_it_on_integers() -> None:
+    chosen = {name for name, row in BUILTINS.items() if row.faster_in_float}
+    shown = set()
+    for data in map(int8_bytes, CASES.values()):
+        for operator in engines.details(data):
+            if operator["op_name"] in chosen:
+                assert np.int8 not in operator["operand_types"]
+                shown.add(operator["op_name"])
+    assert shown == chosen
 
 
 def test_a_layer_says_where_its_channels_are(tmp_path: Path) -> None:

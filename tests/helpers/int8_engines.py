@@ -26,6 +26,8 @@ Run = Callable[[Arrays], Arrays]
 
 #: ARM's kernels take signed activations as they are; x86-64's want them unsigned.
 SIGNED = "session.qdqisint8allowed"
+#: What XNNPACK's profiler calls an operator that looks integers up.
+XNNPACK_TABLE = "Invalid Unary Op"
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def on_xnnpack(case: OneOperator) -> Does:
     if not is_written(case):
         return "none"
     if computes_in_float(case.data):
-        return "float"
+        return "table" if engines.profiled(case.data) == [XNNPACK_TABLE] else "float"
     if not engines.is_wholly_delegated(case.data):
         return "none"
     return _of_integers(case, engines.xnnpack)

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from edgeconv.data.formula import Io
 from edgeconv.errors import UnsupportedOperator
 from edgeconv.export.tflite.builder import Builder, CannotLower
+from edgeconv.export.tflite.in_float import compute_in_float
 from edgeconv.export.tflite.int16 import on_16_bit_kernels
 from edgeconv.export.tflite.layout import standard
 from edgeconv.export.tflite.lowerings.table import LOWERINGS
@@ -63,7 +64,7 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
     )
     program = split_convolutions(program)
     is_int8 = plan is not None and plan.activation_type == "int8"
-    return program if is_int8 else separate_groups(program)
+    return compute_in_float(program) if is_int8 else separate_groups(program)
 
 
 def _computed(values: Iterable[ir.Value]) -> list[ir.Value]:

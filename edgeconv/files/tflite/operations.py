@@ -16,6 +16,7 @@ from edgeconv.files.operations import (
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator
 from edgeconv.files.tflite.builtins.table import builtin
 from edgeconv.files.tflite.file import TfliteFile, TfliteOperator, TfliteTensor, refusing_damage
+from edgeconv.files.tflite.looked_up import with_lookups
 
 
 def operations_of(file: TfliteFile) -> ModelOperations:
@@ -26,14 +27,15 @@ def operations_of(file: TfliteFile) -> ModelOperations:
 
 def _operations(file: TfliteFile) -> ModelOperations:
     memory = [_stored(tensor) for tensor in file.tensors]
-    for operator in file.operators:
+    operators = with_lookups(file.operators, file.outputs)
+    for operator in operators:
         _alias(operator, memory)
     return ModelOperations(
         format="tflite",
         bytes=file.size,
         inputs=tuple(map(_end, file.inputs)),
         outputs=tuple(map(_end, file.outputs)),
-        operations=tuple(_operation(operator, memory) for operator in file.operators),
+        operations=tuple(_operation(operator, memory) for operator in operators),
         fed=tuple(memory[tensor.index] for tensor in file.inputs),
         given=tuple(memory[tensor.index] for tensor in file.outputs),
     )

@@ -26,7 +26,7 @@ _HARD_SWISH = Operator(
     channels="alike",
     homogeneous=False,
     answers=False,
-    engines=Engines("float", "none", "kernel"),
+    engines=Engines("float", "table", "float"),
     int16=False,
     refusal=None,
 )
@@ -52,7 +52,7 @@ ROWS = (
         sign="nonnegative",
         homogeneous=True,
         answers=True,
-        engines=Engines("depends", "depends", "kernel"),
+        engines=Engines("depends", "depends", "depends"),
     ),
     replace(
         _HARD_SWISH,
@@ -69,6 +69,7 @@ ROWS = (
         bounds=UNBOUNDED,
         channels="apart",
         homogeneous=True,
+        engines=Engines("float", "float", "float"),
     ),
     replace(_HARD_SWISH, name="Elu", bounds=UNBOUNDED, engines=Engines("float", "kernel", "none")),
     _HARD_SWISH,

@@ -46,10 +46,9 @@ _ABS = replace(
     absorbs=False,
     sign="nonnegative",
     channels="alike",
-    engines=Engines("float", "none", "kernel"),
+    engines=Engines("float", "table", "float"),
     int16=False,
 )
-_IN_FLOAT = Engines("float", "float", "float")
 
 ROWS = (
     _ADD,
@@ -62,7 +61,7 @@ ROWS = (
         planned="float",
         singular=(1,),
         homogeneous=False,
-        engines=_IN_FLOAT,
+        engines=Engines("float", "table", "float"),
         int16=False,
     ),
     _MAX,
@@ -76,7 +75,7 @@ ROWS = (
         engines=Engines("float", "depends", "depends"),
     ),
     _ABS,
-    replace(_ABS, name="Neg", planned="float", sign="any", engines=_IN_FLOAT),
+    replace(_ABS, name="Neg", planned="float", sign="any"),
     replace(_ABS, name="Exp", homogeneous=False),
     replace(
         _ABS,
@@ -85,7 +84,6 @@ ROWS = (
         singular=(0,),
         sign="any",
         homogeneous=False,
-        engines=_IN_FLOAT,
     ),
     replace(
         _ABS,
@@ -93,7 +91,6 @@ ROWS = (
         planned="float",
         singular=(0,),
         homogeneous=False,
-        engines=_IN_FLOAT,
     ),
     # Not the activation it often is: between two divisions it belongs to them.
     replace(
@@ -104,6 +101,6 @@ ROWS = (
         sign="any",
         homogeneous=False,
         answers=True,
-        engines=Engines("depends", "depends", "kernel"),
+        engines=Engines("depends", "depends", "depends"),
     ),
 )

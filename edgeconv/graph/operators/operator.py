@@ -27,7 +27,7 @@ Scales = Literal["moved", "tied", "joined", "free"]
 Values = Literal["copied", "chosen", "averaged", "computed"]
 Channels = Literal["alike", "apart", "paired", "joined", "taken", "shaped", "moved", "mixed"]
 Sign = Literal["nonnegative", "kept", "any"]
-Does = Literal["kernel", "copies", "float", "none", "depends"]
+Does = Literal["kernel", "copies", "table", "float", "none", "depends"]
 
 #: Bounds of what may have any value.
 UNBOUNDED = (-math.inf, math.inf)
@@ -71,8 +71,9 @@ class Prescribed:
 class Engines:
     """What engines do with the operator between int8 tensors, measured with it alone in a file.
 
-    "kernel": compute on integers; "copies": hand integers on as they are; "float": dequantize,
-    compute in float and quantize again; "none": have nothing for it, so that another takes it, or
+    "kernel": compute on integers; "copies": hand integers on as they are; "table": look each
+    integer up among 256 results that were computed in float; "float": dequantize, compute in float
+    and quantize again; "none": have nothing for it, so that another takes it, or
     the file does not load; "depends": on shapes, constants or attributes.
 
     Attributes:

@@ -33,7 +33,10 @@ _MAX = Operator(
 ROWS = (
     _MAX,
     replace(
-        _MAX, name="AveragePool", values="averaged", engines=Engines("kernel", "none", "kernel")
+        _MAX,
+        name="AveragePool",
+        values="averaged",
+        engines=Engines("kernel", "depends", "depends"),
     ),
     # TFLite's MEAN rescales, unlike its AVERAGE_POOL_2D.
     replace(

@@ -12,7 +12,7 @@ from edgeconv.errors import UnsupportedOperator
 from edgeconv.graph.view import number
 from edgeconv.quantize.plan.affine import INT8
 from edgeconv.quantize.plan.parameters import QuantParams
-from edgeconv.quantize.simulate.fixed_point import Integers, Multiplier, rescale
+from edgeconv.quantize.simulate.fixed_point import Integers, Multiplier, half_away, rescale
 from edgeconv.quantize.simulate.step import Array, Kernel, Step, centred, scale_of
 
 #: Operands of ADD and SUB are shifted left by this before they are brought to one scale.
@@ -115,16 +115,26 @@ def _binary(step: Step, compute: Callable[[Array, Array], Array]) -> Kernel:
     return kernel
 
 
+def reals(x: Array, of: QuantParams) -> Array:
+    """DEQUANTIZE: the float32 that integers stand for."""
+    return centred(x, of).astype(np.float32) * scale_of(of)
+
+
+def quantized(values: Array, to: QuantParams) -> Array:
+    """QUANTIZE from float32: rounded half away from zero, saturated."""
+    steps = half_away(values.astype(np.float32) / scale_of(to)) + int(to.zero_point)
+    stored: Array = np.clip(steps, *INT8).astype(np.int8)
+    return stored
+
+
 def _prelu(step: Step) -> Kernel:
-    """PRELU: one factor for what is positive, one with the slope for what is not."""
+    """PRELU, which the file computes in float."""
     source, output, slope = step.seen(0), step.output, step.constant(1)
-    steps = centred(slope.values, slope.params)
-    kept = Multiplier.of(scale_of(source) / scale_of(output))
-    bent = Multiplier.of(scale_of(source) * scale_of(slope.params) / scale_of(output))
+    factor = reals(slope.values, slope.params)
 
     def kernel(inputs: Sequence[Array]) -> Array:
-        x = centred(inputs[0], source)
-        return to_int8(np.where(x >= 0, rescale(x, kept), rescale(x * steps, bent)), output)
+        x = reals(inputs[0], source)
+        return quantized(np.where(x >= 0, x, x * factor), output)
 
     return kernel
 

@@ -19,8 +19,7 @@ from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.in_float import is_square
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from edgeconv.quantize.simulate import arithmetic, layers, moves, pools, softmax, tables
-from edgeconv.quantize.simulate.arithmetic import change_scale
-from edgeconv.quantize.simulate.fixed_point import half_away
+from edgeconv.quantize.simulate.arithmetic import change_scale, quantized
 from edgeconv.quantize.simulate.islands import float_kernel
 from edgeconv.quantize.simulate.step import Array, Kernel, Step
 
@@ -193,9 +192,7 @@ class Simulator:
         params = self._plan.activations.get(name)
         if params is None:
             return reals.astype(np.float32)
-        steps = half_away(reals.astype(np.float32) / np.float32(params.scale))
-        stored: Array = np.clip(steps + int(params.zero_point), -128, 127).astype(np.int8)
-        return stored
+        return quantized(reals, params)
 
     def _integers(self, image: NDArray[Any]) -> Array:
         shape = shape_of(self._input)

@@ -13,10 +13,17 @@ from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.view import number
 from edgeconv.quantize.plan.affine import params as per_tensor
 from edgeconv.quantize.plan.parameters import QuantParams
-from edgeconv.quantize.simulate.arithmetic import add, change_scale, leaky, multiply, to_int8
-from edgeconv.quantize.simulate.fixed_point import Multiplier, half_away, rescale
-from edgeconv.quantize.simulate.hard_swish import hard_swish
-from edgeconv.quantize.simulate.step import Array, Kernel, Step, centred, clamp_integers, scale_of
+from edgeconv.quantize.simulate.arithmetic import (
+    add,
+    change_scale,
+    leaky,
+    multiply,
+    quantized,
+    reals,
+    to_int8,
+)
+from edgeconv.quantize.simulate.fixed_point import half_away
+from edgeconv.quantize.simulate.step import Array, Kernel, Step, clamp_integers
 
 _EVERY = np.arange(-128, 128, dtype=np.int8)
 
@@ -37,12 +44,20 @@ def _looked_up(table: Table) -> Callable[[Step], Kernel]:
     return compile_
 
 
+def computed_in_float(function: Callable[[Array], Array]) -> Table:
+    """DEQUANTIZE, the function in float32, QUANTIZE: what the file has for these operators."""
+
+    def table(x: Array, _: ir.Node, source: QuantParams, output: QuantParams) -> Array:
+        return quantized(function(reals(x, source)), output)
+
+    return table
+
+
 def real_function(function: Callable[[Array], Array]) -> Table:
     """LiteRT's own lookup tables: the function in reals, rounded half away from zero."""
 
     def table(x: Array, _: ir.Node, source: QuantParams, output: QuantParams) -> Array:
-        reals = scale_of(source) * centred(x, source).astype(np.float32)
-        steps = half_away(function(reals.astype(np.float64)) / float(output.scale))
+        steps = half_away(function(reals(x, source).astype(np.float64)) / float(output.scale))
         return to_int8(steps.astype(np.int64), output)
 
     return table
@@ -58,9 +73,9 @@ def _clamp(x: Array, node: ir.Node, source: QuantParams, output: QuantParams) ->
     return clamped
 
 
-def _absolute(x: Array, _: ir.Node, source: QuantParams, output: QuantParams) -> Array:
-    factor = Multiplier.of(float(source.scale) / float(output.scale))
-    return to_int8(rescale(np.abs(centred(x, source)), factor), output)
+def _hard_swish(x: Array) -> Array:
+    swished: Array = x * np.clip(x + 3, 0, 6) / 6
+    return swished
 
 
 def _elu(x: Array, node: ir.Node, source: QuantParams, output: QuantParams) -> Array:
@@ -93,12 +108,12 @@ def _sigmoid(x: Array) -> Array:
 
 TABLES: Mapping[str, Table] = MappingProxyType(
     {
-        "Abs": _absolute,
+        "Abs": computed_in_float(np.abs),
         "Clip": _clamp,
         "Elu": _elu,
-        "Exp": real_function(np.exp),
+        "Exp": computed_in_float(np.exp),
         "HardSigmoid": _hard_sigmoid,
-        "HardSwish": lambda x, _, source, output: hard_swish(x, source, output),
+        "HardSwish": computed_in_float(_hard_swish),
         "LeakyRelu": leaky,
         "Relu": _clamp,
         "Sigmoid": real_function(_sigmoid),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
+
+from edgeconv.runtime.profiling import litert as profiling
 
 Array = NDArray[Any]
 Make = Callable[[bytes], Any]
@@ -105,6 +109,14 @@ def _inside(
         found.add(makers[tensor])
         wanted += operators[makers[tensor]]["inputs"].tolist()
     return found
+
+
+def profiled(data: bytes) -> list[str]:
+    """The operators that LiteRT really runs, XNNPACK's own among them, in order."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "model.tflite"
+        path.write_bytes(data)
+        return [kind for kind, _ in profiling.operators(path, threads=1, warmup_runs=0, runs=1)]
 
 
 def tensors(data: bytes) -> dict[str, dict[str, Any]]:

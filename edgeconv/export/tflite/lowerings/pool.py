@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import NHWC
 from edgeconv.export.tflite.program import Quantization, Tensor, constant
-from edgeconv.export.tflite.schema import VALID, schema
+from edgeconv.export.tflite.schema import SAME, VALID, schema
 from edgeconv.export.tflite.windows import Window, Windows, padded_rows, windows_of
 from edgeconv.graph.signs import is_nonnegative
 from edgeconv.graph.view import input_of, integer, ints
+
+#: XNNPACK's int8 kernels of depthwise convolutions are fast up to as many taps.
+_MOST_TAPS = 25
 
 
 def max_pool(node: ir.Node, b: Builder) -> None:
@@ -45,7 +48,8 @@ def average_pool(node: ir.Node, b: Builder) -> None:
     AVERAGE_POOL_2D divides by the number of elements inside the image, as ONNX does unless
     `count_include_pad`. So SAME and VALID map as they are; padding that counts becomes a PAD; any
     other becomes a PAD and a MUL by (kernel size / elements counted) at each position, whose int8
-    constants are exact. int8: input and output on one scale.
+    constants are exact. int8: input and output on one scale; a small VALID pool is a
+    DEPTHWISE_CONV_2D, which XNNPACK runs, unlike an int8 AVERAGE_POOL_2D.
     """
     windows = windows_of(node, ints(node, "kernel_shape", ()))
     if windows.dilations != (1, 1):
@@ -55,19 +59,47 @@ def average_pool(node: ir.Node, b: Builder) -> None:
     counts = np.outer(
         _counted(windows.rows, includes_padding), _counted(windows.columns, includes_padding)
     )
-    if windows.padding == VALID or (windows.padding is not None and not includes_padding):
-        b.write(node, "AVERAGE_POOL_2D", [x], NHWC, _options(windows, windows.padding))
+    if windows.padding == SAME and not includes_padding:
+        b.write(node, "AVERAGE_POOL_2D", [x], NHWC, _options(windows, SAME))
         return
-    x = padded_rows(node, b, x, windows.pads)
-    area, options = math.prod(windows.kernel), _options(windows, VALID)
+    if windows.padding != VALID:
+        x = padded_rows(node, b, x, windows.pads)
+    area = math.prod(windows.kernel)
+    code, inputs, options = _valid_average(node, b, x, windows)
     if (counts == area).all():
-        b.write(node, "AVERAGE_POOL_2D", [x], NHWC, options)
+        b.write(node, code, inputs, NHWC, options)
         return
     rows, columns = counts.shape
     shape = (x.shape[0], rows, columns, x.shape[3])
-    average = b.step(node, "average", "AVERAGE_POOL_2D", [x], shape, options=options)
+    average = b.step(node, "average", code, inputs, shape, options=options)
     correction = _correction(b, f"{node.name}/correction", area, counts, average)
     b.write(node, "MUL", [average, correction], NHWC, schema.MulOptionsT())
+
+
+def _valid_average(
+    node: ir.Node, b: Builder, x: Tensor, windows: Windows
+) -> tuple[str, list[Tensor], Any]:
+    """The operator that averages windows inside an image, its inputs and options.
+
+    int8: the weights are ones on a scale of one over their number, so that the products are exact.
+    """
+    area, channels = math.prod(windows.kernel), x.shape[3]
+    if not x.is_int8 or area > _MOST_TAPS:
+        return "AVERAGE_POOL_2D", [x], _options(windows, VALID)
+    scales, zeros = np.full(channels, 1 / area, np.float32), np.zeros(channels, np.int64)
+    ones = np.ones((1, *windows.kernel, channels), np.int8)
+    weight = constant(b.unique(f"{node.name}/ones"), ones, Quantization(scales, zeros, axis=3))
+    products = Quantization(np.float32(x.scale) * scales, zeros, dtype=np.dtype(np.int32))
+    bias = constant(b.unique(f"{node.name}/zeros"), np.zeros(channels, np.int32), products)
+    options = schema.DepthwiseConv2DOptionsT(
+        padding=VALID,
+        strideH=windows.strides[0],
+        strideW=windows.strides[1],
+        depthMultiplier=1,
+        dilationHFactor=1,
+        dilationWFactor=1,
+    )
+    return "DEPTHWISE_CONV_2D", [x, weight, bias], options
 
 
 def _options(windows: Windows, padding: int) -> Any:

@@ -15,7 +15,13 @@ from edgeconv.graph.operators.table import OPERATORS as ONNX
 _SIGMOID, _SOFTMAX, _TANH = ONNX["Sigmoid"], ONNX["Softmax"], ONNX["Tanh"]
 
 ROWS = (
-    Row("RELU", "activation", versions=(("int8", 2),), runs=HALF_DELEGATED),
+    Row(
+        "RELU",
+        "activation",
+        versions=(("int8", 2),),
+        runs=HALF_DELEGATED,
+        faster_in_float=True,
+    ),
     Row(
         "RELU6",
         "activation",
@@ -23,8 +29,15 @@ ROWS = (
         versions=(("int8", 2),),
         runtimes=((2, (2, 5, 0)),),
         runs=HALF_DELEGATED,
+        faster_in_float=True,
     ),
-    Row("RELU_N1_TO_1", "activation", bounds=(-1.0, 1.0), runs=HALF_DELEGATED),
+    Row(
+        "RELU_N1_TO_1",
+        "activation",
+        bounds=(-1.0, 1.0),
+        runs=HALF_DELEGATED,
+        faster_in_float=True,
+    ),
     Row("RELU_0_TO_1", "activation", bounds=(0.0, 1.0), runtimes=((1, (2, 10, 0)),)),
     Row(
         "LOGISTIC",
@@ -48,9 +61,13 @@ ROWS = (
         versions=(("int8", 2),),
         runtimes=((1, (2, 9, 0)), (2, (2, 9, 0))),
         runs=HALF_DELEGATED,
+        faster_in_float=True,
     ),
     *(Row(name, "activation", runs=DELEGATED) for name in ("ELU", "LEAKY_RELU")),
-    *(Row(name, "activation", runs=HALF_DELEGATED) for name in ("HARD_SWISH", "PRELU")),
+    *(
+        Row(name, "activation", runs=HALF_DELEGATED, faster_in_float=True)
+        for name in ("HARD_SWISH", "PRELU")
+    ),
     Row(
         "SOFTMAX",
         "softmax",

@@ -35,8 +35,15 @@ ROWS = (
         versions=(("int8", 2),),
         runtimes=((2, (2, 4, 0)),),
         runs=HALF_DELEGATED,
+        faster_in_float=True,
     ),
-    Row("EXP", "arithmetic", versions=(("int8", 2),), runs=HALF_DELEGATED),
+    Row(
+        "EXP",
+        "arithmetic",
+        versions=(("int8", 2),),
+        runs=HALF_DELEGATED,
+        faster_in_float=True,
+    ),
     Row(
         "RSQRT",
         "arithmetic",

@@ -53,6 +53,7 @@ ROWS = (
         scales="tied",
         versions=(("int16", 3), ("int8", 2)),
         runs=HALF_DELEGATED,
+        faster_in_float=True,
     ),
     Row("MAX_POOL_2D", "pool", scales="tied", versions=(("int16", 3), ("int8", 2)), runs=DELEGATED),
     Row("L2_POOL_2D", "pool"),

@@ -83,6 +83,10 @@ class BuiltinOperator:
         runtimes: the first TensorFlow Lite that knows a version, where that is not 2.3.0 or older.
             From runtime_version.cc beside it.
         runs: what runs it.
+        faster_in_float: whether int8 files compute it in float between DEQUANTIZE and QUANTIZE,
+            because XNNPACK runs that, and of what reads one tensor makes one operator that looks
+            each integer up, while the int8 kernel is LiteRT's own and slower
+            (docs/decisions/int8-spellings.md).
     """
 
     name: str
@@ -95,3 +99,4 @@ class BuiltinOperator:
     versions: tuple[tuple[Feature, int], ...] = ()
     runtimes: tuple[tuple[int, tuple[int, int, int]], ...] = ()
     runs: Runs = Runs()
+    faster_in_float: bool = False
