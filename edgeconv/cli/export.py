@@ -10,7 +10,8 @@ from edgeconv.cli.options import nets, output
 from edgeconv.cli.options.checks import Checks
 from edgeconv.cli.options.export import Files, Model, Output, Quantization
 from edgeconv.cli.options.groups import gathered
-from edgeconv.cli.shown.bundle import show_bundle, why_missed
+from edgeconv.cli.shown.bundle import show_bundle
+from edgeconv.cli.shown.mixed import why_not_shown
 from edgeconv.errors import ThresholdMissed
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def export(
 ) -> None:
     """Export NET to ONNX and TFLite, float and int8, and check every file against PyTorch.
 
-    Exits 1 where a file misses its threshold, or the drop its bound; the bundle is written all the
-    same and says so.
+    Exits 1 where a file misses its threshold, or photos do not show --max-drop; the bundle is
+    written all the same and says so.
     """
     from edgeconv.export.preflight import check_request
 
@@ -70,6 +71,7 @@ def _options(
         recipe=quantization.recipe,
         ranges=quantization.ranges,
         max_drop=quantization.max_drop,
+        labels=quantization.labels,
         io=files.io,
         classes=model.classes,
         seed=model.seed,
@@ -89,9 +91,9 @@ def _exported(net: str, options: ExportOptions, to: Output) -> Bundle:
 
 
 def _check_met(manifest: dict[str, Any]) -> None:
-    """Raises ThresholdMissed where parity, or the bound of the drop, is missed."""
+    """Raises ThresholdMissed where parity is missed, or the bound of the drop was not shown."""
     if missed := manifest["parity"]["failed"]:
         raise ThresholdMissed(f"parity missed its threshold: {'; '.join(missed)}")
     mixed = manifest.get("quantization", {}).get("mixed_precision")
-    if mixed is not None and not mixed["met"]:
-        raise ThresholdMissed(why_missed(mixed))
+    if mixed is not None and not mixed["promise"]["shown"]:
+        raise ThresholdMissed(why_not_shown(mixed))

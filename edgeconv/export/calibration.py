@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from edgeconv.data.decode import stream
 from edgeconv.data.preprocessing import Preprocessing, normalize
 
 #: Crops of the built-in photographs; more would only show the same ones again.
-_BUILTIN_PHOTOS = 64
+BUILTIN_PHOTOS = 64
 
 _GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
 
@@ -53,15 +53,6 @@ class Calibration:
             part += [part[-1]] * (batch - len(part))
             yield np.stack([self._input(pixels, raw) for pixels in part])
 
-    def every_second(self, first: int) -> Calibration:
-        """Half of the photos: every second one, from the first or from the second on."""
-        photos = self._photos
-        return replace(
-            self,
-            count=len(range(first, self.count, 2)),
-            _photos=lambda: islice(photos(), first, None, 2),
-        )
-
     def _input(self, pixels: NDArray[np.uint8], raw: bool) -> NDArray[np.float32]:
         if raw:
             return pixels.transpose(2, 0, 1).astype(np.float32)
@@ -85,15 +76,24 @@ def calibration_photos(
         UsageError: the folder does not exist or holds no photo.
     """
     if folder is None:
-        count = min(samples, _BUILTIN_PHOTOS)
-        return Calibration(
-            source="builtin",
-            count=count,
-            preprocessing=preprocessing,
-            note=_BUILTIN_NOTE,
-            _photos=lambda: builtin.photos(preprocessing, count, "calibration"),
-        )
-    paths = _scattered(_spread(folders.list_images(folder), samples))
+        return builtin_photos(preprocessing, 0, samples)
+    return photos_of(fair_order(folders.list_images(folder), samples), preprocessing)
+
+
+def builtin_photos(preprocessing: Preprocessing, start: int, stop: int) -> Calibration:
+    """Some of the photos that come along, or as many as there are of them."""
+    stop = min(stop, BUILTIN_PHOTOS)
+    return Calibration(
+        source="builtin",
+        count=max(stop - start, 0),
+        preprocessing=preprocessing,
+        note=_BUILTIN_NOTE,
+        _photos=lambda: islice(builtin.photos(preprocessing, stop, "calibration"), start, None),
+    )
+
+
+def photos_of(paths: Sequence[Path], preprocessing: Preprocessing) -> Calibration:
+    """The user's photos, in this order."""
     return Calibration(
         source="folder",
         count=len(paths),
@@ -101,6 +101,11 @@ def calibration_photos(
         note=None,
         _photos=lambda: stream(paths, preprocessing),
     )
+
+
+def fair_order(paths: Sequence[Path], most: int) -> list[Path]:
+    """At most so many of a folder's paths, any part of which in a row is a fair sample of all."""
+    return _scattered(_spread(list(paths), most))
 
 
 def _spread(paths: list[Path], samples: int) -> list[Path]:

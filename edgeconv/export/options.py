@@ -38,8 +38,11 @@ class ExportOptions:
         calib_samples: most photos to calibrate on, evenly spread over the folder.
         recipe: which steps are taken to keep int8 accurate.
         ranges: how activation ranges come from what was observed; None leaves it to the recipe.
-        max_drop: most points of top-1 the int8 files may lose, as predicted from the calibration
-            photos; operators stay in float for it. None keeps everything in int8.
+        max_drop: most points of top-1 the int8 files may lose, or answers change where there are no
+            labels, as shown on photos of `calib` that chose nothing; operators stay in float for
+            it. None keeps everything in int8.
+        labels: of the photos of `calib`, for `max_drop`: a CSV, or that folder itself, whose
+            sub-folders are the classes. None takes the photos without labels.
         io: type at the ends of the int8 files.
         classes: number of outputs of the classifier; None takes the net's own.
         features: path of a layer whose output the bundle gives instead of the net's own.
@@ -60,6 +63,7 @@ class ExportOptions:
     recipe: RecipeName = "default"
     ranges: RangeMethod | None = None
     max_drop: float | None = None
+    labels: Path | None = None
     io: Io = "int8"
     classes: int | None = None
     features: str | None = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.data.folders import list_images
 from edgeconv.errors import UsageError
-from edgeconv.export import max_drop
 from edgeconv.export.bundle import bundle, staging
-from edgeconv.export.calibration import calibration_photos
+from edgeconv.export.divided_photos import require_enough
+from edgeconv.export.judging_labels import check_labels
 from edgeconv.export.options import ExportOptions
 from edgeconv.nets.registry import check_target
 from edgeconv.nets.weights_path import check_weights
@@ -22,10 +22,11 @@ def check_request(target: str, options: ExportOptions, out: Path | None, *, forc
     check_weights(options.weights)
     for destination in _destinations(target, options, out):
         staging.check_destination(destination, force=force, is_ours=bundle.is_bundle)
-    if options.calib is not None or options.max_drop is not None:
-        photos = calibration_photos(options.calib, Preprocessing(), options.calib_samples)
+    if options.calib is not None:
+        photos = list_images(options.calib)
         if options.max_drop is not None:
-            max_drop.require_enough(photos)
+            require_enough(len(photos))
+    check_labels(options)
 
 
 def _destinations(target: str, options: ExportOptions, out: Path | None) -> tuple[Path, ...]:

@@ -9,12 +9,14 @@ import onnx_ir as ir
 
 from edgeconv.export import max_drop
 from edgeconv.export.calibration import Calibration, calibration_photos
+from edgeconv.export.divided_photos import DividedPhotos, divide
+from edgeconv.export.judging_labels import judging_labels
+from edgeconv.export.max_drop import Mixed
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.progress import ExportProgress
 from edgeconv.nets.load import LoadedNet
-from edgeconv.progress import PartOf, Progress
-from edgeconv.quantize.mixed.choice import Mixed, keep_in_float
+from edgeconv.progress import Progress
 from edgeconv.quantize.plan.apart import Apart, Statistics, keep_apart
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig
@@ -40,7 +42,7 @@ class QuantizedNet:
     @property
     def plan(self) -> Plan:
         """The plan of the int8 files."""
-        return self.whole.plan if self.mixed is None else self.mixed.plan
+        return self.whole.plan if self.mixed is None else self.mixed.chosen.plan
 
     @cached_property
     def apart(self) -> Apart:
@@ -59,33 +61,44 @@ def quantized_net(
     """Calibrates and plans; with `--io uint8` the graph that takes raw pixels.
 
     Raises:
-        UsageError: there are no photos, or too few for `--max-drop`.
+        UsageError: there are no photos, or too few for `--max-drop`, or no labels for them.
         RefusedError: a weight or an activation is NaN or infinite; names the tensor.
     """
     raw = options.io == "uint8"
     graph = with_pixel_input(model, net.preprocessing) if raw else model
     is_classifier = net.labels is not None and not options.features
     ends = ends_of(net.preprocessing, is_classifier=is_classifier, raw=raw)
-    calibration = calibration_photos(options.calib, net.preprocessing, options.calib_samples)
+    divided = _divided(net, graph, options, progress)
+    calibration = _all_photos(net, options) if divided is None else divided.calibration
     if calibration.note:
         progress.warn(calibration.note)
-    if options.max_drop is not None:
-        max_drop.require_enough(calibration)
 
     whole, mixed = _planned(graph, calibration, ends, options, progress), None
     progress.steps(whole.steps)
-    if options.max_drop is not None:
-        folds = max_drop.folds(
-            calibration,
-            lambda half, photos: _planned(graph, photos, ends, options, PartOf(progress, half)),
-            options.batch,
-            raw=raw,
-        )
-        mixed = keep_in_float(whole.model, whole.plan, folds, options.max_drop, progress)
+    if divided is not None:
+        mixed = max_drop.bounded(graph, whole, divided, options, progress)
     found = QuantizedNet(whole, calibration, mixed)
     for note in found.apart.notes():
         progress.warn(note)
     return found
+
+
+def _all_photos(net: LoadedNet, options: ExportOptions) -> Calibration:
+    return calibration_photos(options.calib, net.preprocessing, options.calib_samples)
+
+
+def _divided(
+    net: LoadedNet, graph: ir.Model, options: ExportOptions, progress: ExportProgress
+) -> DividedPhotos | None:
+    """The photos of an export with a bound; None without one."""
+    if options.max_drop is None:
+        return None
+    labels = judging_labels(options, net.labels, graph)
+    preprocessing, samples = net.preprocessing, options.calib_samples
+    divided = divide(options.calib, preprocessing, samples, options.max_drop, labels)
+    if warning := max_drop.warning(divided, options):
+        progress.warn(warning)
+    return divided
 
 
 def _planned(

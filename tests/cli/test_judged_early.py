@@ -25,6 +25,10 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "file").write_text("x")
     (tmp_path / "empty.pth").write_bytes(b"")
     (tmp_path / "net.py").write_text(f"raise SystemExit('it was run')\n{LONG} = 1")
+    for folder, count in (("few", 2), ("many", 48)):
+        (tmp_path / folder).mkdir()
+        for index in range(count):
+            (tmp_path / folder / f"{index}.png").touch()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "manifest.json").write_text("{}")
     return tmp_path
@@ -48,7 +52,11 @@ EXPORT = [
     ("--out mine", 2, "exists already; --force"),
     ("--out file/x", 3, "is not a writable directory"),
     (f"--out {LONG}", 2, "has 260 bytes; the name of a bundle's directory has at most"),
-    ("--int8 --max-drop 1 --calib-samples 4", 2, "4 are too few"),
+    ("--int8 --max-drop 1 --calib few", 2, "2 are too few: give at least 48"),
+    ("--int8 --labels labels.csv", 2, "add --max-drop"),
+    ("--int8 --max-drop 1 --labels labels.csv", 2, "add --calib DIR"),
+    ("--int8 --max-drop 1 --calib many --labels nosuch.csv", 2, "there is no such file"),
+    ("--int8 --max-drop 1 --calib many --labels few", 2, "is another folder than --calib many"),
     ("--float-error nan", 2, "must be a finite number"),
     (f"--seed {2**63}", 2, "no number of 64 bits"),
     ("--float-error -1", 2, "at least 0"),

@@ -36,13 +36,3 @@ def test_every_photo_comes_once_whatever_their_number(tmp_path: Path) -> None:
     for samples in (1, 2, 7, 24, 25, 100):
         calibration = calibration_photos(tmp_path, PREPROCESSING, samples)
         assert len(list(calibration.batches(1, raw=True))) == calibration.count == min(samples, 25)
-
-
-def test_halves_share_no_photo_and_are_fair(tmp_path: Path) -> None:
-    calibration = calibration_photos(class_folder(tmp_path, 5, 5), PREPROCESSING, 25)
-    halves = [calibration.every_second(first) for first in (0, 1)]
-    assert [half.count for half in halves] == [13, 12]
-    classes = [[int(b[0, 0, 0, 0]) for b in half.batches(1, raw=True)] for half in halves]
-    whole = [int(batch[0, 0, 0, 0]) for batch in calibration.batches(1, raw=True)]
-    assert classes == [whole[0::2], whole[1::2]]
-    assert all(len(set(half)) == 5 for half in classes)

@@ -2,19 +2,20 @@
 
     measure: what each rounding alone does to the logits              (`sensitivity`, once)
     rank:    operators that rid the net of most noise for least work  (`islands`, no run)
-    choose:  as few of the ranked as keep the predicted drop in bounds (`predicted_drop`)
+    predict: what the plan with these in float changes and costs      (`predicted_drop`)
 
-All three look at folds of the calibration photos: plans made of some of them, judged on the others,
-so that what is foretold is what photos of an app will show. The choice then holds for the plan that
-is made of all photos.
+The photos that a drop is predicted from are others than the plan was made of: a plan is at its best
+on those. What is found here is a choice and a prediction; whether it holds, photos that have chosen
+nothing must show (`export.max_drop`).
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import UsageError
 from edgeconv.graph.parts import parts_of
 from edgeconv.graph.view import name_of, shape_of
-from edgeconv.progress import SILENT, Advance, Progress
+from edgeconv.progress import SILENT, Progress
 from edgeconv.quantize.mixed.islands import Island, IslandGraph, ranked
 from edgeconv.quantize.mixed.predicted_drop import PredictedDrop, predict_drop
 from edgeconv.quantize.mixed.sensitivity import Sensitivity, measure, noise_by_photo
@@ -36,44 +37,30 @@ from edgeconv.quantize.plan.parameters import Plan
 MOST_RUN = 6
 #: How much more noise than the ranking foretold is chance: medians over some tens of photos.
 CHANCE = 1.5
+#: Plans between the one with most in float and the one with nothing, both among them.
+MOST_TESTED = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Mixed:
-    """A plan that keeps operators in float, and why.
+class Candidate:
+    """A plan that keeps operators in float.
 
     Attributes:
         plan: the plan, with its islands.
-        max_drop: the bound asked for, in points.
-        before: predicted drop with everything in int8.
-        after: predicted drop of this plan.
+        predicted: its predicted drop.
         islands: what stays in float, in the graph's order.
         multiply_adds_share: share of the multiply-adds in float, 0 to 1.
-        ends: where the bound is missed, the predicted drop with nothing but the graph's input and
-            output in int8: about the least that any choice can leave.
     """
 
     plan: Plan
-    max_drop: float
-    before: PredictedDrop
-    after: PredictedDrop
-    islands: tuple[Island, ...]
-    multiply_adds_share: float
-    ends: PredictedDrop | None = None
-
-    @property
-    def met(self) -> bool:
-        """Whether the predicted drop's upper bound lies within the bound asked for."""
-        return self.after.at_most_points <= self.max_drop
+    predicted: PredictedDrop
+    islands: tuple[Island, ...] = ()
+    multiply_adds_share: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, without the plan."""
         return {
-            "max_drop_points": self.max_drop,
-            "met": self.met,
-            "predicted_drop_in_int8": self.before.to_json(),
-            "predicted_drop": self.after.to_json(),
-            "predicted_drop_of_the_ends": self.ends and self.ends.to_json(),
+            "predicted_drop": self.predicted.to_json(),
             "multiply_adds_share": round(self.multiply_adds_share, 6),
             "islands": [
                 {**vars(island), "noise_share": round(island.noise_share, 6)}
@@ -83,100 +70,122 @@ class Mixed:
 
 
 @dataclass(frozen=True, eq=False)
-class Fold:
-    """A plan that was made of some of the photos only, and others; float32 (N, 3, H, W) each.
+class ChoosingPhotos:
+    """What the choice looks at; float32 (N, 3, H, W) each.
 
     Attributes:
-        model: the graph the plan is of, its nodes named as in every other fold.
-        plan: everything in int8.
         ranking: a few photos, on which the sensitivity is measured; the plan may be made of them.
-        judging: others, of which neither the plan nor the ranking has seen anything.
+        judging: others, which the plan was not made of.
         count: how many photos `judging` holds; what follows fills up its last batch.
     """
 
-    model: ir.Model
-    plan: Plan
     ranking: Sequence[NDArray[np.float32]]
     judging: Sequence[NDArray[np.float32]]
     count: int
 
 
-def keep_in_float(
-    model: ir.Model,
-    plan: Plan,
-    folds: Iterable[Fold],
-    max_drop: float,
-    progress: Progress = SILENT,
-) -> Mixed:
-    """The plan with as little in float as keeps the predicted drop of top-1 within a bound.
+class Chooser:
+    """A plan with everything in int8, and what may stay in float of it.
 
-    Args:
-        model: the graph the plan is of; its first output are logits, (N, classes).
-        plan: everything in int8.
-        folds: plans made in the same way of some of the photos, with the others, which judge.
-        max_drop: bound of the drop in percentage points.
-        progress: told of the steps.
-
-    Raises:
-        UsageError: too few photos to judge by, or the net is no classifier.
+    Attributes:
+        whole: everything in int8.
     """
-    _require_classifier(model)
-    _require_one_kind(model, plan)
-    nets = _Nets(folds)
-    progress.step("predict the drop of int8")
-    judge = _Judge(nets)
-    if judge.before.at_most_points <= max_drop:
-        return Mixed(plan, max_drop, judge.before, judge.before, (), 0.0)
-    progress.step("measure the sensitivity to each rounding", nets.switch_count)
-    sensitivities = nets.sensitivities(progress.advance)
-    graph = IslandGraph(model, plan)
-    sets = ranked(graph, sensitivities)
-    progress.step("choose what stays in float")
-    ends, least = judge.measure_ends()
-    kept, after = _fewest(sets, _levels(sets, sensitivities, least), judge, max_drop)
-    return Mixed(
-        with_islands(model, plan, kept),
-        max_drop,
-        judge.before,
-        after,
-        graph.islands(kept, sensitivities),
-        graph.multiply_adds_share(kept),
-        ends if after.at_most_points > max_drop else None,
-    )
+
+    def __init__(
+        self, model: ir.Model, plan: Plan, photos: ChoosingPhotos, progress: Progress = SILENT
+    ) -> None:
+        """Predicts the drop of the whole plan.
+
+        Args:
+            model: the graph the plan is of; its first output are logits, (N, classes).
+            plan: everything in int8.
+            photos: what to look at.
+            progress: told of the steps.
+
+        Raises:
+            UsageError: too few photos to predict from, or the net is no classifier.
+        """
+        _require_classifier(model)
+        _require_one_kind(model, plan)
+        progress.step("predict the drop of int8")
+        self._model, self._progress, self._photos = model, progress, photos
+        self._net = SwitchedNet(model, plan)
+        self._judge = _Judge(_Seen(self._net, photos))
+        self.whole = Candidate(plan, self._judge.before)
+
+    def fewest(self, max_drop: float) -> Candidate:
+        """As little in float as keeps the upper limit of the predicted drop within a bound.
+
+        Half of the multiply-adds where less does not.
+        """
+        if self.whole.predicted.at_most_points <= max_drop or not self._sets:
+            return self.whole
+        self._progress.step("choose what stays in float")
+        kept, predicted = _fewest(self._sets, self._levels, self._judge, max_drop)
+        return self._candidate(kept, predicted)
+
+    def from_most_float(self) -> list[Candidate]:
+        """A few plans in the order of their noise, from most in float to everything in int8."""
+        if not self._sets:
+            return [self.whole]
+        levels = np.geomspace(self._levels[-1], 1.0, MOST_TESTED)[:-1]
+        numbers = {int(np.abs(np.log(np.divide(self._levels, level))).argmin()) for level in levels}
+        found = [
+            self._candidate(self._sets[number], self._judge.predict(self._levels[number]))
+            for number in sorted(numbers, reverse=True)
+        ]
+        return [*found, self.whole]
+
+    def least_drop(self) -> PredictedDrop:
+        """Of nothing but the graph's input and output in int8: no choice can leave less."""
+        return self._ends[0]
+
+    def _candidate(self, kept: frozenset[str], predicted: PredictedDrop) -> Candidate:
+        return Candidate(
+            with_islands(self._model, self.whole.plan, kept),
+            predicted,
+            self._graph.islands(kept, self._sensitivities),
+            self._graph.multiply_adds_share(kept),
+        )
+
+    @cached_property
+    def _graph(self) -> IslandGraph:
+        return IslandGraph(self._model, self.whole.plan)
+
+    @cached_property
+    def _sensitivities(self) -> list[Sensitivity]:
+        self._progress.step("measure the sensitivity to each rounding", len(self._net.switches))
+        return measure(self._net, self._photos.ranking, self._progress.advance)
+
+    @cached_property
+    def _sets(self) -> list[frozenset[str]]:
+        """Growing sets of operators in float, the best to keep there first."""
+        return ranked(self._graph, self._sensitivities)
+
+    @cached_property
+    def _ends(self) -> tuple[PredictedDrop, float]:
+        return self._judge.measure_ends()
+
+    @cached_property
+    def _levels(self) -> list[float]:
+        return _levels(self._sets, self._sensitivities, self._ends[1])
 
 
-class _Nets:
-    """The folds' nets side by side: what they say is said of all folds' photos."""
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """The net on the photos that predict; logits are (photos, classes)."""
 
-    def __init__(self, folds: Iterable[Fold]) -> None:
-        self._folds = [(fold, SwitchedNet(fold.model, fold.plan)) for fold in folds]
-        self.switch_count = sum(len(net.switches) for _, net in self._folds)
+    net: SwitchedNet
+    photos: ChoosingPhotos
 
     def exact(self) -> NDArray[np.float32]:
-        """The float net's logits on every judging photo, (photos, classes)."""
-        parts = (net.logits(f.judging, (), ends=False)[: f.count] for f, net in self._folds)
-        return np.concatenate(list(parts))
+        """Of the float net."""
+        return self.net.logits(self.photos.judging, (), ends=False)[: self.photos.count]
 
     def logits(self, kept: Callable[[Switch], bool]) -> NDArray[np.float32]:
-        """The same of int8, without the roundings that are not `kept`."""
-        parts = []
-        for fold, net in self._folds:
-            on = [number for number, switch in enumerate(net.switches) if kept(switch)]
-            parts.append(net.logits(fold.judging, on, ends=True)[: fold.count])
-        return np.concatenate(parts)
-
-    def sensitivities(self, advance: Advance) -> list[Sensitivity]:
-        """Of every fold, each share being of the noise of all folds."""
-        found: list[Sensitivity] = []
-        for fold, net in self._folds:
-            measured = measure(net, fold.ranking, _after(len(found), advance))
-            found += [replace(s, share=s.share / len(self._folds)) for s in measured]
-        return found
-
-
-def _after(done: int, advance: Advance) -> Advance:
-    """Goes on counting where other work has stopped."""
-    return lambda more: advance(done + more)
+        """Of int8, without the roundings that are not `kept`."""
+        on = [number for number, switch in enumerate(self.net.switches) if kept(switch)]
+        return self.net.logits(self.photos.judging, on, ends=True)[: self.photos.count]
 
 
 class _Judge:
@@ -190,17 +199,17 @@ class _Judge:
         before: the prediction with everything in int8.
     """
 
-    def __init__(self, nets: _Nets) -> None:
-        self._nets = nets
-        self._exact = nets.exact()
-        int8 = nets.logits(lambda _switch: True)
+    def __init__(self, net: _Seen) -> None:
+        self._net = net
+        self._exact = net.exact()
+        int8 = net.logits(lambda _switch: True)
         self._noise = np.maximum(noise_by_photo(self._exact, int8), 1e-30)
         self._samples = [(1.0, int8)]
         self.before = self.predict(1.0)
 
     def measure_ends(self) -> tuple[PredictedDrop, float]:
         """What the graph's input and output cost alone, and their level."""
-        ends = self._nets.logits(lambda _switch: False)
+        ends = self._net.logits(lambda _switch: False)
         return predict_drop(self._exact, ends), self._level(ends)
 
     def run(self, kept: frozenset[str], foretold: float) -> float:
@@ -208,7 +217,7 @@ class _Judge:
 
         That is the one foretold, unless it is clearly higher: then noises do not add up here.
         """
-        logits = self._nets.logits(lambda switch: not switch.nodes <= kept)
+        logits = self._net.logits(lambda switch: not switch.nodes <= kept)
         measured = self._level(logits)
         level = measured if measured > CHANCE * foretold else foretold
         self._samples.append((level, logits))
@@ -265,8 +274,6 @@ def _fewest(
     The one that looks right is run, or the nearest to it that has not been. That is one more sample
     of errors, by which another may look right.
     """
-    if not sets:
-        return frozenset(), judge.before
     found = list(levels)
     run: set[int] = set()
 

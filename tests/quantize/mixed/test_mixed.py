@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from edgeconv.export import tflite
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of
-from edgeconv.quantize.mixed.choice import Fold, Mixed, keep_in_float
+from edgeconv.quantize.mixed.choice import MOST_TESTED, Candidate, Chooser, ChoosingPhotos
 from edgeconv.quantize.mixed.predicted_drop import FEWEST_PHOTOS, predict_drop
 from edgeconv.quantize.mixed.sensitivity import noise_by_photo
 from edgeconv.quantize.mixed.switches import SwitchedNet
@@ -34,15 +35,14 @@ from tests.helpers.simulated import reference_session, run_file
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned
 
 
-def fold(planned: Quantized, judging: int, seed: int = 1, padding: int = 0) -> Fold:
-    others = photos(judging, seed=seed)
+def chooser(planned: Quantized, judging: int, padding: int = 0) -> Chooser:
+    others = photos(judging, seed=1)
     padded = others + padding * others[-1:]
-    return Fold(planned.model, planned.plan, photos(16), padded, judging)
+    return Chooser(planned.model, planned.plan, ChoosingPhotos(photos(16), padded, judging))
 
 
-def kept_by(planned: Quantized, judging: int, max_drop: float) -> Mixed:
-    """Chosen by one fold, of the plan itself."""
-    return keep_in_float(planned.model, planned.plan, [fold(planned, judging)], max_drop)
+def kept_by(planned: Quantized, judging: int, max_drop: float) -> Candidate:
+    return chooser(planned, judging).fewest(max_drop)
 
 
 #: A residual block: its input is read in float by the Add and the convolution beside it.
@@ -105,11 +105,11 @@ def test_a_switch_with_its_nodes_in_float_is_gone_from_the_plan(planned) -> None
 
 def test_the_operator_that_cannot_be_rounded_is_found(narrow) -> None:
     found = kept_by(narrow, 56, max_drop=1.0)
-    assert found.before.at_most_points > 1.0
+    assert chooser(narrow, 56).whole.predicted.at_most_points > 1.0
     assert [i.node for i in found.islands if i.multiply_adds] == ["hard", "back"]
     assert sum(island.multiply_adds for island in found.islands) == 144 * (8 * 2 + 2 * 8)
     assert max(found.islands, key=lambda island: island.noise_share).node == "back"
-    assert found.met
+    assert found.predicted.at_most_points <= 1.0
     assert found.multiply_adds_share < 0.1
 
 
@@ -131,37 +131,41 @@ def test_the_bound_holds_on_photos_that_were_not_used(narrow) -> None:
 def test_a_tighter_bound_keeps_more_in_float_and_less_noise(narrow) -> None:
     loose, tight = (kept_by(narrow, 56, bound) for bound in (2.0, 0.0))
     assert {i.node for i in loose.islands} < {i.node for i in tight.islands}
-    assert tight.after.at_most_points < loose.after.at_most_points
+    assert tight.predicted.at_most_points < loose.predicted.at_most_points
 
 
-def test_folds_judge_as_one_fold_of_all_their_photos_does(narrow) -> None:
-    """Of one and the same plan; what fills up a batch judges nothing."""
-    parts = [fold(narrow, 28, seed=1), fold(narrow, 40, seed=8, padding=3)]
-    together = [*photos(28, seed=1), *photos(40, seed=8)]
-    whole = Fold(narrow.model, narrow.plan, photos(16), together, len(together))
-    by_parts = keep_in_float(narrow.model, narrow.plan, parts, 1.0)
-    assert by_parts.before.photos == 68
-    assert by_parts.to_json() == keep_in_float(narrow.model, narrow.plan, [whole], 1.0).to_json()
+def test_what_fills_up_a_batch_judges_nothing(narrow) -> None:
+    plain, padded = (chooser(narrow, 40, padding).fewest(1.0) for padding in (0, 3))
+    assert plain.predicted.photos == 40
+    assert plain.to_json() == padded.to_json()
+
+
+def test_a_sequence_goes_from_most_in_float_to_everything_in_int8(narrow) -> None:
+    """Each plan keeps less in float than the one before, and is predicted to change more."""
+    found = chooser(narrow, 56).from_most_float()
+    kept = [{island.node for island in candidate.islands} for candidate in found]
+    assert 2 <= len(found) <= MOST_TESTED
+    assert all(more > less for more, less in pairwise(kept))
+    assert found[0].multiply_adds_share <= 0.5
+    assert found[-1].plan is narrow.plan
+    predicted = [candidate.predicted.disagreement for candidate in found]
+    assert predicted == sorted(predicted)
 
 
 def test_within_the_bound_nothing_stays_in_float(planned) -> None:
     found = kept_by(planned, FEWEST_PHOTOS, max_drop=100.0)
-    assert found.met
     assert found.islands == ()
     assert found.plan is planned.plan
 
 
-def test_a_bound_out_of_reach_is_said_so(narrow) -> None:
+def test_a_bound_out_of_reach_keeps_half_in_float(narrow) -> None:
     found = kept_by(narrow, FEWEST_PHOTOS, max_drop=0.0)
-    assert not found.met
+    assert found.predicted.at_most_points > 0.0
     assert found.islands
     assert found.multiply_adds_share <= 0.5
-    assert found.to_json()["met"] is False
-    assert found.ends is not None
-    assert found.ends.at_most_points > 0.0
 
 
-def test_what_the_ends_cost_is_told_where_they_forbid_the_bound(narrow) -> None:
+def test_what_the_ends_cost_is_told(narrow) -> None:
     """A coarse output in an otherwise ideal net: nothing kept in float can mend it."""
     name = narrow.model.graph.outputs[0].name
     coarse = dataclasses.replace(
@@ -170,12 +174,9 @@ def test_what_the_ends_cost_is_told_where_they_forbid_the_bound(narrow) -> None:
         zero_point=np.zeros_like(narrow.plan.activations[name].zero_point),
     )
     plan = dataclasses.replace(narrow.plan, activations={**narrow.plan.activations, name: coarse})
-    found = kept_by(dataclasses.replace(narrow, plan=plan), FEWEST_PHOTOS, max_drop=0.5)
-    assert not found.met
-    assert found.ends is not None
-    assert found.ends.at_most_points > 0.5
-    reached = kept_by(narrow, 56, max_drop=1.0)
-    assert reached.ends is None
+    found = chooser(dataclasses.replace(narrow, plan=plan), FEWEST_PHOTOS)
+    assert found.fewest(0.5).predicted.at_most_points > 0.5
+    assert found.least_drop().at_most_points > 0.5
 
 
 def test_too_few_photos_and_nets_that_classify_nothing_are_refused(planned) -> None:

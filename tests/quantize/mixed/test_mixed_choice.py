@@ -30,11 +30,11 @@ class Rolled:
         self._free = free
 
     def exact(self) -> NDArray[np.float32]:
-        """As `_Nets.exact`: a run like any other."""
+        """As `_Seen.exact`: a run like any other."""
         return self.logits(lambda _switch: False)
 
     def logits(self, kept: Callable[[Switch], bool]) -> NDArray[np.float32]:
-        """As `_Nets.logits`; the first `free` roundings that go take nothing away."""
+        """As `_Seen.logits`; the first `free` roundings that go take nothing away."""
         self.runs += 1
         on = sum(map(kept, self._switches))
         share = min(on + self._free, ROUNDINGS) / ROUNDINGS if on else 0.0

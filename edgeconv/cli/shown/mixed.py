@@ -1,0 +1,87 @@
+"""What `--max-drop` left in float, what is predicted of it, and what photos showed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgeconv.report.console import say
+from edgeconv.report.tables import Column, Table, Told, show
+
+
+def show_mixed(mixed: dict[str, Any]) -> None:
+    """The operators in float as they stand in a manifest, the predicted drop and the promise."""
+    in_int8, exported = mixed["predicted_drop_in_int8"], mixed["predicted_drop"]
+    if not mixed["islands"]:
+        say(f"everything is in int8: {_drop(exported)}")
+        say(_verdict(mixed["promise"]))
+        return
+    told: Told[dict[str, Any]] = [
+        (Column("in float"), lambda island: island["node"]),
+        (Column("operator", rank=1), lambda island: island["op_type"]),
+        (Column("of the logit noise", "percent"), lambda island: island["noise_share"]),
+        (Column("multiply-adds M", "number", 1, 2), lambda island: island["multiply_adds"] / 1e6),
+    ]
+    notes = (
+        f"{mixed['multiply_adds_share']:.1%} of the multiply-adds are in float",
+        f"all in int8: {_drop(in_int8)}",
+        f"as exported: {_drop(exported)}",
+        _verdict(mixed["promise"]),
+    )
+    show(Table.of(mixed["islands"], told, notes=notes))
+
+
+def why_not_shown(mixed: dict[str, Any]) -> str:
+    """Why a bound was not shown, and the ways on."""
+    promise = mixed["promise"]
+    ways = "; ".join((*_ways(promise), "allow more", "or take --precision float16"))
+    return f"{_verdict(promise)}{_out_of_reach(mixed)}; {ways}"
+
+
+def _verdict(promise: dict[str, Any]) -> str:
+    bound = f"--max-drop {promise['at_most_points']:g}"
+    outcome = promise["outcome"]
+    if outcome is None:
+        return (
+            f"{bound} is NOT SHOWN: {promise['calibrated']} photos calibrated, {promise['chose']} "
+            f"chose what stays in float, and so few leave none to judge by"
+        )
+    seen = f"of {outcome['photos']:,} photos that chose nothing, {outcome['changed']} changed top-1"
+    if outcome["lost"] is not None:
+        seen += f", {outcome['lost']} to wrong and {outcome['gained']} to right"
+    if promise["shown"]:
+        return f"{bound} is shown ({promise['confidence']:.0%}): {seen}"
+    return f"{bound} is NOT SHOWN: {seen}"
+
+
+def _out_of_reach(mixed: dict[str, Any]) -> str:
+    """What stands in the way where not even the prediction is within the bound."""
+    ends, bound = mixed["predicted_drop_of_the_ends"], mixed["promise"]["at_most_points"]
+    if ends is None:
+        return ""
+    reason = "more in float would be no int8 net"
+    if ends["at_most_points"] > bound:
+        reason = f"the int8 input and output alone may cost {ends['at_most_points']:.2g}"
+    return (
+        f"; the predicted drop may be {mixed['predicted_drop']['at_most_points']:.2f} points with "
+        f"{mixed['multiply_adds_share']:.0%} of the multiply-adds in float, and {reason}"
+    )
+
+
+def _ways(promise: dict[str, Any]) -> list[str]:
+    """How many photos would show it, and whether labels would help."""
+    fewest, needed = promise["fewest_photos"], promise["needed_photos"]
+    least = f"it takes {fewest:,} photos at least, if none of those that judge changes"
+    labels = promise["of"] == "top-1 changed"
+    if needed is None:
+        no_number = "and no number of photos would do, changing as many as here"
+        advice = "give --labels: without them every change counts as lost" if labels else ""
+        return [f"{least}, {no_number}", *([advice] if advice else [])]
+    asked = f"give about {needed:,} photos in --calib"
+    return [f"{least}", f"{asked}, or some with --labels" if labels else asked]
+
+
+def _drop(drop: dict[str, Any]) -> str:
+    return (
+        f"predicted drop {drop['points']:.2f} points, at most {drop['at_most_points']:.2f} "
+        f"({drop['disagreement']:.1%} of answers changed; from {drop['photos']} photos)"
+    )

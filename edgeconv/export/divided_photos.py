@@ -1,0 +1,138 @@
+"""Which of the photos `--max-drop` calibrates on, chooses by, and judges by: no photo does two.
+
+    calibrate   the plan is made of them, as many as without a bound where there are enough
+    choose      what stays in float is chosen on them, with a plan that has not seen them
+    judge       the plan that is exported is judged on them, which has chosen nothing by them
+
+Where so few photos cannot show the bound whatever they say, none judge: all go into the choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeconv.data import folders
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.errors import UsageError
+from edgeconv.export.calibration import (
+    BUILTIN_PHOTOS,
+    Calibration,
+    builtin_photos,
+    fair_order,
+    photos_of,
+)
+from edgeconv.quantize.mixed.predicted_drop import FEWEST_PHOTOS
+from edgeconv.verify.accuracy.promise import fewest_photos
+
+#: Photos that choose, at most: more tell levels of noise no further apart.
+MOST_CHOOSING = 128
+#: Photos that calibrate and choose, at least.
+FEWEST_OTHERS = FEWEST_PHOTOS * 3 // 2
+#: Photos that judge, at most, in fewest photos that could show the bound: more would let little
+#: more int8 through. And the most, where not even the fewest are more.
+ENOUGH, MOST_JUDGING = 8, 8192
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many photos do what."""
+
+    calibrate: int
+    choose: int
+    judge: int
+
+
+@dataclass(frozen=True, eq=False)
+class DividedPhotos:
+    """The photos of an export with a bound.
+
+    Attributes:
+        calibration, choosing, judging: see above; the last may be none.
+        labels: class of each photo that judges; None without labels.
+        total: how many there are to take from.
+    """
+
+    calibration: Calibration
+    choosing: Calibration
+    judging: Calibration
+    labels: tuple[int, ...] | None
+    total: int
+
+
+def require_enough(total: int) -> None:
+    """Raises UsageError where so few photos can neither calibrate nor choose."""
+    if total < FEWEST_OTHERS:
+        raise UsageError(
+            f"--max-drop calibrates on some photos and chooses what stays in float by others, and "
+            f"{total} are too few: give at least {FEWEST_OTHERS}, better some hundred"
+        )
+
+
+def divide(
+    folder: Path | None,
+    preprocessing: Preprocessing,
+    samples: int,
+    max_drop: float,
+    labels: Mapping[Path, int] | None = None,
+) -> DividedPhotos:
+    """Divides the user's photos, or those that come along; the same way for the same folder.
+
+    Args:
+        folder: where the user's photos lie; None takes the built-in ones, which never judge: they
+            are crops of a few photographs, none of which is the user's.
+        preprocessing: geometry of the crops.
+        samples: most photos to calibrate on.
+        max_drop: the bound that they are to show, in points.
+        labels: class of each photo that has one; without it photos need none to judge.
+
+    Raises:
+        UsageError: the folder does not exist or holds too few photos.
+    """
+    if folder is None:
+        counts = division(BUILTIN_PHOTOS, samples, max_drop, 0)
+        end = counts.calibrate + counts.choose
+        return DividedPhotos(
+            builtin_photos(preprocessing, 0, counts.calibrate),
+            builtin_photos(preprocessing, counts.calibrate, end),
+            builtin_photos(preprocessing, end, end),
+            None,
+            BUILTIN_PHOTOS,
+        )
+    paths = folders.list_images(folder)
+    require_enough(len(paths))
+    able = paths if labels is None else [path for path in paths if path in labels]
+    counts = division(len(paths), samples, max_drop, len(able))
+    judging = fair_order(able, len(able))[: counts.judge]
+    others = fair_order(sorted({*paths} - {*judging}), counts.calibrate + counts.choose)
+    return DividedPhotos(
+        photos_of(others[: counts.calibrate], preprocessing),
+        photos_of(others[counts.calibrate :], preprocessing),
+        photos_of(judging, preprocessing),
+        None if labels is None else tuple(labels[path] for path in judging),
+        len(paths),
+    )
+
+
+def division(total: int, samples: int, max_drop: float, able: int) -> Counts:
+    """How many photos do what.
+
+    Args:
+        total: all photos, at least `FEWEST_OTHERS`.
+        samples: most that calibrate.
+        max_drop: the bound, in points.
+        able: how many of them can judge.
+    """
+    fewest = fewest_photos(max_drop)
+    enough = max(min(ENOUGH * fewest, MOST_JUDGING), fewest, FEWEST_PHOTOS)
+    judge = min(max(total - samples - MOST_CHOOSING, total // 2), total - FEWEST_OTHERS, able)
+    judge = min(judge, enough) if judge >= fewest else 0
+    others = total - judge
+    choose = min(max(FEWEST_PHOTOS, others * 3 // 8), MOST_CHOOSING)
+    return Counts(min(samples, others - choose), choose, judge)
+
+
+def photos_to_give(judging: int, samples: int) -> int:
+    """How many photos there must be for so many to judge."""
+    return max(min(judging + samples + MOST_CHOOSING, 2 * judging), judging + FEWEST_OTHERS)
