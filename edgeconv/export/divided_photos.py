@@ -9,11 +9,10 @@ Where so few photos cannot show the bound whatever they say, none judge: all go 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeconv.data import folders
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
 from edgeconv.export.calibration import (
@@ -71,7 +70,7 @@ def require_enough(total: int) -> None:
 
 
 def divide(
-    folder: Path | None,
+    paths: Sequence[Path] | None,
     preprocessing: Preprocessing,
     samples: int,
     max_drop: float,
@@ -80,17 +79,17 @@ def divide(
     """Divides the user's photos, or those that come along; the same way for the same folder.
 
     Args:
-        folder: where the user's photos lie; None takes the built-in ones, which never judge: they
-            are crops of a few photographs, none of which is the user's.
+        paths: the user's photos, in their folder's order; None takes the built-in ones, which never
+            judge: they are crops of a few photographs, none of which is the user's.
         preprocessing: geometry of the crops.
         samples: most photos to calibrate on.
         max_drop: the bound that they are to show, in points.
         labels: class of each photo that has one; without it photos need none to judge.
 
     Raises:
-        UsageError: the folder does not exist or holds too few photos.
+        UsageError: the photos are too few.
     """
-    if folder is None:
+    if paths is None:
         counts = division(BUILTIN_PHOTOS, samples, max_drop, 0)
         end = counts.calibrate + counts.choose
         return DividedPhotos(
@@ -100,9 +99,8 @@ def divide(
             None,
             BUILTIN_PHOTOS,
         )
-    paths = folders.list_images(folder)
     require_enough(len(paths))
-    able = paths if labels is None else [path for path in paths if path in labels]
+    able = list(paths) if labels is None else [path for path in paths if path in labels]
     counts = division(len(paths), samples, max_drop, len(able))
     judging = fair_order(able, len(able))[: counts.judge]
     others = fair_order(sorted({*paths} - {*judging}), counts.calibrate + counts.choose)

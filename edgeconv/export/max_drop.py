@@ -58,7 +58,8 @@ class Promise:
         calibrated, chose: how many photos did the rest.
         source: "folder", or "builtin".
         fewest_photos: how many must be given to show the bound at all, if no answer changes.
-        needed_photos: about how many, changing as many answers as this plan; None: no number would.
+        needed_photos: about how many, were as many answers changed as were by the first plan judged
+            (as are predicted where none was); None: no number would do.
     """
 
     at_most_points: float
@@ -128,11 +129,12 @@ def bounded(
     """
     bound = options.max_drop or 0.0
     chooser = Chooser(whole.model, whole.plan, _choosing(photos, options), progress)
-    chosen, outcome, shown = None, None, False
+    chosen, outcome, first, shown = None, None, None, False
     if photos.judging.count:
         judge = Judge(graph, whole.model, photos, options, progress)
         for candidate in _sequence(chooser, photos, bound):
             found = judge(candidate.plan)
+            first = first or found
             if not is_shown(found, bound):
                 break
             chosen, outcome, shown = candidate, found, True
@@ -142,7 +144,7 @@ def bounded(
     missed = not shown and chosen.predicted.at_most_points > bound
     return Mixed(
         chosen,
-        _promise(chosen, outcome, photos, options, shown=shown),
+        _promise(outcome, _shares(chosen.predicted, first, photos), photos, options, shown=shown),
         chooser.whole.predicted,
         chooser.least_drop() if missed else None,
     )
@@ -186,15 +188,15 @@ def _expected(candidate: Candidate, photos: DividedPhotos, count: int, times: fl
 
 
 def _promise(
-    chosen: Candidate,
     outcome: Outcome | None,
+    shares: tuple[float, float | None],
     photos: DividedPhotos,
     options: ExportOptions,
     *,
     shown: bool,
 ) -> Promise:
     bound = options.max_drop or 0.0
-    needed = photos_needed(bound, *_shares(chosen.predicted, outcome, photos))
+    needed = photos_needed(bound, *shares)
     return Promise(
         at_most_points=bound,
         shown=shown,

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import onnx_ir as ir
 
+from edgeconv.data.folders import list_images
 from edgeconv.export import max_drop
 from edgeconv.export.calibration import Calibration, calibration_photos
 from edgeconv.export.divided_photos import DividedPhotos, divide
@@ -94,8 +95,9 @@ def _divided(
     if options.max_drop is None:
         return None
     labels = judging_labels(options, net.labels, graph)
+    paths = None if options.calib is None else list_images(options.calib)
     preprocessing, samples = net.preprocessing, options.calib_samples
-    divided = divide(options.calib, preprocessing, samples, options.max_drop, labels)
+    divided = divide(paths, preprocessing, samples, options.max_drop, labels)
     if warning := max_drop.warning(divided, options):
         progress.warn(warning)
     return divided

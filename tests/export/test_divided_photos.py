@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeconv.data.folders import list_images
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
 from edgeconv.export.calibration import Calibration
@@ -29,7 +30,7 @@ def classes(photos: Calibration) -> list[int]:
 
 
 def test_no_photo_does_two_things_and_each_part_is_of_all_classes(tmp_path: Path) -> None:
-    divided = divide(class_folder(tmp_path, 10, 20), PREPROCESSING, 40, 5.0)
+    divided = divide(list_images(class_folder(tmp_path, 10, 20)), PREPROCESSING, 40, 5.0)
     parts = [classes(part) for part in (divided.calibration, divided.choosing, divided.judging)]
     counts = [len(part) for part in parts]
     assert counts == [divided.calibration.count, divided.choosing.count, divided.judging.count]
@@ -42,11 +43,11 @@ def test_no_photo_does_two_things_and_each_part_is_of_all_classes(tmp_path: Path
 def test_labels_follow_the_photos_that_judge_and_only_labelled_ones_judge(tmp_path: Path) -> None:
     folder = class_folder(tmp_path, 10, 20)
     labels = {path: int(path.parent.name) for path in folder.glob("*/*.png") if path.stem != "3"}
-    divided = divide(folder, PREPROCESSING, 40, 5.0, labels)
+    divided = divide(list_images(folder), PREPROCESSING, 40, 5.0, labels)
     assert divided.labels is not None
     assert list(divided.labels) == classes(divided.judging)
     few = {path: label for path, label in labels.items() if label == 1}
-    assert divide(folder, PREPROCESSING, 40, 5.0, few).judging.count == 0
+    assert divide(list_images(folder), PREPROCESSING, 40, 5.0, few).judging.count == 0
 
 
 def test_built_in_photos_judge_nothing() -> None:
