@@ -71,6 +71,8 @@ def _show(file: Path, found: Audit) -> None:
         ("layout changes", str(found.operations.layout_changes)),
         ("int8 throughout", "yes" if found.is_int8 else "no"),
     ]
+    if found.operations.partitions is not None:
+        totals.insert(-1, ("XNNPACK partitions", str(found.operations.partitions)))
     show(facts(totals, str(file)))
     if not found.findings:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,6 +125,30 @@ class End:
 
 
 @dataclass(frozen=True)
+class Partitions:
+    """How LiteRT divides a TFLite file between XNNPACK and kernels of its own.
+
+    Attributes:
+        delegated: pieces that XNNPACK runs; one is best.
+        outside: how many operators of each kind LiteRT's own kernels run, the most frequent first.
+    """
+
+    delegated: int
+    outside: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Both by name."""
+        return {"delegated": self.delegated, "outside": dict(self.outside)}
+
+    def __str__(self) -> str:
+        """In a line, such as "3, beside 2 HARD_SWISH on LiteRT's own kernels"."""
+        if not self.outside:
+            return str(self.delegated)
+        counts = ", ".join(f"{count} {code}" for code, count in self.outside.items())
+        return f"{self.delegated}, beside {counts} on LiteRT's own kernels"
+
+
+@dataclass(frozen=True)
 class ModelOperations:
     """A file's operators and ends, in the order of execution.
 
@@ -134,6 +158,7 @@ class ModelOperations:
         inputs, outputs: what it takes and gives.
         operations: its operators, without the quantize and dequantize nodes of QDQ form.
         fed, given: the memory behind the inputs and the outputs.
+        partitions: how LiteRT divides the file; None of an ONNX file.
     """
 
     format: str
@@ -143,6 +168,7 @@ class ModelOperations:
     operations: tuple[Operation, ...]
     fed: tuple[Tensor, ...] = ()
     given: tuple[Tensor, ...] = ()
+    partitions: Partitions | None = None
 
     @property
     def multiply_adds(self) -> int:
@@ -195,6 +221,7 @@ class ModelOperations:
             "inputs": self.inputs,
             "outputs": self.outputs,
             "operators": dict(self.counts()),
+            "partitions": self.partitions and self.partitions.to_json(),
         }
 
 

@@ -6,6 +6,8 @@ It holds for the versions in constraints.txt.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import get_args
@@ -16,12 +18,14 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from edgeconv.export.tflite import versions
+from edgeconv.export.tflite.program import Quantization
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator, Feature, Runner
 from edgeconv.files.tflite.builtins.table import BUILTINS, builtin
 from edgeconv.files.tflite.file import read
 from tests.export.tflite import engines, graphs, plans
 from tests.export.tflite.cases import CASES
 from tests.export.tflite.cases.case import Case
+from tests.files.single_operators import GRID, SINGLE, single
 from tests.helpers.tflite_bytes import tflite_bytes
 
 Found = dict[str, set[Runner]]
@@ -31,8 +35,7 @@ Found = dict[str, set[Runner]]
 def in_float() -> Found:
     """What runs each operator of float files."""
     found: Found = defaultdict(set)
-    for case in CASES.values():
-        data = tflite_bytes(case.make())
+    for data in (*(tflite_bytes(case.make()) for case in CASES.values()), *singles(None)):
         for operator, runner in zip(engines.details(data), runners(data), strict=True):
             found[operator["op_name"]].add(runner)
     return found
@@ -42,13 +45,24 @@ def in_float() -> Found:
 def in_int8() -> Found:
     """What runs each operator that reads integers, also where files have it in float instead."""
     found: Found = defaultdict(set)
-    for case in CASES.values():
-        with mock.patch("edgeconv.export.tflite.convert.compute_in_float", lambda program: program):
-            data = int8_bytes(case)
+    with mock.patch("edgeconv.export.tflite.convert.compute_in_float", lambda program: program):
+        written = [int8_bytes(case) for case in CASES.values()]
+    for data in (*written, *singles(GRID)):
         for operator, runner in zip(engines.details(data), runners(data), strict=True):
             if np.int8 in operator["operand_types"]:
                 found[operator["op_name"]].add(runner)
     return found
+
+
+def singles(grid: Quantization | None) -> Iterator[bytes]:
+    """Files of what no lowering writes, or none alone, where LiteRT takes them."""
+    for name, (code, *_) in SINGLE.items():
+        data = single(name, grid)
+        if builtin(code).limits:
+            continue
+        with suppress(ValueError, RuntimeError):
+            engines.delegated(data)
+            yield data
 
 
 def int8_bytes(case: Case) -> bytes:
@@ -78,8 +92,9 @@ def test_every_operator_that_is_written_has_a_row() -> None:
 
 @pytest.mark.parametrize("row", BUILTINS.values(), ids=list(BUILTINS))
 def test_a_row_claims_what_runs_it(row: BuiltinOperator) -> None:
-    assert in_float().get(row.name) == (None if row.runs.floats is None else {row.runs.floats})
-    assert in_int8().get(row.name) == (None if row.runs.int8 is None else {row.runs.int8})
+    """What has limits is asked in `test_partitions`, both within them and past them."""
+    for shown, claimed in ((in_float(), row.runs.floats), (in_int8(), row.runs.int8)):
+        assert row.limits or shown.get(row.name, {claimed}) == {claimed}
 
 
 def test_what_is_faster_in_float_leaves_xnnpack_on_integers_alone() -> None:

@@ -43,6 +43,8 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     yield "of them in int8", text.percent(operations.int8_share)
     yield "float islands", str(len(inspection.islands))
     yield "layout changes", str(operations.layout_changes)
+    if operations.partitions is not None:
+        yield "XNNPACK partitions", str(operations.partitions)
     at = f" (at {memory.peak_at})" if memory.peak_at else ""
     yield "activations at once", text.size(memory.peak_bytes) + at
     yield "activations in all", text.size(memory.sum_bytes)

@@ -17,6 +17,7 @@ from edgeconv.files.tflite.builtins.operator import BuiltinOperator
 from edgeconv.files.tflite.builtins.table import builtin
 from edgeconv.files.tflite.file import TfliteFile, TfliteOperator, TfliteTensor, refusing_damage
 from edgeconv.files.tflite.looked_up import with_lookups
+from edgeconv.files.tflite.partitions import partitions
 
 
 def operations_of(file: TfliteFile) -> ModelOperations:
@@ -38,6 +39,7 @@ def _operations(file: TfliteFile) -> ModelOperations:
         operations=tuple(_operation(operator, memory) for operator in operators),
         fed=tuple(memory[tensor.index] for tensor in file.inputs),
         given=tuple(memory[tensor.index] for tensor in file.outputs),
+        partitions=partitions(file),
     )
 
 

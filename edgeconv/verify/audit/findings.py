@@ -92,6 +92,7 @@ class Audit:
             "is_int8": self.is_int8,
             "float_islands": self.islands,
             "layout_changes": self.operations.layout_changes,
+            "partitions": self.operations.partitions and self.operations.partitions.to_json(),
             "inputs": self.operations.inputs,
             "outputs": self.operations.outputs,
             "findings": self.findings,

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgeconv.files.tflite.builtins.table import builtin
 from edgeconv.files.tflite.file import TfliteOperator, TfliteTensor, read, refusing_damage
+from edgeconv.files.tflite.partitions import runner
 from edgeconv.graph.operators.operator import Prescribed
 from edgeconv.verify.audit import lost_parts_tflite
 from edgeconv.verify.audit.findings import AuditFinding, weights_per_tensor
@@ -30,9 +31,28 @@ def findings(path: Path) -> list[AuditFinding]:
             *(rule(layers) for rule in (_hybrid, _per_tensor, _asymmetric, _lowest, _bias_scales)),
             *(rule(operators) for rule in (_two_scales, _prescribed, _idle_conversions)),
             *lost_parts_tflite.findings(file),
+            _outside(operators),
             _legacy(layers),
         )
         return [finding for finding in found if finding.nodes]
+
+
+def _outside(operators: Sequence[TfliteOperator]) -> AuditFinding:
+    """Int8 operators that XNNPACK leaves to a kernel of LiteRT's own."""
+    bad = [
+        operator
+        for operator in operators
+        if runner(operator) == "kernel" and any(t.type == "int8" for t in operator.outputs)
+    ]
+    kinds = ", ".join(sorted({operator.code for operator in bad}))
+    return AuditFinding(
+        "note",
+        "outside XNNPACK",
+        f"{kinds} on LiteRT's own int8 kernels: they cut the file into pieces, and some are many "
+        "times slower than their float form",
+        _names_of(bad),
+        "replace them by operators that XNNPACK runs (edgeconv's docs/engines.md)",
+    )
 
 
 def _hybrid(layers: Sequence[TfliteLayer]) -> AuditFinding:

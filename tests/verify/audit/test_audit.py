@@ -39,7 +39,7 @@ class Swish(nn.Module):
         self.first = nn.Conv2d(3, 8, 3, padding=1)
         self.act = nn.Hardswish()
         self.second = nn.Conv2d(8, 8, 3, padding=1)
-        self.pool = nn.AvgPool2d(2)
+        self.pool = nn.MaxPool2d(2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pool(self.second(self.act(self.first(x))))
@@ -165,7 +165,7 @@ def copied(path: Path, place: Path) -> Path:
     return copy
 
 
-def test_an_average_pool_between_two_scales(files: dict[str, Path], tmp_path: Path) -> None:
+def test_a_pool_between_two_scales(files: dict[str, Path], tmp_path: Path) -> None:
     path = copied(files["swish.int8.tflite"], tmp_path)
     change_tflite_scale(path, "logits", lambda scale: scale * 2)
     found = audit(path)

@@ -38,7 +38,13 @@ ROWS = (
         runs=HALF_DELEGATED,
         faster_in_float=True,
     ),
-    Row("RELU_0_TO_1", "activation", bounds=(0.0, 1.0), runtimes=((1, (2, 10, 0)),)),
+    Row(
+        "RELU_0_TO_1",
+        "activation",
+        bounds=(0.0, 1.0),
+        runtimes=((1, (2, 10, 0)),),
+        runs=OWN_KERNELS,
+    ),
     Row(
         "LOGISTIC",
         "activation",

@@ -7,6 +7,7 @@ from edgeconv.files.tflite.builtins.operator import (
     FLOAT_DELEGATED,
     FLOAT_OWN_KERNEL,
     HALF_DELEGATED,
+    OWN_KERNELS,
 )
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
 
@@ -24,7 +25,7 @@ ROWS = (
         versions=(("int16", 4), ("factor of 1 or more", 3), ("int8", 2)),
         runs=DELEGATED,
     ),
-    Row("DIV", "arithmetic", versions=(("broadcast over 4 axes", 2),), runs=FLOAT_DELEGATED),
+    Row("DIV", "arithmetic", versions=(("broadcast over 4 axes", 2),), runs=HALF_DELEGATED),
     *(
         Row(name, "arithmetic", scales="tied", versions=(("int8", 2),), runs=HALF_DELEGATED)
         for name in ("MAXIMUM", "MINIMUM")
@@ -49,12 +50,15 @@ ROWS = (
         "arithmetic",
         versions=(("int8", 2),),
         runtimes=((2, (2, 5, 0)),),
-        runs=FLOAT_DELEGATED,
+        runs=HALF_DELEGATED,
     ),
-    *(Row(name, "arithmetic", runs=FLOAT_DELEGATED) for name in ("LOG", "NEG", "SQRT")),
+    *(Row(name, "arithmetic", runs=HALF_DELEGATED) for name in ("LOG", "NEG", "SQRT")),
     Row("POW", "arithmetic", runs=FLOAT_OWN_KERNEL),
+    Row("ADD_N", "arithmetic", runs=OWN_KERNELS),
+    Row("SQUARED_DIFFERENCE", "arithmetic", runs=HALF_DELEGATED),
     *(
-        Row(name, "arithmetic")
-        for name in ("ADD_N", "SQUARE", "SQUARED_DIFFERENCE", "SELECT", "SELECT_V2")
+        Row(name, "arithmetic", runs=FLOAT_DELEGATED)
+        for name in ("SQUARE", "SIN", "COS", "FLOOR", "CEIL", "ROUND")
     ),
+    *(Row(name, "arithmetic", runs=OWN_KERNELS) for name in ("SELECT", "SELECT_V2")),
 )

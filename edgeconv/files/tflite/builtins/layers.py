@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgeconv.files.tflite.builtins.operator import (
     DELEGATED,
-    FLOAT_DELEGATED,
+    FLOAT_OWN_KERNEL,
     HALF_DELEGATED,
     Layer,
 )
@@ -25,6 +25,7 @@ ROWS = (
         layer=Layer(0, 1, 2, axis=3),
         versions=(("int16", 5), ("int8 weights", 6), ("int8", 3), ("dilation", 2)),
         runs=DELEGATED,
+        limits=("float by int8",),
     ),
     # Its first input is the shape of its output.
     Row(
@@ -44,7 +45,7 @@ ROWS = (
         ),
         runs=DELEGATED,
     ),
-    Row("BATCH_MATMUL", "product"),
+    Row("BATCH_MATMUL", "product", runs=DELEGATED, limits=("second zero point",)),
     Row("CONV_3D", "convolution"),
     Row("CONV_3D_TRANSPOSE", "convolution"),
     Row(
@@ -53,12 +54,20 @@ ROWS = (
         scales="tied",
         versions=(("int16", 3), ("int8", 2)),
         runs=HALF_DELEGATED,
+        limits=("one pixel",),
         faster_in_float=True,
     ),
-    Row("MAX_POOL_2D", "pool", scales="tied", versions=(("int16", 3), ("int8", 2)), runs=DELEGATED),
-    Row("L2_POOL_2D", "pool"),
+    Row(
+        "MAX_POOL_2D",
+        "pool",
+        scales="tied",
+        versions=(("int16", 3), ("int8", 2)),
+        runs=DELEGATED,
+        limits=("one pixel",),
+    ),
+    Row("L2_POOL_2D", "pool", runs=FLOAT_OWN_KERNEL),
     Row("MEAN", "reduction", adds_up=True, versions=(("int16", 3), ("int8", 2)), runs=DELEGATED),
-    Row("SUM", "reduction", adds_up=True, runs=FLOAT_DELEGATED),
+    Row("SUM", "reduction", adds_up=True, runs=DELEGATED),
     *(
         Row(name, "reduction", scales="tied", versions=(("int8", 2),), runs=DELEGATED)
         for name in ("REDUCE_MAX", "REDUCE_MIN")

@@ -27,13 +27,23 @@ Feature = Literal[
     "corners aligned",
 ]
 Runner = Literal["xnnpack", "kernel"]
+#: What an operator may have that keeps XNNPACK from running it.
+Limit = Literal[
+    "over 5 inputs",
+    "over 4 outputs",
+    "steps",  # other than one, of a slice
+    "one pixel",  # a window of that
+    "second zero point",  # other than 0, of integers
+    "other integers",  # than it reads
+    "float by int8",  # float activations, int8 weights
+]
 
 
 @dataclass(frozen=True)
 class Runs:
     """What runs an operator, by the type of its activations: XNNPACK, or a kernel of LiteRT's own.
 
-    None where no file of edgeconv's shows it.
+    None where LiteRT has nothing for that type.
     """
 
     floats: Runner | None = None
@@ -83,6 +93,7 @@ class BuiltinOperator:
         runtimes: the first TensorFlow Lite that knows a version, where that is not 2.3.0 or older.
             From runtime_version.cc beside it.
         runs: what runs it.
+        limits: what keeps XNNPACK from it all the same; a kernel of LiteRT's own runs it then.
         faster_in_float: whether int8 files compute it in float between DEQUANTIZE and QUANTIZE,
             because XNNPACK runs that, and of what reads one tensor makes one operator that looks
             each integer up, while the int8 kernel is LiteRT's own and slower
@@ -99,4 +110,5 @@ class BuiltinOperator:
     versions: tuple[tuple[Feature, int], ...] = ()
     runtimes: tuple[tuple[int, tuple[int, int, int]], ...] = ()
     runs: Runs = Runs()
+    limits: tuple[Limit, ...] = ()
     faster_in_float: bool = False

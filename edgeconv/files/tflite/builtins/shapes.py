@@ -15,7 +15,7 @@ from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
 
 ROWS = (
     Row("RESHAPE", "view", scales="moved", runs=DELEGATED),
-    *(Row(name, "view", scales="moved") for name in ("SQUEEZE", "EXPAND_DIMS")),
+    *(Row(name, "view", scales="moved", runs=OWN_KERNELS) for name in ("SQUEEZE", "EXPAND_DIMS")),
     Row(
         "TRANSPOSE",
         "transpose",
@@ -23,22 +23,30 @@ ROWS = (
         versions=(("int16", 5), ("over 5 axes", 6), ("over 4 axes", 4), ("int8", 2)),
         runs=DELEGATED,
     ),
-    Row("QUANTIZE", "conversion", versions=(("int16", 2),), runs=INT8_DELEGATED),
+    Row(
+        "QUANTIZE",
+        "conversion",
+        versions=(("int16", 2),),
+        runs=INT8_DELEGATED,
+        limits=("other integers",),
+    ),
     Row(
         "DEQUANTIZE",
         "conversion",
         versions=(("float16", 3), ("int16", 3), ("int8 per channel", 5), ("int8", 2)),
         runs=INT8_DELEGATED,
     ),
-    *(Row(name, "conversion") for name in ("CAST", "DENSIFY")),
+    Row("CAST", "conversion", runs=OWN_KERNELS),
+    Row("DENSIFY", "conversion"),
     Row(
         "CONCATENATION",
         "move",
         scales="joined",
         versions=(("int16", 3), ("int8", 2)),
         runs=DELEGATED,
+        limits=("over 5 inputs",),
     ),
-    Row("PACK", "move", scales="joined"),
+    Row("PACK", "move", scales="joined", runs=OWN_KERNELS),
     Row(
         "SLICE",
         "move",
@@ -52,13 +60,21 @@ ROWS = (
         "move",
         scales="moved",
         versions=(("over 4 axes", 4), ("int8", 2)),
-        runs=OWN_KERNELS,
+        runs=DELEGATED,
+        limits=("steps",),
     ),
-    Row("SPLIT", "move", scales="moved", versions=(("int16", 4), ("int8", 2)), runs=DELEGATED),
+    Row(
+        "SPLIT",
+        "move",
+        scales="moved",
+        versions=(("int16", 4), ("int8", 2)),
+        runs=DELEGATED,
+        limits=("over 4 outputs",),
+    ),
     Row("GATHER", "move", scales="moved", versions=(("int8", 2),), runs=OWN_KERNELS),
     Row("TILE", "move", scales="moved", runs=OWN_KERNELS),
     *(
-        Row(name, "move", scales="moved")
+        Row(name, "move", scales="moved", runs=OWN_KERNELS)
         for name in (
             *("SPLIT_V", "UNPACK", "BROADCAST_TO", "REVERSE_V2"),
             *("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"),
