@@ -18,6 +18,8 @@ SIGNALLED = 128
 CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 #: Characters of an unknown name that are shown, and compared with the known ones.
 _MOST_SHOWN = 80
+#: Characters of a line of a message, whatever it quotes; a terminal is shown as many bytes.
+_LONGEST_LINE = 1900
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,24 @@ class EdgeconvError(Exception):
     """Base of every deliberate error; `exit_code` is what the command line exits with.
 
     Made of the lines of its message, mostly one: what comes from outside may hold ends of lines of
-    its own, and is shown on the line that it stands in.
+    its own, and is shown on the line that it stands in. A line that quotes more than is read loses
+    its middle.
     """
 
     exit_code = 1
 
+    def __init__(self, *lines: object) -> None:
+        super().__init__(*map(_without_middle, lines))
+
     def __str__(self) -> str:
         return "\n".join(map(str, self.args))
+
+
+def _without_middle(line: object) -> str:
+    whole = str(line)
+    if len(whole) <= _LONGEST_LINE:
+        return whole
+    return f"{whole[: _LONGEST_LINE - 500]}...{whole[-400:]}"
 
 
 class ThresholdMissed(EdgeconvError):

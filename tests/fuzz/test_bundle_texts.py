@@ -120,6 +120,15 @@ def test_values_of_another_kind_are_refused(directory: Path, change: dict[str, A
         manifest.read(directory)
 
 
+def test_a_message_is_short_whatever_it_quotes(directory: Path) -> None:
+    part = {"name": "a", "start": [0], "stop": [2], "step": "x" * 5000}
+    parts = {"logits": {"parts": [part], "channel_axis": None}}
+    write(directory, {**MANIFEST, "graph": {**MANIFEST["graph"], "parts": parts}})
+    with pytest.raises(BundleRefused, match="parts of an output are damaged") as caught:
+        use(directory)
+    assert len(str(caught.value)) < 2000
+
+
 @pytest.mark.parametrize(
     "change",
     [

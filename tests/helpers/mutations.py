@@ -8,8 +8,11 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-#: Longest message that a reader may give.
+from edgeconv.errors import EdgeconvError
+
+#: Longest line of a message that a reader may give, and how many of them.
 LONGEST_MESSAGE = 2000
+MOST_LINES = 10
 
 HOSTILE_VALUES: tuple[Any, ...] = (
     None,
@@ -119,12 +122,13 @@ def _values(value: Any, place: tuple[Any, Any] | None = None) -> Iterator[tuple[
 
 
 def refuses_or_reads(read: Callable[[], object], *refusals: type[Exception]) -> bool:
-    """Whether a reader took its file; it may raise these alone, with a message of one line."""
+    """Whether a reader took its file; it may raise these alone, with short lines."""
     try:
         read()
     except refusals as error:
-        message = str(error)
-        assert 0 < len(message) < LONGEST_MESSAGE, message[:LONGEST_MESSAGE]
-        assert "\n" not in message, message
+        # Each is shown on one line, the ends of lines in it spelled out.
+        lines = error.args if isinstance(error, EdgeconvError) else str(error).split("\n")[:2]
+        assert 0 < len(lines) < MOST_LINES, lines
+        assert all(0 < len(str(line)) < LONGEST_MESSAGE for line in lines), lines
         return False
     return True
