@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from edgeconv.files.operations import FLOATS, ModelOperations, Operation, Tensor
@@ -31,13 +31,14 @@ class Step:
 
     Attributes:
         operation: the operator.
-        during: alive while it runs: its own, and those a later operator reads.
-        after: alive behind it.
+        bytes_during: of all activations that are alive while it runs: its own, and those that a
+            later operator reads.
+        after: the one activation alive behind it, or none; None where there are several.
     """
 
     operation: Operation
-    during: tuple[Tensor, ...]
-    after: tuple[Tensor, ...]
+    bytes_during: int
+    after: tuple[Tensor, ...] | None
 
 
 def steps(model: ModelOperations) -> Iterator[Step]:
@@ -48,12 +49,22 @@ def steps(model: ModelOperations) -> Iterator[Step]:
         last_read.update((tensor.name, step) for tensor in operation.reads)
     last_read.update((tensor.name, len(working)) for tensor in model.given)
     alive = {tensor.name: tensor for tensor in model.fed if not tensor.is_constant}
+    touched = list(alive.values())  # what may be read for the last time at this step
+    held = sum(tensor.bytes for tensor in touched)
     for step, operation in enumerate(working):
         # What nothing wrote comes from a quantize node on an edge: alive where it is first read.
-        alive.update((t.name, t) for t in operation.accessed if not t.is_constant)
-        during = tuple(alive.values())
-        alive = {name: t for name, t in alive.items() if last_read.get(name, -1) > step}
-        yield Step(operation, during, tuple(alive.values()))
+        for tensor in operation.accessed:
+            if not tensor.is_constant:
+                before = alive.pop(tensor.name, None)
+                held += tensor.bytes - (0 if before is None else before.bytes)
+                alive[tensor.name] = tensor
+                touched.append(tensor)
+        during = held
+        for tensor in touched:
+            if tensor.name in alive and last_read.get(tensor.name, -1) <= step:
+                held -= alive.pop(tensor.name).bytes
+        touched = []
+        yield Step(operation, during, tuple(alive.values()) if len(alive) <= 1 else None)
 
 
 def activation_memory(model: ModelOperations) -> ActivationMemory:
@@ -61,10 +72,10 @@ def activation_memory(model: ModelOperations) -> ActivationMemory:
     peak, at = sum(tensor.bytes for tensor in model.fed), ""
     every = {tensor.name: tensor.bytes for tensor in model.fed}
     for step in steps(model):
-        every.update((tensor.name, tensor.bytes) for tensor in step.during)
-        total = sum(tensor.bytes for tensor in step.during)
-        if total > peak:
-            peak, at = total, step.operation.name
+        accessed = step.operation.accessed
+        every.update((tensor.name, tensor.bytes) for tensor in accessed if not tensor.is_constant)
+        if step.bytes_during > peak:
+            peak, at = step.bytes_during, step.operation.name
     return ActivationMemory(sum(every.values()), peak, at)
 
 
@@ -75,31 +86,41 @@ def float_islands(model: ModelOperations) -> list[tuple[Operation, ...]]:
     """
     if not any(operation.is_int8 and operation.accessed for operation in model.operations):
         return []
-    islands: list[_Island] = []
-    for place, operation in enumerate(model.operations):
-        if (
-            operation.kind == "conversion"
-            or not operation.activation_dtypes & FLOATS
-            or not operation.accessed
-        ):
-            continue
-        found = _Island([place], _floats_of(operation))
-        apart = [island for island in islands if not island.tensors & found.tensors]
-        for island in islands:
-            if island.tensors & found.tensors:
-                found.places += island.places
-                found.tensors |= island.tensors
-        islands = [*apart, found]
-    places = sorted(sorted(island.places) for island in islands)
-    return [tuple(model.operations[place] for place in island) for island in places]
+    tensors = {
+        place: _floats_of(operation)
+        for place, operation in enumerate(model.operations)
+        if operation.kind != "conversion"
+        and operation.activation_dtypes & FLOATS
+        and operation.accessed
+    }
+    users: dict[str, list[int]] = {}
+    for place, names in tensors.items():
+        for name in names:
+            users.setdefault(name, []).append(place)
+    islands = []
+    left = dict.fromkeys(tensors)
+    while left:
+        islands.append(sorted(_reached(next(iter(left)), tensors, users, left)))
+    return [tuple(model.operations[place] for place in island) for island in islands]
 
 
-@dataclass
-class _Island:
-    """Places of operators in the file, and the float tensors that they access."""
-
-    places: list[int]
-    tensors: set[str]
+def _reached(
+    place: int,
+    tensors: Mapping[int, set[str]],
+    users: dict[str, list[int]],
+    left: dict[int, None],
+) -> Iterator[int]:
+    """The places that float tensors join with this one; taken out of `left`."""
+    del left[place]
+    open_ones = [place]
+    while open_ones:
+        here = open_ones.pop()
+        yield here
+        for name in tensors[here]:
+            for other in users.pop(name, ()):
+                if other in left:
+                    del left[other]
+                    open_ones.append(other)
 
 
 def _floats_of(operation: Operation) -> set[str]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from edgeconv.graph.operators.operator import Kind
 
+#: Values of one tensor; what sums and ratios of such counts are made of then fits a float.
+_MOST_ELEMENTS = 2**63
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _EIGHT_BITS = frozenset({"int8", "uint8"})
 
@@ -235,8 +237,15 @@ def access_by_dtype(operations: Iterable[Operation]) -> dict[str, int]:
 
 
 def elements(shape: Sequence[int | None]) -> int:
-    """Values of a tensor; a dimension that is not static counts as one."""
-    return math.prod(max(1, d) for d in shape if d is not None)
+    """Values of a tensor; a dimension that is not static counts as one.
+
+    Raises:
+        ValueError: no memory has as many, so that the shape is damaged.
+    """
+    count = math.prod(max(1, d) for d in shape if d is not None)
+    if count > _MOST_ELEMENTS:
+        raise ValueError("a tensor claims more values than any memory has")
+    return count
 
 
 def size_in_bytes(shape: Sequence[int | None], dtype: str) -> int:

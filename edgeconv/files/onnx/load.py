@@ -17,15 +17,16 @@ from edgeconv.runtime import external_data
 
 #: An ONNX file is one protobuf message, which cannot be larger.
 _LARGEST_BYTES = 2**31 - 1
+#: The largest nets have a fifth.
+MOST_NODES = 50_000
 #: What the readers raise of a file that is damaged, or that contradicts itself.
-_DAMAGE = (
+DAMAGE = (
     DecodeError,
     ValueError,
     TypeError,
     LookupError,
     AttributeError,
     OverflowError,
-    OSError,
     RuntimeError,  # the inliner, and a file nested past Python's stack
     shape_inference.InferenceError,
     onnx.checker.ValidationError,
@@ -62,7 +63,7 @@ def refusing_damage(path: Path) -> Iterator[None]:
     """Refuses a file over whose content the block stumbles."""
     try:
         yield
-    except _DAMAGE as error:
+    except (*DAMAGE, OSError) as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise ArtifactRefused(f"{path} is no ONNX file: {reason}") from error
 
@@ -81,6 +82,8 @@ def load_proto(path: Path) -> onnx.ModelProto:
             raise ValueError(f"of {size} bytes; one holds at most {_LARGEST_BYTES}")
         external_data.check(path)  # with its budgets, before anything is made of it
         model = onnx.load(path, load_external_data=False)
+        _check_texts(model)
+        _check_length(model)
         outside = [t for t in _tensors(model) if t.external_data or _is_elsewhere(t)]
         stored = [
             external_data.stored(path, [(entry.key, entry.value) for entry in tensor.external_data])
@@ -140,11 +143,52 @@ def _bring(tensor: onnx.TensorProto, place: external_data.Stored) -> None:
 
 def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
     """Every tensor in a message, wherever the format can hold one."""
+    return (one for one in _messages(message) if isinstance(one, onnx.TensorProto))
+
+
+def _messages(message: Message) -> Iterator[Message]:
+    """A message and every one in it, but for those in tensors, whose fields would be copied."""
+    yield message
+    if isinstance(message, onnx.TensorProto):
+        return
     for field, held in message.ListFields():
-        if field.message_type is None:
-            continue
-        for inner in (held,) if isinstance(held, Message) else held:
-            if isinstance(inner, onnx.TensorProto):
-                yield inner
-            else:
-                yield from _tensors(inner)
+        if field.message_type is not None:
+            for inner in (held,) if isinstance(held, Message) else held:
+                yield from _messages(inner)
+
+
+def _check_length(model: onnx.ModelProto) -> None:
+    """Raises ValueError for more nodes than any net has, once every call of a function is one."""
+    bodies = {(one.domain, one.name): list(map(_called, _nodes(one))) for one in model.functions}
+    lengths: dict[tuple[str, str], int] = {}
+
+    def length(function: tuple[str, str]) -> int:
+        if function not in bodies:
+            return 1
+        if function not in lengths:
+            lengths[function] = MOST_NODES  # of one that calls itself
+            lengths[function] = 1 + sum(map(length, bodies[function]))
+        return lengths[function]
+
+    if sum(length(_called(node)) for node in _nodes(model.graph)) > MOST_NODES:
+        raise ValueError(f"it has more than {MOST_NODES:,} nodes, or a function that calls itself")
+
+
+def _nodes(message: Message) -> Iterator[onnx.NodeProto]:
+    return (one for one in _messages(message) if isinstance(one, onnx.NodeProto))
+
+
+def _called(node: onnx.NodeProto) -> tuple[str, str]:
+    return node.domain, node.op_type
+
+
+def _check_texts(model: onnx.ModelProto) -> None:
+    """Raises ValueError for a name that is no UTF-8, which protobuf hands on as bytes."""
+    for message in _messages(model):
+        if isinstance(message, onnx.TensorProto):
+            texts = [message.name, *(part.value for part in message.external_data)]
+        else:
+            fields = [pair for pair in message.ListFields() if pair[0].type == pair[0].TYPE_STRING]
+            texts = [one for f, held in fields for one in (held if f.is_repeated else (held,))]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"a name in its {type(message).__name__} is no UTF-8 text")

@@ -8,6 +8,8 @@ into its weights. `Memory` maps every value to the one that is really stored.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import onnx_ir as ir
 
 from edgeconv.files.onnx.nodes import is_clamp, is_dequantized, is_view
@@ -18,10 +20,14 @@ _DTYPES = {"float": "float32", "double": "float64"}
 
 
 class Memory:
-    """Where the values of a graph are stored."""
+    """Where the values of a graph are stored; each chain of nodes is followed once."""
 
     def __init__(self, graph: ir.Graph) -> None:
         self._constants = _constants(graph)
+        self._sources: dict[ir.Value, ir.Value] = {}
+        self._first_viewed: dict[ir.Value, ir.Value] = {}
+        self._written: dict[ir.Value, ir.Value | None] = {}
+        self._tensors: dict[ir.Value, Tensor] = {}
 
     def is_constant(self, value: ir.Value) -> bool:
         """Whether a value does not depend on the graph's inputs."""
@@ -29,8 +35,13 @@ class Memory:
 
     def of(self, value: ir.Value) -> Tensor:
         """The tensor that holds a value."""
-        source = _source(value)
-        stored = source if self.is_constant(value) else _written(source)
+        if value not in self._tensors:
+            self._tensors[value] = self._tensor(value)
+        return self._tensors[value]
+
+    def _tensor(self, value: ir.Value) -> Tensor:
+        source = _end(value, self._before, self._sources)
+        stored = source if self.is_constant(value) else self._stored(source)
         shape = shape_of(stored)
         dtype = dtype_of(stored)
         return Tensor(
@@ -41,10 +52,52 @@ class Memory:
             is_constant=self.is_constant(value),
         )
 
+    def _before(self, value: ir.Value) -> ir.Value | None:
+        """The value whose memory one node hands on, None where the node writes its own.
 
-def is_absorbed(node: ir.Node) -> bool:
+        The quantize node behind a view in QDQ form states the integers' scale once more, it writes
+        none: back through it, too. One straight behind a dequantize node does change the integers.
+        """
+        node = value.producer()
+        if node is None or not node.inputs:
+            return None
+        if is_view(node) or node.op_type == "DequantizeLinear":
+            return node.inputs[0]
+        read = node.inputs[0]
+        if node.op_type != "QuantizeLinear" or read is None:
+            return None
+        if not is_view(read.producer()) or _sole_reader(read) is not node:
+            return None
+        first = _end(read, _viewed, self._first_viewed)
+        return first if is_dequantized(first) else None
+
+    def _stored(self, value: ir.Value) -> ir.Value:
+        """On through what an engine computes in the same step, to the tensor that it stores."""
+        producer = value.producer()
+        if producer is not None and producer.op_type == "QuantizeLinear":
+            return value
+        passed: list[ir.Value] = []
+        cursor, seen = value, {value}
+        while cursor not in self._written:
+            passed.append(cursor)
+            reader = _sole_reader(cursor)
+            on = reader is not None and reader.outputs and _is_in_same_step(reader)
+            if reader is None or not on or reader.outputs[0] in seen:
+                self._written[cursor] = None
+            elif reader.op_type == "QuantizeLinear":
+                self._written[cursor] = reader.outputs[0]
+            else:
+                cursor = reader.outputs[0]
+                seen.add(cursor)
+        for before, after in zip(passed[-2::-1], passed[:0:-1], strict=True):
+            absorbed = is_absorbed(after.producer())
+            self._written[before] = self._written[after] or (after if absorbed else None)
+        return self._written[value] or value
+
+
+def is_absorbed(node: ir.Node | None) -> bool:
     """Whether an engine computes a node inside the one before it."""
-    if not node.inputs or node.inputs[0] is None or not node.outputs:
+    if node is None or not node.inputs or node.inputs[0] is None or not node.outputs:
         return False
     producer = node.inputs[0].producer()
     if producer is None or _sole_reader(node.inputs[0]) is not node:
@@ -83,73 +136,39 @@ def _constants(graph: ir.Graph) -> frozenset[ir.Value]:
     return frozenset(found)
 
 
-def _source(value: ir.Value) -> ir.Value:
-    """Back through views and dequantize nodes to what was written.
-
-    The quantize node behind a view in QDQ form states the integers' scale once more, it writes
-    none: back through it, too. One straight behind a dequantize node does change the integers.
-    """
-    seen = {value}
-    while True:
-        before = _before(value)
-        if before is None or before in seen:
-            return value
-        seen.add(before)
-        value = before
-
-
-def _before(value: ir.Value) -> ir.Value | None:
-    """The value whose memory one node hands on, None where the node writes its own."""
-    node = value.producer()
-    if node is None or not node.inputs:
-        return None
-    if is_view(node) or node.op_type == "DequantizeLinear":
-        return node.inputs[0]
-    read = node.inputs[0]
-    if node.op_type != "QuantizeLinear" or read is None:
-        return None
-    view = read.producer()
-    if view is None or not is_view(view) or _sole_reader(read) is not node:
-        return None
-    first = _first_viewed(view)
-    return first if is_dequantized(first) else None
+def _end(
+    value: ir.Value,
+    before: Callable[[ir.Value], ir.Value | None],
+    known: dict[ir.Value, ir.Value],
+) -> ir.Value:
+    """Back from value to value until there is none before; remembered for all on the way."""
+    passed: dict[ir.Value, None] = {}
+    while value not in known:
+        passed[value] = None
+        one = before(value)
+        if one is None or one in passed:
+            known[value] = value
+        else:
+            value = one
+    known.update(dict.fromkeys(passed, known[value]))
+    return known[value]
 
 
-def _first_viewed(view: ir.Node) -> ir.Value | None:
-    """What a chain of views begins with."""
-    seen: set[ir.Node] = set()
-    while view not in seen:
-        seen.add(view)
-        read = view.inputs[0] if view.inputs else None
-        producer = None if read is None else read.producer()
-        if producer is None or not is_view(producer):
-            return read
-        view = producer
-    return None
-
-
-def _written(value: ir.Value) -> ir.Value:
-    """On through what an engine computes in the same step, to the tensor that it stores."""
+def _viewed(value: ir.Value) -> ir.Value | None:
+    """What a view reads, None where no view wrote the value."""
     producer = value.producer()
-    if producer is not None and producer.op_type == "QuantizeLinear":
-        return value
-    stored, cursor, seen = value, value, {value}
-    while (reader := _sole_reader(cursor)) is not None and reader.outputs:
-        cursor = reader.outputs[0]
-        if cursor in seen:
-            break
-        seen.add(cursor)
-        if reader.op_type == "QuantizeLinear":
-            return cursor
-        if is_absorbed(reader):
-            stored = cursor
-        elif not is_view(reader):
-            break
-    return stored
+    if producer is None or not is_view(producer) or not producer.inputs:
+        return None
+    return producer.inputs[0]
+
+
+def _is_in_same_step(node: ir.Node) -> bool:
+    return node.op_type == "QuantizeLinear" or is_absorbed(node) or is_view(node)
 
 
 def _sole_reader(value: ir.Value) -> ir.Node | None:
-    uses = tuple(value.uses())
-    if value.is_graph_output() or len(uses) != 1 or uses[0].idx != 0:
+    uses = value.uses()
+    if value.is_graph_output() or len(uses) != 1:
         return None
-    return uses[0].node
+    (use,) = uses
+    return use.node if use.idx == 0 else None

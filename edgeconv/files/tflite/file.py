@@ -24,6 +24,10 @@ from edgeconv.runtime.litert import check_header
 #: What the schema's accessors raise where an offset of a damaged file leads astray.
 DAMAGE = (struct.error, LookupError, ValueError, TypeError, AttributeError, OverflowError)
 
+#: Of one kind in a file: tensors, operators, buffers; and numbers in one list. The largest nets
+#: have a fifth.
+_MOST_ENTRIES = 50_000
+
 _OPERATOR_NAMES = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()
 }
@@ -148,52 +152,94 @@ def _read(path: Path, data: bytes, model: Any) -> TfliteFile:
     if model.SubgraphsLength() < 1:
         raise ValueError("it holds no subgraph")
     graph = model.Subgraphs(0)
-    room = len(data) // 4  # an entry of a table takes at least an offset
+    room = min(len(data) // 4, _MOST_ENTRIES)  # an entry takes at least an offset
+    budget = _Budget(4 * len(data) + 2**20)
     for holder, kind in (
         *((graph, kind) for kind in ("Tensors", "Operators")),
         *((model, kind) for kind in ("OperatorCodes", "Buffers", "Metadata")),
     ):
         length = getattr(holder, f"{kind}Length")()
         if length > room:
-            raise ValueError(f"a table claims {length} entries in a file of {len(data)} bytes")
+            raise ValueError(
+                f"a table claims {length} entries in a file of {len(data)} bytes; at most "
+                f"{_MOST_ENTRIES} are read"
+            )
     codes = (model.OperatorCodes(i) for i in range(model.OperatorCodesLength()))
     names = [
-        operator_name(code.BuiltinCode(), code.DeprecatedBuiltinCode(), code.CustomCode())
+        operator_name(
+            code.BuiltinCode(), code.DeprecatedBuiltinCode(), budget.taken(code.CustomCode())
+        )
         for code in codes
     ]
     found = [graph.Operators(i) for i in range(graph.OperatorsLength())]
     producers = {
         index: names[operator.OpcodeIndex()]
         for operator in found
-        for index in _list(operator.OutputsAsNumpy())
+        for index in budget.numbers(operator.OutputsAsNumpy())
     }
     tensors = tuple(
-        _tensor(model, data, graph.Tensors(i), i, producers.get(i, ""))
+        _tensor(model, data, budget, graph.Tensors(i), i, producers.get(i, ""))
         for i in range(graph.TensorsLength())
     )
     return TfliteFile(
         path=path,
         size=len(data),
         tensors=tensors,
-        operators=tuple(_operator(names, operator, tensors) for operator in found),
-        inputs=_those(tensors, graph.InputsAsNumpy()),
-        outputs=_those(tensors, graph.OutputsAsNumpy()),
-        metadata=MappingProxyType(_metadata(model, data)),
+        operators=tuple(_operator(names, budget, operator, tensors) for operator in found),
+        inputs=_those(tensors, budget.numbers(graph.InputsAsNumpy())),
+        outputs=_those(tensors, budget.numbers(graph.OutputsAsNumpy())),
+        metadata=MappingProxyType(_metadata(model, data, budget)),
     )
 
 
-def _operator(names: list[str], operator: Any, tensors: tuple[TfliteTensor, ...]) -> TfliteOperator:
-    inputs = _list(operator.InputsAsNumpy())
+@dataclass
+class _Budget:
+    """What is left to read: offsets may lead to the same bytes again and again, a billion times."""
+
+    left: int
+
+    def numbers(self, array: Any) -> list[int]:
+        """A vector's numbers; the schema gives 0 for one that is absent."""
+        if isinstance(array, int):
+            return []
+        if len(array) > _MOST_ENTRIES:
+            raise ValueError(f"a list has {len(array)} numbers; at most {_MOST_ENTRIES} are read")
+        self.charge(array.nbytes)
+        found: list[int] = array.tolist()
+        return found
+
+    def text(self, name: bytes | None) -> str:
+        """A name, whatever its bytes are."""
+        return _text(self.taken(name))
+
+    def taken(self, content: bytes | None) -> bytes | None:
+        """Bytes that count."""
+        self.charge(len(content or b""))
+        return content
+
+    def charge(self, size: int) -> None:
+        """Raises ValueError where so many bytes are too many."""
+        self.left -= size
+        if self.left < 0:
+            raise ValueError("its tables lead to the same bytes again and again")
+
+
+def _operator(
+    names: list[str], budget: _Budget, operator: Any, tensors: tuple[TfliteTensor, ...]
+) -> TfliteOperator:
+    inputs = budget.numbers(operator.InputsAsNumpy())
     return TfliteOperator(
         names[operator.OpcodeIndex()],
         tuple(tensors[i] if i >= 0 else None for i in inputs),
-        _those(tensors, operator.OutputsAsNumpy()),
+        _those(tensors, budget.numbers(operator.OutputsAsNumpy())),
         (operator.BuiltinOptionsType(), operator.BuiltinOptions()),
     )
 
 
-def _tensor(model: Any, data: bytes, tensor: Any, index: int, producer: str) -> TfliteTensor:
-    name, shape = _text(tensor.Name()), tuple(_list(tensor.ShapeAsNumpy()))
+def _tensor(
+    model: Any, data: bytes, budget: _Budget, tensor: Any, index: int, producer: str
+) -> TfliteTensor:
+    name, shape = budget.text(tensor.Name()), tuple(budget.numbers(tensor.ShapeAsNumpy()))
     kind = _TYPE_NAMES.get(tensor.Type(), str(tensor.Type()))
     held = _buffer(model, data, tensor.Buffer())
     values, dtype = None, _DTYPES.get(kind)
@@ -203,10 +249,12 @@ def _tensor(model: Any, data: bytes, tensor: Any, index: int, producer: str) -> 
     quantization = tensor.Quantization()
     if quantization is not None and quantization.ScaleLength():
         scale = np.array(quantization.ScaleAsNumpy(), np.float32)
+        budget.charge(scale.nbytes)
         axis = quantization.QuantizedDimension()
         zero_point = np.zeros(len(scale), np.int64)
         if quantization.ZeroPointLength():
             zero_point = np.array(quantization.ZeroPointAsNumpy(), np.int64)
+            budget.charge(zero_point.nbytes)
     return TfliteTensor(
         index, name, shape, kind, scale, zero_point, axis, bool(held.size), values, producer
     )
@@ -225,18 +273,16 @@ def _buffer(model: Any, data: bytes, index: int) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8, buffer.Size(), buffer.Offset())
 
 
-def _metadata(model: Any, data: bytes) -> dict[str, bytes]:
-    entries = (model.Metadata(i) for i in range(model.MetadataLength()))
-    return {_text(e.Name()): _buffer(model, data, e.Buffer()).tobytes() for e in entries}
+def _metadata(model: Any, data: bytes, budget: _Budget) -> dict[str, bytes]:
+    found = {}
+    for entry in (model.Metadata(i) for i in range(model.MetadataLength())):
+        name, held = budget.text(entry.Name()), _buffer(model, data, entry.Buffer())
+        found[name] = budget.taken(held.tobytes()) or b""
+    return found
 
 
-def _those(tensors: tuple[TfliteTensor, ...], indices: Any) -> tuple[TfliteTensor, ...]:
-    return tuple(tensors[i] for i in _list(indices) if i >= 0)
-
-
-def _list(array: Any) -> list[int]:
-    """A vector's numbers; the schema gives 0 for one that is absent."""
-    return [] if isinstance(array, int) else array.tolist()
+def _those(tensors: tuple[TfliteTensor, ...], indices: list[int]) -> tuple[TfliteTensor, ...]:
+    return tuple(tensors[i] for i in indices if i >= 0)
 
 
 def _text(name: bytes | None) -> str:

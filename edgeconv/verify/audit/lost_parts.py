@@ -19,6 +19,9 @@ from edgeconv.graph.operators.operator import Kind, Scales
 from edgeconv.verify.audit.findings import AuditFinding
 from edgeconv.verify.thresholds import AUDIT
 
+#: Parts of an output, and steps between them and it, that are followed.
+_MOST_WAYS = 1_000_000
+
 Role = Literal["move", "join", "bounded", "layer", "other"]
 #: Low and high, one each or one a channel.
 Interval = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -95,7 +98,7 @@ def _lost(
     end: Hashable, writers: Mapping[Hashable, Writer], grids: Mapping[Hashable, Grid]
 ) -> list[tuple[str, int]]:
     """Name and levels of every lost part, the fewest first."""
-    leaves = list(_leaves(end, writers, grids, 0.0))
+    leaves = _leaves(end, writers, grids)
     found = []
     for key, coarsest in leaves:
         writer = writers.get(key)
@@ -118,20 +121,32 @@ def _lost(
 
 
 def _leaves(
-    key: Hashable,
+    end: Hashable,
     writers: Mapping[Hashable, Writer],
     grids: Mapping[Hashable, Grid],
-    coarsest: float,
-) -> Iterator[tuple[Hashable, float]]:
-    """What an output is joined from, and the coarsest step between it and the output."""
-    if key in grids:
-        coarsest = max(coarsest, grids[key].step)
-    writer = writers.get(key)
-    if writer is None or writer.role not in ("move", "join") or not writer.reads:
-        yield key, coarsest
-        return
-    for source in writer.reads:
-        yield from _leaves(source, writers, grids, coarsest)
+) -> list[tuple[Hashable, float]]:
+    """What an output is joined from, and the coarsest step between it and the output.
+
+    What is joined from one part by several ways is followed once for each coarsest step.
+    """
+    found: list[tuple[Hashable, float]] = []
+    seen: set[tuple[Hashable, float]] = set()
+    open_ones = [(end, 0.0)]
+    while open_ones:
+        key, coarsest = open_ones.pop()
+        if key in grids:
+            coarsest = max(coarsest, grids[key].step)
+        if (key, coarsest) in seen:
+            continue
+        seen.add((key, coarsest))
+        if len(seen) > _MOST_WAYS:
+            raise ValueError(f"an output is joined in more than {_MOST_WAYS} ways")
+        writer = writers.get(key)
+        if writer is None or writer.role not in ("move", "join") or not writer.reads:
+            found.append((key, coarsest))
+        else:
+            open_ones += [(source, coarsest) for source in reversed(writer.reads)]
+    return found
 
 
 def _interval(

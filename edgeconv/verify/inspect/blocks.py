@@ -32,7 +32,7 @@ def blocks(model: ModelOperations) -> list[Block]:
     entry = {tensor.name for tensor in model.fed}
     for step in steps(model):
         pending.append(step.operation)
-        if len(step.after) <= 1:
+        if step.after is not None:
             found.append(_block(tuple(pending), entry))
             pending = []
             entry = {tensor.name for tensor in step.after}
