@@ -78,7 +78,7 @@ class OrtSession:
             external_data.check(source)
         ort = import_engine(self._label)
         self._ort = ort
-        self._failures = _failures(ort)
+        self._failures = failures(ort)
         self.provider: Provider = options.provider
         self._session = Opening(
             ort,
@@ -179,7 +179,7 @@ def _session_options(ort: Any, options: SessionOptions, profile: Path | None) ->
     return chosen
 
 
-def _failures(ort: Any) -> tuple[type[Exception], ...]:
+def failures(ort: Any) -> tuple[type[Exception], ...]:
     """Every exception class onnxruntime's binding defines, and what its wrapper raises itself."""
     binding = ort.capi.onnxruntime_pybind11_state
     own = (

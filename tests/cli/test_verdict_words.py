@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from edgeconv.cli.shown.parity import show_stages, write_junit
@@ -44,6 +47,17 @@ def test_what_is_not_judged_is_called_so_and_passes(capsys: pytest.CaptureFixtur
     assert ParityReport((stage,)).passed
     show_stages([stage.to_json()])
     assert capsys.readouterr().out.count("not judged") == 2
+
+
+def test_an_output_that_is_not_finite_is_infinitely_wrong(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    figures = SAME, compare(LOGITS, LOGITS * np.float32("nan"))
+    bounds = BOUND, Threshold("sqnr_db", -math.inf)
+    show_stages([replace(two(), figures=figures, thresholds=bounds).to_json()])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "inf" in last
+    assert "not finite" in last
 
 
 def test_a_junit_file_tells_how_long_each_stage_took_and_no_document_does(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
             rows.append(
                 (
                     f"{stage['name']}, {name}" if several else stage["name"],
-                    f"{figures['relative_error']:.1e}",
+                    _error(figures["relative_error"]),
                     figures["sqnr_db"],
                     figures["cosine"],
                     figures["top1_agreement"],
@@ -88,12 +88,17 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
     show(Table(columns, rows, notes=notes))
 
 
+def _error(relative: float | None) -> str:
+    """A largest error; None in a document is one that is not finite."""
+    return "inf" if relative is None else f"{relative:.1e}"
+
+
 def _part_row(stage: dict[str, Any]) -> tuple[Any, ...]:
     """The worst part of a stage's outputs, as a line of its own."""
     part = stage["worst_part"]
     return (
         f"  worst part: {part['output']}, {part['part']}",
-        "-" if part["relative_error"] is None else f"{part['relative_error']:.1e}",
+        _error(part["relative_error"]),
         part["sqnr_db"],
         *(None, None, "-"),
         _verdict(stage, part["passed"]),
@@ -107,6 +112,8 @@ def _verdict(stage: dict[str, Any], met: bool) -> str:
 
 
 def _bound(bound: dict[str, Any]) -> str:
+    if bound["limit"] is None:  # what it was made of is not finite either
+        return "not finite"
     if bound["figure"] == "relative_error":
         return f"error <= {bound['limit']:g}"
     return f"SQNR >= {bound['limit']:.1f} dB"

@@ -21,6 +21,7 @@ from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.repair.channels import channel_groups
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import float_files, parameters
+from edgeconv.verify.diagnose.damage import refusing_contradictions
 from edgeconv.verify.diagnose.diagnosis import (
     Diagnosis,
     Distribution,
@@ -85,22 +86,22 @@ def diagnose(
     _require_hub(artifacts)
     progress.step("compare the float files")
     loaded = load(artifacts["onnx"])
-    chunks = list(batches(images, loaded, photos))
     lite = artifacts.get("tflite")
-    stage = float_files.run(loaded, lite, chunks, references)
-    model = float_files.true_graph(loaded, stage, lite)
-    if as_written is not None:
-        model = as_written(model)
-    files = {
-        name: Int8File.open(name, artifacts[name], model, with_pixels)
-        for name in _INT8
-        if name in artifacts
-    }
-    walk = _Int8Walk(files, FloatGraph(model), chunks)
-    findings = list(float_files.findings(loaded, stage, lite))
-    for name in files:
+    with refusing_contradictions(artifacts["onnx"], lite):
+        chunks = list(batches(images, loaded, photos))
+        stage = float_files.run(loaded, lite, chunks, references)
+        model = float_files.true_graph(loaded, stage, lite)
+        if as_written is not None:
+            model = as_written(model)
+        exact = FloatGraph(model)
+        findings = list(float_files.findings(loaded, stage, lite))
+    files: dict[str, Int8File] = {}
+    walk = _Int8Walk(files, exact, chunks)
+    for name in (name for name in _INT8 if name in artifacts):
         progress.step(f"walk through {name}")
-        findings += walk.through(name, recorded or {})
+        with refusing_contradictions(artifacts[name]):
+            files[name] = Int8File.open(name, artifacts[name], model, with_pixels)
+            findings += walk.through(name, recorded or {})
     findings += _between(files, findings, walk.measured)
     walked = next(iter(files.values())).model if files else model
     return Diagnosis(
