@@ -10,17 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 #: Imports what the verbs import and computes nothing, so that its forks are as good as new.
-_SERVER = """
+PRELOADED = """
 import json, os, sys, urllib.request
 import onnxruntime, torch
 import edgeconv.devices.bench.run, edgeconv.export.pipeline, edgeconv.verify.accuracy.evaluate
 import edgeconv.verify.audit.any_file, edgeconv.verify.diagnose, edgeconv.explain
-from edgeconv.cli.main import command
 
 def offline(*_, **__):
     raise urllib.error.URLError("the tests are offline")
 
 urllib.request.urlopen = offline
+"""
+_SERVER = f"""{PRELOADED}
+from edgeconv.cli.main import command
+
 for line in sys.stdin:
     job = json.loads(line)
     child = os.fork()
