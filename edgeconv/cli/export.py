@@ -67,6 +67,7 @@ def _options(
         input_size=arguments.input_size(model.input_size),
         batch=model.batch,
         calib=None if quantization.calib == "builtin" else Path(quantization.calib),
+        golden_from_calib=quantization.golden_from_calib,
         calib_samples=quantization.calib_samples,
         recipe=quantization.recipe,
         ranges=quantization.ranges,

@@ -1,4 +1,7 @@
-"""Which photos an export calibrates on, streamed so that memory does not grow with their number."""
+"""Which photos an export calibrates on, streamed so that memory does not grow with their number.
+
+Of the user's those that judge the exported files are taken away first, whatever the others do.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,68 @@ from edgeconv.data.preprocessing import Preprocessing, normalize
 #: Crops of the built-in photographs; more would only show the same ones again.
 BUILTIN_PHOTOS = 64
 
+#: Photos of a folder that are held back to judge the exported files, at most: as many as judge them
+#: without a folder. Of a small one it is every eighth, so that calibration hardly misses them.
+HELD_BACK_PHOTOS = 8
+_HELD_BACK_SHARE = 8
+
 _GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
 
 _BUILTIN_NOTE = (
     "calibrated on edgeconv's built-in photographs; photos like those your app will see give "
     "better int8 accuracy: --calib DIR"
 )
+
+
+@dataclass(frozen=True)
+class OwnPhotos:
+    """The photos of a user's folder.
+
+    Attributes:
+        judging: those that judge the exported files.
+        others: those that all else is taken from, in the folder's order.
+        are_held_back: whether the former are none of the latter; not so in a folder of very few.
+    """
+
+    judging: tuple[Path, ...]
+    others: tuple[Path, ...]
+    are_held_back: bool
+
+    @property
+    def held_back(self) -> int:
+        """How many are not among the others."""
+        return len(self.judging) if self.are_held_back else 0
+
+    @property
+    def note(self) -> str | None:
+        """What to tell the user of the division, None where there is nothing to tell."""
+        if self.are_held_back:
+            return None
+        count = len(self.others)
+        return (
+            f"{count} photo{' is' if count == 1 else 's are'} too few to hold one back, so that "
+            f"calibration saw those that judge the files; of {_HELD_BACK_SHARE} photos or more, "
+            f"one in {_HELD_BACK_SHARE} is held back, {HELD_BACK_PHOTOS} at most"
+        )
+
+
+def own_photos(folder: Path | None) -> OwnPhotos | None:
+    """The user's photos; the same folder is always divided the same way.
+
+    Raises:
+        UsageError: the folder does not exist or holds no photo.
+    """
+    return None if folder is None else held_back(folders.list_images(folder))
+
+
+def held_back(paths: Sequence[Path]) -> OwnPhotos:
+    """Takes the photos away that judge, evenly spread over the folder's."""
+    judging = _spread(list(paths), min(HELD_BACK_PHOTOS, len(paths) // _HELD_BACK_SHARE))
+    if not judging:
+        return OwnPhotos(tuple(paths), tuple(paths), are_held_back=False)
+    apart = set(judging)
+    others = tuple(path for path in paths if path not in apart)
+    return OwnPhotos(tuple(judging), others, are_held_back=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +119,7 @@ class Calibration:
 
 
 def calibration_photos(
-    folder: Path | None, preprocessing: Preprocessing, samples: int
+    own: OwnPhotos | None, preprocessing: Preprocessing, samples: int
 ) -> Calibration:
     """The calibration photos of an export.
 
@@ -68,16 +127,13 @@ def calibration_photos(
     holds one class after another. Only their paths are held, never the photos.
 
     Args:
-        folder: where the user's photos lie; None takes the built-in ones.
+        own: the user's photos; None takes the built-in ones.
         preprocessing: geometry of the crops.
         samples: most photos to take; from a larger folder, evenly spread ones.
-
-    Raises:
-        UsageError: the folder does not exist or holds no photo.
     """
-    if folder is None:
+    if own is None:
         return builtin_photos(preprocessing, 0, samples)
-    return photos_of(fair_order(folders.list_images(folder), samples), preprocessing)
+    return photos_of(fair_order(own.others, samples), preprocessing)
 
 
 def builtin_photos(preprocessing: Preprocessing, start: int, stop: int) -> Calibration:

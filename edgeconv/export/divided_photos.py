@@ -5,11 +5,12 @@
     judge       the plan that is exported is judged on them, which has chosen nothing by them
 
 Where so few photos cannot show the bound whatever they say, none judge: all go into the choice.
+Those that judge the exported files are none of these (`calibration.OwnPhotos`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
 from edgeconv.export.calibration import (
     BUILTIN_PHOTOS,
+    HELD_BACK_PHOTOS,
     Calibration,
+    OwnPhotos,
     builtin_photos,
     fair_order,
     photos_of,
@@ -50,7 +53,7 @@ class DividedPhotos:
     Attributes:
         calibration, choosing, judging: see above; the last may be none.
         labels: class of each photo that judges; None without labels.
-        total: how many there are to take from.
+        total: how many there are, with those that judge the files.
     """
 
     calibration: Calibration
@@ -60,17 +63,20 @@ class DividedPhotos:
     total: int
 
 
-def require_enough(total: int) -> None:
+def require_enough(own: OwnPhotos) -> None:
     """Raises UsageError where so few photos can neither calibrate nor choose."""
+    total = len(own.others)
     if total < FEWEST_OTHERS:
+        beside = f" beside the {own.held_back} that judge the files" if own.held_back else ""
         raise UsageError(
             f"--max-drop calibrates on some photos and chooses what stays in float by others, and "
-            f"{total} are too few: give at least {FEWEST_OTHERS}, better some hundred"
+            f"{total}{beside} are too few: give at least {FEWEST_OTHERS + HELD_BACK_PHOTOS}, "
+            f"better some hundred"
         )
 
 
 def divide(
-    paths: Sequence[Path] | None,
+    own: OwnPhotos | None,
     preprocessing: Preprocessing,
     samples: int,
     max_drop: float,
@@ -79,17 +85,17 @@ def divide(
     """Divides the user's photos, or those that come along; the same way for the same folder.
 
     Args:
-        paths: the user's photos, in their folder's order; None takes the built-in ones, which never
-            judge: they are crops of a few photographs, none of which is the user's.
+        own: the user's photos; None takes the built-in ones, which never judge: they are crops of
+            a few photographs, none of which is the user's.
         preprocessing: geometry of the crops.
         samples: most photos to calibrate on.
         max_drop: the bound that they are to show, in points.
         labels: class of each photo that has one; without it photos need none to judge.
 
     Raises:
-        UsageError: the photos are too few.
+        UsageError: there are too few photos.
     """
-    if paths is None:
+    if own is None:
         counts = division(BUILTIN_PHOTOS, samples, max_drop, 0)
         end = counts.calibrate + counts.choose
         return DividedPhotos(
@@ -99,8 +105,9 @@ def divide(
             None,
             BUILTIN_PHOTOS,
         )
-    require_enough(len(paths))
-    able = list(paths) if labels is None else [path for path in paths if path in labels]
+    paths = own.others
+    require_enough(own)
+    able = paths if labels is None else [path for path in paths if path in labels]
     counts = division(len(paths), samples, max_drop, len(able))
     judging = fair_order(able, len(able))[: counts.judge]
     others = fair_order(sorted({*paths} - {*judging}), counts.calibrate + counts.choose)
@@ -109,7 +116,7 @@ def divide(
         photos_of(others[counts.calibrate :], preprocessing),
         photos_of(judging, preprocessing),
         None if labels is None else tuple(labels[path] for path in judging),
-        len(paths),
+        len(paths) + own.held_back,
     )
 
 
@@ -132,5 +139,6 @@ def division(total: int, samples: int, max_drop: float, able: int) -> Counts:
 
 
 def photos_to_give(judging: int, samples: int) -> int:
-    """How many photos there must be for so many to judge."""
-    return max(min(judging + samples + MOST_CHOOSING, 2 * judging), judging + FEWEST_OTHERS)
+    """How many photos there must be for so many to judge the bound, and some the files."""
+    others = max(min(judging + samples + MOST_CHOOSING, 2 * judging), judging + FEWEST_OTHERS)
+    return others + HELD_BACK_PHOTOS

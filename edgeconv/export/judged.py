@@ -1,25 +1,39 @@
-"""The parity check of an export: golden photos, what PyTorch makes of them, the verdict."""
+"""The parity check of an export: the photos, what PyTorch makes of them, the verdict.
+
+Without a folder of the user's, built-in photos judge the files and are the bundle's golden ones.
+With one, photos of it judge them, for only those are sure to be of the kind the net was made for;
+they stay on this machine. The golden photos are built-in ones all the same, unless the user lets
+the own ones into the bundle, and judge what holds on photos of any kind; what the files of integers
+gave for them is kept for whoever checks the bundle later (`verify.parity.as_exported`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.data import builtin
+from edgeconv.data.decode import stream
 from edgeconv.data.preprocessing import normalize_batch
 from edgeconv.errors import NetRefused
 from edgeconv.export.bundle import artifacts
 from edgeconv.export.bundle.golden import Golden
+from edgeconv.export.bundle.verdict import Judges, Verdict
+from edgeconv.export.calibration import OwnPhotos
 from edgeconv.export.float64 import float64_outputs
 from edgeconv.export.torch_run import TorchRun
 from edgeconv.graph.metrics import depth
 from edgeconv.nets.load import LoadedNet
 from edgeconv.runtime.adapt import Images, app_input
-from edgeconv.verify.parity import bundle_files
+from edgeconv.verify.parity import against_reference, bundle_files
+from edgeconv.verify.parity.as_exported import KEPT_PHOTOS
 from edgeconv.verify.parity.expected import Expected
 from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.stages import ParityReport
@@ -27,50 +41,153 @@ from edgeconv.verify.thresholds import Thresholds
 
 #: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
 GOLDEN_PHOTOS = 8
+#: What is behind the name of a stage that photos of any kind judge.
+_ON_BUILTIN = " on built-in photos"
 
 
-def judged(
-    directory: Path,
-    net: LoadedNet,
-    run: TorchRun,
-    parts: Mapping[str, OutputParts],
-    thresholds: Thresholds,
-) -> ParityReport:
-    """Holds every model file in `directory` against PyTorch, and writes golden.npz beside them.
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is judged.
 
-    Args:
+    Attributes:
         directory: the bundle's, with all of its model files.
         net: what was exported.
         run: runs its module.
         parts: how each output is told apart.
         thresholds: the bounds.
+    """
+
+    directory: Path
+    net: LoadedNet
+    run: TorchRun
+    parts: Mapping[str, OutputParts]
+    thresholds: Thresholds
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The model files by name."""
+        return artifacts.present(self.directory)
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """Photos, and what PyTorch makes of them; `float64` is asked for through `expected` too."""
+
+    expected: Expected
+    float64: Any
+    told: Judges
+
+    @property
+    def exact(self) -> dict[str, NDArray[np.float64]]:
+        """PyTorch's float64 outputs where a verdict needed them."""
+        was_needed = self.float64.cache_info().currsize > 0
+        return dict(self.float64().outputs) if was_needed else {}
+
+
+def judged(subject: Subject, own: OwnPhotos | None, *, own_in_bundle: bool) -> Verdict:
+    """Holds every model file against PyTorch, and writes golden.npz beside them.
+
+    Args:
+        subject: what is judged.
+        own: the user's photos; None where there are none.
+        own_in_bundle: whether golden.npz holds those.
 
     Raises:
         NetRefused: the net's outputs are not finite, or its own code failed.
         ArtifactRefused: an engine cannot run a file.
+        ImageRefused: a photo cannot be read.
     """
-    count = -(-GOLDEN_PHOTOS // run.batch) * run.batch
-    photos = list(builtin.photos(net.preprocessing, count, "golden"))
-    pixels, normalized = np.stack(photos), normalize_batch(photos, net.preprocessing)
-    images, reference = Images(normalized, pixels), _reference(net, run, normalized)
-    float64 = cache(partial(float64_outputs, run, net.module, normalized))
-    expected = Expected(images, reference, depth(run.model), net.trained, parts, float64)
-    report = bundle_files.check(artifacts.present(directory), expected, thresholds)
-    # As an app feeds it to the smallest TFLite file.
+    if own is not None and not own_in_bundle:
+        return _by_own_photos(subject, own)
+    golden = _builtin(subject) if own is None else _own(subject, own)
+    report = bundle_files.check(subject.files, golden.expected, subject.thresholds)
+    _save(subject, golden, report)
+    return Verdict(report, golden.told, golden.told)
+
+
+def _by_own_photos(subject: Subject, photos: OwnPhotos) -> Verdict:
+    """The user's photos judge everything; golden ones what holds on any photo."""
+    way_out = "; with --golden-from-calib photos of your folder take their place"
+    own, golden = _own(subject, photos), _builtin(subject, way_out)
+    files, thresholds = subject.files, subject.thresholds
+    report = bundle_files.check(files, own.expected, thresholds)
+    anywhere = bundle_files.check_on_any_photo(files, golden.expected, thresholds)
+    _save(subject, _with_outputs(subject, golden), report)
+    stages = (
+        *(replace(stage, photos="own") for stage in report.stages),
+        *(replace(stage, name=f"{stage.name}{_ON_BUILTIN}") for stage in anywhere.stages),
+    )
+    return Verdict(replace(report, stages=stages), own.told, golden.told)
+
+
+def _with_outputs(subject: Subject, golden: _Given) -> _Given:
+    """The golden photos with what the files of integers gave for the first of them.
+
+    Without trained weights that is noise, which nobody is judged by.
+    """
+    if not subject.net.trained or set(subject.files) <= {"onnx", "tflite"}:
+        return golden
+    first = _first(golden.expected, _whole_batches(KEPT_PHOTOS, subject))
+    kept = against_reference.outputs_of_integers(subject.files, first)
+    return replace(golden, expected=replace(golden.expected, as_exported=kept))
+
+
+def _first(expected: Expected, photos: int) -> Expected:
+    outputs = {name: array[:photos] for name, array in expected.outputs.items()}
+    return replace(expected, images=expected.images[:photos], outputs=outputs)
+
+
+def _save(subject: Subject, golden: _Given, report: ParityReport) -> None:
+    """Writes golden.npz, with the photos as an app feeds them to the smallest TFLite file."""
     told = report.interfaces.get("int8.tflite", report.interfaces.get("tflite"))
-    fed = None if told is None else app_input(told.inputs[0], images)
-    was_needed = float64.cache_info().currsize > 0
-    exact = dict(float64().outputs) if was_needed else {}
-    Golden(normalized, pixels, fed, reference, exact).save(directory)
-    return report
+    images = golden.expected.images
+    assert images.pixels is not None  # all of ours have them
+    Golden(
+        normalized=images.normalized,
+        pixels=images.pixels,
+        app_input=None if told is None else app_input(told.inputs[0], images),
+        reference=dict(golden.expected.outputs),
+        float64=golden.exact,
+        as_exported=dict(golden.expected.as_exported),
+    ).save(subject.directory)
+
+
+def _builtin(subject: Subject, way_out: str = "") -> _Given:
+    count = _whole_batches(GOLDEN_PHOTOS, subject)
+    photos = list(builtin.photos(subject.net.preprocessing, count, "golden"))
+    told = Judges("builtin", count, held_back=True)
+    return _given(subject, photos, told, f"ordinary photos{way_out}")
+
+
+def _own(subject: Subject, own: OwnPhotos) -> _Given:
+    """The user's; where they are no whole batch, they fill it up in turns."""
+    held = list(stream(own.judging, subject.net.preprocessing))
+    photos = list(islice(cycle(held), _whole_batches(len(held), subject)))
+    told = Judges("folder", len(held), own.are_held_back)
+    return _given(subject, photos, told, "photos of your folder")
+
+
+def _whole_batches(photos: int, subject: Subject) -> int:
+    batch = subject.run.batch
+    return -(-photos // batch) * batch
+
+
+def _given(subject: Subject, photos: list[NDArray[np.uint8]], told: Judges, which: str) -> _Given:
+    net, run = subject.net, subject.run
+    pixels, normalized = np.stack(photos), normalize_batch(photos, net.preprocessing)
+    reference = _reference(net, run, normalized, which)
+    float64 = cache(partial(float64_outputs, run, net.module, normalized))
+    images, layers = Images(normalized, pixels), depth(run.model)
+    expected = Expected(images, reference, layers, net.trained, subject.parts, float64)
+    return _Given(expected, float64, told)
 
 
 def _reference(
-    net: LoadedNet, run: TorchRun, normalized: NDArray[np.float32]
+    net: LoadedNet, run: TorchRun, normalized: NDArray[np.float32], which: str
 ) -> dict[str, NDArray[np.float32]]:
-    """What the PyTorch net makes of the golden photos, by output name."""
+    """What the PyTorch net makes of the photos, by output name."""
     reference = run(net.module, normalized)
     for name, array in reference.items():
         if not np.isfinite(array).all():
-            raise NetRefused(f"the net's output {name} is not finite on ordinary photos")
+            raise NetRefused(f"the net's output {name} is not finite on {which}")
     return reference

@@ -35,6 +35,8 @@ class ExportOptions:
         input_size: (height, width) in pixels; None takes the weights' or the net's own.
         batch: images per inference; part of the static shape.
         calib: folder of calibration photos; None takes the built-in ones.
+        golden_from_calib: whether golden.npz holds photos of that folder, instead of built-in ones:
+            who gets the bundle sees them.
         calib_samples: most photos to calibrate on, evenly spread over the folder.
         recipe: which steps are taken to keep int8 accurate.
         ranges: how activation ranges come from what was observed; None leaves it to the recipe.
@@ -59,6 +61,7 @@ class ExportOptions:
     input_size: tuple[int, int] | None = None
     batch: int = 1
     calib: Path | None = None
+    golden_from_calib: bool = False
     calib_samples: int = 128
     recipe: RecipeName = "default"
     ranges: RangeMethod | None = None
@@ -89,6 +92,11 @@ class ExportOptions:
             raise UsageError(f"seed is {self.seed}, which is no number of 64 bits")
         if self.calib_samples < 1:
             raise UsageError(f"calib-samples is {self.calib_samples}; at least 1 is needed")
+        if self.golden_from_calib and self.calib is None:
+            raise UsageError(
+                "--golden-from-calib puts photos of your own folder into golden.npz; name the "
+                "folder with --calib DIR"
+            )
         if self.max_drop is not None:
             if not 0 < self.max_drop <= 100:
                 raise UsageError(f"--max-drop {self.max_drop:g}: above 0 and up to 100 points")
@@ -102,6 +110,11 @@ class ExportOptions:
             )
         if self.io != "int8" and not self.wants("int8"):
             raise UsageError(f"--io {self.io} is of the int8 files; add --int8")
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether files are asked for whose numbers come from calibration photos."""
+        return any(self.wants(name) for name in PRECISION_NAMES if name != "float16")
 
     def wants(self, precision: PrecisionName) -> bool:
         """Whether files of a precision are asked for."""

@@ -12,8 +12,9 @@ from edgeconv.data import builtin
 from edgeconv.data.preprocessing import normalize_batch
 from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export.bundle import artifacts, bundle, describe, labels, manifest, staging
+from edgeconv.export.calibration import own_photos
 from edgeconv.export.capture.hub import capture
-from edgeconv.export.judged import judged
+from edgeconv.export.judged import Subject, judged
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.preflight import check_request
 from edgeconv.export.progress import SILENT_EXPORT, ExportProgress
@@ -26,7 +27,6 @@ from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.load import LoadedNet, load_net
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
-from edgeconv.quantize.plan.precision import PRECISION_NAMES
 from edgeconv.verify.parity.output_parts import parts_of_outputs
 
 #: Built-in photos that set the BatchNorm statistics of an untrained net.
@@ -84,6 +84,9 @@ def _fill(
     if not net.trained:
         progress.step("set the BatchNorm statistics from built-in photos")
         _set_statistics(net, options.batch)
+    own = own_photos(options.calib)
+    if own is not None and own.note:
+        progress.warn(own.note)
     progress.step("capture the graph")
     model = _captured(net, options)
     former = split_outputs(model) if options.split_outputs else None
@@ -94,19 +97,20 @@ def _fill(
         progress.step("write the float16 files")
         artifacts.write(model, directory, options.formats, identity, "float16")
     quantized = None
-    if any(options.wants(name) for name in PRECISION_NAMES if name != "float16"):
-        quantized = quantized_net(net, model, options, progress)
+    if options.is_calibrated:
+        quantized = quantized_net(net, model, own, options, progress)
         _write_quantized(quantized, directory, identity, options, progress)
     if identity.labels is not None:
         labels.write(directory, identity.labels)
     progress.step("check parity")
     parts = parts_of_outputs(model, {} if quantized is None else quantized.seen)
     run = TorchRun(model, former, options.batch, net.name)
-    report = judged(directory, net, run, parts, options.thresholds)
-    for warning in report.warnings:
+    subject = Subject(directory, net, run, parts, options.thresholds)
+    verdict = judged(subject, own, own_in_bundle=options.golden_from_calib)
+    for warning in verdict.warnings:
         progress.warn(warning)
     document = describe.describe(
-        net, model, options, quantized=quantized, report=report, parts=parts, directory=directory
+        net, model, options, quantized=quantized, verdict=verdict, parts=parts, directory=directory
     )
     return manifest.write(directory, document)
 

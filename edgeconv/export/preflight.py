@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeconv.data.folders import list_images
 from edgeconv.errors import UsageError
 from edgeconv.export.bundle import bundle, staging
+from edgeconv.export.calibration import own_photos
 from edgeconv.export.divided_photos import require_enough
 from edgeconv.export.judging_labels import check_labels
 from edgeconv.export.options import ExportOptions
@@ -22,10 +22,9 @@ def check_request(target: str, options: ExportOptions, out: Path | None, *, forc
     check_weights(options.weights)
     for destination in _destinations(target, options, out):
         staging.check_destination(destination, force=force, is_ours=bundle.is_bundle)
-    if options.calib is not None:
-        photos = list_images(options.calib)
-        if options.max_drop is not None:
-            require_enough(len(photos))
+    own = own_photos(options.calib)
+    if own is not None and options.max_drop is not None:
+        require_enough(own)
     check_labels(options)
 
 

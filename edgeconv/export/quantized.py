@@ -7,9 +7,8 @@ from functools import cached_property
 
 import onnx_ir as ir
 
-from edgeconv.data.folders import list_images
 from edgeconv.export import max_drop
-from edgeconv.export.calibration import Calibration, calibration_photos
+from edgeconv.export.calibration import Calibration, OwnPhotos, calibration_photos
 from edgeconv.export.divided_photos import DividedPhotos, divide
 from edgeconv.export.judging_labels import judging_labels
 from edgeconv.export.max_drop import Mixed
@@ -57,20 +56,35 @@ class QuantizedNet:
 
 
 def quantized_net(
-    net: LoadedNet, model: ir.Model, options: ExportOptions, progress: ExportProgress
+    net: LoadedNet,
+    model: ir.Model,
+    own: OwnPhotos | None,
+    options: ExportOptions,
+    progress: ExportProgress,
 ) -> QuantizedNet:
     """Calibrates and plans; with `--io uint8` the graph that takes raw pixels.
 
+    Args:
+        net: what is exported.
+        model: its graph.
+        own: the user's photos; None takes built-in ones.
+        options: of the export.
+        progress: told of the steps.
+
     Raises:
-        UsageError: there are no photos, or too few for `--max-drop`, or no labels for them.
+        UsageError: there are too few photos for `--max-drop`, or no labels for them.
         RefusedError: a weight or an activation is NaN or infinite; names the tensor.
     """
+    progress.step("read the calibration photos")
     raw = options.io == "uint8"
     graph = with_pixel_input(model, net.preprocessing) if raw else model
     is_classifier = net.labels is not None and not options.features
     ends = ends_of(net.preprocessing, is_classifier=is_classifier, raw=raw)
-    divided = _divided(net, graph, options, progress)
-    calibration = _all_photos(net, options) if divided is None else divided.calibration
+    divided = _divided(net, graph, own, options, progress)
+    if divided is None:
+        calibration = calibration_photos(own, net.preprocessing, options.calib_samples)
+    else:
+        calibration = divided.calibration
     if calibration.note:
         progress.warn(calibration.note)
 
@@ -84,20 +98,19 @@ def quantized_net(
     return found
 
 
-def _all_photos(net: LoadedNet, options: ExportOptions) -> Calibration:
-    return calibration_photos(options.calib, net.preprocessing, options.calib_samples)
-
-
 def _divided(
-    net: LoadedNet, graph: ir.Model, options: ExportOptions, progress: ExportProgress
+    net: LoadedNet,
+    graph: ir.Model,
+    own: OwnPhotos | None,
+    options: ExportOptions,
+    progress: ExportProgress,
 ) -> DividedPhotos | None:
     """The photos of an export with a bound; None without one."""
     if options.max_drop is None:
         return None
     labels = judging_labels(options, net.labels, graph)
-    paths = None if options.calib is None else list_images(options.calib)
     preprocessing, samples = net.preprocessing, options.calib_samples
-    divided = divide(paths, preprocessing, samples, options.max_drop, labels)
+    divided = divide(own, preprocessing, samples, options.max_drop, labels)
     if warning := max_drop.warning(divided, options):
         progress.warn(warning)
     return divided

@@ -25,7 +25,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "file").write_text("x")
     (tmp_path / "empty.pth").write_bytes(b"")
     (tmp_path / "net.py").write_text(f"raise SystemExit('it was run')\n{LONG} = 1")
-    for folder, count in (("few", 2), ("many", 48)):
+    for folder, count in (("few", 2), ("many", 56)):
         (tmp_path / folder).mkdir()
         for index in range(count):
             (tmp_path / folder / f"{index}.png").touch()
@@ -52,11 +52,12 @@ EXPORT = [
     ("--out mine", 2, "exists already; --force"),
     ("--out file/x", 3, "is not a writable directory"),
     (f"--out {LONG}", 2, "has 260 bytes; the name of a bundle's directory has at most"),
-    ("--int8 --max-drop 1 --calib few", 2, "2 are too few: give at least 48"),
+    ("--int8 --max-drop 1 --calib few", 2, "2 are too few: give at least 56"),
     ("--int8 --labels labels.csv", 2, "add --max-drop"),
     ("--int8 --max-drop 1 --labels labels.csv", 2, "add --calib DIR"),
     ("--int8 --max-drop 1 --calib many --labels nosuch.csv", 2, "there is no such file"),
     ("--int8 --max-drop 1 --calib many --labels few", 2, "is another folder than --calib many"),
+    ("--int8 --golden-from-calib", 2, "name the folder with --calib DIR"),
     ("--float-error nan", 2, "must be a finite number"),
     (f"--seed {2**63}", 2, "no number of 64 bits"),
     ("--float-error -1", 2, "at least 0"),

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.data.folders import list_images
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
-from edgeconv.export.calibration import Calibration
+from edgeconv.export.calibration import HELD_BACK_PHOTOS, Calibration, held_back, own_photos
 from edgeconv.export.divided_photos import (
-    FEWEST_OTHERS,
     MOST_CHOOSING,
     divide,
     division,
@@ -30,7 +28,7 @@ def classes(photos: Calibration) -> list[int]:
 
 
 def test_no_photo_does_two_things_and_each_part_is_of_all_classes(tmp_path: Path) -> None:
-    divided = divide(list_images(class_folder(tmp_path, 10, 20)), PREPROCESSING, 40, 5.0)
+    divided = divide(own_photos(class_folder(tmp_path, 10, 20)), PREPROCESSING, 40, 5.0)
     parts = [classes(part) for part in (divided.calibration, divided.choosing, divided.judging)]
     counts = [len(part) for part in parts]
     assert counts == [divided.calibration.count, divided.choosing.count, divided.judging.count]
@@ -43,11 +41,11 @@ def test_no_photo_does_two_things_and_each_part_is_of_all_classes(tmp_path: Path
 def test_labels_follow_the_photos_that_judge_and_only_labelled_ones_judge(tmp_path: Path) -> None:
     folder = class_folder(tmp_path, 10, 20)
     labels = {path: int(path.parent.name) for path in folder.glob("*/*.png") if path.stem != "3"}
-    divided = divide(list_images(folder), PREPROCESSING, 40, 5.0, labels)
+    divided = divide(own_photos(folder), PREPROCESSING, 40, 5.0, labels)
     assert divided.labels is not None
     assert list(divided.labels) == classes(divided.judging)
     few = {path: label for path, label in labels.items() if label == 1}
-    assert divide(list_images(folder), PREPROCESSING, 40, 5.0, few).judging.count == 0
+    assert divide(own_photos(folder), PREPROCESSING, 40, 5.0, few).judging.count == 0
 
 
 def test_built_in_photos_judge_nothing() -> None:
@@ -74,11 +72,13 @@ def test_every_division_fits(total: int, bound: float) -> None:
 def test_as_many_photos_as_are_asked_for_can_judge(bound: float) -> None:
     fewest = fewest_photos(bound)
     for samples in (32, 128):
-        enough = photos_to_give(fewest, samples)
+        enough = photos_to_give(fewest, samples) - HELD_BACK_PHOTOS
         assert division(enough, samples, bound, enough).judge >= fewest
         assert division(enough - 2, samples, bound, enough).judge < fewest
 
 
 def test_too_few_photos_are_refused() -> None:
-    with pytest.raises(UsageError, match=f"47 are too few: give at least {FEWEST_OTHERS}"):
-        require_enough(47)
+    own = held_back([Path(f"{index:02d}.png") for index in range(53)])
+    with pytest.raises(UsageError, match="47 beside the 6 that judge the files are too few"):
+        require_enough(own)
+    require_enough(held_back([Path(f"{index:02d}.png") for index in range(56)]))

@@ -8,6 +8,7 @@ import pickle
 import random
 import struct
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from edgeconv.export.bundle import golden
 from tests.helpers.mutations import mutated, refuses_or_reads
 
 RNG = np.random.default_rng(0)
+SHAPES = {"boxes": (4, 3), "level": (), "map": (2, 3, 5)}
 PHOTOS = RNG.integers(0, 256, (2, 4, 5, 3), dtype=np.uint8)
 VECTORS = golden.Golden(
     normalized=RNG.standard_normal((2, 3, 4, 5)).astype(np.float32),
@@ -25,6 +27,10 @@ VECTORS = golden.Golden(
     app_input=PHOTOS.astype(np.int8),
     reference={"logits": RNG.standard_normal((2, 7)).astype(np.float32)},
     float64={"logits": RNG.standard_normal((2, 7))},
+    as_exported={
+        (artifact, "default"): [RNG.standard_normal((1, 7)).astype(np.float32)]
+        for artifact in ("int8.onnx", "dynamic-int8.tflite")
+    },
 )
 
 
@@ -34,9 +40,15 @@ def header_of(text: str) -> bytes:
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(written)) + written + bytes(64)
 
 
-def with_entry(place: Path, name: str, content: bytes, method: int = zipfile.ZIP_STORED) -> None:
+def with_entry(
+    place: Path,
+    name: str,
+    content: bytes,
+    method: int = zipfile.ZIP_STORED,
+    vectors: golden.Golden = VECTORS,
+) -> None:
     """golden.npz as it should be, with one entry replaced or added."""
-    VECTORS.save(place)
+    vectors.save(place)
     path = place / golden.FILE_NAME
     with zipfile.ZipFile(path) as archive:
         held = {entry: archive.read(entry) for entry in archive.namelist()}
@@ -59,11 +71,29 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     for name in ("reference", "float64"):
         held, written = getattr(read, name)["logits"], getattr(VECTORS, name)["logits"]
         np.testing.assert_array_equal(held, written)
+    assert read.as_exported.keys() == VECTORS.as_exported.keys()
+    for run, (written,) in VECTORS.as_exported.items():
+        (held,) = read.as_exported[run]
+        np.testing.assert_array_equal(held, written)
+
+
+def test_outputs_at_the_export_keep_the_shapes_of_the_reference(tmp_path: Path) -> None:
+    maps = {name: RNG.standard_normal((2, *shape)) for name, shape in SHAPES.items()}
+    reference = {name: array.astype(np.float32) for name, array in maps.items()}
+    run = "int8.tflite", "reference"
+    replace(
+        VECTORS, reference=reference, float64={}, as_exported={run: [*reference.values()]}
+    ).save(tmp_path)
+    read = golden.load(tmp_path)
+    assert list(read.reference) == list(SHAPES)
+    for held, written in zip(read.as_exported[run], reference.values(), strict=True):
+        np.testing.assert_array_equal(held, written)
 
 
 def test_arrays_in_fortran_order_and_big_endian_are_read(tmp_path: Path) -> None:
     values = np.asfortranarray(RNG.standard_normal((2, 3, 5)).astype(">f4"))
-    with_entry(tmp_path, "reference_boxes.npy", array_of(values))
+    bare = replace(VECTORS, as_exported={})
+    with_entry(tmp_path, "reference_boxes.npy", array_of(values), vectors=bare)
     read = golden.load(tmp_path).reference["boxes"]
     assert read.dtype == np.float32
     assert read.flags.c_contiguous
@@ -105,6 +135,13 @@ def test_a_header_that_lies_is_refused(tmp_path: Path, header: str, said: str) -
         ("reference_logits", np.full((2, 7), np.inf, np.float32)),
         ("float64_other", np.zeros((2, 7))),
         ("stranger", np.zeros((2, 7))),
+        ("exported_int8.onnx_default", np.zeros((3, 7), np.float32)),
+        ("exported_int8.onnx_default", np.zeros((2, 8), np.float32)),
+        ("exported_int8.onnx_default", np.zeros((2, 7), np.float64)),
+        ("exported_int8.onnx_default", np.float32(1)),
+        ("exported_int8.onnx_default", np.full((2, 7), np.nan, np.float32)),
+        ("exported_int8.onnx_other", np.zeros((2, 7), np.float32)),
+        ("exported_onnx", np.zeros((2, 7), np.float32)),
     ],
 )
 def test_arrays_that_do_not_belong_together_are_refused(
@@ -187,7 +224,7 @@ def test_right_archives_of_damaged_entries_are_read_or_refused(
     seed = array_of(np.zeros((2, 7), np.float32))
     for number in numbers:
         name = random.Random(number).choice(
-            ("reference_logits", "float64_logits", "input_app_nhwc")
+            ("reference_logits", "float64_logits", "exported_int8.onnx_default", "input_app_nhwc")
         )
         with_entry(tmp_path, f"{name}.npy", mutated([seed], number))
         refuses_or_reads(lambda: golden.load(tmp_path), BundleRefused)

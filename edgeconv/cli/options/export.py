@@ -72,7 +72,15 @@ class Quantization:
     panel: ClassVar = "Quantization"
 
     calib: str = typer.Option(
-        "builtin", help="Folder of calibration photos, or builtin for photos that come along."
+        "builtin",
+        help="Folder of photos to calibrate on, or builtin for photos that come along. Up to 8 of "
+        "the folder are held back to judge the files; they stay on this machine.",
+    )
+    golden_from_calib: bool = typer.Option(
+        False,
+        "--golden-from-calib",
+        help="Put the photos of --calib that judge the files into golden.npz, in place of photos "
+        "that come along. Whoever gets the bundle sees them.",
     )
     calib_samples: int = typer.Option(
         128, help="Most photos to calibrate on, evenly spread over the folder."

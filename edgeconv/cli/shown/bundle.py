@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeconv.cli.shown.mixed import show_mixed
 from edgeconv.cli.shown.parity import show_stages
@@ -26,7 +26,17 @@ def show_bundle(bundle: Bundle) -> None:
         say()
         show_mixed(mixed)
     say()
-    show_stages(bundle.manifest["parity"]["stages"])
+    show_stages(bundle.manifest["parity"]["stages"], _which_photos(bundle.manifest["parity"]))
+
+
+def _which_photos(parity: dict[str, Any]) -> list[str]:
+    """A line where photos of the user's judged the files."""
+    photos = parity["photos"]
+    if photos["source"] == "builtin":
+        return []
+    count = f"{photos['count']} photo{'' if photos['count'] == 1 else 's'}"
+    seen = "that calibration never saw" if photos["held_back"] else "that calibration saw too"
+    return [f"judged on {count} of your folder {seen}, unless the line says otherwise"]
 
 
 def _what_is_computed(bundle: Bundle) -> list[str]:

@@ -49,8 +49,8 @@ def _identical(held: Sequence[OperatorIdentity]) -> int | None:
     return None if held[0].identical is None else sum(one.identical is True for one in held)
 
 
-def show_stages(stages: Sequence[dict[str, Any]]) -> None:
-    """Stages as they stand in a manifest: a line for each output of each stage."""
+def show_stages(stages: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> None:
+    """Stages as they stand in a manifest: a line for each output of each stage; then the notes."""
     columns = (
         Column("parity with the reference"),
         Column("error", "quantity", rank=3),
@@ -84,8 +84,8 @@ def show_stages(stages: Sequence[dict[str, Any]]) -> None:
             rows.append(_part_row(stage))
         for remark in filter(None, stage["note"].split("; ")):
             noted.setdefault(remark, []).append(stage["name"])
-    notes = [f"{', '.join(names)}: {remark}" for remark, names in noted.items()]
-    show(Table(columns, rows, notes=notes))
+    remarks = [f"{', '.join(names)}: {remark}" for remark, names in noted.items()]
+    show(Table(columns, rows, notes=[*notes, *remarks]))
 
 
 def _error(relative: float | None) -> str:

@@ -133,6 +133,7 @@ class Bundle:
             trained=self.trained,
             parts=self.output_parts,
             float64=lambda: Float64(vectors.float64),
+            as_exported=vectors.as_exported,
         )
 
     def parity(self, thresholds: Thresholds = DEFAULTS, *, contained: bool = False) -> ParityReport:

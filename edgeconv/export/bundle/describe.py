@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import onnx_ir as ir
 from edgeconv.data.formula import Io, describe_input
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.export.bundle import artifacts, manifest
+from edgeconv.export.bundle.verdict import Verdict
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.quantized import QuantizedNet
 from edgeconv.graph.metrics import depth, multiply_adds
@@ -24,7 +26,7 @@ from edgeconv.quantize.plan.summary import summarize
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.parity.output_parts import OutputParts
-from edgeconv.verify.parity.stages import Interface, ParityReport
+from edgeconv.verify.parity.stages import Interface
 
 #: Packages whose version can change the bytes of a bundle.
 _TOOLS = (
@@ -46,7 +48,7 @@ def describe(
     options: ExportOptions,
     *,
     quantized: QuantizedNet | None,
-    report: ParityReport,
+    verdict: Verdict,
     parts: Mapping[str, OutputParts],
     directory: Path,
 ) -> dict[str, Any]:
@@ -77,12 +79,15 @@ def describe(
         "artifacts": {
             short: {
                 "file": path.name,
-                **_ends(report.interfaces.get(short) or _interface(path), net.preprocessing),
+                **_ends(
+                    verdict.report.interfaces.get(short) or _interface(path), net.preprocessing
+                ),
                 **_computes(short),
             }
             for short, path in artifacts.present(directory).items()
         },
-        "parity": report.to_json(),
+        "golden": asdict(verdict.golden),
+        "parity": verdict.to_json(),
         "tools": {tool: version(tool) for tool in _TOOLS},
         "files": manifest.file_table(directory),
     }

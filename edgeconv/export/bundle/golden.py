@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused
 from edgeconv.export.bundle.npz import Header, NotNpz, Npz
+from edgeconv.runtime.session import Kernels
+from edgeconv.verify.parity.against_reference import ARTIFACTS
+from edgeconv.verify.parity.expected import Outputs, Run
 
 FILE_NAME = "golden.npz"
 _NORMALIZED = "input_float32_nchw"
@@ -19,6 +23,13 @@ _PIXELS = "input_pixels_nhwc"
 _APP_INPUT = "input_app_nhwc"
 _OUTPUT_PREFIX = "reference_"
 _FLOAT64_PREFIX = "float64_"
+_EXPORTED_PREFIX = "exported_"
+#: The arrays of what a file gave at the export, by its name and the kernels it ran on.
+_EXPORTED: Mapping[str, Run] = {
+    f"{_EXPORTED_PREFIX}{artifact}_{kernels}": (artifact, kernels)
+    for artifact in ARTIFACTS
+    for kernels in get_args(Kernels)
+}
 _CHANNELS = 3
 
 
@@ -34,6 +45,9 @@ class Golden:
         reference: float32 (N, ...) for every output of the net, by its name.
         float64: float64 (N, ...) for every output, where a float file missed its bound and what
             float32 can hold had to be known; empty otherwise.
+        as_exported: what each file of integers gave for the first photos at the export, an array
+            for each of `reference`, as real numbers; empty where the photos are of the kind that
+            the net was made for. In the file a photo's outputs are one row, one after the other.
     """
 
     normalized: NDArray[np.float32]
@@ -41,12 +55,17 @@ class Golden:
     app_input: NDArray[Any] | None
     reference: dict[str, NDArray[np.float32]]
     float64: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    as_exported: dict[Run, Outputs] = field(default_factory=dict)
 
     def save(self, directory: Path) -> None:
         """Writes golden.npz; its bytes depend on the arrays alone."""
         arrays: dict[str, NDArray[Any]] = {_NORMALIZED: self.normalized, _PIXELS: self.pixels}
         arrays |= {f"{_OUTPUT_PREFIX}{name}": array for name, array in self.reference.items()}
         arrays |= {f"{_FLOAT64_PREFIX}{name}": array for name, array in self.float64.items()}
+        arrays |= {
+            f"{_EXPORTED_PREFIX}{artifact}_{kernels}": _in_rows(outputs)
+            for (artifact, kernels), outputs in self.as_exported.items()
+        }
         if self.app_input is not None:
             arrays[_APP_INPUT] = self.app_input
         np.savez_compressed(directory / FILE_NAME, allow_pickle=False, **arrays)
@@ -93,12 +112,18 @@ def load(directory: Path) -> Golden:
     except (OSError, NotNpz) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise BundleRefused(f"{path} cannot be read: {why}; export the net again") from error
+    reference = _named(arrays, _OUTPUT_PREFIX)
     return Golden(
         normalized=arrays[_NORMALIZED],
         pixels=arrays[_PIXELS],
         app_input=arrays.get(_APP_INPUT),
-        reference=_named(arrays, _OUTPUT_PREFIX),
+        reference=reference,
         float64=_named(arrays, _FLOAT64_PREFIX),
+        as_exported={
+            run: _from_rows(arrays[name], reference.values())
+            for name, run in _EXPORTED.items()
+            if name in arrays
+        },
     )
 
 
@@ -135,6 +160,14 @@ def _belongs(
     if name.startswith(_FLOAT64_PREFIX):
         reference = headers.get(_OUTPUT_PREFIX + name.removeprefix(_FLOAT64_PREFIX))
         return kind == "float64" and reference is not None and reference.shape == header.shape
+    if name in _EXPORTED:
+        told = [h.shape for n, h in headers.items() if n.startswith(_OUTPUT_PREFIX)]
+        values = sum(math.prod(shape[1:]) for shape in told)
+        return (
+            kind == "float32"
+            and header.shape[1:] == (values,)
+            and 1 <= header.shape[0] <= photos[0]
+        )
     return name.startswith(_OUTPUT_PREFIX) and header.shape[:1] == photos[:1]
 
 
@@ -147,3 +180,18 @@ def _check_finite(arrays: Mapping[str, NDArray[Any]]) -> None:
 def _named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     """The arrays of one prefix by the names of the net's outputs."""
     return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
+
+
+def _in_rows(outputs: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Outputs (N, ...) as the rows of one array (N, values)."""
+    return np.concatenate([array.reshape(len(array), -1) for array in outputs], axis=1)
+
+
+def _from_rows(
+    rows: NDArray[np.float32], like: Iterable[NDArray[np.float32]]
+) -> list[NDArray[np.float32]]:
+    """What `_in_rows` joined, in the shapes of other photos' outputs."""
+    shapes = [array.shape[1:] for array in like]
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    parts = np.split(rows, ends[:-1], axis=1)
+    return [part.reshape(len(rows), *shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -17,7 +17,7 @@ can hold decides (`float64`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,9 +29,10 @@ from edgeconv.runtime.open import open_session
 from edgeconv.runtime.saturation import WARNING as SATURATION_WARNING
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import Opener
-from edgeconv.verify.parity.expected import Expected
+from edgeconv.verify.parity import as_exported
+from edgeconv.verify.parity.expected import Expected, Outputs, Run
 from edgeconv.verify.parity.float64 import FloatJudge
-from edgeconv.verify.parity.golden_runs import GoldenRuns, Run, compare_all
+from edgeconv.verify.parity.golden_runs import GoldenRuns, compare_all
 from edgeconv.verify.parity.pair import further, pair_bound
 from edgeconv.verify.parity.stages import ParityReport, StageResult
 from edgeconv.verify.thresholds import DEFAULTS, Threshold, Thresholds, loosest
@@ -98,13 +99,8 @@ def check(
         UnavailableError: an engine is not installed.
     """
     paths = _by_name(artifacts)
-    may_saturate = any(artifact in paths for artifact, _ in _SATURATED)
-    saturated = _SATURATED if may_saturate and int8_convolution_saturates() else {}
-    wanted = [
-        run
-        for run in (*_FLOAT_RUNS, *_INT8_RUNS, *_BETWEEN_RUNS)
-        if run[0] in paths and run not in saturated
-    ]
+    saturated = _saturated(paths)
+    wanted = _at_hand((*_FLOAT_RUNS, *_INT8_RUNS, *_BETWEEN_RUNS), paths)
     runs = GoldenRuns(paths, expected, wanted, opener)
     judge = FloatJudge(
         expected,
@@ -113,7 +109,7 @@ def check(
         files=tuple(path for name, path in paths.items() if name in ("onnx", "tflite")),
     )
     in_float = partial(_float_stage, runs, judge)
-    rounded = partial(_rounded_stage, runs, thresholds, expected.trained)
+    rounded = partial(_rounded_stage, runs, thresholds, expected)
     stages = (
         *_stages(_FLOAT_RUNS, runs, in_float, saturated),
         *_stages(_INT8_RUNS, runs, rounded, saturated),
@@ -121,6 +117,28 @@ def check(
         *_stages(_BETWEEN_RUNS, runs, rounded, saturated),
     )
     return ParityReport(stages, (SATURATION_WARNING,) if saturated else (), runs.interfaces)
+
+
+def outputs_of_integers(artifacts: Mapping[str, Path], expected: Expected) -> dict[Run, Outputs]:
+    """What each file but the float32 ones gives for the photos: see `as_exported`.
+
+    Arguments and errors as `check`.
+    """
+    paths = _by_name(artifacts)
+    wanted = _at_hand((*_INT8_RUNS, *_BETWEEN_RUNS), paths)
+    runs = GoldenRuns(paths, expected, wanted)
+    return {run: runs.outputs(run) for run in wanted if run in runs}
+
+
+def _at_hand(runs: Iterable[Run], paths: Mapping[str, Path]) -> list[Run]:
+    """The runs of files that are there, but for those whose kernels saturate on this CPU."""
+    saturated = _saturated(paths)
+    return [run for run in runs if run[0] in paths and run not in saturated]
+
+
+def _saturated(paths: Mapping[str, Path]) -> Mapping[Run, str]:
+    may_saturate = any(artifact in paths for artifact, _ in _SATURATED)
+    return _SATURATED if may_saturate and int8_convolution_saturates() else {}
 
 
 def _stages(
@@ -179,9 +197,12 @@ def _pair_stage(
 
 
 def _rounded_stage(
-    runs: GoldenRuns, thresholds: Thresholds, trained: bool, run: Run
+    runs: GoldenRuns, thresholds: Thresholds, expected: Expected, run: Run
 ) -> StageResult:
     """A run against the reference; without trained weights it only informs, unless it broke."""
+    if expected.as_exported:
+        return as_exported.stage(_label(run), run, runs, expected, thresholds)
+    trained = expected.trained
     figures = runs.figures(run)
     bounds = (thresholds.of_rounded(run[0]),) * len(figures)
     stage = _stage(run, runs, figures, bounds, "" if trained else _UNTRAINED_NOTE)

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from edgeconv.errors import UsageError
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.metrics import FloatArray
+from edgeconv.runtime.session import Kernels
 from edgeconv.verify.parity.output_parts import OutputParts
+
+#: What a file gave, one array for each output.
+Outputs = list[FloatArray]
+#: An artifact's name and the kernels it runs on.
+Run = tuple[str, Kernels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +45,9 @@ class Expected:
         parts: how each output is told apart; one that is not named is judged whole.
         float64: PyTorch's float64 result, asked for where a float file misses its bound; computes
             it at its first call, and then keeps it.
+        as_exported: what each file of integers gave for the first photos when it was exported,
+            where the photos are not of the kind that the net was made for; empty where they are.
+            See `as_exported`.
     """
 
     images: Images
@@ -47,6 +56,7 @@ class Expected:
     trained: bool = True
     parts: Mapping[str, OutputParts] = field(default_factory=dict)
     float64: Callable[[], Float64] = Float64
+    as_exported: Mapping[Run, Outputs] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises UsageError where an output has not one row for each photo."""

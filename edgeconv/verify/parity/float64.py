@@ -13,8 +13,7 @@ from pathlib import Path
 
 from edgeconv.runtime.metrics import Figures, compare
 from edgeconv.runtime.session import EngineName
-from edgeconv.verify.parity.expected import Expected, Float64
-from edgeconv.verify.parity.golden_runs import Outputs, Run
+from edgeconv.verify.parity.expected import Expected, Float64, Outputs, Run
 from edgeconv.verify.parity.plain_sums import longest_sum, lost
 from edgeconv.verify.thresholds import Threshold
 

@@ -19,17 +19,13 @@ from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.runtime.adapt import Images, batch_size, run_outputs
 from edgeconv.runtime.metrics import Figures, FloatArray, compare
 from edgeconv.runtime.open import engine_of, open_session
-from edgeconv.runtime.session import Kernels, ManyRuns, Opener, Session, SessionOptions
+from edgeconv.runtime.session import ManyRuns, Opener, Session, SessionOptions
 from edgeconv.threads import count_workers
-from edgeconv.verify.parity.expected import Expected
+from edgeconv.verify.parity.expected import Expected, Outputs, Run
 from edgeconv.verify.parity.output_parts import PartResult, worst_part
 from edgeconv.verify.parity.reference_work import TOO_SLOW, reference_photos
 from edgeconv.verify.parity.stages import Interface
 from edgeconv.verify.thresholds import Threshold
-
-Outputs = list[FloatArray]
-#: An artifact's name and the kernels it runs on.
-Run = tuple[str, Kernels]
 
 #: Photos for float files on reference kernels: a wrong value shows on any photo.
 SLOW_FLOAT_PHOTOS = 2
@@ -84,6 +80,13 @@ class GoldenRuns:
         """One for each output, against the reference; of the first `photos` where that is given."""
         outputs = [output[:photos] for output in self.outputs(run)]
         return compare_all(list(self._expected.outputs.values()), outputs)
+
+    def steps(self, run: Run) -> tuple[float, ...]:
+        """The step of each output's grid, in the reference's order; 0 where it has none."""
+        told = self.interfaces[run[0]].outputs
+        named = {spec.name: spec for spec in told}
+        ordered = [named[name] for name in self.names] if set(named) == set(self.names) else told
+        return tuple(spec.scale or 0.0 for spec in ordered)
 
     def _timed(self, path: Path, run: Run) -> Outputs | None:
         started = time.perf_counter()

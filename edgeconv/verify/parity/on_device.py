@@ -19,11 +19,11 @@ from edgeconv.runtime.metrics import Figures
 from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import EngineName, Opener
-from edgeconv.verify.parity import device_operators
+from edgeconv.verify.parity import as_exported, device_operators
 from edgeconv.verify.parity.device_operators import OperatorIdentity
-from edgeconv.verify.parity.expected import Expected
+from edgeconv.verify.parity.expected import Expected, Run
 from edgeconv.verify.parity.float64 import FloatJudge
-from edgeconv.verify.parity.golden_runs import GoldenRuns, Run, compare_all
+from edgeconv.verify.parity.golden_runs import GoldenRuns, compare_all
 from edgeconv.verify.parity.pair import pair_bound
 from edgeconv.verify.parity.stages import ParityReport, StageResult
 from edgeconv.verify.thresholds import DEFAULTS, Threshold, Thresholds, loosest
@@ -92,11 +92,11 @@ def check(
     )
     comparison = _Comparison(
         device=device,
+        expected=expected,
         there=GoldenRuns(artifacts, expected, runs, opener),
         here=GoldenRuns(artifacts, expected, wanted),
         judge=judge,
         thresholds=thresholds,
-        trained=expected.trained,
     )
     stages = (
         *map(comparison.with_reference, runs),
@@ -126,14 +126,17 @@ class _Comparison:
     """The runs on the device and here, and how they are judged."""
 
     device: str
+    expected: Expected
     there: GoldenRuns
     here: GoldenRuns
     judge: FloatJudge
     thresholds: Thresholds
-    trained: bool
 
     def with_reference(self, run: Run) -> StageResult:
         """A file on the device against the float net."""
+        if _is_int8(run) and self.expected.as_exported:
+            name = f"{run[0]} on {self.device}"
+            return as_exported.stage(name, run, self.there, self.expected, self.thresholds)
         there, note = self.there, ""
         figures = there.figures(run)
         bounds = (self.thresholds.of_rounded(run[0]),) * len(figures)
@@ -177,7 +180,7 @@ class _Comparison:
         bounds: tuple[Threshold, ...],
     ) -> StageResult:
         note = ""
-        if _is_int8(run) and not self.trained:
+        if _is_int8(run) and not self.expected.trained:
             note = "untrained weights: not judged end to end"
         if not bounds:
             note = "no floor to judge by: the bundle holds no int8.tflite that runs on both kernels"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from edgeconv.runtime.metrics import Figures, rounded
 from edgeconv.runtime.session import TensorSpec
@@ -18,6 +18,10 @@ class Interface:
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+
+
+#: Those in golden.npz, or photos of the user's that the bundle does not hold.
+Photos = Literal["golden", "own"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class StageResult:
         passed: whether no threshold was missed; true where nothing is judged.
         judged: false where the figures are there to be read.
         note: what a reader must know, "" for nothing.
+        photos: those that it was judged on.
         seconds: how long the run that is judged took; no document holds it, so that they repeat.
     """
 
@@ -48,6 +53,7 @@ class StageResult:
     note: str = ""
     outputs: tuple[str, ...] = ()
     worst: PartResult | None = None
+    photos: Photos = "golden"
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -74,6 +80,7 @@ class StageResult:
             ],
             "worst_part": self.worst and self.worst.to_json(),
             "note": self.note,
+            "photos": self.photos,
         }
 
 
