@@ -71,11 +71,7 @@ class Judged:
     @property
     def verdict(self) -> Verdict:
         """What the labels alone say of the bound."""
-        if self.measured.at_least > self.bound:
-            return "broken"
-        if self.measured.points > self.bound:
-            return "within chance"
-        return "shown" if self.measured.at_most <= self.bound else "holds"
+        return verdict_of(self.measured, self.bound)
 
     @property
     def miss(self) -> str | None:
@@ -97,6 +93,15 @@ class Judged:
             "temperature": self.temperature,
             **self.comparison.to_json(),
         }
+
+
+def verdict_of(measured: Drop, bound: float) -> Verdict:
+    """What a measured figure says of its bound, both in points."""
+    if measured.at_least > bound:
+        return "broken"
+    if measured.points > bound:
+        return "within chance"
+    return "shown" if measured.at_most <= bound else "holds"
 
 
 def judge(reference: Logits, logits: Logits, labels: NDArray[np.int64], bound: float) -> Judged:

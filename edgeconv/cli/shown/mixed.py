@@ -70,14 +70,16 @@ def _out_of_reach(mixed: dict[str, Any]) -> str:
 def _ways(promise: dict[str, Any]) -> list[str]:
     """How many photos would show it, and whether labels would help."""
     fewest, needed = promise["fewest_photos"], promise["needed_photos"]
-    least = f"it takes {fewest:,} photos at least, if none of those that judge changes"
     labels = promise["of"] == "top-1 changed"
     if needed is None:
-        no_number = "and no number of photos would do, changing as many as here"
-        advice = "give --labels: without them every change counts as lost" if labels else ""
-        return [f"{least}, {no_number}", *([advice] if advice else [])]
-    asked = f"give about {needed:,} photos in --calib"
-    return [f"{least}", f"{asked}, or some with --labels" if labels else asked]
+        less = "without labels every change counts as lost: give --labels"
+        return [
+            f"no number of photos would show it where so many change ({fewest:,} at least would "
+            f"where none does)",
+            *([less] if labels else []),
+        ]
+    asked = f"give about {needed:,} photos in --calib ({fewest:,} at least, if none changes)"
+    return [f"{asked}, or fewer with --labels" if labels else asked]
 
 
 def _drop(drop: dict[str, Any]) -> str:
