@@ -45,6 +45,12 @@ def test_what_reads_two_tensors_is_in_float(tmp_path: Path) -> None:
     assert not any(o.is_int8 for o in found.operations if o.type == "PRELU")
 
 
+def test_audit_only_notes_what_is_in_float_for_speed(tmp_path: Path) -> None:
+    found = audit(written("PRelu", tmp_path / "net.tflite", abs(weights(4, 1, 1))))
+    assert len(found.islands) == 1
+    assert {f.severity for f in found.findings if f.rule == "float for speed"} <= {"note"}
+
+
 def test_audit_finds_no_island_in_it(tmp_path: Path) -> None:
     found = audit(written("HardSwish", tmp_path / "net.tflite"))
     assert found.islands == ()

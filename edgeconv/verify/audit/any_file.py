@@ -12,6 +12,7 @@ from edgeconv.errors import UsageError
 from edgeconv.files.memory import float_islands
 from edgeconv.files.operations import FLOATS, ModelOperations, Operation
 from edgeconv.files.read import read_operations
+from edgeconv.files.tflite.builtins.table import builtin
 from edgeconv.verify.audit import onnx_file, tflite_file
 from edgeconv.verify.audit.findings import Audit, AuditFinding, Severity
 
@@ -98,6 +99,14 @@ def _island(group: tuple[Operation, ...], total: int) -> AuditFinding:
             f"{types} in float: what they join or move is not rounded to one scale",
             names,
             "right where parts of unlike range become one output; else give them one scale",
+        )
+    if all(builtin(operation.type).faster_in_float for operation in group):
+        return AuditFinding(
+            "note",
+            "float for speed",
+            f"{types} in float between integers: XNNPACK runs that, and not its int8 form",
+            names,
+            "right on a CPU; a device without a float unit needs other operators",
         )
     return AuditFinding(
         "error" if share > 0.01 else "warning",

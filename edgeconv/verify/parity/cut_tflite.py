@@ -6,6 +6,7 @@ compute alike: a difference in one operator does not spread to the next, as it d
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,8 @@ class Isolated:
 def isolate(path: Path) -> Isolated:
     """Cuts a file behind every operator that reads and writes int8 activations.
 
+    One that computes in float between a DEQUANTIZE and a QUANTIZE of its own is cut with these.
+
     Raises:
         ArtifactRefused: it is no TFLite file, is damaged, or holds no such operator.
     """
@@ -72,31 +75,60 @@ def isolate(path: Path) -> Isolated:
 def _cut(model: Any) -> Isolated:
     (graph,) = model.subgraphs
     copies: dict[int, int] = {}
-    kept, kinds = [], []
-    for operator in graph.operators:
-        read = [i for i in operator.inputs if i >= 0 and _is_activation(model, graph, i)]
-        if not read or not all(_is_int8(graph, i) for i in [*read, *operator.outputs]):
-            continue
-        operator.inputs = np.array(
-            [_copied(graph, copies, i) if i in read else i for i in operator.inputs], np.int32
-        )
-        kept.append(operator)
-        code = model.operatorCodes[operator.opcodeIndex]
-        kinds.append(operator_name(code.builtinCode, code.deprecatedBuiltinCode, code.customCode))
-    if not kept:
+    found = list(_alone(model, graph))
+    if not found:
         raise ValueError("it holds no operator on int8 activations")
+    kept = list({id(each): each for _, group in found for each in group}.values())
+    for operator in kept:
+        operator.inputs = np.array(
+            [_copied(graph, copies, i) if _is_fed(model, graph, i) else i for i in operator.inputs],
+            np.int32,
+        )
     graph.operators = kept
     graph.inputs = np.array(list(copies.values()), np.int32)
-    graph.outputs = np.array([operator.outputs[0] for operator in kept], np.int32)
+    graph.outputs = np.array([group[-1].outputs[0] for _, group in found], np.int32)
     model.signatureDefs = []
-    names = [graph.tensors[operator.outputs[0]].name.decode() for operator in kept]
+    names = [graph.tensors[group[-1].outputs[0]].name.decode() for _, group in found]
     builder = flatbuffers.Builder(1 << 20)
     fed = tuple(graph.tensors[i].name.decode() for i in copies)
     for copy in copies.values():
         graph.tensors[copy].name += b" (given)"
     builder.Finish(model.Pack(builder), IDENTIFIER)
-    operators = tuple(map(IsolatedOperator, names, kinds))
+    operators = tuple(map(IsolatedOperator, names, (kind for kind, _ in found)))
     return Isolated(bytes(builder.Output()), operators, fed)
+
+
+def _alone(model: Any, graph: Any) -> Iterator[tuple[str, list[Any]]]:
+    """What reads and writes int8 activations: operators, and those between conversions with them.
+
+    Gives the name of each and its operators in order, the last one of which writes its result.
+    """
+    makers = {index: operator for operator in graph.operators for index in operator.outputs}
+    for operator in graph.operators:
+        if not all(_is_int8(graph, i) for i in operator.outputs):
+            continue
+        read = _activations(model, graph, operator)
+        if read and all(_is_int8(graph, i) for i in read):
+            yield _kind(model, operator), [operator]
+            continue
+        middle = makers.get(read[0]) if _kind(model, operator) == "QUANTIZE" and read else None
+        before = [] if middle is None else list(map(makers.get, _activations(model, graph, middle)))
+        if before and all(o is not None and _kind(model, o) == "DEQUANTIZE" for o in before):
+            yield _kind(model, middle), [*before, middle, operator]
+
+
+def _kind(model: Any, operator: Any) -> str:
+    code = model.operatorCodes[operator.opcodeIndex]
+    return operator_name(code.builtinCode, code.deprecatedBuiltinCode, code.customCode)
+
+
+def _activations(model: Any, graph: Any, operator: Any) -> list[int]:
+    """Those of its inputs that are no constants."""
+    return [i for i in operator.inputs if i >= 0 and _is_activation(model, graph, i)]
+
+
+def _is_fed(model: Any, graph: Any, index: int) -> bool:
+    return index >= 0 and _is_activation(model, graph, index) and _is_int8(graph, index)
 
 
 def _is_activation(model: Any, graph: Any, index: int) -> bool:
