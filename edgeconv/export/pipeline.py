@@ -12,8 +12,9 @@ from edgeconv.data import builtin
 from edgeconv.data.preprocessing import normalize_batch
 from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export.bundle import artifacts, bundle, describe, labels, manifest, staging
-from edgeconv.export.calibration import own_photos
+from edgeconv.export.calibration import calibration_photos, own_photos
 from edgeconv.export.capture.hub import capture
+from edgeconv.export.half_precision import fits_half_precision
 from edgeconv.export.judged import Subject, judged
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.preflight import check_request
@@ -31,6 +32,8 @@ from edgeconv.verify.parity.output_parts import parts_of_outputs
 
 #: Built-in photos that set the BatchNorm statistics of an untrained net.
 _STATISTICS_PHOTOS = 16
+#: Photos that show whether a net fits in half precision.
+_HALF_PRECISION_PHOTOS = 8
 
 
 @one_thread()
@@ -95,7 +98,9 @@ def _fill(
     artifacts.write(model, directory, options.formats, identity)
     if options.wants("float16"):
         progress.step("write the float16 files")
-        artifacts.write(model, directory, options.formats, identity, "float16")
+        photos = calibration_photos(own, net.preprocessing, _HALF_PRECISION_PHOTOS)
+        half = fits_half_precision(model, photos.batches(options.batch, raw=False))
+        artifacts.write(model, directory, options.formats, identity, "float16", half_precision=half)
     quantized = None
     if options.is_calibrated:
         quantized = quantized_net(net, model, own, options, progress)

@@ -60,7 +60,9 @@ class Identity:
             entries["edgeconv.license"] = self.license
         return entries
 
-    def tflite_metadata(self, *, raw_pixels: bool) -> tflite.TfliteMetadata:
+    def tflite_metadata(
+        self, *, raw_pixels: bool = False, half_precision: bool = False
+    ) -> tflite.TfliteMetadata:
         """The metadata of a TFLite file; one that takes raw pixels asks for no normalization."""
         return tflite.TfliteMetadata(
             name=self.net,
@@ -69,6 +71,7 @@ class Identity:
             labels=self.labels,
             license=self.license,
             extra=json.dumps(self.onnx_metadata(), sort_keys=True, ensure_ascii=False),
+            half_precision=half_precision,
         )
 
 
@@ -80,10 +83,13 @@ def write(
     precision: PrecisionName | None = None,
     plan: Plan | None = None,
     io: Io = "float32",
+    *,
+    half_precision: bool = False,
 ) -> None:
     """Writes the files of one precision, None for float32, in the formats asked for.
 
-    All of them are from the same plan; arguments as the writers'.
+    All of them are from the same plan; arguments as the writers', and whether kernels may compute
+    in half precision.
     """
     prefix = "" if precision is None else f"{precision}."
     if "onnx" in formats:
@@ -91,7 +97,7 @@ def write(
         onnx_writer.write(model, path, precision, plan, io=io, metadata=entries)
     if "tflite" in formats:
         path = directory / FILES[f"{prefix}tflite"]
-        about = identity.tflite_metadata(raw_pixels=io == "uint8")
+        about = identity.tflite_metadata(raw_pixels=io == "uint8", half_precision=half_precision)
         tflite.write(model, path, precision, plan, io=io, metadata=about)
 
 

@@ -23,6 +23,9 @@ import numpy as np
 from edgeconv.export.tflite.program import Program, Tensor
 
 LABELS_FILE = "labels.txt"
+#: Inference and accumulation in float16: XNNPACK takes its half-precision kernels for both only.
+#: Source: tensorflow/lite/tools/optimize/reduced_precision_metadata.h.
+HALF_PRECISION = b"fp16accfp16"
 
 _IDENTIFIER = b"M001"
 _PARSER_VERSION = "1.0.0"
@@ -46,6 +49,7 @@ class TfliteMetadata:
         labels: the classes' names in the order of the outputs, None where they are not known.
         license: of the weights, None where it is not known.
         extra: a JSON document, stored as it is in the blob `edgeconv`.
+        half_precision: whether kernels may compute a float16 file in half precision.
     """
 
     name: str
@@ -54,6 +58,7 @@ class TfliteMetadata:
     labels: tuple[str, ...] | None = None
     license: str | None = None
     extra: str = "{}"
+    half_precision: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError where `extra` is no JSON document."""
@@ -62,10 +67,13 @@ class TfliteMetadata:
 
 def blobs(metadata: TfliteMetadata, program: Program) -> dict[str, bytes]:
     """The named blobs of a file's metadata."""
-    return {
+    found = {
         "TFLITE_METADATA": _model_metadata(metadata, program),
         "edgeconv": metadata.extra.encode(),
     }
+    if metadata.half_precision:
+        found["reduced_precision_support"] = HALF_PRECISION
+    return found
 
 
 def appendix(metadata: TfliteMetadata, start: int) -> bytes:
