@@ -44,8 +44,8 @@ PRECISIONS: Mapping[PrecisionName, Precision] = MappingProxyType(
                 "float16",
                 "float16 constants, float32 activations",
                 onnx="float32: onnxruntime widens the constants when it loads the file",
-                tflite="float32: LiteRT widens the constants when it loads the file; a GPU or "
-                "XNNPACK with half precision may compute in float16",
+                tflite="float32: LiteRT widens the constants when it loads the file; a GPU, and "
+                "XNNPACK on ARMv8.2 where the net's values fit, compute in float16",
             ),
             _precision(
                 "weight-only-int8",
