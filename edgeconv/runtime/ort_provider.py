@@ -38,6 +38,8 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 #: How onnxruntime, and C++ itself, say that there is no more memory.
 _NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation")
 _MOST_COMPLAINTS = 3
+#: onnxruntime's levels; of a GPU that does not start, its warnings tell why.
+_FATAL, _WARNINGS = 4, 2
 _MOST_STDERR = 64 * 2**10
 
 
@@ -68,6 +70,8 @@ class Opening:
             ArtifactRefused: onnxruntime cannot load it, or the provider does not take all of it.
             UnavailableError: the provider is not there, or cannot be started.
         """
+        # What is no session's own goes to the process's log, coloured, with names out of the file.
+        self.ort.set_default_logger_severity(_FATAL if self.provider == "cpu" else _WARNINGS)
         options = self.make_options()
         if self.provider != "cpu":
             _require(self.ort, self.provider)

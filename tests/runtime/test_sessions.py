@@ -238,3 +238,19 @@ def test_what_native_code_reports_beside_routine_notes_is_passed_on(capfd):
         os.write(2, b"INFO: delegate made\nERROR: out of cheese\n")
     os.write(2, b"INFO: not while opening\n")
     assert capfd.readouterr().err == "ERROR: out of cheese\nINFO: not while opening\n"
+
+
+def test_onnxruntime_writes_nothing_past_python_of_a_file_it_refuses(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A constant of 2^62 values makes its allocator complain, in colours, to the process's log."""
+    path = TinyNet().float_onnx(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    sizes = onnx.TensorProto(name="sizes", data_type=onnx.TensorProto.INT64, dims=[2**62])
+    model.graph.initializer.append(sizes)
+    resize = onnx.helper.make_node("Resize", ["conv", "", "", "sizes"], ["resized"])
+    model.graph.node.insert(1, resize)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ArtifactRefused):
+        open_session(path)
+    assert capfd.readouterr().err == ""

@@ -28,6 +28,7 @@ def open_proto(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised, with the same words
+    onnxruntime.set_default_logger_severity(4)
     options.intra_op_num_threads = 1
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     return onnxruntime.InferenceSession(
