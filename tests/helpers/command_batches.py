@@ -119,15 +119,18 @@ class CommandBatches:
 
     def _start(self) -> None:
         self.read = b""
-        caches = {"XDG_CACHE_HOME": str(self.place), "XDG_CONFIG_HOME": str(self.place)}
-        plain = {"OMP_NUM_THREADS": "1", "COLUMNS": "200", "TF_CPP_MIN_LOG_LEVEL": "3"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _SERVER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            env={**os.environ, **caches, **plain},
+            env=self._environment(),
         )
+
+    def _environment(self) -> dict[str, str]:
+        caches = {"XDG_CACHE_HOME": str(self.place), "XDG_CONFIG_HOME": str(self.place)}
+        plain = {"OMP_NUM_THREADS": "1", "COLUMNS": "200", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        return {**os.environ, **caches, **plain}
 
     def run(self, directory: Path, lines: Sequence[Sequence[str]]) -> Iterator[Ran]:
         """`edgeconv LINE...` for each line, in a directory, in order."""
@@ -142,6 +145,20 @@ class CommandBatches:
             if left:
                 err = (self.place / "err").read_bytes()[:_SHOWN].decode(errors="backslashreplace")
                 yield Ran(left.pop(0), answer["ended"], err=err)
+
+    def as_a_user(self, directory: Path, line: Sequence[str]) -> Ran:
+        """One command as a process of its own, with what watches over it."""
+        done = subprocess.run(
+            [sys.executable, "-c", "from edgeconv.cli.entry import command; command()", *line],
+            cwd=directory,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=LIMIT_WALL_S,
+            check=False,
+        )
+        out, err = (text.decode(errors="backslashreplace") for text in (done.stdout, done.stderr))
+        return Ran(tuple(line), done.returncode, out[:_SHOWN], err[:_SHOWN])
 
     def _answer(self) -> dict[str, Any]:
         """The next line; of a command that does not come to an end, that it was killed."""
