@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from edgeconv.disk import check_writable, written_whole
 from edgeconv.errors import OutputExists, UsageError
-from edgeconv.explain.colours import inferno
 from edgeconv.runtime.plain import plain
 
 #: Shortest side of a panel in pixels; smaller inputs are enlarged.
@@ -25,6 +25,21 @@ _LINE = 17
 _OPACITY = 0.55
 #: Gradients past this percentile of their magnitude are shown at full colour.
 _LOUDEST = 99.5
+#: Inferno, a perceptually uniform scale: black over purple and orange to pale yellow. Nathaniel
+#: Smith's and Stéfan van der Walt's for matplotlib (CC0, https://bids.github.io/colormap), followed
+#: by Matt Zucker's polynomial (CC0, https://www.shadertoy.com/view/WlfXRN): its coefficients of
+#: red, green and blue, from degree 0 to 6.
+_INFERNO = np.array(
+    [
+        (0.0002189403691192265, 0.001651004631001012, -0.01948089843709184),
+        (0.1065134194856116, 0.5639564367884091, 3.932712388889277),
+        (11.60249308247187, -3.972853965665698, -15.9423941062914),
+        (-41.70399613139459, 17.43639888205313, 44.35414519872813),
+        (77.162935699427, -33.40235894210092, -81.80730925738993),
+        (-71.31942824499214, 32.62606426397723, 73.20951985803202),
+        (25.13112622477341, -12.24266895238567, -23.07032500287172),
+    ]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,3 +131,17 @@ def save(image: Image.Image, path: Path, *, force: bool) -> None:
     check_destination(path, force=force)
     with written_whole(path) as part:
         image.save(part, format="PNG")
+
+
+def inferno(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Colours of values from 0 to 1; what lies outside is clipped.
+
+    Args:
+        values: (H, W).
+
+    Returns:
+        uint8 RGB (H, W, 3).
+    """
+    colour = np.moveaxis(polyval(np.clip(values, 0, 1), _INFERNO), 0, -1)
+    rgb: NDArray[np.uint8] = np.rint(255 * np.clip(colour, 0, 1)).astype(np.uint8)
+    return rgb

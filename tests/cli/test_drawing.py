@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeconv.cli import drawing
+from edgeconv.cli import export
 from edgeconv.quantize.recipe.step import StepReport
 from edgeconv.report import progress
 
@@ -13,7 +13,7 @@ def test_long_work_says_its_rate_and_the_time_left(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY_SECONDS", 0.0)
-    with drawing.Drawn() as drawn:
+    with export.Drawn() as drawn:
         drawn.step("calibrate", total=50_000)
         drawn.advance(12_500)
         drawn.advance(25_000)
@@ -31,7 +31,7 @@ def test_steps_are_told_with_what_they_gained(capsys: pytest.CaptureFixture[str]
         StepReport("equalize channels", True, 20.5, 3.5, 1.0, 2.0),
         StepReport("absorb high biases", False, 20.4, -0.1, None, 0.5),
     ]
-    with drawing.Drawn() as drawn:
+    with export.Drawn() as drawn:
         drawn.steps(reports)
     shown = capsys.readouterr().err
     rows = {line.split("  ")[0]: line.split() for line in shown.splitlines()}

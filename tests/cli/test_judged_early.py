@@ -131,7 +131,7 @@ def test_a_path_that_is_no_bundle_says_what_it_is(
 
 
 DRAWN = """
-from edgeconv.cli.drawing import Drawn
+from edgeconv.cli.export import Drawn
 from edgeconv.report.progress import Steps
 from edgeconv.report.tables import Column, Table, show
 show(Table((Column("a"),), [("b",)], title="t"))

@@ -10,8 +10,7 @@ from PIL import Image
 
 from edgeconv.errors import OutputExists, OutputUnwritable, UsageError
 from edgeconv.explain import picture
-from edgeconv.explain.colours import inferno
-from edgeconv.explain.picture import Panel
+from edgeconv.explain.picture import Panel, inferno
 
 PHOTO = np.full((32, 48, 3), 128, np.uint8)
 

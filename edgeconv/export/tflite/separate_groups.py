@@ -21,7 +21,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgeconv.export.tflite.grouped import groups_of, is_pointwise
 from edgeconv.export.tflite.program import Operator, Program, Tensor, channels, constant, rows
 from edgeconv.export.tflite.schema import schema
 
@@ -88,7 +87,7 @@ class _Apart:
 
     def _convolve(self, conv: Operator) -> None:
         x, weight, bias = conv.read(0), conv.read(1), conv.inputs[2:]
-        groups = groups_of(conv)
+        groups = _groups_of(conv)
         outputs = []
         for j, part in enumerate(self._grouped(x, groups)):
             width = weight.shape[0] // groups
@@ -194,7 +193,7 @@ class _Apart:
 
 
 def _is_grouped(operator: Operator) -> bool:
-    return is_pointwise(operator) and 1 < groups_of(operator) <= _MOST_GROUPS
+    return _is_pointwise(operator) and 1 < _groups_of(operator) <= _MOST_GROUPS
 
 
 def _part(tensor: Tensor, j: int, channels: int) -> Tensor:
@@ -204,3 +203,21 @@ def _part(tensor: Tensor, j: int, channels: int) -> Tensor:
 
 def _named(tensor: Tensor, j: int) -> str:
     return f"{tensor.name}/group{j}"
+
+
+def _groups_of(conv: Operator) -> int:
+    """The groups of a CONV_2D: its weight (O, H, W, I) has fewer input channels than its input."""
+    return conv.read(0).shape[3] // conv.read(1).shape[3]
+
+
+def _is_pointwise(operator: Operator) -> bool:
+    """Whether it is a CONV_2D of 1 x 1 by constants that takes every pixel."""
+    if operator.code != "CONV_2D":
+        return False
+    weight, bias = operator.read(1), operator.inputs[2:]
+    return (
+        weight.data is not None
+        and weight.shape[1:3] == (1, 1)
+        and (operator.options.strideH, operator.options.strideW) == (1, 1)
+        and all(each is None or each.data is not None for each in bias)
+    )

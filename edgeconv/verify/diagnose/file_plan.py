@@ -15,7 +15,7 @@ from edgeconv.files.onnx.load import load
 from edgeconv.files.tflite.file import TfliteTensor, read
 from edgeconv.files.tflite.named_tensors import named_tensors
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
+from edgeconv.graph.qdq_names import requantized_integers_of
 from edgeconv.graph.view import activation_inputs, constant_of, name_of
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.affine import params
@@ -134,11 +134,6 @@ def floats_of_onnx(model: ir.Model, path: Path) -> dict[str, NDArray[Any]]:
         for name, value in load(path).graph.initializers.items()
         if name in wanted and (array := constant_of(value)) is not None
     }
-
-
-def integers_name(name: str) -> str:
-    """Name of the integers behind a hub tensor in an int8 ONNX file."""
-    return integers_of(name)
 
 
 def _constant_params(

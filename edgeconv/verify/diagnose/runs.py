@@ -16,6 +16,7 @@ from edgeconv.files.onnx.nodes import is_view
 from edgeconv.files.tflite import tensor_order
 from edgeconv.files.tflite.file import read
 from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
+from edgeconv.graph.qdq_names import integers_of
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.targets import Target, targets
@@ -24,7 +25,6 @@ from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions, TensorSpec
-from edgeconv.verify.diagnose.file_plan import integers_name
 
 Values = Mapping[str, NDArray[Any]]
 
@@ -117,7 +117,7 @@ class OnnxIntegers:
         model = load(path)
         values = {str(v.name): v for node in model.graph for v in node.outputs}
         self._names = {
-            integers_name(name): name for name in plan.activations if integers_name(name) in values
+            integers_of(name): name for name in plan.activations if integers_of(name) in values
         }
         model.graph.outputs.clear()
         model.graph.outputs.extend(values[name] for name in self._names)
