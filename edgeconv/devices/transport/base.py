@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol, Self
 
 from edgeconv.devices.transport.watch import Watch
@@ -76,20 +75,18 @@ class Transport(Protocol):
         """
         ...
 
-    def push(self, local: Path, remote: str, *, deadline_s: float | None = None) -> None:
+    def push(self, local: Path, remote: str) -> None:
         """Copies a file to an absolute path on the device, whole or not at all.
 
         Nothing is sent where the file is there already (by SHA-256). The directory is made. The
-        default deadline grows with the file's size.
+        deadline grows with the file's size.
 
         Raises:
             ConnectionLost, DeviceFailed, DeviceUnreachable: as `run`; a full disk is DeviceFailed.
         """
         ...
 
-    def pull(
-        self, remote: str, local: Path, *, most_bytes: int, deadline_s: float | None = None
-    ) -> None:
+    def pull(self, remote: str, local: Path, *, most_bytes: int) -> None:
         """Copies a file from the device; refuses one larger than `most_bytes` (DeviceFailed)."""
         ...
 
@@ -135,10 +132,5 @@ class Transport(Protocol):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -82,19 +82,14 @@ class ShellTransport(Transport):
         stream = io.BytesIO(stdin)
         return self._run(Command(arguments, stream, len(stdin), deadline_s, most_output))
 
-    def push(self, local: Path, remote: str, *, deadline_s: float | None = None) -> None:
+    def push(self, local: Path, remote: str) -> None:
         """See Transport. The file is the user's alone, and may be run where `local` may."""
         file = transfer.local_file(local, remote)
-        allowed_s = transfer.deadline_s(file.size) if deadline_s is None else deadline_s
-        self._twice(lambda: self._push(file, allowed_s))
+        self._twice(lambda: self._push(file))
 
-    def pull(
-        self, remote: str, local: Path, *, most_bytes: int, deadline_s: float | None = None
-    ) -> None:
+    def pull(self, remote: str, local: Path, *, most_bytes: int) -> None:
         """See Transport. `local` is written whole or not at all."""
-        allowed_s = transfer.deadline_s(most_bytes) if deadline_s is None else deadline_s
-        content = self._twice(lambda: self._pull(remote, most_bytes, allowed_s))
-        write_whole(local, content)
+        write_whole(local, self._twice(lambda: self._pull(remote, most_bytes)))
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """See Transport."""
@@ -140,7 +135,8 @@ class ShellTransport(Transport):
             f"{self.address}: the connection was lost {where}{envelope.last_words(stderr)}"
         )
 
-    def _push(self, file: transfer.LocalFile, deadline_s: float) -> None:
+    def _push(self, file: transfer.LocalFile) -> None:
+        deadline_s = transfer.deadline_s(file.size)
         deadline = time.monotonic() + deadline_s
         told = self.run(transfer.look(file), deadline_s=deadline_s)
         if transfer.is_there(file, told, self.address):
@@ -159,10 +155,10 @@ class ShellTransport(Transport):
             done = self._run(Command(transfer.receive(file), source, file.size, deadline_s))
         transfer.check_received(file, done, self.address)
 
-    def _pull(self, remote: str, most_bytes: int, deadline_s: float) -> bytes:
+    def _pull(self, remote: str, most_bytes: int) -> bytes:
         told = self.run(
             transfer.give(remote, most_bytes),
-            deadline_s=deadline_s,
+            deadline_s=transfer.deadline_s(most_bytes),
             most_output=most_bytes + transfer.HEADER_BYTES,
         )
         return transfer.content(told, remote, most_bytes, self.address)

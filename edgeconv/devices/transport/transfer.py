@@ -117,7 +117,7 @@ class Content:
 
 
 def deadline_s(size: int) -> float:
-    """How long a transfer of `size` bytes may take by default."""
+    """How long a transfer of `size` bytes may take."""
     return _LEAST_S + size / _SLOWEST_BYTES_PER_S
 
 

@@ -93,12 +93,12 @@ class Broken(LocalTransport):
         self.losses = losses
         self.attempts = 0
 
-    def push(self, local, remote, *, deadline_s=None):
+    def push(self, local, remote):
         if "/runs/" in remote:
             self.attempts += 1
             if self.attempts <= self.losses:
                 raise ConnectionLost("the cable was pulled")
-        super().push(local, remote, deadline_s=deadline_s)
+        super().push(local, remote)
 
 
 def test_a_batch_is_sent_again_after_a_lost_connection_and_none_is_lost(files):
@@ -122,9 +122,9 @@ def test_a_connection_that_stays_lost_is_said(files):
 
 def test_a_device_that_stands_still_is_not_tried_again(files):
     class Frozen(Broken):
-        def push(self, local, remote, *, deadline_s=None):
+        def push(self, local, remote):
             try:
-                super().push(local, remote, deadline_s=deadline_s)
+                super().push(local, remote)
             except ConnectionLost:
                 raise DeviceSilent("it does not answer") from None
 

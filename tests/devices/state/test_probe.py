@@ -6,10 +6,10 @@ import os
 import platform
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
+from edgeconv.devices.state import probe as probing
 from edgeconv.devices.state.probe import probe, read_facts, throttling
 from edgeconv.devices.state.probe_script import PROBE
 from edgeconv.devices.transport.local import LocalTransport
@@ -148,17 +148,13 @@ def test_a_connection_that_breaks_is_asked_once_more(board):
 
 
 @pytest.mark.parametrize("answer", ["", "echo hello", "head -c 60000 /dev/urandom"])
-def test_a_shell_that_does_not_know_what_it_is_is_refused(fake_programs, answer):
-    (fake_programs / "uname").write_text("#!/bin/sh\n")
-    (fake_programs / "sh").write_text(f"#!/bin/sh\n{answer}\n")
-    for name in ("uname", "sh"):
-        (fake_programs / name).chmod(0o755)
+def test_a_shell_that_does_not_know_what_it_is_is_refused(monkeypatch, answer):
+    monkeypatch.setattr(probing, "PROBE", answer.encode())
     with LocalTransport() as transport, pytest.raises(DeviceFailed, match="POSIX shell"):
         probe(transport)
 
 
-def test_a_device_that_answers_without_end_is_refused(fake_programs: Path):
-    (fake_programs / "sh").write_text("#!/bin/sh\nexec yes governor=x\n")
-    (fake_programs / "sh").chmod(0o755)
+def test_a_device_that_answers_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(probing, "PROBE", b"exec yes governor=x")
     with LocalTransport() as transport, pytest.raises(DeviceFailed, match="more than the 65536"):
         probe(transport)

@@ -123,8 +123,7 @@ def test_a_conversation_goes_over_the_commands_pipes(transport, way, token):
         with pytest.raises(DeviceFailed, match="Android 7"):
             transport.command(["true"])
         return
-    behind = "" if way == "local" else f"sleep {token} &"  # here its whole group is killed
-    script = f"read line; echo got $line; echo err >&2; {behind} exit 3"
+    script = f"read line; echo got $line; echo err >&2; sleep {token} & exit 3"
     done = subprocess.run(
         transport.command(["sh", "-c", script]),
         input=b"hello\n",
@@ -168,9 +167,7 @@ def test_an_empty_file_is_a_file(transport, tmp_path):
     assert (tmp_path / "back").read_bytes() == b""
 
 
-def test_what_is_there_already_is_not_sent_again(transport, way, tmp_path):
-    if way == "local":
-        pytest.skip("a copy on this machine is cheap")
+def test_what_is_there_already_is_not_sent_again(transport, tmp_path):
     remote = Path(f"{transport.root}/again")
     transport.push(written(tmp_path / "sent", b"one"), str(remote))
     first = remote.stat()
