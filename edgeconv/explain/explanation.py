@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from edgeconv.errors import UnknownName, UsageError
 from edgeconv.explain import calls
@@ -165,7 +165,6 @@ def explain(
         UsageError: the layer gives no feature map or has none in the int8 file, the net is no
             classifier, or the files are not this net's.
     """
-    assert images.pixels is not None
     module = net.module.eval()
     x = torch.from_numpy(images.normalized)
     labels = net.labels if labels is None else labels
@@ -186,7 +185,7 @@ def explain(
         own = grad_cam(module, layer, x, index, activations=quantized.activations)
         int8 = _side(own, quantized.logits, index, labels)
     return Explanation(
-        pixels=images.pixels[0],
+        pixels=images.raw[0],
         layer=layer,
         floating=_side(cam, logits, index, labels),
         guided=guided_backpropagation(module, x, index),
@@ -250,8 +249,7 @@ def _class_index(
 
 
 def _side(cam: Cam, logits: NDArray[np.float32], index: int, labels: Sequence[str] | None) -> Side:
-    exponent = np.exp(logits.astype(np.float64) - float(logits.max()))
-    probabilities = exponent / exponent.sum()
+    probabilities = special.softmax(logits.astype(np.float64))
 
     def score(i: int) -> ClassScore:
         return ClassScore(i, None if labels is None else labels[i], float(probabilities[i]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 from edgeconv.progress import Silent
@@ -49,12 +48,7 @@ class Steps:
             self._drawn.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.finish(failed=error is not None)
         if self._drawn is not None:
             self._drawn.stop()

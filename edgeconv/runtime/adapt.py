@@ -53,6 +53,13 @@ class Images:
                 f"pixels are uint8 {(n, h, w, c)}, not {self.pixels.dtype} {self.pixels.shape}"
             )
 
+    @property
+    def raw(self) -> NDArray[np.uint8]:
+        """The pixels; raises UsageError where they are not at hand."""
+        if self.pixels is None:
+            raise UsageError("raw uint8 pixels are needed, and only normalized photos were given")
+        return self.pixels
+
     def __len__(self) -> int:
         return len(self.normalized)
 
@@ -82,9 +89,7 @@ def app_input(spec: TensorSpec, images: Images) -> NDArray[Any]:
     """
     layout = layout_of(spec, images)
     if spec.dtype == np.uint8:
-        if images.pixels is None:
-            raise UsageError(f"input {spec.name} takes raw uint8 pixels, which were not given")
-        pixels = images.pixels
+        pixels = images.raw
         return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) if layout == "NCHW" else pixels)
     array = images.normalized
     if layout == "NHWC":

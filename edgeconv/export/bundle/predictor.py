@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import special
 
 from edgeconv.data.images import load_image
 from edgeconv.data.preprocessing import Preprocessing, crop_pixels, normalize
@@ -39,8 +40,7 @@ class Prediction:
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """Softmax of the logits, (classes,)."""
-        exponent = np.exp(self.logits.astype(np.float64) - float(self.logits.max()))
-        result: NDArray[np.float64] = exponent / exponent.sum()
+        result: NDArray[np.float64] = special.softmax(self.logits.astype(np.float64))
         return result
 
     def top(self, count: int = 5) -> list[Class]:

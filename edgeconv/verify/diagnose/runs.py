@@ -56,7 +56,7 @@ class FloatGraph:
         name = name_of(self._input)
         feed = images.normalized
         if name == "pixels":
-            feed = _pixels(images)
+            feed = np.ascontiguousarray(images.raw.transpose(0, 3, 1, 2)).astype(np.float32)
         results = self._session.run(None, {name: feed})
         return {name: feed, **{t.name: a for t, a in zip(self._computed, results, strict=True)}}
 
@@ -153,9 +153,3 @@ def _held(name: str, specs: Mapping[str, TensorSpec]) -> str | None:
         if candidate in specs and specs[candidate].dtype in (np.int8, np.float32):
             return candidate
     return None
-
-
-def _pixels(images: Images) -> NDArray[np.float32]:
-    if images.pixels is None:
-        raise UsageError("the net takes raw pixels, which were not given")
-    return np.ascontiguousarray(images.pixels.transpose(0, 3, 1, 2)).astype(np.float32)
