@@ -11,6 +11,7 @@ from edgeconv.cli.options import complete, output
 from edgeconv.errors import ThresholdMissed, UsageError
 from edgeconv.report.console import say
 from edgeconv.runtime.memory import within_free_memory
+from edgeconv.runtime.plain import some
 
 if TYPE_CHECKING:
     from edgeconv.verify.audit.findings import Audit
@@ -78,11 +79,6 @@ def _show(file: Path, found: Audit) -> None:
         return
     say()
     columns = (Column("severity"), Column("finding"), Column("what"), Column("where", rank=1))
-    rows = [(f.severity, f.rule, f.message, _some(f.nodes)) for f in found.findings]
+    rows = [(f.severity, f.rule, f.message, some(f.nodes, _NAMED)) for f in found.findings]
     remedies = tuple(f"{f.rule}: {f.remedy}" for f in found.findings if f.remedy)
     show(Table(columns, rows, notes=remedies))
-
-
-def _some(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

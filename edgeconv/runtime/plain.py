@@ -7,6 +7,8 @@ reaches a terminal, a log or a report goes through `plain`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 #: Bytes of one message, in UTF-8; a line's beginning ("error: ") comes on top.
 MOST_MESSAGE_BYTES = 1900
 #: Bytes of what another machine says in a message of ours.
@@ -45,6 +47,12 @@ def shortened(name: str, most: int = MOST_NAME) -> str:
         return name
     kept = most - len(_ELLIPSIS)
     return f"{name[: kept - kept // 3]}{_ELLIPSIS}{name[len(name) - kept // 3 :]}"
+
+
+def some(names: Sequence[object], most: int) -> str:
+    """The first of many, and how many more there are: a, b and 3 more."""
+    shown = ", ".join(map(str, names[:most]))
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def _spelled(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgeconv.report import text
 from edgeconv.report.console import say
 from edgeconv.report.tables import Column, Table, Told, facts, show
+from edgeconv.runtime.plain import some
 
 if TYPE_CHECKING:
     from edgeconv.files.operations import End, ModelOperations, Operation
@@ -134,6 +135,4 @@ def _show_findings(inspection: Inspection) -> None:
         if finding.worst:
             say(f"   most: {', '.join(finding.worst)}")
     for island in inspection.islands:
-        names = ", ".join(f"{o.type} {o.name}" for o in island[:3])
-        more = f" and {len(island) - 3} more" if len(island) > 3 else ""
-        say(f"float island: {names}{more}")
+        say(f"float island: {some([f'{o.type} {o.name}' for o in island], 3)}")

@@ -25,6 +25,7 @@ from edgeconv.graph.operators.operator import Operator
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import name_of, shape_of, title_of
 from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.runtime.plain import some
 
 #: How many nodes of one kind an error names.
 _NAMED = 5
@@ -81,7 +82,9 @@ def _check_known(nodes: Iterable[ir.Node]) -> None:
     if refused:
         raise UnsupportedOperator(
             "TFLite has no lowering here for "
-            + "; ".join(f"{o.name} ({_some(names)}): {o.refusal}" for o, names in refused.items())
+            + "; ".join(
+                f"{o.name} ({some(names, _NAMED)}): {o.refusal}" for o, names in refused.items()
+            )
             + ". Rewrite the module with other operators, or export to ONNX only (--format onnx)"
         )
 
@@ -98,14 +101,9 @@ def _lower(nodes: Iterable[ir.Node], b: Builder) -> None:
     if refused:
         raise UnsupportedOperator(
             "TFLite cannot express: "
-            + "; ".join(f"{reason} ({_some(names)})" for reason, names in refused.items())
+            + "; ".join(f"{reason} ({some(names, _NAMED)})" for reason, names in refused.items())
             + ". Change the module there, or export to ONNX only (--format onnx)"
         )
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
 
 
 def _bind_input(b: Builder, value: ir.Value, plan: Plan | None, io: Io) -> tuple[str, Tensor]:

@@ -22,11 +22,14 @@ from edgeconv.graph.view import integer
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import QuantizedConstant
 from edgeconv.runtime.metrics import decibels
+from edgeconv.runtime.plain import some
 from edgeconv.verify.thresholds import DIAGNOSIS
 
 Floats = NDArray[np.float64]
 
 _ROUNDS = 12
+#: How many channels a message names.
+_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,11 @@ class WeightFit:
         """What is wrong, in words."""
         parts = []
         if self.bad_outputs:
-            parts.append(f"output channel {_some(self.bad_outputs)}")
+            parts.append(f"output channel {some(self.bad_outputs, _NAMED)}")
         if self.bad_inputs:
-            parts.append(f"input channel {_some(self.bad_inputs)}")
+            parts.append(f"input channel {some(self.bad_inputs, _NAMED)}")
         if self.negative:
-            parts.append(f"the sign of output channel {_some(self.negative)}")
+            parts.append(f"the sign of output channel {some(self.negative, _NAMED)}")
         return " and ".join(parts)
 
 
@@ -153,8 +156,3 @@ def _bad_inputs(given: Floats, left: Floats, steps: Floats, inputs: NDArray[np.i
         residual > DIAGNOSIS.weights_steps**2 * allowed
     )
     return [int(i) for i in np.flatnonzero(bad)]
-
-
-def _some(channels: tuple[int, ...]) -> str:
-    shown = ", ".join(map(str, channels[:6]))
-    return shown if len(channels) <= 6 else f"{shown} and {len(channels) - 6} more"
