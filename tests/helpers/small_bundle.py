@@ -16,7 +16,7 @@ from PIL import Image
 MULTIPLY_ADDS = 0.30e9 * (96 / 224) ** 2
 
 
-def edgeconv(*words: object, limit_s: float = 600) -> subprocess.CompletedProcess[str]:
+def edgeconv(*words: object, limit_s: float = 3600) -> subprocess.CompletedProcess[str]:
     """Runs a command of edgeconv in a process of its own."""
     command = [sys.executable, "-c", "from edgeconv.cli.main import command; command()"]
     return subprocess.run(

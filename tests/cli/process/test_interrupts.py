@@ -20,8 +20,15 @@ BEGIN = "import os, sys; from edgeconv.cli import entry; os.write(3, b'x'); entr
 SENT = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM]
 
 
+def heard() -> None:
+    """As in a terminal; whoever ran the tests by nohup had SIGHUP ignored for all below them."""
+    for number in SENT:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def begun(*words: object, cwd: Path, **options: object) -> subprocess.Popen[str]:
     """A command of which the entry point has begun."""
+    options.setdefault("preexec_fn", heard)
     reading, writing = os.pipe()
     process = subprocess.Popen(
         ["bash", "-c", f'exec "$@" 3>&{writing} {writing}>&-', "-", sys.executable, "-c", BEGIN]
@@ -106,7 +113,9 @@ context.{place} = struck
 entry.command()
 """
     words = [sys.executable, "-c", script, "list", "--json"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        words, cwd=tmp_path, capture_output=True, text=True, timeout=120, preexec_fn=heard
+    )
     assert (done.returncode, done.stderr) == (128 + sent, WORDS)
 
 
