@@ -82,5 +82,6 @@ def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
         as_written=bundle.as_written,
         with_pixels=lambda model: with_pixel_input(model, bundle.preprocessing),
         photos=photos,
+        of_its_kind=not vectors.as_exported,
         progress=Said(),
     )

@@ -12,14 +12,15 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from typer.testing import CliRunner
 
 import edgeconv
+from edgeconv.cli.main import app
 from edgeconv.errors import BundleRefused
 from edgeconv.export.bundle import artifacts, golden
 from edgeconv.runtime.adapt import Images, run_outputs
 from edgeconv.runtime.metrics import sqnr_db
 from edgeconv.runtime.open import open_session
-from edgeconv.verify.diagnose import diagnose
 from edgeconv.verify.parity.stages import ParityReport
 from tests.helpers import reader
 from tests.helpers.tflite_edits import change_constant, edited, tensor_named
@@ -98,9 +99,10 @@ class TestANetThatReads:
         found = bundle.parity_on(open_session, device="it", engines=("onnxruntime", "litert"))
         assert found.report.passed, loosely(found.report)
 
-    def test_diagnose_finds_nothing_broken(self, bundle):
-        found = diagnose(bundle.artifacts, images_of(bundle), bundle.golden.reference)
-        assert not found.findings
+    def test_diagnose_finds_nothing_broken_and_says_whose_photos_it_saw(self, bundle):
+        result = CliRunner().invoke(app, ["diagnose", str(bundle.directory)])
+        assert result.exit_code == 0, result.output
+        assert "of another kind than those the net was calibrated on" in result.stdout
 
     def test_every_precision_passes_now_and_later(self, make):
         names = ("int8", "float16", "weight-only-int8", "dynamic-int8", "int16x8")

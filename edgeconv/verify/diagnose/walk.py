@@ -63,6 +63,7 @@ def diagnose(
     as_written: Callable[[ir.Model], ir.Model] | None = None,
     with_pixels: Callable[[ir.Model], ir.Model] | None = None,
     photos: int = PHOTOS,
+    of_its_kind: bool = True,
     progress: Progress = SILENT,
 ) -> Diagnosis:
     """Finds the first tensor of a bundle that is worse than quantization explains.
@@ -76,6 +77,8 @@ def diagnose(
         as_written: copies the channels of a graph that the int8 files hold as copies.
         with_pixels: puts the normalization in front of a graph, for files that take raw pixels.
         photos: how many of the images to run.
+        of_its_kind: whether the images are of the kind that the net was made for; of others no part
+            of an output is called lost, for they do not tell its range.
         progress: told what is being done.
 
     Raises:
@@ -96,7 +99,7 @@ def diagnose(
         exact = FloatGraph(model)
         findings = list(float_files.findings(loaded, stage, lite))
     files: dict[str, Int8File] = {}
-    walk = _Int8Walk(files, exact, chunks)
+    walk = _Int8Walk(files, exact, chunks, of_its_kind)
     for name in (name for name in _INT8 if name in artifacts):
         progress.step(f"walk through {name}")
         with refusing_contradictions(artifacts[name]):
@@ -112,7 +115,7 @@ def diagnose(
         poor_grids=tuple(
             grid for name, file in files.items() for grid in poor_grids(file, walk.measured[name])
         ),
-        notes=tuple(_notes(artifacts)),
+        notes=tuple(_notes(artifacts, of_its_kind=of_its_kind)),
     )
 
 
@@ -132,12 +135,14 @@ class _Int8Walk:
         files: by name.
         exact: the float graph, with the copies of the int8 files.
         chunks: the photos in its batches.
+        of_its_kind: as for `diagnose`.
         measured: by the name of the file.
     """
 
     files: Mapping[str, Int8File]
     exact: FloatGraph
     chunks: Sequence[Images]
+    of_its_kind: bool
     measured: dict[str, Measured] = field(default_factory=dict)
 
     def through(self, name: str, recorded: Mapping[str, Any]) -> Iterator[Finding]:
@@ -148,7 +153,8 @@ class _Int8Walk:
         like = _like(file, self.files, self.measured)
         self.measured[name] = measure_file(file, self.exact, self.chunks, like=like)
         yield from kernel_findings(file, self.measured[name])
-        yield from lost_part_findings(file, self.measured[name])
+        if self.of_its_kind:
+            yield from lost_part_findings(file, self.measured[name])
 
 
 def _like(
@@ -263,7 +269,13 @@ def _ordered(model: ir.Model, findings: list[Finding]) -> list[Finding]:
     )
 
 
-def _notes(artifacts: Mapping[str, Path]) -> Iterator[str]:
+def _notes(artifacts: Mapping[str, Path], *, of_its_kind: bool) -> Iterator[str]:
+    if not of_its_kind:
+        yield (
+            "the photos are edgeconv's own, of another kind than those the net was calibrated on: "
+            "what they lose on its grids, the app's photos need not; with --golden-from-calib the "
+            "bundle holds photos of your folder"
+        )
     if "tflite" not in artifacts:
         yield "no float TFLite file: that stage was left out"
     missing = [name for name in _INT8 if name not in artifacts]
