@@ -22,6 +22,8 @@ from __future__ import annotations
 import stat
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -106,13 +108,29 @@ def load_image(path: Path | str) -> Image.Image:
         ImageRefused: no such file, no regular file, no image, a broken one, or one past a limit;
             always names the file.
     """
-    path = Path(path)
+    with _opened(Path(path)) as image:
+        image.load()
+        return to_rgb(_upright(image))
+
+
+def count_pixels(path: Path | str) -> int:
+    """How many pixels a file's header promises; raises what `load_image` does before it decodes."""
+    with _opened(Path(path)) as image:
+        return image.width * image.height
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The file with its header read; says of what goes wrong, and of the block's errors, one line.
+
+    Raises:
+        ImageRefused: see `load_image`.
+    """
     _check_file(path)
     try:
         with Image.open(path, formats=FORMATS) as image:
             _check_header(path, image)
-            image.load()
-            return to_rgb(_upright(image))
+            yield image
     except ImageRefused as error:
         raise _named(path, error) from error
     except UnidentifiedImageError as error:

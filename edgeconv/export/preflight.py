@@ -10,6 +10,7 @@ from edgeconv.export.calibration import own_photos
 from edgeconv.export.divided_photos import require_enough
 from edgeconv.export.judging_labels import check_labels
 from edgeconv.export.options import ExportOptions
+from edgeconv.export.photo_check import check_photos
 from edgeconv.nets.registry import check_target
 from edgeconv.nets.weights_path import check_weights
 
@@ -26,6 +27,8 @@ def check_request(target: str, options: ExportOptions, out: Path | None, *, forc
     if own is not None and options.max_drop is not None:
         require_enough(own)
     check_labels(options)
+    if own is not None:
+        check_photos(own, options)
 
 
 def _destinations(target: str, options: ExportOptions, out: Path | None) -> tuple[Path, ...]:

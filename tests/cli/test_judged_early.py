@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import Run, left_behind
 
@@ -29,6 +30,12 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / folder).mkdir()
         for index in range(count):
             (tmp_path / folder / f"{index}.png").touch()
+    for folder, spoilt in (("broken", 0), ("cut", 9)):
+        (tmp_path / folder).mkdir()
+        for index in range(10):
+            Image.effect_noise((40, 40), 90).save(tmp_path / folder / f"{index}.jpg")
+        photo = tmp_path / folder / f"{spoilt}.jpg"
+        photo.write_bytes(b"no photo" if folder == "broken" else photo.read_bytes()[:500])
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "manifest.json").write_text("{}")
     return tmp_path
@@ -52,6 +59,8 @@ EXPORT = [
     ("--out mine", 2, "exists already; --force"),
     ("--out file/x", 3, "is not a writable directory"),
     (f"--out {LONG}", 2, "has 260 bytes; the name of a bundle's directory has at most"),
+    ("--calib broken --int8", 4, "broken/0.jpg is no image that can be read"),
+    ("--calib cut --int8", 4, "cut/9.jpg is broken"),
     ("--int8 --max-drop 1 --calib few", 2, "2 are too few: give at least 56"),
     ("--int8 --labels labels.csv", 2, "add --max-drop"),
     ("--int8 --max-drop 1 --labels labels.csv", 2, "add --calib DIR"),
