@@ -41,7 +41,10 @@ def diagnose(
 
     check_writable(html)
     directory = bundle_directory(bundle)
-    opened = _open(directory, altered=altered)
+
+    from edgeconv.export.bundle.bundle import Bundle
+
+    opened = Bundle.load(directory, altered=altered)
     found = _diagnose(opened, photos)
     try:
         if html is not None:
@@ -54,13 +57,6 @@ def diagnose(
     first = found.first_bad
     if first is not None:
         raise ThresholdMissed(f"{first.place} is broken in {first.artifact}: {first.message}")
-
-
-def _open(directory: Path, *, altered: bool) -> Bundle:
-    from edgeconv.export.bundle import manifest
-    from edgeconv.export.bundle.bundle import Bundle
-
-    return Bundle(directory, manifest.read(directory)) if altered else Bundle.load(directory)
 
 
 def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:

@@ -26,6 +26,9 @@ from edgeconv.verify.parity.reference_work import ways_of
 from edgeconv.verify.parity.stages import ParityReport
 from edgeconv.verify.thresholds import DEFAULTS, Thresholds
 
+#: All that is read of a bundle beside its manifest.
+_READABLE = (*artifacts.FILES.values(), golden.FILE_NAME, labels.FILE_NAME)
+
 
 def is_bundle(directory: Path) -> bool:
     """Whether a directory holds a bundle, or what is left of one."""
@@ -45,16 +48,23 @@ class Bundle:
     manifest: dict[str, Any]
 
     @classmethod
-    def load(cls, directory: Path | str) -> Bundle:
+    def load(cls, directory: Path | str, *, altered: bool = False) -> Bundle:
         """Opens a bundle and verifies every file's SHA-256.
 
+        Args:
+            directory: where it stands.
+            altered: whether its files may be others than the manifest tells.
+
         Raises:
-            BundleRefused: it is no bundle, is incomplete, or was altered after the export.
+            BundleRefused: it is no bundle, is incomplete, or was altered after the export; or it
+                has a link in a file's place.
         """
         path = Path(directory)
         staging.recover(path.absolute())
         document = manifest.read(path)
-        manifest.verify_files(path, document)
+        manifest.require_own_files(path, document, _READABLE)
+        if not altered:
+            manifest.verify_files(path, document)
         return cls(path, document)
 
     @property

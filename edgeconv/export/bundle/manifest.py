@@ -6,7 +6,8 @@ The manifest carries no time, no host and no absolute path: the same inputs give
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ def read(directory: Path) -> dict[str, Any]:
         BundleRefused: there is none, it is no JSON, or it is of a format this version cannot read.
     """
     path = directory / FILE_NAME
+    if path.is_symlink():
+        raise FORM.refused(path, "it is a link, not a file of the bundle's own")
     try:
         document = FORM.read(path)
     except FileNotFoundError as error:
@@ -61,18 +64,39 @@ def read(directory: Path) -> dict[str, Any]:
     return document
 
 
+def require_own_files(
+    directory: Path, document: Mapping[str, Any], readable: Iterable[str]
+) -> None:
+    """Keeps readers inside: of a bundle nothing is opened but files of its own, named to be.
+
+    Args:
+        directory: the bundle.
+        document: its manifest.
+        readable: names of all that may be read of a bundle.
+
+    Raises:
+        BundleRefused: a file is a link, its name leaves the directory, or the manifest lacks it.
+    """
+    for name in document["files"]:
+        if not form.is_plain_name(name) or (directory / name).is_symlink():
+            raise BundleRefused(
+                f"{directory}: the manifest names {name[:80]!a}, no plain file name"
+            )
+    for name in readable:
+        if name not in document["files"] and os.path.lexists(directory / name):
+            raise BundleRefused(
+                f"{directory}: {name} is not named in the manifest; take it away, or export again"
+            )
+
+
 def verify_files(directory: Path, document: Mapping[str, Any]) -> None:
     """Compares every file with its size and SHA-256 in the manifest.
 
     Raises:
-        BundleRefused: a file is missing, was altered, or its name leaves the directory.
+        BundleRefused: a file is missing, or was altered.
     """
     for name, facts in document["files"].items():
         path = directory / name
-        if not form.is_plain_name(name) or path.is_symlink():
-            raise BundleRefused(
-                f"{directory}: the manifest names {name[:80]!a}, no plain file name"
-            )
         if not path.is_file():
             raise BundleRefused(f"{directory}: {name} is missing; export the net again")
         try:
