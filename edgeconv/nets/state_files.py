@@ -18,6 +18,7 @@ from torch import Tensor
 
 from edgeconv.disk import sha256_of
 from edgeconv.errors import WeightsRefused
+from edgeconv.nets.pickles import check_unfolds
 from edgeconv.nets.weights_path import check_weights_file
 
 # What torch's readers raise on bytes that are not what they expect. A pickle is a program for a
@@ -40,6 +41,8 @@ _BROKEN = (
 #: How torch's reader names what it does not load; all else that it says is advice to load it.
 _GLOBAL = re.compile(r"GLOBAL ([\w.]{1,100})")
 _LONGEST_SEARCHED = 4000
+#: Magic number, form, machine, the values' names and places, keys of what follows.
+_PICKLES = 5
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 
 
@@ -92,6 +95,8 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         zipped = zipfile.is_zipfile(path)
         if zipped:
             _check_archive(path)
+        else:
+            _check_sequence(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of how an old file was pickled
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
@@ -112,6 +117,10 @@ def _check_archive(path: Path) -> None:
     """Refuse an archive that would unpack to more than the file holds."""
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
+        for member in members:
+            if member.filename.endswith("data.pkl"):
+                with archive.open(member) as pickled:
+                    check_unfolds(pickled)
     if any(member.filename.endswith("/constants.pkl") for member in members):
         raise WeightsRefused(
             f"{path} is a TorchScript program, which edgeconv does not run; save its values alone: "
@@ -122,6 +131,14 @@ def _check_archive(path: Path) -> None:
         raise WeightsRefused(
             f"{path} claims tensors larger than the file; torch.save never writes that"
         )
+
+
+def _check_sequence(path: Path) -> None:
+    """Refuse, of a file of the form before archives, pickles that unfold to more than is read."""
+    with path.open("rb") as file:
+        for _ in range(_PICKLES):
+            if file.peek(1):
+                check_unfolds(file)
 
 
 def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
