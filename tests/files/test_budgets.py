@@ -141,6 +141,19 @@ def test_more_nodes_than_any_net_has_are_refused(
             read(path)
 
 
+def test_sizes_below_zero_are_of_no_tensor(tmp_path: Path) -> None:
+    path = onnx_file(tmp_path, [helper.make_node("Conv", ["v0", "weight"], ["y"])])
+    model = onnx.load(path)
+    weight = numpy_helper.from_array(np.zeros((3, 2, 1, 1), np.float32), "weight")
+    model.graph.initializer.append(weight)
+    model.graph.node.insert(0, helper.make_node("Own", ["x"], ["v0"], domain="own"))
+    for name, shape in (("v0", [1, -2, 4, 4]), ("y", [1, -3, 4, 4])):
+        stated = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        model.graph.value_info.append(stated)
+    path.write_bytes(model.SerializeToString())
+    assert inspect(read_operations(path)).to_json()
+
+
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = onnx_file(tmp_path, chain("Relu", 3))
     path.write_bytes(path.read_bytes().replace(b"Relu", b"R\xfflu"))

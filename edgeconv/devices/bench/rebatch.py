@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import numpy_helper, shape_inference
 
 from edgeconv.devices.agent.torch_net import MOST_BATCH
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.files.onnx.load import whole_bytes
+from edgeconv.files.onnx.load import refusing_damage, whole_bytes
 from edgeconv.runtime.feeds import random_inputs
 from edgeconv.runtime.ort import MAX_FILE_BYTES, OrtSession
 from edgeconv.runtime.session import SessionOptions
@@ -45,17 +44,16 @@ def rebatched(source: Path, batch: int, copy: Path) -> Path:
     if source.stat().st_size > MAX_FILE_BYTES:
         raise ArtifactRefused(f"{source}: an ONNX file holds at most {MAX_FILE_BYTES} bytes")
     content = whole_bytes(source)
-    _compare(content, _at(source, content, _COMPARED), source)
-    copy.write_bytes(_at(source, content, batch))
+    with refusing_damage(source):
+        doubled, many = (_at(source, content, size) for size in (_COMPARED, batch))
+    _compare(content, doubled, source)
+    copy.write_bytes(many)
     return copy
 
 
 def _at(source: Path, content: bytes, batch: int) -> bytes:
     """The model at a batch size."""
-    try:
-        model = onnx.load_model_from_string(content)
-    except DecodeError as error:
-        raise ArtifactRefused(f"{source} is no ONNX file: {error}") from error
+    model = onnx.load_model_from_string(content)
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
     fed = [value for value in graph.input if value.name not in constants]

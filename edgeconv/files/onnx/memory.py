@@ -112,10 +112,10 @@ def is_absorbed(node: ir.Node | None) -> bool:
 
 
 def shape_of(value: ir.Value | None) -> tuple[int | None, ...]:
-    """The shape a file states or implies; empty where it is unknown."""
+    """The shape a file states or implies; empty where it is unknown, None for no true dimension."""
     if value is None or value.shape is None:
         return ()
-    return tuple(d if isinstance(d, int) else None for d in value.shape)
+    return tuple(d if isinstance(d, int) and d >= 0 else None for d in value.shape)
 
 
 def dtype_of(value: ir.Value) -> str:

@@ -159,8 +159,8 @@ def _convolution(node: ir.Node) -> Convolution | None:
         return None
     return Convolution(
         kernel=elements(weight[2:]),
-        in_channels=source[1] or 1,
-        out_channels=weight[0] or 1,
+        in_channels=max(1, source[1] or 1),
+        out_channels=max(1, weight[0] or 1),
         groups=max(1, integer(node, "group", 1)),
         in_positions=elements((source[0], *source[2:])),
         out_positions=elements((output[0], *output[2:])),
