@@ -105,18 +105,21 @@ def diagnose(
         with refusing_contradictions(artifacts[name]):
             files[name] = Int8File.open(name, artifacts[name], model, with_pixels)
             findings += walk.through(name, recorded or {})
-    findings += _between(files, findings, walk.measured)
-    walked = next(iter(files.values())).model if files else model
-    return Diagnosis(
-        photos=sum(len(chunk) for chunk in chunks),
-        truth=stage.truth,
-        tensors=tuple(_tensors(walked, stage, walk.measured)),
-        findings=tuple(_ordered(walked, findings)),
-        poor_grids=tuple(
-            grid for name, file in files.items() for grid in poor_grids(file, walk.measured[name])
-        ),
-        notes=tuple(_notes(artifacts, of_its_kind=of_its_kind)),
-    )
+    with refusing_contradictions(*artifacts.values()):
+        findings += _between(files, findings, walk.measured)
+        walked = next(iter(files.values())).model if files else model
+        return Diagnosis(
+            photos=sum(len(chunk) for chunk in chunks),
+            truth=stage.truth,
+            tensors=tuple(_tensors(walked, stage, walk.measured)),
+            findings=tuple(_ordered(walked, findings)),
+            poor_grids=tuple(
+                grid
+                for name, file in files.items()
+                for grid in poor_grids(file, walk.measured[name])
+            ),
+            notes=tuple(_notes(artifacts, of_its_kind=of_its_kind)),
+        )
 
 
 def _require_hub(artifacts: Mapping[str, Path]) -> None:
