@@ -179,8 +179,11 @@ def check(
             if what:
                 words = told(ran)
                 kind = what + re.sub(r"[\d']+", "", words[-120:])
-                found.setdefault(kind, f"{number}: {' '.join(ran.words)}: {what}\n{words}")
+                if kind not in found:
+                    found[kind] = f"{number}: {' '.join(ran.words)}: {what}\n{words}"
+                    print(found[kind], flush=True)
         _remove(held)
+        print(f"{start + len(batch)} tried", flush=True)
     print(f"exit codes: {dict(sorted(ends.items()))}")
     assert not found, "\n\n".join([f"{len(found)} kinds", *found.values()])
 
