@@ -26,6 +26,8 @@ class TensorStatistics:
             every input, by channel (along the target's axis).
         channel_mean: float64 (channels,), mean over every value of every input.
         channel_square: float64 (channels,), mean square over every value of every input.
+        reach_mean, reach_square: float64 (channels,), how far from zero a channel gets in a photo:
+            mean and mean square over photos.
         histogram: of a sample of the values.
         inputs: how many inputs were seen.
         bounds: interval the graph confines the tensor to.
@@ -36,6 +38,8 @@ class TensorStatistics:
     channel_maximum: NDArray[np.float32]
     channel_mean: NDArray[np.float64]
     channel_square: NDArray[np.float64]
+    reach_mean: NDArray[np.float64]
+    reach_square: NDArray[np.float64]
     histogram: Histogram
     inputs: int = 1
     bounds: tuple[float, float] = (-math.inf, math.inf)
@@ -50,6 +54,15 @@ class TensorStatistics:
     def maximum(self) -> float:
         """Highest value of all."""
         return float(self.channel_maximum.max())
+
+    @property
+    def evenness(self) -> NDArray[np.float64]:
+        """How alike photos are in how far each channel reaches, (channels,).
+
+        1 where all are, 1/n where one photo alone of n wakes a channel, 0 where none does: the
+        share of photos that the reach was in effect seen on.
+        """
+        return self.reach_mean**2 / np.maximum(self.reach_square, 1e-300)
 
 
 class Gathering:
@@ -66,6 +79,7 @@ class Gathering:
         self._highs: NDArray[np.float32] = np.array(-np.inf, np.float32)
         self._sums: NDArray[np.float64] = np.zeros(())
         self._squares: NDArray[np.float64] = np.zeros(())
+        self._reaches: list[NDArray[np.float64]] = []
         self._values = 0
 
     def add(self, array: NDArray[np.float32], turn: int) -> None:
@@ -76,13 +90,14 @@ class Gathering:
         """
         axis = self._target.channel_axis
         rows = by_channel(array if axis == 1 else np.moveaxis(array, axis, 1))
-        lows, highs = (_over(rows, reduce) for reduce in (np.minimum, np.maximum))
+        lows, highs = (reduce.reduce(rows, axis=2) for reduce in (np.minimum, np.maximum))
         _require_finite(self._target, float(lows.min()), float(highs.max()))
         sums = np.einsum("nci->nc", rows).sum(axis=0, dtype=np.float64)
         squares = np.einsum("nci,nci->nc", rows, rows).sum(axis=0, dtype=np.float64)
         self._samples.append(_sample(array, turn).copy())
-        self._lows = np.minimum(self._lows, lows)
-        self._highs = np.maximum(self._highs, highs)
+        self._lows = np.minimum(self._lows, lows.min(axis=0))
+        self._highs = np.maximum(self._highs, highs.max(axis=0))
+        self._reaches.extend(np.maximum(-lows, highs).astype(np.float64))
         self._sums = self._sums + sums
         self._squares = self._squares + squares
         self._values += rows.shape[0] * rows.shape[2]
@@ -90,11 +105,14 @@ class Gathering:
     def result(self) -> TensorStatistics:
         """The statistics of everything added; at least one input must have been."""
         low, high = float(self._lows.min()), float(self._highs.max())
+        reaches = np.stack(self._reaches)
         return TensorStatistics(
             channel_minimum=self._lows,
             channel_maximum=self._highs,
             channel_mean=self._sums / self._values,
             channel_square=self._squares / self._values,
+            reach_mean=reaches.mean(axis=0),
+            reach_square=(reaches**2).mean(axis=0),
             histogram=histogram(np.concatenate(self._samples), low, high),
             inputs=len(self._samples),
             bounds=self._target.bounds,
@@ -120,13 +138,17 @@ def _require_finite(target: Target, low: float, high: float) -> None:
 def combine(one: TensorStatistics, other: TensorStatistics) -> TensorStatistics:
     """Statistics of both sets of inputs to the same tensor."""
     inputs = one.inputs + other.inputs
-    means = one.channel_mean * one.inputs + other.channel_mean * other.inputs
-    squares = one.channel_square * one.inputs + other.channel_square * other.inputs
+
+    def mean(ones: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (ones * one.inputs + others * other.inputs) / inputs
+
     return TensorStatistics(
         channel_minimum=np.minimum(one.channel_minimum, other.channel_minimum),
         channel_maximum=np.maximum(one.channel_maximum, other.channel_maximum),
-        channel_mean=means / inputs,
-        channel_square=squares / inputs,
+        channel_mean=mean(one.channel_mean, other.channel_mean),
+        channel_square=mean(one.channel_square, other.channel_square),
+        reach_mean=mean(one.reach_mean, other.reach_mean),
+        reach_square=mean(one.reach_square, other.reach_square),
         histogram=merge(one.histogram, other.histogram),
         inputs=inputs,
         bounds=one.bounds,
@@ -139,15 +161,6 @@ def by_channel(array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim < 2:
         return array.reshape(1, -1, 1)
     return array.reshape(array.shape[0], array.shape[1], -1)
-
-
-def _over(rows: NDArray[np.float32], reduce: np.ufunc) -> NDArray[np.float32]:
-    """Reduces (N, channels, values) to (channels,)."""
-    by_input = reduce.reduce(rows, axis=2)
-    result: NDArray[np.float32] = (
-        by_input[0] if len(by_input) == 1 else reduce.reduce(by_input, axis=0)
-    )
-    return result
 
 
 def _sample(array: NDArray[np.float32], turn: int) -> NDArray[np.float32]:

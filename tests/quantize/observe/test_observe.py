@@ -18,7 +18,7 @@ from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.statistics import by_channel
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.threads import MOST_WORKERS
-from tests.quantize.nets import Mobile, hub, photos
+from tests.quantize.nets import SHAPE, Mobile, hub, photos
 
 
 def all_activations(count: int) -> dict[str, NDArray[np.float32]]:
@@ -56,6 +56,19 @@ def test_extremes_and_means_are_those_of_all_values() -> None:
         np.testing.assert_array_equal(found.channel_maximum, rows.max(axis=(0, 2)))
         np.testing.assert_allclose(found.channel_mean, rows.mean(axis=(0, 2)), atol=1e-5)
         assert found.histogram.total == array.size
+
+
+def test_evenness_is_the_share_of_photos_that_wake_a_channel() -> None:
+    ones = [np.ones(SHAPE, np.float32) for _ in range(8)]
+    for photo in ones:
+        photo[:, 2] = 0.0
+    for photo in ones[1:]:
+        photo[:, 1] = 0.0
+    for few, more in ((ones, []), (ones[:3], ones[3:])):
+        seen = observe(hub(Mobile()), few)
+        seen = observe(hub(Mobile()), more, after=seen) if more else seen
+        evenness = next(iter(seen.tensors.values())).evenness
+        np.testing.assert_allclose(evenness, (1.0, 1 / 8, 0.0))
 
 
 def test_a_tensor_inside_a_fusion_is_not_observed() -> None:

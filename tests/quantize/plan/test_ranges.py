@@ -28,6 +28,8 @@ def statistics(
         channel_maximum=high,
         channel_mean=array.mean(keepdims=True, dtype=np.float64),
         channel_square=(values**2).mean(keepdims=True),
+        reach_mean=np.abs(values).max(keepdims=True),
+        reach_square=(values**2).max(keepdims=True),
         histogram=histogram(array, float(low[0]), float(high[0])),
         bounds=bounds,
         is_answer=is_answer,

@@ -110,5 +110,5 @@ def test_spread_batchnorm_scales_collapse_per_tensor_int8_and_equalization_recov
     undisturbed = accuracy(hub(net()))
     assert without[0] < 0
     assert without[1] < 0.6
-    assert repaired[0] > undisturbed[0] - 6 > 20
+    assert repaired[0] > undisturbed[0] - 7 > 20
     assert repaired[1] > 0.95

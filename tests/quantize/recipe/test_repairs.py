@@ -17,8 +17,8 @@ from edgeconv.quantize.recipe.recipes import Recipe, quantize
 from edgeconv.quantize.recipe.step import Step
 from edgeconv.quantize.recipe.steps import CORRECT_BIASES, EQUALIZE
 from edgeconv.quantize.repair.channels import channel_groups
-from edgeconv.quantize.repair.equalize import equalize
-from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned, sqnr_db
+from edgeconv.quantize.repair.equalize import STRENGTH, equalize
+from tests.quantize.nets import SHAPE, Mobile, hub, photos, run_float, run_planned, sqnr_db
 
 
 class Coarse(nn.Module):
@@ -96,6 +96,27 @@ def test_equalization_keeps_the_function() -> None:
     assert error <= 1e-5 * np.abs(reference).max()
 
 
+@pytest.mark.parametrize("strength", [STRENGTH, None])
+@pytest.mark.parametrize("photos_that_wake_it", [0, 1, 2])
+def test_a_channel_that_hardly_any_photo_woke_is_not_clipped_on_another(
+    photos_that_wake_it: int, strength: float | None
+) -> None:
+    module = Mobile()
+    with torch.no_grad():
+        for layer in (module.expand[0], module.depthwise[0]):
+            layer.weight[:4] = layer.weight[:4].abs()
+            layer.bias[:4] = -layer.weight[:4].sum(dim=(1, 2, 3)) * 2
+    bright = [np.full(SHAPE, 6.0, np.float32), *photos(2)]
+    seen = photos(24)
+    for photo in seen[:photos_that_wake_it]:
+        photo += 2.0
+    model = hub(module)
+    repaired = equalize(model, observe(model, seen), strength).model
+    reference = run_float(model, bright)
+    error = np.abs(run_float(repaired, bright) - reference).max()
+    assert error <= 1e-5 * np.abs(reference).max()
+
+
 def test_equalization_tells_what_it_multiplied_channels_by() -> None:
     model = hub(uneven(Mobile(), 1.5))
     seen = observe(model, photos(20))
@@ -119,7 +140,7 @@ def test_equalization_fills_the_tensors_a_depthwise_layer_reads() -> None:
 
     (depthwise,) = (n for n in model.graph if n.op_type == "Conv" and n.name == "depthwise.0")
     name = depthwise.inputs[0].name or ""
-    assert fullness(repaired.tensors[name].channel_maximum) > 0.7
+    assert fullness(repaired.tensors[name].channel_maximum) > 0.55
     assert fullness(seen.tensors[name].channel_maximum) < 0.5
 
 
@@ -159,7 +180,6 @@ def test_the_recipe_leaves_the_callers_graph_alone() -> None:
     before = ir.to_proto(model).SerializeToString(deterministic=True)
     done = quantize(model, lambda: photos(5))
     assert ir.to_proto(model).SerializeToString(deterministic=True) == before
-    assert done.model is not model
     assert open_graph(done.model, list(done.model.graph.outputs)) is not None
 
 
