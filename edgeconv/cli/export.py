@@ -116,14 +116,21 @@ class Drawn(Steps):
             (Column("step"), lambda step: step.name),
             (Column("kept"), lambda step: "yes" if step.kept else "no"),
             (Column("SQNR dB", "number", 1, rank=2), lambda step: step.sqnr_db),
-            (Column("gain dB", "quantity", rank=1), lambda step: _signed(step.gain_db)),
+            (Column("gain dB", "quantity", rank=1), _gain),
             (Column("top-1 agreement", "percent", 0, rank=3), lambda step: step.agreement),
             (Column("seconds", "number", 1, rank=4), lambda step: step.seconds),
         ]
-        note = "SQNR and agreement with the float net on calibration photos held back from the step"
+        note = (
+            "SQNR and agreement with the float net on calibration photos held back from the step; "
+            "behind ± what other photos may move the gain by (one standard error)"
+        )
         measured = any(report.sqnr_db is not None for report in reports)
         show(Table.of(reports, told, notes=(note,) if measured else ()), file=sys.stderr)
 
 
-def _signed(decibels: float | None) -> str | None:
-    return None if decibels is None else f"{decibels:+.1f}"
+def _gain(step: StepReport) -> str | None:
+    """The gain and its standard error."""
+    if step.gain_db is None:
+        return None
+    error = "" if step.gain_error_db is None else f" ± {step.gain_error_db:.1f}"
+    return f"{step.gain_db:+.1f}{error}"

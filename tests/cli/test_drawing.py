@@ -27,13 +27,13 @@ def test_long_work_says_its_rate_and_the_time_left(
 
 def test_steps_are_told_with_what_they_gained(capsys: pytest.CaptureFixture[str]) -> None:
     reports = [
-        StepReport("start", True, 17.0, None, 0.9, 1.0),
-        StepReport("equalize channels", True, 20.5, 3.5, 1.0, 2.0),
-        StepReport("absorb high biases", False, 20.4, -0.1, None, 0.5),
+        StepReport("start", True, 17.0, None, None, 0.9, 1.0),
+        StepReport("equalize channels", True, 20.5, 3.5, 0.25, 1.0, 2.0),
+        StepReport("absorb high biases", False, 20.4, -0.1, None, None, 0.5),
     ]
     with export.Drawn() as drawn:
         drawn.steps(reports)
     shown = capsys.readouterr().err
     rows = {line.split("  ")[0]: line.split() for line in shown.splitlines()}
-    assert rows["equalize channels"][2:] == ["yes", "20.5", "+3.5", "100", "%", "2.0"]
+    assert rows["equalize channels"][2:] == ["yes", "20.5", "+3.5", "±", "0.2", "100", "%", "2.0"]
     assert rows["absorb high biases"][3:] == ["no", "20.4", "-0.1", "-", "0.5"]

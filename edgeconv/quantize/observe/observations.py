@@ -51,6 +51,7 @@ def observe(
     batches: Iterable[NDArray[np.float32]],
     *,
     after: Observations | None = None,
+    known: Mapping[str, TensorStatistics] | None = None,
     advance: Advance = SILENT.advance,
 ) -> Observations:
     """Runs the hub graph over calibration inputs, several at once, and gathers in their order.
@@ -59,13 +60,15 @@ def observe(
         model: a hub graph with one input.
         batches: float32 arrays of the graph input's shape, (N, 3, H, W).
         after: what was seen of the same graph before, on other inputs; it is added to.
+        known: what these very inputs showed of some tensors already; they are not looked at again.
         advance: told how many inputs are done, after each handful.
 
     Raises:
         UsageError: no input at all, or one of another shape.
         RefusedError: a tensor holds NaN or infinity; names it.
     """
-    wanted = targets(model)
+    known = known or {}
+    wanted = [target for target in targets(model) if target.name not in known]
     running: Measured = [] if after is None else [after.tensors[t.name] for t in wanted]
     done = 0 if after is None else after.inputs
     for seen in _measured(model, wanted, batches, done):
@@ -75,7 +78,8 @@ def observe(
         advance(done)
     if not done:
         raise UsageError("calibration needs at least one photo, none was given")
-    return Observations({t.name: s for t, s in zip(wanted, running, strict=True)}, done)
+    found = {**known, **{t.name: s for t, s in zip(wanted, running, strict=True)}}
+    return Observations({t.name: found[t.name] for t in targets(model)}, done)
 
 
 def _measured(
@@ -87,16 +91,18 @@ def _measured(
     """
     (source,) = model.graph.inputs
     shape, name = shape_of(source), name_of(source)
-    session = open_graph(model, [t.value for t in wanted if t.producer is not None])
+    computed = [t.value for t in wanted if t.producer is not None]
+    session = open_graph(model, computed) if computed else None
     local = threading.local()
 
     def work(numbered: tuple[int, list[NDArray[np.float32]]]) -> Measured:
         first, handful = numbered
-        if not hasattr(local, "run"):
+        if session is not None and not hasattr(local, "run"):
             local.run = _Run(session, name)
         gathered = [Gathering(target) for target in wanted]
         for number, batch in enumerate(handful):
-            arrays = [batch, *local.run(batch)]
+            arrays = [batch] if len(computed) < len(wanted) else []
+            arrays += local.run(batch) if computed else []
             for gathering, array in zip(gathered, arrays, strict=True):
                 gathering.add(array, first + number)
         return [gathering.result() for gathering in gathered]

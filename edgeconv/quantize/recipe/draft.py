@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, islice
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgeconv.progress import Advance
 from edgeconv.quantize.observe.observations import Observations, observe
+from edgeconv.quantize.observe.statistics import TensorStatistics
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.quantize.refine.moments import second_moments
@@ -30,6 +31,7 @@ class Draft:
     Attributes:
         model: the hub graph, repaired or not.
         inputs: gives the photos a step may look at, float32 (N, 3, H, W), afresh at every call.
+        trials: how many of them the graph is observed on until `with_more`; None for all.
         config: how the plan is made.
         ends: what is known of the net's input and output.
         repairs: what was done to single channels of the graph.
@@ -42,6 +44,8 @@ class Draft:
     ends: Ends = field(default_factory=Ends)
     repairs: Repairs = field(default_factory=Repairs)
     original: ir.Model | None = None
+    trials: int | None = None
+    _known: Mapping[str, TensorStatistics] = field(default_factory=dict, repr=False)
     _rounders: dict[int, WeightRounder] = field(default_factory=dict, repr=False)
 
     @property
@@ -51,8 +55,8 @@ class Draft:
 
     @cached_property
     def observations(self) -> Observations:
-        """Statistics of the graph on the photos; raises as `observe`."""
-        return observe(self.model, self.inputs())
+        """Statistics of the graph on its first photos; raises as `observe`."""
+        return observe(self.model, islice(self.inputs(), self.trials), known=self._known)
 
     @cached_property
     def plan(self) -> Plan:
@@ -60,24 +64,34 @@ class Draft:
         return build_plan(self.model, self.observations, self.config)
 
     def with_model(self, model: ir.Model, repairs: Repairs) -> Draft:
-        """The draft of a repaired graph, to be observed anew.
+        """The draft of a repaired graph: observed anew are only the tensors that it changed.
 
         Args:
             model: the graph.
-            repairs: what was done to its channels.
+            repairs: what was done to its channels; a tensor that they do not name holds what it
+                held before, up to rounding.
         """
-        known = self.repairs.and_then(repairs)
-        return replace(self, model=model, repairs=known, original=self.unrepaired, _rounders={})
+        seen: Observations | None = self.__dict__.get("observations")
+        changed = {*repairs.factors, *repairs.copies, *repairs.offsets}
+        tensors = {} if seen is None or not changed else seen.tensors
+        return replace(
+            self,
+            model=model,
+            repairs=self.repairs.and_then(repairs),
+            original=self.unrepaired,
+            _known={name: found for name, found in tensors.items() if name not in changed},
+            _rounders={},
+        )
 
     def with_more(self, photos: Iterable[NDArray[np.float32]], advance: Advance) -> Draft:
-        """The same graph, planned in the same way from these photos too; steps still see the few.
+        """The same graph, planned in the same way from all of `inputs` and from these photos too.
 
         Args:
-            photos: others than `inputs` gives.
+            photos: others than `inputs` gives; steps still see those alone.
             advance: told how many photos are observed.
         """
-        seen = self.__dict__.get("observations")
-        photos = photos if seen is not None else chain(self.inputs(), photos)
+        seen: Observations | None = self.__dict__.get("observations")
+        photos = chain(islice(self.inputs(), 0 if seen is None else seen.inputs, None), photos)
         draft = replace(self)
         draft.__dict__["observations"] = observe(self.model, photos, after=seen, advance=advance)
         return draft

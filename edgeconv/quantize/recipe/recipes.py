@@ -1,8 +1,10 @@
 """The whole of int8 in one call: a recipe's steps, then a plan from all photos.
 
-fast       the steps that nearly always help, unjudged
-default    the same and more, each judged on held-back photos and kept where it helps
-thorough   everything worth some minutes, each step judged
+fast       the two steps that gain most, from few photos
+default    the same and more
+thorough   everything worth some minutes
+
+Each step is judged on photos that were held back from it, and kept where it helps.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ class Recipe:
     Attributes:
         name: as the user asks for it.
         steps: in order; those that finish a plan last.
-        photos: photos that the steps and their judge look at; more where the net is light.
+        photos: photos that the steps and their judge look at.
+        most_photos: as many of a light net, for the same time.
+        trials: those of them that the ranges of a plan on trial come from; None for all.
         measured: whether some of those are held back and each step is judged on them.
         observed: most photos the final plan is made of; None for all.
     """
@@ -62,6 +66,8 @@ class Recipe:
     steps: tuple[Step, ...]
     photos: int
     measured: bool
+    most_photos: int = 0
+    trials: int | None = None
     observed: int | None = None
 
     def without(self, *names: str) -> Recipe:
@@ -69,7 +75,10 @@ class Recipe:
         return replace(self, steps=tuple(s for s in self.steps if s.name not in names))
 
 
-_FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=False, observed=64)
+#: What is done where there are too few photos to judge anything on.
+_UNJUDGED = (CORRECT_BIASES,)
+
+_FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=True, observed=64)
 _DEFAULT = Recipe(
     "default",
     (
@@ -78,6 +87,8 @@ _DEFAULT = Recipe(
     ),
     photos=80,
     measured=True,
+    most_photos=MOST_PHOTOS,
+    trials=32,
 )
 _THOROUGH = Recipe(
     "thorough",
@@ -87,6 +98,7 @@ _THOROUGH = Recipe(
     ),
     photos=256,
     measured=True,
+    most_photos=MOST_PHOTOS,
 )
 
 RECIPES: Mapping[RecipeName, Recipe] = MappingProxyType(
@@ -144,10 +156,14 @@ def quantize(
     """
     chosen = recipe if isinstance(recipe, Recipe) else named(recipe)
     photos = iter(inputs())
-    sample = divide(photos, _photos(chosen, model), hold_back=chosen.measured)
+    most = affordable(chosen.photos, model, chosen.most_photos)
+    sample = divide(photos, most, hold_back=chosen.measured)
     if chosen.measured and not sample.held_back:
-        chosen = replace(chosen, steps=tuple(s for s in chosen.steps if s in _FAST.steps))
-    start = Draft(model, lambda: sample.seen, config or PlanConfig(), ends or Ends())
+        chosen = replace(chosen, steps=tuple(s for s in chosen.steps if s in _UNJUDGED))
+    start = Draft(
+        *(model, lambda: sample.seen, config or PlanConfig(), ends or Ends()),
+        trials=chosen.trials and affordable(chosen.trials, model, chosen.most_photos),
+    )
     if sample.held_back:
         progress.step(f"try the steps of recipe {chosen.name}", len(chosen.steps))
     found = _search(start, chosen.steps, sample, progress.advance)
@@ -163,11 +179,6 @@ def quantize(
         *(final.model, final.observations, final.plan),
         *(chosen.name, found.reports, final.repairs),
     )
-
-
-def _photos(recipe: Recipe, model: ir.Model) -> int:
-    """How many photos a recipe looks at: of a light net more, for little more time."""
-    return affordable(recipe.photos, model, MOST_PHOTOS) if recipe.measured else recipe.photos
 
 
 def _least(*counts: int | None) -> int | None:

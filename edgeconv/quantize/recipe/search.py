@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgeconv.progress import Advance
 from edgeconv.quantize.recipe.draft import Draft
 from edgeconv.quantize.recipe.step import Step, StepReport
-from edgeconv.quantize.refine.judge import Judge, Verdict
+from edgeconv.quantize.refine.judge import Gain, Judge, Verdict
 
 #: The first line of every report that measures.
 START = "ranges and integers, no repair"
@@ -45,12 +45,14 @@ def apply_all(draft: Draft, steps: Sequence[Step]) -> Found:
 def apply_what_helps(draft: Draft, steps: Sequence[Step], judge: Judge, advance: Advance) -> Found:
     """Every step in turn, kept where `judge` finds its gain on photos it has not seen.
 
-    A step that found nothing to do is not reported here either.
+    The gain must not hang on a single photo: it is taken without the one that gains most. A step
+    that found nothing to do is not reported here either. Where all that was kept comes out below
+    no repair (a step may be allowed to lose a little), none of it is.
     """
     start = time.perf_counter()
-    best = judge(draft.model, draft.plan)
-    reports = [_report(START, time.perf_counter() - start, best)]
-    kept: list[Step] = []
+    unrepaired, first = draft, judge(draft.model, draft.plan)
+    best, kept = first, list[Step]()
+    reports = [_report(START, time.perf_counter() - start, first)]
     for number, step in enumerate(steps, 1):
         start = time.perf_counter()
         tried = step.apply(draft)
@@ -58,12 +60,16 @@ def apply_what_helps(draft: Draft, steps: Sequence[Step], judge: Judge, advance:
             advance(number)
             continue
         found = judge(tried.model, tried.plan)
-        helps = found.sqnr_db - best.sqnr_db >= step.least_gain_db
-        reports.append(_report(step.name, time.perf_counter() - start, found, best, kept=helps))
+        gain = Gain.of(found, best)
+        helps = gain.least_db >= step.least_gain_db
+        reports.append(_report(step.name, time.perf_counter() - start, found, gain, kept=helps))
         if helps:
             draft, best = tried, found
             kept.append(step)
         advance(number)
+    if best.sqnr_db < first.sqnr_db:
+        nothing = [replace(report, kept=report.name == START) for report in reports]
+        return Found(unrepaired, (), tuple(nothing))
     return Found(draft, tuple(kept), tuple(reports))
 
 
@@ -71,7 +77,7 @@ def _report(
     name: str,
     seconds: float,
     found: Verdict | None = None,
-    before: Verdict | None = None,
+    gain: Gain | None = None,
     *,
     kept: bool = True,
 ) -> StepReport:
@@ -79,7 +85,8 @@ def _report(
         name,
         kept,
         None if found is None else found.sqnr_db,
-        None if found is None or before is None else found.sqnr_db - before.sqnr_db,
+        None if gain is None else gain.mean_db,
+        None if gain is None else gain.error_db,
         None if found is None else found.agreement,
         seconds,
     )

@@ -33,7 +33,7 @@ class Step:
         kind: what it changes, see above.
         apply: gives the improved draft; must not change the one it is given.
         least_gain_db: gain of the outputs' signal-to-noise ratio, on photos held back, from which
-            on it is kept.
+            on it is kept, whichever one of those photos is left out.
     """
 
     name: str
@@ -52,6 +52,8 @@ class StepReport:
         sqnr_db: signal-to-noise ratio with the step on held-back photos; None where the recipe
             does not measure.
         gain_db: by how much that is more than without it.
+        gain_error_db: standard error of the gain over those photos: how much other photos may move
+            it; None where it was not measured, or on one photo.
         agreement: share of held-back photos whose top-1 is the float net's; None without logits.
         seconds: what the step and its measuring took.
     """
@@ -60,6 +62,7 @@ class StepReport:
     kept: bool
     sqnr_db: float | None
     gain_db: float | None
+    gain_error_db: float | None
     agreement: float | None
     seconds: float
 

@@ -29,13 +29,18 @@ def _correct_biases(draft: Draft) -> Draft:
 
 def _equalize(draft: Draft) -> Draft:
     """Evens out channels across layers by a fixed strength, which helps nearly every net."""
-    done = equalize(draft.model, draft.observations, STRENGTH)
-    return draft.with_model(done.model, Repairs(factors=done.factors))
+    return _equalized(draft, STRENGTH)
 
 
 def _equalize_by_noise(draft: Draft) -> Draft:
     """Does so by what noise it foretells; gains more on some nets, loses on others."""
-    done = equalize(draft.model, draft.observations)
+    return _equalized(draft, None)
+
+
+def _equalized(draft: Draft, strength: float | None) -> Draft:
+    done = equalize(draft.model, draft.observations, strength)
+    if not done.factors:
+        return draft
     return draft.with_model(done.model, Repairs(factors=done.factors))
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from statistics import fmean, stdev
 
 import numpy as np
 import onnx_ir as ir
@@ -24,6 +25,7 @@ from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.threads import in_threads
 
 Batch = NDArray[np.float32]
+Sqnrs = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,44 @@ class Verdict:
     """How close a plan comes to the float net.
 
     Attributes:
-        sqnr_db: signal-to-noise ratio of a photo's outputs in dB, mean over photos, so that one
-            odd photo does not decide; of a classifier's logits less their mean, for what is added
-            to all of them changes no probability; of several outputs, and of what is joined to one,
-            the lowest.
+        by_photo_db: signal-to-noise ratio of each photo's outputs in dB (each batch's, where there
+            are several photos in one); of a classifier's logits less their mean, for what is added
+            to all of them changes no probability; of several outputs, and of what is joined to
+            one, those of the one with the lowest mean.
         agreement: share of photos whose largest logit stays the same one, 0..1; None where no
             output holds one row of logits a photo.
     """
 
-    sqnr_db: float
+    by_photo_db: tuple[float, ...]
     agreement: float | None
+
+    @property
+    def sqnr_db(self) -> float:
+        """Mean over photos, so that one odd photo does not decide."""
+        return fmean(self.by_photo_db)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """By how much one plan comes closer to the float net than another, over the same photos.
+
+    Attributes:
+        mean_db: of the photos' signal-to-noise ratios.
+        least_db: the same without the photo that gains most: what does not hang on a single one.
+        error_db: standard error of the mean; None for one photo.
+    """
+
+    mean_db: float
+    least_db: float
+    error_db: float | None
+
+    @classmethod
+    def of(cls, found: Verdict, before: Verdict) -> Gain:
+        """The gain of one plan's verdict over another's."""
+        pairs = zip(found.by_photo_db, before.by_photo_db, strict=True)
+        gains = sorted(one - other for one, other in pairs)
+        error = stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else None
+        return cls(fmean(gains), fmean(gains[:-1] or gains), error)
 
 
 class Judge:
@@ -58,34 +88,35 @@ class Judge:
     def __call__(self, model: ir.Model, plan: Plan) -> Verdict:
         """Judges a plan of the graph, or of a repaired one with the same outputs."""
         outputs = run(insert_qdq(model, plan), self._photos)
-        found = verdict(self.reference, outputs, is_classifier=self._is_classifier)
-        quality = min(map(_worst_part, self.reference, outputs, self._joined))
-        return replace(found, sqnr_db=min(found.sqnr_db, quality))
+        pairs = list(zip(self.reference, outputs, strict=True))
+        found: list[Sqnrs] = []
+        for (one, other), joined in zip(pairs, self._joined, strict=True):
+            found += _part_sqnrs_db(one, other, joined)
+        agreement = _agreement(pairs)
+        if agreement is not None and self._is_classifier:
+            pairs = [(_centred(one), _centred(other)) for one, other in pairs]
+        found += [sqnrs_db(one, other) for one, other in pairs]
+        worst = min(found, key=lambda sqnrs: float(sqnrs.mean()))
+        by_photo = worst.reshape(len(self._photos), -1).mean(axis=1)
+        return Verdict(tuple(by_photo.tolist()), agreement)
 
 
-def _worst_part(reference: Batch, output: Batch, joined: Joined) -> float:
-    """The lowest SQNR of the parts an output is joined from, in dB; infinite where of none."""
+def _part_sqnrs_db(reference: Batch, output: Batch, joined: Joined) -> list[Sqnrs]:
+    """Those of each part that an output is joined from; none where it is not joined."""
     if not joined.is_joined:
-        return math.inf
+        return []
     size = math.prod(shape_of(joined.output))
     one, other = (array.reshape(-1, size) for array in (reference, output))
     places = [part.places.reshape(-1) for part in joined.parts]
-    return min(sqnr_db(one[:, at], other[:, at]) for at in places)
+    return [sqnrs_db(one[:, at], other[:, at]) for at in places]
 
 
-def verdict(
-    reference: Sequence[Batch], outputs: Sequence[Batch], *, is_classifier: bool = False
-) -> Verdict:
-    """Compares outputs with the float net's, one array (photos, ...) an output."""
-    pairs = list(zip(reference, outputs, strict=True))
-    logits = [(one, other) for one, other in pairs if one.ndim == 2 and one.shape[1] > 1]
-    agreement = None
-    if len(pairs) == 1 and logits:
-        (one, other) = logits[0]
-        agreement = float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
-        if is_classifier:
-            pairs = [(_centred(one), _centred(other))]
-    return Verdict(min(sqnr_db(one, other) for one, other in pairs), agreement)
+def _agreement(pairs: Sequence[tuple[Batch, Batch]]) -> float | None:
+    """Share of photos whose largest logit stays, None without one row of logits a photo."""
+    (one, other), *more = pairs
+    if more or one.ndim != 2 or one.shape[1] == 1:
+        return None
+    return float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
 
 
 def _centred(logits: Batch) -> Batch:
@@ -94,12 +125,13 @@ def _centred(logits: Batch) -> Batch:
     return centred
 
 
-def sqnr_db(reference: Batch, other: Batch) -> float:
-    """10 log10 of a photo's energy over its error's, at most 200; mean over photos (first axis)."""
+def sqnrs_db(reference: Batch, other: Batch) -> Sqnrs:
+    """10 log10 of each photo's energy over its error's, at most 200, (photos,): the first axis."""
     real = reference.reshape(len(reference), -1).astype(np.float64)
     signal = np.maximum((real**2).sum(axis=1), 1e-20)
     noise = ((real - other.reshape(real.shape)) ** 2).sum(axis=1)
-    return float(np.mean(10 * np.log10(signal / np.maximum(noise, 1e-20 * signal))))
+    found: Sqnrs = 10 * np.log10(signal / np.maximum(noise, 1e-20 * signal))
+    return found
 
 
 def run(model: ir.Model, photos: Iterable[Batch]) -> list[Batch]:

@@ -13,12 +13,18 @@ from edgeconv.graph.view import name_of
 from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
+from edgeconv.quantize.recipe.draft import Draft
 from edgeconv.quantize.recipe.recipes import Recipe, quantize
 from edgeconv.quantize.recipe.step import Step
-from edgeconv.quantize.recipe.steps import CORRECT_BIASES, EQUALIZE
+from edgeconv.quantize.recipe.steps import (
+    CENTER_CHANNELS,
+    CORRECT_BIASES,
+    EQUALIZE,
+    EQUALIZE_BY_NOISE,
+)
 from edgeconv.quantize.repair.channels import channel_groups
 from edgeconv.quantize.repair.equalize import STRENGTH, equalize
-from tests.quantize.nets import SHAPE, Mobile, hub, photos, run_float, run_planned, sqnr_db
+from tests.quantize.nets import SHAPE, Mobile, conv, hub, photos, run_float, run_planned, sqnr_db
 
 
 class Coarse(nn.Module):
@@ -173,6 +179,31 @@ def test_a_residual_block_is_one_group() -> None:
     residual = max(groups, key=lambda group: len(group.tensors))
     assert len(residual.writers) == 2
     assert {layer.node.name for layer in residual.readers} >= {"expand.0", "head.0"}
+
+
+@pytest.mark.parametrize("step", [EQUALIZE, EQUALIZE_BY_NOISE, CENTER_CHANNELS])
+def test_observing_only_what_a_repair_changed_shows_what_observing_all_does(step: Step) -> None:
+    torch.manual_seed(0)
+    ends = conv(3, 8), nn.Conv2d(8, 8, 1), conv(8, 8, 1), nn.Conv2d(8, 4, 1)
+    model = hub(uneven(Mobile(), 1.5) if step is not CENTER_CHANNELS else nn.Sequential(*ends))
+    before = Draft(model, lambda: photos(20), PlanConfig(bias_correction=True))
+    partly = step.apply(before)
+    assert partly is not before
+    wholly = Draft(partly.model, before.inputs, before.config)
+    assert list(partly.observations.tensors) == list(wholly.observations.tensors)
+    assert partly.observations.inputs == 20
+    for name, params in wholly.plan.activations.items():
+        found = partly.plan.activations[name]
+        np.testing.assert_allclose(found.scale, params.scale, 1e-5)
+        assert abs(int(found.zero_point) - int(params.zero_point)) <= 1
+    for name, constant in wholly.plan.constants.items():
+        other = partly.plan.constants[name]
+        np.testing.assert_allclose(
+            other.values * other.params.scale.max(),
+            constant.values * constant.params.scale.max(),
+            atol=float(constant.params.scale.max()) * 1.01,
+            rtol=1e-5,
+        )
 
 
 def test_the_recipe_leaves_the_callers_graph_alone() -> None:
