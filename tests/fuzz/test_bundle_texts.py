@@ -34,7 +34,12 @@ MANIFEST: dict[str, Any] = {
     "artifacts": {"onnx": {"file": "model.onnx", "inputs": []}},
     "parity": {"status": "passed", "failed": [], "stages": [{"name": "onnx"}]},
     "quantization": {
-        "repairs": {"factors": {"t": "1 2"}, "copies": {"t": {"0": 1}}, "offsets": {}},
+        "repairs": {
+            "factors": {"t": "1 2"},
+            "copies": {"t": {"0": 1}},
+            "offsets": {},
+            "swishes": [],
+        },
         "tensors": {"activations": {"t": {"scale": 0.5, "zero_point": 3}}},
     },
     "files": {},

@@ -15,6 +15,7 @@ from edgeconv.export.bundle.predictor import Predictor
 from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds
 from edgeconv.quantize.repair.copies import with_copies
 from edgeconv.quantize.repair.repairs import Repairs
+from edgeconv.quantize.repair.swish import with_own_arguments
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Opener, SessionOptions
@@ -111,14 +112,18 @@ class Bundle:
         }
 
     def as_written(self, model: ir.Model) -> ir.Model:
-        """A copy of the float graph with the channels copied that the int8 files hold as copies.
+        """A copy of the float graph with the operators and channels that the int8 files have.
+
+        They hold some channels as copies, and an argument more for swishes that were scaled.
 
         Raises:
-            BundleRefused: the manifest's copies are not of this graph, or not of dead channels.
+            BundleRefused: the manifest's repairs are not of this graph, or not of dead channels.
         """
+        repairs = self.repairs
+        model = with_own_arguments(model, repairs.swishes)
         black, white = self.preprocessing.low, self.preprocessing.high
         seen = channel_bounds(model, input_bounds(black, white, widened=0.0))
-        return with_copies(model, self.repairs.copies, seen)
+        return with_copies(model, repairs.copies, seen)
 
     @property
     def golden(self) -> golden.Golden:

@@ -92,7 +92,7 @@ ROWS = (
     replace(
         _HARD_SWISH,
         name="Sigmoid",
-        prescribed=Prescribed(1 / 256, -128, 1 / 32768),
+        prescribed=Prescribed(1 / 256, -128, 1 / 32768, saturated=math.log(511)),
         bounds=(0.0, 1.0),
         sign="nonnegative",
         engines=Engines("kernel", "kernel", "kernel"),
@@ -108,7 +108,7 @@ ROWS = (
     replace(
         _HARD_SWISH,
         name="Tanh",
-        prescribed=Prescribed(1 / 128, 0, 1 / 32768),
+        prescribed=Prescribed(1 / 128, 0, 1 / 32768, saturated=math.atanh(255 / 256)),
         bounds=(-1.0, 1.0),
         engines=Engines("float", "kernel", "kernel"),
         int16=True,

@@ -60,11 +60,14 @@ class Prescribed:
     Attributes:
         scale, zero_point: of int8.
         int16_scale: of int16, whose zero point is 0; None where none is prescribed.
+        saturated: how far from zero an input is from which on int8 holds the same integer; None
+            where it depends on other inputs.
     """
 
     scale: float
     zero_point: int
     int16_scale: float | None
+    saturated: float | None = None
 
 
 @dataclass(frozen=True)

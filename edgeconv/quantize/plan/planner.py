@@ -26,7 +26,7 @@ from edgeconv.quantize.plan.apart import keep_apart
 from edgeconv.quantize.plan.bias import correct
 from edgeconv.quantize.plan.in_float import float_nodes, with_islands
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
-from edgeconv.quantize.plan.ranges import RangeMethod, choose
+from edgeconv.quantize.plan.ranges import Range, RangeMethod, Stretch, choose
 from edgeconv.quantize.plan.shared import share
 from edgeconv.quantize.plan.weights import layer_of, quantize_layer
 
@@ -40,7 +40,8 @@ class PlanConfig:
 
     Attributes:
         ranges: how activation ranges are chosen.
-        stretch: tensor -> what its range is multiplied by after that; 1 where a tensor is missing.
+        stretch: tensor -> what the ends of its range are multiplied by after that; 1 where a tensor
+            is missing.
         bias_correction: whether the mean error of integer weights is taken out of the biases.
         concat_threshold: how many times coarser a concatenation may make its inputs' steps before
             the edge is requantized instead.
@@ -48,7 +49,7 @@ class PlanConfig:
 
     ranges: RangeMethod = "mse"
     bias_correction: bool = False
-    stretch: Mapping[str, float] = field(default_factory=dict)
+    stretch: Mapping[str, Stretch] = field(default_factory=dict)
     concat_threshold: float = 1.25
 
 
@@ -95,7 +96,7 @@ def _activations(
     prescribed = {t.name: found for t in wanted if (found := _prescribed(t)) is not None}
     sharing = share(
         model,
-        choose(observations, config.ranges, config.stretch),
+        choose(observations, config.ranges, config.stretch, _useful(wanted)),
         prescribed=prescribed,
         threshold=config.concat_threshold,
         islands=islands,
@@ -107,6 +108,18 @@ def _activations(
             activation_params(sharing.ranges[target.name]) if source is None else prescribed[source]
         )
     return activations, sharing.requantize
+
+
+def _useful(wanted: list[Target]) -> dict[str, Range]:
+    """The interval outside of which all readers of a tensor saturate, where they do."""
+    found = {}
+    for target in wanted:
+        grids = [operator_of(use.node).prescribed for use in target.value.uses()]
+        ends = [None if grid is None else grid.saturated for grid in grids]
+        known = [end for end in ends if end is not None]
+        if known and len(known) == len(ends) and not target.value.is_graph_output():
+            found[target.name] = (-max(known), max(known))
+    return found
 
 
 def _prescribed(target: Target) -> QuantParams | None:

@@ -23,6 +23,10 @@ from edgeconv.quantize.observe.statistics import TensorStatistics
 
 RangeMethod = Literal["minmax", "percentile", "mse"]
 Range: TypeAlias = tuple[float, float]
+#: What the low and the high end of a range are multiplied by.
+Stretch: TypeAlias = tuple[float, float]
+
+EVERYTHING: Range = (-math.inf, math.inf)
 
 METHODS: tuple[RangeMethod, ...] = ("minmax", "percentile", "mse")
 
@@ -45,11 +49,12 @@ FEW_VALUES = 4096
 def choose(
     observations: Observations,
     method: RangeMethod,
-    stretch: Mapping[str, float] = MappingProxyType({}),
+    stretch: Mapping[str, Stretch] = MappingProxyType({}),
+    useful: Mapping[str, Range] = MappingProxyType({}),
 ) -> dict[str, Range]:
     """The interval of every observed tensor, by name, times what `stretch` says of it.
 
-    It never leaves what was seen, nor what the graph allows.
+    It never leaves what was seen, nor what the graph allows, nor what is `useful` of it.
 
     Answers (`Target`) keep every value: clipping what the largest logit is, or is averaged from,
     is what flips a decision.
@@ -60,13 +65,18 @@ def choose(
     if method not in METHODS:
         raise UnknownName("range method", method, METHODS, f"Allowed: {', '.join(METHODS)}.")
     return {
-        name: choose_one(seen, method, stretch.get(name, 1.0))
+        name: choose_one(seen, method, stretch.get(name, (1.0, 1.0)), useful.get(name, EVERYTHING))
         for name, seen in observations.tensors.items()
     }
 
 
-def choose_one(seen: TensorStatistics, method: RangeMethod, stretch: float = 1.0) -> Range:
-    """The interval of one tensor, times `stretch`."""
+def choose_one(
+    seen: TensorStatistics,
+    method: RangeMethod,
+    stretch: Stretch = (1.0, 1.0),
+    useful: Range = EVERYTHING,
+) -> Range:
+    """The interval of one tensor cut to what is `useful`, each end times its `stretch`."""
     whole = (min(seen.minimum, 0.0), max(seen.maximum, 0.0))
     if method == "minmax" or seen.is_answer or seen.histogram.total < FEW_VALUES:
         chosen = whole
@@ -74,8 +84,9 @@ def choose_one(seen: TensorStatistics, method: RangeMethod, stretch: float = 1.0
         chosen = percentile(seen.histogram, TAIL)
     else:
         chosen = least_squares(seen.histogram, LEVELS)
-    low = max(stretch * chosen[0], whole[0], seen.bounds[0])
-    high = min(stretch * chosen[1], whole[1], seen.bounds[1])
+    least, most = max(whole[0], seen.bounds[0]), min(whole[1], seen.bounds[1])
+    low = max(stretch[0] * max(chosen[0], useful[0]), least)
+    high = min(stretch[1] * min(chosen[1], useful[1]), most)
     return min(low, 0.0), max(high, 0.0)
 
 

@@ -35,6 +35,8 @@ from edgeconv.quantize.recipe.steps import (
     REUSE_DEAD_CHANNELS,
     ROUND_WEIGHTS,
     ROUND_WEIGHTS_THOROUGHLY,
+    SCALE_MORE_SWISHES,
+    SCALE_SWISHES,
 )
 from edgeconv.quantize.recipe.stretch_ranges import CHOOSE_RANGES
 from edgeconv.quantize.refine.judge import Judge
@@ -82,8 +84,8 @@ _FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=True, obs
 _DEFAULT = Recipe(
     "default",
     (
-        *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, REUSE_DEAD_CHANNELS, CENTER_CHANNELS),
-        *(CHOOSE_RANGES, ROUND_WEIGHTS, MEASURE_BIASES),
+        *(CORRECT_BIASES, SCALE_SWISHES, SCALE_MORE_SWISHES, EQUALIZE, EQUALIZE_BY_NOISE),
+        *(REUSE_DEAD_CHANNELS, CENTER_CHANNELS, CHOOSE_RANGES, ROUND_WEIGHTS, MEASURE_BIASES),
     ),
     photos=80,
     measured=True,
@@ -93,8 +95,9 @@ _DEFAULT = Recipe(
 _THOROUGH = Recipe(
     "thorough",
     (
-        *(CORRECT_BIASES, EQUALIZE, EQUALIZE_BY_NOISE, REUSE_DEAD_CHANNELS, CENTER_CHANNELS),
-        *(CHOOSE_RANGES, ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES),
+        *(CORRECT_BIASES, SCALE_SWISHES, SCALE_MORE_SWISHES, EQUALIZE, EQUALIZE_BY_NOISE),
+        *(REUSE_DEAD_CHANNELS, CENTER_CHANNELS, CHOOSE_RANGES),
+        *(ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES),
     ),
     photos=256,
     measured=True,

@@ -9,14 +9,20 @@ answers keep every value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
 from edgeconv.graph.operators.table import operator_of
+from edgeconv.graph.view import input_of, name_of
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.affine import activation_params, covered
-from edgeconv.quantize.plan.ranges import Range
+from edgeconv.quantize.plan.ranges import Range, Stretch
 from edgeconv.quantize.plan.shared import on_one_grid
 from edgeconv.quantize.recipe.draft import Draft
 from edgeconv.quantize.recipe.sample import affordable
@@ -27,6 +33,8 @@ T = TypeVar("T")
 
 #: Multiples of a range that are tried, the present one first.
 MULTIPLES = (1.0, 0.4, 0.5, 0.65, 0.8, 0.9, 1.2, 1.5)
+#: Multiples of the low end that are then tried where a swish flattens it, the present one first.
+LOW_MULTIPLES = (1.0, 0.75, 0.5, 0.3, 0.15)
 #: Another multiple is taken where it errs at most this much of what the present one does.
 WORTH_IT = 0.97
 #: Photos they are tried on, of a light net more for the same time: the rarer a value, the more
@@ -51,9 +59,9 @@ class _Unit:
     present: Range
     whole: Range
 
-    def stretched(self, multiple: float) -> Range:
-        """The interval at a multiple of the present one; never past the whole."""
-        low, high = (multiple * end for end in self.present)
+    def stretched(self, by: Stretch) -> Range:
+        """The interval at multiples of the present one's ends; never past the whole."""
+        low, high = (multiple * end for multiple, end in zip(by, self.present, strict=True))
         return max(low, min(self.whole[0], 0.0)), min(high, max(self.whole[1], 0.0))
 
 
@@ -61,30 +69,47 @@ def _apply(draft: Draft) -> Draft:
     units = _units(draft)
     if not units:
         return draft
-    best = {unit: (float("inf"), 1.0) for unit in units}
     photos = spread(draft.inputs(), affordable(PHOTOS, draft.model, MOST_PHOTOS))
-    names = [name for unit in units for name in unit.names]
-    errors_of = ReaderErrors(draft.model, names, photos)
-    for multiple in MULTIPLES:
+    chosen = _least(draft.model, photos, {u: [(m, m) for m in MULTIPLES] for u in units})
+    flattened = _flattened(draft.model)
+    lows = {
+        unit: [(m * low, high) for m in LOW_MULTIPLES]
+        for unit, (low, high) in chosen.items()
+        if unit.present[0] < 0.0 and flattened.issuperset(unit.names)
+    }
+    if lows:
+        chosen |= _least(draft.model, photos, lows)
+    stretch = {n: by for unit, by in chosen.items() for n in unit.names if by != (1.0, 1.0)}
+    return draft.with_config(replace(draft.config, stretch=stretch))
+
+
+def _least(
+    model: ir.Model,
+    photos: Sequence[NDArray[np.float32]],
+    candidates: Mapping[_Unit, Sequence[Stretch]],
+) -> dict[_Unit, Stretch]:
+    """The candidate of every unit with the least error, the first unless another is worth it."""
+    errors_of = ReaderErrors(model, [name for unit in candidates for name in unit.names], photos)
+    best = {unit: (float("inf"), tried[0]) for unit, tried in candidates.items()}
+    for turn in zip(*candidates.values(), strict=True):
+        of_unit = dict(zip(candidates, turn, strict=True))
         grids = {
-            name: activation_params(unit.stretched(multiple))
-            for unit in units
-            for name in unit.names
+            n: activation_params(u.stretched(by)) for u, by in of_unit.items() for n in u.names
         }
         errors = errors_of(grids)
-        for unit in units:
+        for unit, by in of_unit.items():
             error = sum(errors[name] for name in unit.names)
             if error < best[unit][0] * WORTH_IT:
-                best[unit] = (error, multiple)
-    return draft.with_config(replace(draft.config, stretch=_chosen(best)))
+                best[unit] = (error, by)
+    return {unit: by for unit, (_, by) in best.items()}
 
 
-def _chosen(best: Mapping[_Unit, tuple[float, float]]) -> dict[str, float]:
+def _flattened(model: ir.Model) -> set[str]:
+    """Tensors of which an activation that no layer absorbs gives next to nothing below zero."""
     return {
-        name: multiple
-        for unit, (_, multiple) in best.items()
-        for name in unit.names
-        if multiple != 1.0
+        name_of(input_of(node))
+        for node in model.graph
+        if operator_of(node).kind == "activation" and math.isfinite(operator_of(node).bounds[0])
     }
 
 

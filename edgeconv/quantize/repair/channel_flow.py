@@ -21,6 +21,7 @@ from edgeconv.graph.passes.pads_apart import SMALLEST
 from edgeconv.graph.view import (
     activation_inputs,
     constant_of,
+    input_of,
     integer,
     ints,
     name_of,
@@ -39,6 +40,8 @@ class ChannelFlow:
     Attributes:
         channels: hub name -> numbers of its channels (axis 1; axis 0 of a vector).
         layers: layers whose input and output channels can both be rescaled.
+        arguments: products by a constant of their own that only bounded activations read, so that
+            a factor on what they read can be taken back there (`swish`).
         pinned: bool, by number.
         ceilings: lowest clamp above each, by number; infinite where there is none.
     """
@@ -47,6 +50,7 @@ class ChannelFlow:
         """Follows a hub graph from its inputs to its outputs."""
         self.channels: dict[str, Index] = {}
         self.layers: list[Layer] = []
+        self.arguments: list[ir.Node] = []
         self._parent: list[int] = []
         self._pins: list[Index] = []
         self._clamps: list[tuple[Index, float]] = []
@@ -110,6 +114,10 @@ class ChannelFlow:
         layer = _scalable(node)
         if layer is not None and len(self._read_by(layer)) == _input_channels(layer):
             self.layers.append(layer)
+            self._fresh(node.outputs[0])
+            return
+        if _is_argument(node):
+            self.arguments.append(node)
             self._fresh(node.outputs[0])
             return
         written = list(self._written(node))
@@ -178,6 +186,22 @@ def _is_gate(value: ir.Value) -> bool:
         return False
     operator = operator_of(node)
     return operator.kind == "activation" and operator.bounds == (0.0, 1.0)
+
+
+def _is_argument(node: ir.Node) -> bool:
+    """Whether a node gives gates their argument: a product by a constant for each channel."""
+    if node.op_type != "Mul" or node.outputs[0].is_graph_output():
+        return False
+    factor, source = node.inputs[1], input_of(node)
+    readers = [use.node for use in node.outputs[0].uses()]
+    return (
+        factor is not None
+        and factor.const_value is not None
+        and len(tuple(factor.uses())) == 1
+        and shape_of(factor) == tuple(n if i == 1 else 1 for i, n in enumerate(shape_of(source)))
+        and bool(readers)
+        and all(_is_gate(reader.outputs[0]) for reader in readers)
+    )
 
 
 def _is_pairwise(node: ir.Node) -> bool:

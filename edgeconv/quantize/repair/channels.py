@@ -19,7 +19,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import input_of, name_of
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.quantize.repair.channel_flow import ChannelFlow, Index
 
@@ -33,6 +33,7 @@ class ChannelGroup:
             are computed.
         writers: layers whose output channels are the group's.
         readers: layers whose input channels are the group's.
+        arguments: products by a constant that give gates on the group their argument.
         ceilings: lowest upper bound an activation clips each channel at; infinite where none does.
         pinned: bool (channels,), which channels must keep their scale.
     """
@@ -40,6 +41,7 @@ class ChannelGroup:
     tensors: dict[str, Index] = field(default_factory=dict)
     writers: list[Layer] = field(default_factory=list)
     readers: list[Layer] = field(default_factory=list)
+    arguments: list[ir.Node] = field(default_factory=list)
     ceilings: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     pinned: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
@@ -80,4 +82,6 @@ def channel_groups(model: ir.Model) -> list[ChannelGroup]:
     for layer in flow.layers:
         groups[flow.group_of(name_of(layer.node.outputs[0]))].writers.append(layer)
         groups[flow.group_of(name_of(layer.source))].readers.append(layer)
+    for node in flow.arguments:
+        groups[flow.group_of(name_of(input_of(node)))].arguments.append(node)
     return [g for g in groups.values() if g.writers and g.readers and not g.pinned.all()]

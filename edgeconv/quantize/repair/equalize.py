@@ -13,18 +13,22 @@ photos at hand, weighing measured activations measures better.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.view import name_of, set_constant
+from edgeconv.graph.view import input_of, name_of, set_constant
 from edgeconv.quantize.observe.observations import Observations
+from edgeconv.quantize.plan.affine import STEPS
 from edgeconv.quantize.plan.weights import Layer
-from edgeconv.quantize.repair.channels import channel_groups
+from edgeconv.quantize.repair.channel_flow import Index
+from edgeconv.quantize.repair.channels import ChannelGroup, channel_groups
 from edgeconv.quantize.repair.equalize_factors import by_input_channel, factors_of
 from edgeconv.quantize.repair.repairs import Factors
+from edgeconv.quantize.repair.swish import argument_of, with_own_arguments
 
 Weights = dict[str, NDArray[np.float64]]
 
@@ -53,10 +57,42 @@ def equalize(
             activations gain against what the weights lose.
     """
     copy = model.clone()
+    return Equalized(copy, _scaled(copy, channel_groups(copy), observations, strength))
+
+
+def scale_swishes(
+    model: ir.Model, observations: Observations, tensors: Collection[str]
+) -> Equalized:
+    """A copy in which these swishes' channels are evened out; their sigmoids get a Mul in front.
+
+    Args:
+        model: a hub graph.
+        observations: of this graph.
+        tensors: of those that `swishes` gives.
+    """
+    copy = with_own_arguments(model, tensors)
+    new = {argument_of(name) for name in tensors}
+    groups = [
+        group
+        for group in channel_groups(copy)
+        if any(node.outputs[0].name in new for node in group.arguments)
+    ]
+    return Equalized(copy, _scaled(copy, groups, observations, STRENGTH))
+
+
+def _scaled(
+    model: ir.Model,
+    groups: Iterable[ChannelGroup],
+    observations: Observations,
+    strength: float | None,
+) -> Factors:
+    """Scales the groups' channels in place; gives the factors of each observed tensor."""
     weights: Weights = {}
     scaled: dict[str, tuple[float, ...]] = {}
-    for group in channel_groups(copy):
+    for group in groups:
         factors = factors_of(group, observations, strength)
+        for node in group.arguments:
+            _take_back(node, factors, group.tensors[name_of(input_of(node))], weights)
         for layer in group.writers:
             _scale_rows(layer, factors[group.written_by(layer)], weights)
         for layer in group.readers:
@@ -66,8 +102,8 @@ def equalize(
             if name in observations.tensors and (factors[index] != 1.0).any():
                 scaled[name] = tuple(factors[index].tolist())
     for name, array in weights.items():
-        set_constant(copy, name, array)
-    return Equalized(copy, scaled)
+        set_constant(model, name, array)
+    return scaled
 
 
 def _scale_rows(layer: Layer, factors: NDArray[np.float64], weights: Weights) -> None:
@@ -76,6 +112,17 @@ def _scale_rows(layer: Layer, factors: NDArray[np.float64], weights: Weights) ->
     if layer.bias is not None:
         bias = _loaded(layer.bias, weights)
         bias *= factors.reshape(bias.shape)
+
+
+def _take_back(node: ir.Node, factors: NDArray[np.float64], index: Index, weights: Weights) -> None:
+    """Divides what a swish's argument is multiplied by, once the factors are rounded so that the
+    int8 grid holds each quotient exactly."""
+    held = _loaded(input_of(node, 1), weights).reshape(-1)
+    wanted = held / factors[index]
+    step = float(wanted.max()) / STEPS
+    taken = np.where(factors[index] == 1.0, wanted, np.maximum(np.rint(wanted / step), 1.0) * step)
+    factors[index] = held / taken
+    held[...] = taken
 
 
 def _loaded(value: ir.Value, weights: Weights) -> NDArray[np.float64]:

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import written_output
-from edgeconv.graph.view import integer, name_of, require_constant
+from edgeconv.graph.view import input_of, integer, name_of, require_constant
 from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.plan.affine import STEPS, WEIGHT_MAX
 from edgeconv.quantize.plan.weights import Layer
@@ -60,6 +60,8 @@ FORESEEN = 3.0
 AVERAGING = 0.3
 #: Values further out than this many times a channel's root mean square do not set a range.
 CLIP = 7.0
+#: Below minus this a swish gives next to nothing.
+SWISH_DEPTH = 5.0
 
 Array = NDArray[np.float64]
 
@@ -109,7 +111,7 @@ def factors_of(
         strength: the exponent a, with b = 0; a group that depthwise layers alone read gets a = 1,
             for each row reads a single channel there. None searches both.
     """
-    clip = CLIP if strength is None else np.inf
+    clip = CLIP if strength is None or group.arguments else np.inf
     tensors = [_foreseen(group, t, observations) for t in _tensors(group, observations, clip)]
     readers = [_reader(group, layer, observations) for layer in group.readers]
     activation = np.full(group.channels, QUIET)
@@ -131,6 +133,19 @@ def factors_of(
     return best
 
 
+def foretold_noise(group: ChannelGroup, observations: Observations, factors: Array) -> float:
+    """Noise of the layers that read a group were it scaled so, relative to what they compute.
+
+    Args:
+        group: the channels.
+        observations: of the graph they are of.
+        factors: of every channel, (channels,).
+    """
+    tensors = [_foreseen(group, t, observations) for t in _tensors(group, observations, CLIP)]
+    readers = [_reader(group, layer, observations) for layer in group.readers]
+    return _noise(tensors, readers, factors)
+
+
 def _exponents(group: ChannelGroup, strength: float | None) -> Iterable[tuple[float, float]]:
     if strength is None:
         return product(OF_ACTIVATION, OF_COLUMN)
@@ -143,14 +158,24 @@ def _is_depthwise(layer: Layer) -> bool:
 
 
 def _tensors(group: ChannelGroup, observations: Observations, clip: float) -> Iterator[_Tensor]:
+    depths = _depths(group)
     for name, index in group.tensors.items():
         if name in observations.tensors:
             seen = observations.tensors[name]
             most = clip * np.sqrt(np.maximum(seen.channel_square, 1e-30))
-            down = np.clip(-seen.channel_minimum.astype(np.float64), 0.0, most)
+            most_down = np.minimum(most, depths.get(name, np.inf))
+            down = np.clip(-seen.channel_minimum.astype(np.float64), 0.0, most_down)
             up = np.clip(seen.channel_maximum.astype(np.float64), 0.0, most)
             counted = seen.histogram
             yield _Tensor(name, index, down, up, 1.0 - counted.zeros / max(counted.total, 1.0))
+
+
+def _depths(group: ChannelGroup) -> dict[str, Array]:
+    """How far below zero the channels of tensors that swishes read are of use, (channels,)."""
+    return {
+        name_of(input_of(node)): SWISH_DEPTH / require_constant(node, 1).reshape(-1)
+        for node in group.arguments
+    }
 
 
 def _foreseen(group: ChannelGroup, tensor: _Tensor, observations: Observations) -> _Tensor:

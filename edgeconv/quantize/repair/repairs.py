@@ -2,7 +2,8 @@
 
     channel c of a tensor of the int8 file + offset[c] = factor[c] * what the float net has there
 
-where, if c is a copy, "there" is the channel that it is a copy of.
+where, if c is a copy, "there" is the channel that it is a copy of. A swish among `swishes` has one
+tensor more in the int8 file: what its sigmoid reads, as the float net has it.
 """
 
 from __future__ import annotations
@@ -35,11 +36,13 @@ class Repairs:
         factors: of the channels that were scaled (`equalize`).
         copies: channels that hold another channel's values (`reuse`).
         offsets: what is missing in each channel (`center`).
+        swishes: tensors of swishes that got an argument of their own (`swish`).
     """
 
     factors: Factors = field(default_factory=dict)
     copies: Copies = field(default_factory=dict)
     offsets: Offsets = field(default_factory=dict)
+    swishes: tuple[str, ...] = ()
 
     def and_then(self, later: Repairs) -> Repairs:
         """These and those done after them; no tensor is copied twice, or shifted twice."""
@@ -52,7 +55,12 @@ class Repairs:
             if name in factors:
                 held = factors[name]
                 factors[name] = tuple(held[copied.get(c, c)] for c in range(len(held)))
-        return Repairs(factors, {**self.copies, **later.copies}, {**offsets, **later.offsets})
+        return Repairs(
+            factors,
+            {**self.copies, **later.copies},
+            {**offsets, **later.offsets},
+            (*self.swishes, *later.swishes),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """For the manifest, on a line a tensor or a copy: numbers in one string, to six digits."""
@@ -63,6 +71,7 @@ class Repairs:
                 for name, of in self.copies.items()
             },
             "offsets": {name: _written(of) for name, of in self.offsets.items()},
+            "swishes": list(self.swishes),
         }
 
     @classmethod
@@ -81,10 +90,12 @@ class Repairs:
                 {str(name): _read(numbers) for name, numbers in document[kind].items()}
                 for kind in ("factors", "offsets")
             )
+            swishes = tuple(map(_name, document["swishes"]))
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise BundleRefused(
                 "the manifest's quantization.repairs was altered: copies give a channel for "
-                "a channel, factors and offsets are numbers in a string; export the net again"
+                "a channel, factors and offsets are numbers in a string, swishes are names; export "
+                "the net again"
             ) from error
         if any(factor <= 0 for of in factors.values() for factor in of):
             raise BundleRefused(
@@ -96,7 +107,13 @@ class Repairs:
                 "the manifest's quantization.repairs was altered: a channel copies a copy; export "
                 "the net again"
             )
-        return cls(factors, copies, offsets)
+        return cls(factors, copies, offsets, swishes)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _channel(value: Any) -> int:

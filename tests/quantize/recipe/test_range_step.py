@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from edgeconv.graph.view import name_of
-from edgeconv.quantize.plan.affine import activation_params, covered
+from edgeconv.graph.view import input_of, name_of
+from edgeconv.quantize.plan.affine import activation_params, covered, quantize
 from edgeconv.quantize.plan.planner import PlanConfig
 from edgeconv.quantize.recipe.draft import Draft
 from edgeconv.quantize.recipe.stretch_ranges import CHOOSE_RANGES
@@ -73,6 +73,47 @@ def test_the_error_is_the_one_behind_the_clamp() -> None:
             exact, other = (module.clamp(module.reader(x)) for x in (linear, rounded))
             shares.append(float(((exact - other) ** 2).sum() / (exact**2).sum()))
     np.testing.assert_allclose(found, np.mean(shares), rtol=1e-3)
+
+
+class LongBelow(nn.Module):
+    """A layer most of whose values lie below zero, and a swish that flattens them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = nn.Conv2d(3, 6, 1)
+        self.act = nn.SiLU()
+        self.reader = nn.Conv2d(6, 6, 1)
+        with torch.no_grad():
+            self.linear.bias -= 1.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.reader(self.act(8 * self.linear(x))).mean((2, 3))
+
+
+def test_what_a_swish_flattens_is_clipped_at_the_low_end_alone() -> None:
+    made = draft(LongBelow())
+    changed = CHOOSE_RANGES.apply(made)
+    (gate,) = (n for n in made.model.graph if n.op_type == "Sigmoid")
+    name = name_of(input_of(gate))
+    low, high = covered(made.plan.activations[name])
+    new_low, new_high = covered(changed.plan.activations[name])
+    assert new_low > 0.6 * low
+    assert new_high > 0.8 * high
+
+
+def test_a_tensor_that_only_sigmoids_read_ends_where_they_saturate() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 6, 1), nn.Sigmoid(), nn.Conv2d(6, 6, 1))
+    with torch.no_grad():
+        module[0].weight *= 30
+    made = draft(module)
+    (gate,) = (n for n in made.model.graph if n.op_type == "Sigmoid")
+    low, high = covered(made.plan.activations[name_of(input_of(gate))])
+    written = made.plan.activations[name_of(gate.outputs[0])]
+    beyond = 1 / (1 + np.exp(-np.array([low, high, 4 * low, 4 * high])))
+    integers = quantize(beyond, written)
+    np.testing.assert_array_equal(integers[:2], integers[2:])
+    assert high - low < 13
 
 
 def test_ends_of_the_graph_keep_every_value() -> None:

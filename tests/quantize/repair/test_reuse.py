@@ -387,7 +387,7 @@ def test_photos_past_the_trials_grid_do_not_open_what_was_copied() -> None:
 
 
 def test_repairs_survive_json() -> None:
-    repairs = Repairs({"c": (2.0, 0.125)}, {"a": {3: 0, 1: 2}}, {"b": (0.5, -1.25, 0.0)})
+    repairs = Repairs({"c": (2.0, 0.125)}, {"a": {3: 0, 1: 2}}, {"b": (0.5, -1.25, 0.0)}, ("c",))
     assert Repairs.from_json(repairs.to_json()) == repairs
 
 
@@ -419,10 +419,12 @@ def test_later_repairs_go_on_from_earlier_ones() -> None:
         {"offsets": {"a": [1.0]}},
         {"factors": {"a": "1 0"}},
         {"factors": {"a": "1 -2"}},
+        {"swishes": [1]},
+        {"swishes": None},
     ],
 )
 def test_an_altered_record_is_refused(document: object) -> None:
     if isinstance(document, dict) and document:
-        document = {"factors": {}, "copies": {}, "offsets": {}, **document}
+        document = {"factors": {}, "copies": {}, "offsets": {}, "swishes": [], **document}
     with pytest.raises(BundleRefused, match=r"quantization\.repairs was altered"):
         Repairs.from_json(document)
