@@ -31,11 +31,13 @@ def worthwhile_swishes(model: ir.Model, observations: Observations, affordable: 
     Args:
         model: a hub graph.
         observations: of this graph.
-        affordable: share of the values that its swishes compute that the arguments may have.
+        affordable: share of the values that its swishes compute that the arguments may have; where
+            that is none of a few swishes, the smallest fits.
     """
     sizes = _sizes(model)
     gains = _gains(model, observations, list(sizes))
-    left, least = affordable * sum(sizes.values()), LEAST_SHARE * sum(gains.values())
+    left = max(affordable * sum(sizes.values()), min(sizes.values(), default=0))
+    least = LEAST_SHARE * max(0.0, sum(gains.values()))
     chosen = set()
     for name in sorted(gains, key=lambda name: -gains[name] / sizes[name]):
         if gains[name] > least and sizes[name] <= left:

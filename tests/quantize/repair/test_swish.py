@@ -141,7 +141,8 @@ def test_the_swishes_chosen_are_worth_their_time() -> None:
     values = {v.name: v for node in model.graph for v in node.outputs}
     sizes = {name: np.prod(shape_of(values[name])) for name in swishes(model)}
     assert 1 <= len(chosen) < len(sizes)
-    assert sum(sizes[name] for name in chosen) <= AFFORDABLE * sum(sizes.values())
+    most = max(AFFORDABLE * sum(sizes.values()), min(sizes.values()))
+    assert sum(sizes[name] for name in chosen) <= most
 
 
 def test_nets_without_swishes_are_left_alone() -> None:
