@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.helpers.command_server import Done
+from tests.helpers.machines.command_server import Done
 
 DOCUMENTED = {0, 1, 2, 3, 4}
 

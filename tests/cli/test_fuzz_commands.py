@@ -17,7 +17,7 @@ from PIL import Image
 
 from edgeconv.cli.main import app
 from tests.cli.fuzzing import check_promises
-from tests.helpers.command_server import CommandServer
+from tests.helpers.machines.command_server import CommandServer
 
 NET = """
 import torch

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fuzzing import check_promises
-from tests.helpers.command_server import CommandServer
+from tests.helpers.machines.command_server import CommandServer
 
 #: What a line of forward may do with `x`, of any shape that came before.
 LINES = (

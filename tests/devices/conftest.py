@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.adb_phone import FAKE_ADB, adb  # noqa: F401  # a fixture
-from tests.helpers.ssh_server import FAKE_SSH, SshServer, ssh_server
+from tests.helpers.machines.adb_phone import FAKE_ADB, adb  # noqa: F401  # a fixture
+from tests.helpers.machines.ssh_server import FAKE_SSH, SshServer, ssh_server
 
 
 @pytest.fixture(scope="module")

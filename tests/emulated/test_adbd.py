@@ -17,7 +17,7 @@ import pytest
 from edgeconv.emulated.adbd import shell
 from edgeconv.emulated.adbd.messages import MOST_DATA, VERSION, Command, Message
 from tests.helpers import processes
-from tests.helpers.adb_phone import AdbServer
+from tests.helpers.machines.adb_phone import AdbServer
 from tests.helpers.processes import gone, started
 
 MASK = 0xFFFFFFFF

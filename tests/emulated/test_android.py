@@ -10,7 +10,7 @@ import pytest
 
 from edgeconv.emulated import machine
 from edgeconv.emulated.running import Running
-from tests.helpers.emulated import login, processes_below, started
+from tests.helpers.machines.emulated import login, processes_below, started
 
 NAME = "android-emulated"
 

@@ -12,8 +12,8 @@ from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.profile import read as profiles
 from edgeconv.devices.transport.open import open_device
 from tests.emulated import measuring
-from tests.helpers.benchmark_program import MEAN, OPERATORS, profile, statistics
-from tests.helpers.emulated import started
+from tests.helpers.machines.benchmark_program import MEAN, OPERATORS, profile, statistics
+from tests.helpers.machines.emulated import started
 from tests.helpers.small_bundle import export_small
 
 NAME = "android-emulated"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulated import measuring
-from tests.helpers.emulated import started
+from tests.helpers.machines.emulated import started
 from tests.helpers.small_bundle import export_small
 
 NAME = "rpi4-emulated"

@@ -12,7 +12,7 @@ import pytest
 
 from edgeconv.emulated import machine
 from edgeconv.emulated.running import Running, device_directory, running
-from tests.helpers.emulated import login, processes_below, started
+from tests.helpers.machines.emulated import login, processes_below, started
 
 NAME = "rpi4-emulated"
 #: Bits of AT_HWCAP by name, from the kernel's arch/arm64/include/uapi/asm/hwcap.h.

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.command_server import PRELOADED
+from tests.helpers.machines.command_server import PRELOADED
 
 #: What one command may take before it is ended, and what it may ask of memory in all.
 LIMIT_CPU_S = 30

@@ -23,7 +23,7 @@ from edgeconv.devices.bench.run import bench
 from edgeconv.report import jsondoc
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.timing import TimingConfig
-from tests.helpers.command_server import CommandServer, Done
+from tests.helpers.machines.command_server import CommandServer, Done
 from tests.helpers.tflite_edits import edited
 from tests.helpers.tiny_models import TinyNet
 

@@ -20,7 +20,7 @@ from edgeconv.errors import (
 )
 from edgeconv.runtime.requests import TimeRequest
 from tests.helpers import processes
-from tests.helpers.agents import converse
+from tests.helpers.machines.agents import converse
 
 REQUEST = TimeRequest("m.onnx")
 TIMED = '{"edgeconv_agent": 1, "type": "timed", "n": 1}'

@@ -24,8 +24,8 @@ from edgeconv.report import jsondoc
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.results import TimedResult
 from edgeconv.runtime.timing import TimingConfig
-from tests.helpers.agents import RecordingMachine
 from tests.helpers.heard import Heard
+from tests.helpers.machines.agents import RecordingMachine
 from tests.helpers.processes import gone, running
 from tests.helpers.tiny_models import TinyNet
 

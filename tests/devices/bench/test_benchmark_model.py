@@ -15,7 +15,7 @@ from edgeconv.errors import DeviceFailed
 from edgeconv.runtime.timing import TimingConfig
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run
-from tests.helpers.benchmark_program import (
+from tests.helpers.machines.benchmark_program import (
     MEAN,
     OPERATORS,
     RUNS,

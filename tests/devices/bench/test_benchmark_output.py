@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeconv.devices.bench.benchmark_output import read_operators, read_statistics
-from tests.helpers import benchmark_program as program
+from tests.helpers.machines import benchmark_program as program
 
 OLD = """STARTING!
 Running benchmark for at least 1 iterations and at least 0.5 seconds but terminate if exceeding 150

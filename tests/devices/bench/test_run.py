@@ -15,8 +15,8 @@ from edgeconv.devices.state import preflight
 from edgeconv.errors import ArtifactRefused, DeviceFailed, UsageError
 from edgeconv.report import jsondoc
 from edgeconv.runtime.timing import TimingConfig
-from tests.helpers.agents import RecordingMachine
 from tests.helpers.heard import Heard
+from tests.helpers.machines.agents import RecordingMachine
 from tests.helpers.tiny_models import TinyNet
 
 QUICK = TimingConfig(runs=5, warmup_seconds=0.05)

@@ -19,9 +19,9 @@ from edgeconv.devices.transport.adb_client import AdbClient, Listed
 from edgeconv.devices.transport.open import open_device
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
 from edgeconv.runtime.requests import FactsRequest
-from tests.helpers.adb_phone import AdbServer
+from tests.helpers.machines.adb_phone import AdbServer
+from tests.helpers.machines.ssh_server import free_port
 from tests.helpers.processes import WITHIN_S, gone, started
-from tests.helpers.ssh_server import free_port
 
 HANGS_S = 60.0
 

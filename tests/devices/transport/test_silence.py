@@ -19,9 +19,9 @@ from edgeconv.devices.transport.ssh import SshTransport
 from edgeconv.devices.transport.watch import ANSWER_WITHIN_S, SILENCE_S
 from edgeconv.errors import ConnectionLost, DeviceSilent, DeviceUnreachable
 from edgeconv.runtime.requests import FactsRequest, RunRequest
-from tests.helpers.adb_phone import AdbServer
+from tests.helpers.machines.adb_phone import AdbServer
+from tests.helpers.machines.ssh_server import SshServer, children, ssh_server
 from tests.helpers.processes import gone, running, started
-from tests.helpers.ssh_server import SshServer, children, ssh_server
 
 #: Far beyond what noticing takes; a test that waits for it fails by its other message.
 DEADLINE_S = 90.0

@@ -23,8 +23,15 @@ from edgeconv.devices.transport.open import open_device
 from edgeconv.devices.transport.ssh import SshTransport
 from edgeconv.errors import ConnectionLost, DeviceFailed, DeviceUnreachable
 from edgeconv.runtime.requests import FactsRequest
+from tests.helpers.machines.ssh_server import (
+    SshServer,
+    children,
+    free_port,
+    know,
+    make_key,
+    ssh_server,
+)
 from tests.helpers.processes import gone, started
-from tests.helpers.ssh_server import SshServer, children, free_port, know, make_key, ssh_server
 
 #: Beyond any deadline of the tests below; nothing may take that long.
 HANGS_S = 60.0

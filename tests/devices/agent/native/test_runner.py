@@ -34,7 +34,7 @@ from edgeconv.runtime.requests import (
 )
 from edgeconv.runtime.results import read_profile, read_timed
 from edgeconv.runtime.timing import TimingConfig
-from tests.helpers.agents import converse
+from tests.helpers.machines.agents import converse
 from tests.helpers.tiny_models import TinyNet
 
 QUICK = TimingConfig(runs=5, warmup_seconds=0.05)

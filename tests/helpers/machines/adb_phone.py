@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from edgeconv.devices.profile.model import Profile
+from tests.helpers.machines.ssh_server import free_port, is_listening, kill_all
 from tests.helpers.processes import WITHIN_S
-from tests.helpers.ssh_server import free_port, is_listening, kill_all
 
 #: Lists one device, runs its commands here, and copies files.
 FAKE_ADB = """#!/bin/sh
