@@ -6,7 +6,6 @@ The manifest carries no time, no host and no absolute path: the same inputs give
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,7 @@ def read(directory: Path) -> dict[str, Any]:
 def require_own_files(
     directory: Path, document: Mapping[str, Any], readable: Iterable[str]
 ) -> None:
-    """Keeps readers inside: of a bundle nothing is opened but files of its own, named to be.
+    """Keeps readers inside: of a bundle nothing is opened but files of its own.
 
     Args:
         directory: the bundle.
@@ -75,7 +74,7 @@ def require_own_files(
         readable: names of all that may be read of a bundle.
 
     Raises:
-        BundleRefused: a file is a link, its name leaves the directory, or the manifest lacks it.
+        BundleRefused: a file is a link, or its name leaves the directory.
     """
     for name in document["files"]:
         if not form.is_plain_name(name) or (directory / name).is_symlink():
@@ -83,9 +82,9 @@ def require_own_files(
                 f"{directory}: the manifest names {name[:80]!a}, no plain file name"
             )
     for name in readable:
-        if name not in document["files"] and os.path.lexists(directory / name):
+        if (directory / name).is_symlink():  # also where the manifest does not name it
             raise BundleRefused(
-                f"{directory}: {name} is not named in the manifest; take it away, or export again"
+                f"{directory}: {name} is a link, and no file of the bundle's own; export it again"
             )
 
 
