@@ -3,8 +3,9 @@
 Without a folder of the user's, built-in photos judge the files and are the bundle's golden ones.
 With one, photos of it judge them, for only those are sure to be of the kind the net was made for;
 they stay on this machine. The golden photos are built-in ones all the same, unless the user lets
-the own ones into the bundle, and judge what holds on photos of any kind; what the files of integers
-gave for them is kept for whoever checks the bundle later (`verify.parity.as_exported`).
+the own ones into the bundle, and judge the float32 files, which are right on any photo; what the
+files of integers gave for them is kept for whoever checks the bundle later
+(`verify.parity.as_exported`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ from edgeconv.verify.thresholds import Thresholds
 
 #: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
 GOLDEN_PHOTOS = 8
-#: What is behind the name of a stage that photos of any kind judge.
+_FLOAT32 = {"onnx", "tflite"}
+#: What is behind the name of a stage that built-in photos judge beside the user's.
 _ON_BUILTIN = " on built-in photos"
 
 
@@ -106,12 +108,13 @@ def judged(subject: Subject, own: OwnPhotos | None, *, own_in_bundle: bool) -> V
 
 
 def _by_own_photos(subject: Subject, photos: OwnPhotos) -> Verdict:
-    """The user's photos judge everything; golden ones what holds on any photo."""
+    """The user's photos judge everything; golden ones the float32 files, which hold on any."""
     way_out = "; with --golden-from-calib photos of your folder take their place"
     own, golden = _own(subject, photos), _builtin(subject, way_out)
     files, thresholds = subject.files, subject.thresholds
     report = bundle_files.check(files, own.expected, thresholds)
-    anywhere = bundle_files.check_on_any_photo(files, golden.expected, thresholds)
+    floats = {name: path for name, path in files.items() if name in _FLOAT32}
+    anywhere = against_reference.check(floats, golden.expected, thresholds)
     _save(subject, _with_outputs(subject, golden), report)
     stages = (
         *(replace(stage, photos="own") for stage in report.stages),
@@ -125,7 +128,7 @@ def _with_outputs(subject: Subject, golden: _Given) -> _Given:
 
     Without trained weights that is noise, which nobody is judged by.
     """
-    if not subject.net.trained or set(subject.files) <= {"onnx", "tflite"}:
+    if not subject.net.trained or set(subject.files) <= _FLOAT32:
         return golden
     first = _first(golden.expected, _whole_batches(KEPT_PHOTOS, subject))
     kept = against_reference.outputs_of_integers(subject.files, first)

@@ -77,9 +77,9 @@ class TestANetThatReads:
         assert len(rounded) == 5
         assert all(s["photos"] == "own" and s["judged"] for s in rounded)
 
-    def test_what_holds_on_any_photo_is_judged_on_golden_ones_too(self, bundle):
+    def test_float_files_are_judged_on_golden_ones_too(self, bundle):
         stages = {s["name"]: s for s in bundle.manifest["parity"]["stages"]}
-        for name in ("onnx", "tflite", "int8 operators"):
+        for name in ("onnx", "tflite", "tflite (reference kernels)"):
             assert stages[name]["photos"] == "own"
             assert stages[f"{name} on built-in photos"]["photos"] == "golden"
 

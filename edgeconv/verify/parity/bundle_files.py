@@ -38,23 +38,6 @@ def check(
         return replace(report, stages=(*report.stages, _naming(stage.result(), report)))
 
 
-def check_on_any_photo(
-    artifacts: Mapping[str, Path], expected: Expected, thresholds: Thresholds = DEFAULTS
-) -> ParityReport:
-    """What holds on photos of whatever kind: float32 files, and int8 operators on their integers.
-
-    Arguments and errors as `check`; some float32 file must be there.
-    """
-    floats = {name: path for name, path in artifacts.items() if name in ("onnx", "tflite")}
-    report = against_reference.check(floats, expected, thresholds)
-    if not {"int8.onnx", "int8.tflite"} <= set(artifacts):
-        return report
-    tflite = KeptTensors(artifacts["int8.tflite"])
-    images = expected.images[:OPERATOR_PHOTOS]
-    stage = _operator_stage(artifacts["int8.onnx"], tflite, images, thresholds)
-    return replace(report, stages=(*report.stages, stage))
-
-
 def _naming(stage: StageResult, report: ParityReport) -> StageResult:
     """A failed stage with the file that is likely wrong: the one further from float."""
     found = {s.name: s for s in report.stages}
