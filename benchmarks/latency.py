@@ -50,7 +50,7 @@ PHOTOS = 8
 LIMIT, SHUFFLENET_LIMIT = 1.02, 0.85
 
 #: Latency does not hang on how well the integers were chosen, so they are chosen fast.
-EXPORT_OPTIONS = ("--recipe", "fast", "--calib-samples", str(PHOTOS), "--int8-sqnr-db=-100")
+EXPORT_OPTIONS = ("--recipe", "fast", "--calib-samples", str(PHOTOS), "--int8-sqnr-db=0")
 Files = Mapping[str, Path]
 
 

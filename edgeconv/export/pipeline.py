@@ -12,7 +12,7 @@ from edgeconv.data import builtin
 from edgeconv.data.preprocessing import normalize_batch
 from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export.bundle import artifacts, bundle, describe, labels, manifest, staging
-from edgeconv.export.calibration import calibration_photos, own_photos
+from edgeconv.export.calibration import OwnPhotos, calibration_photos, own_photos
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.half_precision import fits_half_precision
 from edgeconv.export.judged import Subject, judged
@@ -98,8 +98,7 @@ def _fill(
     artifacts.write(model, directory, options.formats, identity)
     if options.wants("float16"):
         progress.step("write the float16 files")
-        photos = calibration_photos(own, net.preprocessing, _HALF_PRECISION_PHOTOS)
-        half = fits_half_precision(model, photos.batches(options.batch, raw=False))
+        half = _fits_half_precision(net, model, own, options.batch)
         artifacts.write(model, directory, options.formats, identity, "float16", half_precision=half)
     quantized = None
     if options.is_calibrated:
@@ -118,6 +117,13 @@ def _fill(
         net, model, options, quantized=quantized, verdict=verdict, parts=parts, directory=directory
     )
     return manifest.write(directory, document)
+
+
+def _fits_half_precision(
+    net: LoadedNet, model: ir.Model, own: OwnPhotos | None, batch: int
+) -> bool:
+    photos = calibration_photos(own, net.preprocessing, _HALF_PRECISION_PHOTOS)
+    return fits_half_precision(model, photos.batches(batch, raw=False))
 
 
 def _identity(net: LoadedNet, model: ir.Model, options: ExportOptions) -> artifacts.Identity:

@@ -72,8 +72,8 @@ class Thresholds:
         float16_error: largest error of a float16 file, as a share of the largest reference logit;
             constants rounded to eleven bits make 6e-3 in MobileNetV2.
         half_precision_error: the same of a float16 TFLite file where the CPU computes it in half
-            precision: products and sums are rounded as the constants are, and two nets were 2.1 and
-            3.2 times as far off on a Cortex-A76 as with float32 between the same constants.
+            precision: products and sums are rounded as the constants are, and three nets were 2.1
+            to 4.4 times as far off on a Cortex-A76 as with float32 between the constants.
         int8_sqnr_db: least SQNR of an int8 file's logits against the float reference.
         pair_factor: how many times as far from each other two int8 runs may be as the nearer is
             from float.

@@ -11,10 +11,13 @@ from edgeconv.devices.bench.benchmark_model import benchmark
 from edgeconv.devices.bench.config import BenchConfig
 from edgeconv.devices.profile import read as profiles
 from edgeconv.devices.transport.open import open_device
+from edgeconv.export import tflite
+from edgeconv.export.tflite import TfliteMetadata
 from tests.emulated import measuring
 from tests.helpers.machines.benchmark_program import MEAN, OPERATORS, profile, statistics
 from tests.helpers.machines.emulated import started
 from tests.helpers.small_bundle import export_small
+from tests.quantize.nets import Mobile, hub
 
 NAME = "android-emulated"
 pytestmark = pytest.mark.slow
@@ -38,6 +41,19 @@ def test_the_native_agent_profiles_every_convolution(bundle):
     kinds = " ".join(operator.kind for operator in found.operators)
     assert found.total_ms > 0
     assert kinds.count("Convolution") + kinds.count("Fully Connected") >= 53
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_float16_file_that_allows_it_runs_in_half_precision(tmp_path):
+    kinds = {}
+    for half in (True, False):
+        path = tmp_path / f"half_{half}.tflite"
+        metadata = TfliteMetadata("half", half_precision=half)
+        tflite.write(hub(Mobile()), path, "float16", metadata=metadata)
+        found = measuring.check_profile(NAME, path)
+        kinds[half] = " ".join(operator.kind for operator in found.operators)
+    assert "F16" in kinds[True]
+    assert "F16" not in kinds[False]
 
 
 def test_parity_holds_there(bundle):
