@@ -90,4 +90,4 @@ def test_without_photos_that_judge_the_prediction_chooses_and_nothing_is_shown(
     divided = DividedPhotos(drawn(24, 0), drawn(48, 1), drawn(0, 2), None, 72)
     told = warning(divided, ExportOptions(int8=True, max_drop=5.0))
     assert told is not None
-    assert "72 photos are too few; at least 118 are needed" in told
+    assert "72 photos are too few; at least 126 are needed" in told

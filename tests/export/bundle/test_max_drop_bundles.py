@@ -161,11 +161,11 @@ class TestCommand:
         arguments += ["64", "--recipe", "fast", "--format", "tflite", "--out", str(tmp_path / "b")]
         arguments += ["--max-drop", "0.5", "--calib", str(photos)]
         result = CliRunner().invoke(app, arguments)
-        assert "160 photos are too few; at least 854 are needed" in result.stderr
+        assert "160 photos are too few; at least 862 are needed" in result.stderr
         assert "--max-drop 0.5 is NOT SHOWN" in result.stdout
         assert isinstance(result.exception, ThresholdMissed)
         assert result.exception.exit_code == 1
-        assert "854 at least" in str(result.exception)
+        assert "862 at least" in str(result.exception)
         assert (tmp_path / "b" / "manifest.json").is_file()
 
     @pytest.mark.parametrize("bound", [0.0, -1.0, 101.0, float("nan")])
