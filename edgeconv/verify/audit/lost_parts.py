@@ -21,6 +21,8 @@ from edgeconv.verify.thresholds import AUDIT
 
 #: Parts of an output, and steps between them and it, that are followed.
 _MOST_WAYS = 1_000_000
+#: Weights that are made reals at a time: the largest layers have a hundred million.
+_MOST_REALS = 2**20
 
 Role = Literal["move", "join", "bounded", "layer", "other"]
 #: Low and high, one each or one a channel.
@@ -174,27 +176,43 @@ def grid(dtype: np.dtype[Any], scale: float, zero_point: int) -> Grid | None:
     return Grid(scale * (limits.min - zero_point), scale * (limits.max - zero_point), scale)
 
 
-def rows_of(
+def row_sums(
     values: NDArray[Any], scale: NDArray[Any], zero_point: NDArray[Any]
-) -> NDArray[np.float64]:
-    """The reals of integer weights of each output channel, (channels, weights)."""
-    rows = values.astype(np.float64).reshape(len(values), -1)
-    shift, factor = (np.asarray(a, np.float64).reshape(-1, 1) for a in (zero_point, scale))
-    found: NDArray[np.float64] = (rows - shift) * factor
-    return found
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The sums of what is above zero, and below, in the reals of each output channel's weights.
+
+    Args:
+        values: integers, (channels, ...).
+        scale, zero_point: one, or (channels,).
+    """
+    rows = values.reshape(len(values), -1)
+    every = (len(rows), 1)
+    shift, factor = (
+        np.broadcast_to(np.asarray(a, np.float64).reshape(-1, 1), every)
+        for a in (zero_point, scale)
+    )
+    above, below = np.zeros(len(rows)), np.zeros(len(rows))
+    at_a_time = max(1, _MOST_REALS // max(1, rows.shape[1]))
+    for start in range(0, len(rows), at_a_time):
+        some = slice(start, start + at_a_time)
+        reals = (rows[some].astype(np.float64) - shift[some]) * factor[some]
+        above[some], below[some] = reals.clip(min=0).sum(axis=1), reals.clip(max=0).sum(axis=1)
+    return above, below
 
 
 def layer_interval(
-    rows: NDArray[np.float64], bias: NDArray[np.float64] | None, source: Grid
+    sums: tuple[NDArray[np.float64], NDArray[np.float64]],
+    bias: NDArray[np.float64] | None,
+    source: Grid,
 ) -> Interval:
     """What each channel of a layer can be, for any input on a grid.
 
     Args:
-        rows: the weights of each output channel, (channels, weights).
+        sums: of the weights of each output channel, above and below zero, (channels,).
         bias: (channels,) or None.
         source: the input's grid; padding reads zero, which a grid always holds.
     """
     low, high = min(source.low, 0.0), max(source.high, 0.0)
-    above, below = rows.clip(min=0).sum(axis=1), rows.clip(max=0).sum(axis=1)
-    shift = np.zeros(len(rows)) if bias is None else bias.reshape(-1)
+    above, below = sums
+    shift = np.zeros(len(above)) if bias is None else bias.reshape(-1)
     return above * low + below * high + shift, above * high + below * low + shift

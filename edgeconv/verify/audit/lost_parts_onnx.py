@@ -20,7 +20,7 @@ from edgeconv.verify.audit.lost_parts import (
     layer_interval,
     part_findings,
     role_of,
-    rows_of,
+    row_sums,
 )
 from edgeconv.verify.audit.weights import Weight, weights_of
 
@@ -55,8 +55,8 @@ def _writer(
     interval = bounded(row.bounds)
     source = None if node.inputs[:1] == () else grids.get(node.inputs[0])
     if weight is not None and source is not None and weight.values.ndim > 1:
-        rows = rows_of(weight.values, weight.scale, weight.zero_point)
-        interval = layer_interval(rows, _bias(node), source)
+        sums = row_sums(weight.values, weight.scale, weight.zero_point)
+        interval = layer_interval(sums, _bias(node), source)
     return Writer(
         role,
         name_of(value),

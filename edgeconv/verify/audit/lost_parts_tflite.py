@@ -18,7 +18,7 @@ from edgeconv.verify.audit.lost_parts import (
     layer_interval,
     part_findings,
     role_of,
-    rows_of,
+    row_sums,
 )
 from edgeconv.verify.audit.tflite_layers import TfliteLayer, layer_of
 
@@ -57,8 +57,8 @@ def _layer(layer: TfliteLayer | None, grids: Mapping[Hashable, Grid]) -> Interva
     weight, bias = layer.weight, layer.bias
     if weight.data is None or weight.data.ndim <= layer.axis or not len(weight.scale):
         return None
-    rows = rows_of(np.moveaxis(weight.data, layer.axis, 0), weight.scale, weight.zero_point)
+    sums = row_sums(np.moveaxis(weight.data, layer.axis, 0), weight.scale, weight.zero_point)
     shift = None
     if bias is not None and bias.data is not None and len(bias.scale):
         shift = bias.data.astype(np.float64).reshape(-1) * bias.scale
-    return layer_interval(rows, shift, grids[id(layer.source)])
+    return layer_interval(sums, shift, grids[id(layer.source)])

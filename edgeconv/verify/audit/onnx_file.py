@@ -86,7 +86,7 @@ def _saturation(weights: Sequence[Weight]) -> AuditFinding:
 
 def _can_saturate(values: NDArray[Any]) -> bool:
     """Whether two weights of one output channel are together larger than 16 bits allow."""
-    rows = np.abs(values.astype(np.int32)).reshape(len(values), -1) if values.ndim else values
+    rows = np.abs(values.astype(np.int16)).reshape(len(values), -1) if values.ndim else values
     if values.ndim < 2 or rows.shape[1] < 2:
         return False
     top_two = np.partition(rows, -2, axis=1)[:, -2:].sum(axis=1)

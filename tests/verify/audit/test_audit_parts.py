@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx.write import write
 from edgeconv.nets.load import load_net
 from edgeconv.verify.audit.any_file import audit
+from edgeconv.verify.audit.lost_parts import row_sums
 from tests.helpers.heads import write_heads
 
 
@@ -48,3 +50,17 @@ def test_onnxruntimes_quantizer(tmp_path: Path, head: str, lost: bool) -> None:
     assert bool(found) is lost
     if lost:
         assert not audit(tmp_path / "q.onnx").is_int8
+
+
+def test_large_layers_are_made_reals_a_part_at_a_time() -> None:
+    """The sums of all at once in float64, in no more memory than some of them take."""
+    weights = np.random.default_rng(0).integers(-127, 128, (512, 128, 8, 8), dtype=np.int8)
+    scale, zero = np.linspace(0.01, 1, 512), np.array([3])
+    reals = (weights.reshape(512, -1).astype(np.float64) - 3) * scale[:, None]
+    tracemalloc.start()
+    above, below = row_sums(weights, scale, zero)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(above, reals.clip(min=0).sum(axis=1))
+    np.testing.assert_allclose(below, reals.clip(max=0).sum(axis=1))
+    assert peak < reals.nbytes
