@@ -15,8 +15,8 @@ and of rounding to nearest, so a row is never worse than rounded to nearest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,22 @@ NARROW = 32
 STRETCHES = np.linspace(1.0, 1.05, 16, dtype=np.float32)
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Factored:
+    """H of a block of columns, factored once for all rows and all scales that are tried.
+
+    Attributes:
+        second: H, (groups, width, width).
+        order: columns, those of the largest moments first, (groups, width).
+        factor: upper factor of the inverse in that order: row j says how the columns after j answer
+            an error in column j.
+    """
+
+    second: Array
+    order: NDArray[np.intp]
+    factor: Array
 
 
 class WeightRounder:
@@ -99,20 +115,21 @@ def _rounded(layer: Layer, weight: QuantizedConstant, moments: Moments) -> Quant
     groups, count, width = rows.shape
     scales = weight.params.scale.reshape(groups, count).copy()
     found = np.empty(rows.shape, np.int8)
+    blocks = [(block, factored(damped(one))) for block, one in moments.covariances()]
     step = max(1, CHUNK // (groups * width * len(_stretches(width))))
     for start in range(0, count, step):
         part = slice(start, start + step)
-        found[:, part], scales[:, part] = _choose(rows[:, part], scales[:, part], moments)
+        found[:, part], scales[:, part] = _choose(rows[:, part], scales[:, part], blocks)
     params = replace(weight.params, scale=scales.reshape(-1))
     return QuantizedConstant(params, as_weight(layer, found))
 
 
 def _choose(
-    rows: NDArray[Any], scales: NDArray[np.float32], moments: Moments
+    rows: NDArray[Any], scales: NDArray[np.float32], blocks: Sequence[tuple[slice, Factored]]
 ) -> tuple[Array, NDArray[np.float32]]:
     """Integers, (groups, rows, width), and scales, (groups, rows), of the least error.
 
-    Every scale tried makes a row of its own, so that the moments are factored once for all.
+    Every scale tried makes a row of its own.
     """
     groups, count, width = rows.shape
     stretches = _stretches(width)
@@ -120,11 +137,10 @@ def _choose(
     wanted = np.tile(rows.astype(np.float64), (1, len(stretches), 1))
     real = tried.astype(np.float64)
     found, error = np.empty_like(wanted), np.zeros(tried.shape)
-    for block, covariance in moments.covariances():
-        second = damped(covariance)
-        found[:, :, block] = solve(wanted[:, :, block], real, second)
+    for block, of in blocks:
+        found[:, :, block] = solve(wanted[:, :, block], real, of)
         off = found[:, :, block] * real[:, :, None] - wanted[:, :, block]
-        error += form(off, second)
+        error += form(off, of.second)
     least = error.reshape(groups, len(stretches), count).argmin(axis=1) * count + np.arange(count)
     return (
         np.take_along_axis(found, least[:, :, None], axis=1),
@@ -155,24 +171,36 @@ def damped(second: Array, damping: float = DAMPING) -> Array:
     return second + added[:, None, None] * np.eye(width)
 
 
-def solve(rows: Array, scales: Array, second: Array) -> Array:
+def factored(second: Array) -> Factored:
+    """H, positive definite, (groups, width, width), made ready to round any number of rows."""
+    order = np.argsort(-np.diagonal(second, axis1=1, axis2=2), axis=1, kind="stable")
+    sorted_second = np.take_along_axis(
+        np.take_along_axis(second, order[:, :, None], axis=1), order[:, None, :], axis=2
+    )
+    # From H = U U' with U upper: the inverse itself may not be positive definite in floating point.
+    upper = np.linalg.cholesky(sorted_second[:, ::-1, ::-1])[:, ::-1, ::-1]
+    factor = np.linalg.inv(upper)
+    return Factored(second, order, factor / np.diagonal(factor, axis1=1, axis2=2)[:, :, None])
+
+
+def solve(rows: Array, scales: Array, of: Factored) -> Array:
     """Integers of every row that bring the quadratic form close to its least.
 
     Args:
         rows: real weights, (groups, rows, width).
         scales: (groups, rows).
-        second: H, (groups, width, width), positive definite.
+        of: H.
 
     Returns:
         float64 integers in [-127, 127], shaped like `rows`; no row is worse than to nearest.
     """
     wanted = rows / scales[:, :, None]
     nearest = _round(wanted)
-    found = _compensate(wanted, second)
-    worse = form(found - wanted, second) > form(nearest - wanted, second)
+    found = _compensate(wanted, of)
+    worse = form(found - wanted, of.second) > form(nearest - wanted, of.second)
     found = np.where(worse[:, :, None], nearest, found)
     for _ in range(SWEEPS):
-        if not _descend(found, wanted, second):
+        if not _descend(found, wanted, of.second):
             break
     return found
 
@@ -188,18 +216,10 @@ def _round(values: Array) -> Array:
     return rounded
 
 
-def _compensate(wanted: Array, second: Array) -> Array:
+def _compensate(wanted: Array, of: Factored) -> Array:
     """Rounds column by column, the largest moments first, and moves the columns still free."""
-    order = np.argsort(-np.diagonal(second, axis1=1, axis2=2), axis=1, kind="stable")
-    sorted_second = np.take_along_axis(
-        np.take_along_axis(second, order[:, :, None], axis=1), order[:, None, :], axis=2
-    )
+    order, factor = of.order, of.factor
     free = np.take_along_axis(wanted, order[:, None, :], axis=2)
-    # Upper factor of the inverse: row j says how the columns after j answer an error in column j.
-    # From H = U U' with U upper: the inverse itself may not be positive definite in floating point.
-    upper = np.linalg.cholesky(sorted_second[:, ::-1, ::-1])[:, ::-1, ::-1]
-    factor = np.linalg.inv(upper)
-    factor = factor / np.diagonal(factor, axis1=1, axis2=2)[:, :, None]
     width = wanted.shape[2]
     found = np.empty_like(wanted)
     for start in range(0, width, BLOCK):

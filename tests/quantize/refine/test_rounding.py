@@ -24,7 +24,7 @@ from edgeconv.quantize.plan.rules import check_plan
 from edgeconv.quantize.refine import moments as moments_module
 from edgeconv.quantize.refine import rounding as rounding_module
 from edgeconv.quantize.refine.moments import Moments, second_moments
-from edgeconv.quantize.refine.rounding import WeightRounder, form, solve
+from edgeconv.quantize.refine.rounding import WeightRounder, factored, form, solve
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned
 
 Array = NDArray[np.float64]
@@ -52,7 +52,7 @@ def least_by_enumeration(wanted: Array, second: Array) -> float:
 def test_small_rows_come_close_to_the_best_of_all_roundings_up_and_down(seed: int) -> None:
     rows = np.random.default_rng(100 + seed).normal(scale=20.0, size=(1, 40, 8))
     second = correlated(seed, 8)
-    found = solve(rows, np.ones((1, 40)), second)
+    found = solve(rows, np.ones((1, 40)), factored(second))
     reached = form(found - rows, second)[0]
     nearest = form(np.rint(rows) - rows, second)[0]
     best = np.array([least_by_enumeration(row, second[0]) for row in rows[0]])
@@ -64,12 +64,12 @@ def test_small_rows_come_close_to_the_best_of_all_roundings_up_and_down(seed: in
 def test_uncorrelated_columns_round_to_nearest() -> None:
     rows = np.random.default_rng(0).normal(scale=20.0, size=(3, 5, 16))
     second = np.eye(16)[None] * np.array([0.1, 1.0, 7.0])[:, None, None]
-    np.testing.assert_array_equal(solve(rows, np.ones((3, 5)), second), np.rint(rows))
+    np.testing.assert_array_equal(solve(rows, np.ones((3, 5)), factored(second)), np.rint(rows))
 
 
 def test_integers_stay_within_127() -> None:
     rows = np.random.default_rng(0).normal(scale=200.0, size=(1, 20, 8))
-    found = solve(rows, np.ones((1, 20)), correlated(0, 8))
+    found = solve(rows, np.ones((1, 20)), factored(correlated(0, 8)))
     assert np.abs(found).max() == 127
 
 
