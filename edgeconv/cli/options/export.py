@@ -87,8 +87,8 @@ class Quantization:
     )
     recipe: Literal["fast", "default", "thorough"] = typer.Option(
         "default",
-        help="How much is done to keep int8 accurate: fast, in seconds and unmeasured; default, "
-        "each step kept where it helps on held-back photos; thorough, in minutes.",
+        help="How much is done to keep int8 accurate: fast, two steps in seconds; default, some "
+        "more; thorough, in minutes. Each step is kept where it helps on held-back photos.",
     )
     ranges: Literal["mse", "minmax", "percentile"] | None = typer.Option(
         None,

@@ -80,7 +80,7 @@ class Recipe:
 #: What is done where there are too few photos to judge anything on.
 _UNJUDGED = (CORRECT_BIASES,)
 
-_FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=True, observed=64)
+_FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=True, observed=48)
 _DEFAULT = Recipe(
     "default",
     (
