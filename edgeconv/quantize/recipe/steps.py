@@ -39,12 +39,16 @@ def _equalize(draft: Draft) -> Draft:
 
 
 def _scale_swishes(draft: Draft, affordable: float) -> Draft:
-    """Evens out the channels of those swishes that are worth an operator more each."""
+    """Evens out the channels of those swishes that are worth an operator more each.
+
+    Weights that read them differ more than before, so the mean of their errors is taken out, too.
+    """
     chosen = worthwhile_swishes(draft.model, draft.observations, affordable)
     if not chosen:
         return draft
     done = scale_swishes(draft.model, draft.observations, chosen)
-    return draft.with_model(done.model, Repairs(factors=done.factors, swishes=tuple(chosen)))
+    scaled = draft.with_model(done.model, Repairs(factors=done.factors, swishes=tuple(chosen)))
+    return scaled.with_config(replace(draft.config, bias_correction=True))
 
 
 def _equalize_by_noise(draft: Draft) -> Draft:
