@@ -78,7 +78,7 @@ def _kept(expected: Expected, run: Run) -> Outputs | None:
 def _bounds(
     artifact: str, expected: Expected, steps: Sequence[float], thresholds: Thresholds
 ) -> tuple[Threshold, ...]:
-    """The bound of each output; float16 files have theirs on any photo."""
+    """The bound of each output, 0 dB at least; float16 files have theirs on any photo."""
     if artifact.startswith("float16"):
         return (thresholds.of_rounded(artifact),) * len(steps)
     fast, slow = (expected.as_exported.get((artifact, k)) for k in ("default", "reference"))
@@ -89,10 +89,10 @@ def _bounds(
         floors = compare_all(fast, slow)
         near = [min(f.sqnr_db, thresholds.pair_ceiling_db) - factor_db for f in floors]
     pairs = zip(near, kept, steps, strict=True)
-    return tuple(Threshold("sqnr_db", min(db, _a_step(array, step))) for db, array, step in pairs)
+    limits = (max(0.0, min(db, _a_step(array, step))) for db, array, step in pairs)
+    return tuple(Threshold("sqnr_db", limit) for limit in limits)
 
 
 def _a_step(array: FloatArray, step: float) -> float:
-    """The SQNR of an error of one step in each value, at least 0; infinite without a grid."""
-    signal = float(np.square(array.astype(np.float64)).sum())
-    return max(0.0, decibels(signal, array.size * step**2))
+    """The SQNR of an error of one step in each value; infinite without a grid."""
+    return decibels(float(np.square(array.astype(np.float64)).sum()), array.size * step**2)
