@@ -49,7 +49,7 @@ def _verdict(promise: dict[str, Any]) -> str:
     if outcome["lost"] is not None:
         seen += f", {outcome['lost']} to wrong and {outcome['gained']} to right"
     if promise["shown"]:
-        return f"{bound} is shown ({promise['confidence']:.0%}): {seen}"
+        return f"{bound} is shown ({100 * promise['confidence']:.0f} %): {seen}"
     return f"{bound} is NOT SHOWN: {seen}"
 
 
@@ -85,5 +85,5 @@ def _ways(promise: dict[str, Any]) -> list[str]:
 def _drop(drop: dict[str, Any]) -> str:
     return (
         f"predicted drop {drop['points']:.2f} points, at most {drop['at_most_points']:.2f} "
-        f"({drop['disagreement']:.1%} of answers changed; from {drop['photos']} photos)"
+        f"({100 * drop['disagreement']:.1f} % of answers changed; from {drop['photos']} photos)"
     )
