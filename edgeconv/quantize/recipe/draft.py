@@ -69,11 +69,11 @@ class Draft:
         Args:
             model: the graph.
             repairs: what was done to its channels; a tensor that they do not name holds what it
-                held before, up to rounding.
+                held before, up to rounding, but where swishes got an argument of their own.
         """
         seen: Observations | None = self.__dict__.get("observations")
         changed = {*repairs.factors, *repairs.copies, *repairs.offsets}
-        tensors = {} if seen is None or not changed else seen.tensors
+        tensors = {} if seen is None or not changed or repairs.swishes else seen.tensors
         return replace(
             self,
             model=model,
