@@ -81,10 +81,10 @@ def test_a_right_bundle_is_read(directory: Path) -> None:
     ("text", "said"),
     [
         ('{"format": ' + "9" * 4301 + "}", "a number of 4,301 digits"),
-        ('{"format": 4, "format": 4}', "stands twice"),
+        ('{"format": 5, "format": 5}', "stands twice"),
         ('{"format": NaN}', "NaN is no finite number"),
         ('{"format": 1e999}', "no finite number"),
-        ('{"format": 4, "a": "\\ud800"}', "half a character"),
+        ('{"format": 5, "a": "\\ud800"}', "half a character"),
         ('{"a":' * 70 + "1" + "}" * 70, "nested too deeply"),
         ("[" * 100_000, "nested too deeply"),
         ("[" + "{}," * 4_000_001, "more than 4,000,000 values"),
