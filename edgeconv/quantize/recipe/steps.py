@@ -111,8 +111,13 @@ SCALE_MORE_SWISHES = Step(
 EQUALIZE_BY_NOISE = Step("equalize by predicted noise", "repair", _equalize_by_noise)
 REUSE_DEAD_CHANNELS = Step("reuse dead channels", "repair", _reuse, least_gain_db=-_CHANCE_DB)
 CENTER_CHANNELS = Step("centre channels", "repair", _center)
-ROUND_WEIGHTS = Step("round weights", "finish", lambda draft: _rounded(draft, _ROUNDED))
+ROUND_WEIGHTS = Step(
+    "round weights", "finish", lambda draft: _rounded(draft, _ROUNDED), least_gain_db=-_CHANCE_DB
+)
 ROUND_WEIGHTS_THOROUGHLY = Step(
-    "round weights", "finish", lambda draft: _rounded(draft, _ROUNDED_THOROUGHLY)
+    "round weights",
+    "finish",
+    lambda draft: _rounded(draft, _ROUNDED_THOROUGHLY),
+    least_gain_db=-_CHANCE_DB,
 )
 MEASURE_BIASES = Step("correct biases by measuring", "finish", _measure_biases)
