@@ -13,6 +13,8 @@ from typing import IO
 _MOST_STEPS = 4_000_000
 #: Tuples in tuples; a tensor's sizes lie two deep.
 _MOST_LEVELS = 12
+#: Of a class or a function; torch searches what it says of one for as long as its length squared.
+_LONGEST_NAME = 200
 _TOO_DEEP = f"its tuples are nested more than {_MOST_LEVELS} deep"
 
 
@@ -20,7 +22,7 @@ def check_unfolds(pickle: IO[bytes]) -> None:
     """Follows one pickle's steps, and makes none of its values.
 
     Raises:
-        ValueError: it is no pickle, has too many steps, or tuples nested too deeply.
+        ValueError: it is no pickle, has too many steps, tuples nested too deeply, or a long name.
         LookupError: it takes from an empty stack.
     """
     stack: list[int | None] = []  # how deep each value's tuples are nested; None is a mark
@@ -28,6 +30,8 @@ def check_unfolds(pickle: IO[bytes]) -> None:
     for step, (code, argument, _) in enumerate(pickletools.genops(pickle)):
         if step > _MOST_STEPS:
             raise ValueError(f"it has more than {_MOST_STEPS:,} steps")
+        if code.name == "GLOBAL" and len(str(argument)) > _LONGEST_NAME:
+            raise ValueError(f"it asks for a name of {len(str(argument)):,} characters")
         if code.name == "MARK":
             stack.append(None)
         elif "PUT" in code.name or code.name == "MEMOIZE":

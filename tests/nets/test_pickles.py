@@ -32,6 +32,13 @@ def test_tuples_that_stand_for_a_billion_are_refused(tmp_path: Path, is_archive:
         read_state_file(path)
 
 
+def test_a_name_that_torch_would_search_for_minutes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    path.write_bytes(b"\x80\x02c" + b"GLOBAL " * 50_000 + b"\nname\n.")
+    with pytest.raises(WeightsRefused, match="asks for a name of"):
+        read_state_file(path)
+
+
 @pytest.mark.parametrize("is_archive", [True, False])
 def test_what_training_saves_beside_the_weights_is_read(tmp_path: Path, is_archive: bool) -> None:
     net = nn.Sequential(*(nn.Conv2d(3, 3, 3) for _ in range(20)))
