@@ -28,7 +28,7 @@ FLOAT: dict[str, set[str]] = {
     "lrn_net": {"MUL", "CONV_2D", "RSQRT", "SQRT"},
     "convnext": {"MEAN", "SUB", "MUL", "ADD", "RSQRT"},
     "other_norms": {"MEAN", "SUB", "MUL", "ADD", "RSQRT"},
-    "activations": {"ABS", "NEG", "EXP", "ADD", "LOG", "RELU", "DIV"},
+    "activations": {"ABS", "NEG", "EXP", "ADD", "LOG", "RELU", "DIV", "PRELU"},
     "reshaping": {"SUM"},
     "oddments": {"POW", "MEAN"},
     "gates": {"MUL", "SUM", "SQRT", "MAXIMUM", "DIV"},

@@ -135,8 +135,9 @@ def sqnrs_db(reference: Batch, other: Batch) -> Sqnrs:
 
 
 def run(model: ir.Model, photos: Iterable[Batch]) -> list[Batch]:
-    """Every output of the graph on every photo, stacked along the first axis."""
+    """Every output of the graph on every photo, stacked along the first axis; a scalar as a row."""
     session = open_graph(model)
     name = name_of(model.graph.inputs[0])
     results = in_threads(lambda photo: session.run(None, {name: photo}), photos)
-    return [np.concatenate(column) for column in zip(*results, strict=True)]
+    columns = zip(*results, strict=True)
+    return [np.concatenate([np.atleast_1d(array) for array in column]) for column in columns]

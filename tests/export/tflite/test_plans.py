@@ -51,7 +51,7 @@ def test_an_island_computes_in_float_between_conversions(engine: str) -> None:
     plan = dataclasses.replace(plans.minmax(model, inputs), islands=frozenset({"island"}))
     data = tflite_bytes(model, "int8", plan)
     kinds = engines.operators(data)
-    assert kinds[1:] == ["DEQUANTIZE", "EXP", "QUANTIZE", "MAX_POOL_2D"]
+    assert kinds[-4:] == ["DEQUANTIZE", "EXP", "QUANTIZE", "MAX_POOL_2D"]
     integers = {"x": plans.quantize(inputs["x"], plan.activations["x"])}
     reals = {"x": plans.dequantize(integers["x"], plan.activations["x"])}
     wanted = plans.quantize(graphs.reference(model, reals)["y"], plan.activations["y"])
