@@ -149,6 +149,7 @@ class Bundle:
             parts=self.output_parts,
             float64=lambda: Float64(vectors.float64),
             as_exported=vectors.as_exported,
+            missed=frozenset(str(n).partition(" (")[0] for n in self.manifest["parity"]["failed"]),
         )
 
     def parity(self, thresholds: Thresholds = DEFAULTS, *, contained: bool = False) -> ParityReport:

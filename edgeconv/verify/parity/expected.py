@@ -48,6 +48,7 @@ class Expected:
         as_exported: what each file of integers gave for the first photos when it was exported,
             where the photos are not of the kind that the net was made for; empty where they are.
             See `as_exported`.
+        missed: names of the files that missed their threshold then, on photos of that kind.
     """
 
     images: Images
@@ -57,6 +58,7 @@ class Expected:
     parts: Mapping[str, OutputParts] = field(default_factory=dict)
     float64: Callable[[], Float64] = Float64
     as_exported: Mapping[Run, Outputs] = field(default_factory=dict)
+    missed: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Raises UsageError where an output has not one row for each photo."""

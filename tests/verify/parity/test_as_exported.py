@@ -36,10 +36,14 @@ class Runs:
         return (self.step,)
 
 
-def judged(now: Any, kept: dict[Any, Any], step: float = STEP, run: Any = RUN) -> StageResult:
+def judged(
+    now: Any, kept: dict[Any, Any], step: float = STEP, run: Any = RUN, missed: tuple[str, ...] = ()
+) -> StageResult:
     images = Images(np.zeros((2, 3, 4, 4), np.float32))
     outputs = {"logits": np.zeros((2, 100), np.float32)}
-    expected = Expected(images, outputs, as_exported={r: [a] for r, a in kept.items()})
+    expected = Expected(
+        images, outputs, as_exported={r: [a] for r, a in kept.items()}, missed=frozenset(missed)
+    )
     runs: Any = Runs(now.astype(np.float32), step)
     return as_exported.stage("it", run, runs, expected, DEFAULTS)
 
@@ -95,3 +99,11 @@ def test_float16_files_have_their_own_bound() -> None:
     found = as_exported.stage("it", run, runs, expected, DEFAULTS)
     assert found.passed
     assert found.thresholds == (DEFAULTS.of_rounded(run[0]),)
+
+
+def test_a_file_that_missed_its_threshold_at_the_export_is_no_better_for_giving_the_same() -> None:
+    kept = {RUN: GIVEN, SLOW: GIVEN}
+    found = judged(GIVEN, kept, missed=("int8.tflite",))
+    assert not found.passed
+    assert found.note == as_exported.MISSED
+    assert judged(GIVEN, kept, missed=("int8.onnx",)).passed
