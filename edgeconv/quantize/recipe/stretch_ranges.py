@@ -35,8 +35,8 @@ T = TypeVar("T")
 
 #: Multiples of a range that are tried, the present one first. Narrower ones look better behind a
 #: layer on the few photos they are tried on, and clip what others hold, in one direction all
-#: through the net: EfficientNet-B0 lost 2.6 dB by multiples down to 0.4 and gains 0.9 by these, four
-#: other nets come out the same.
+#: through the net: EfficientNet-B0 lost 2.6 dB by multiples down to 0.4 and gains 0.9 by these;
+#: four other nets come out the same.
 MULTIPLES = (1.0, 0.8, 0.9, 1.2, 1.5)
 #: Multiples of what these gave that are then tried where every layer that reads the tensor clamps:
 #: what a clamp kills anyway may be clipped at no cost.
