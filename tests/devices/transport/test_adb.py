@@ -168,7 +168,9 @@ def test_a_connection_cut_in_a_conversation_is_called_so(phones, tmp_path, token
         assert started(f"sleep\0{token}")
         phones.end_phones()
 
-    with AdbTransport(phones.profile(serial=serial), root=str(tmp_path / "root")) as transport:
+    with AdbTransport(
+        phones.profile(serial=serial), root=str(tmp_path / "root"), connect_deadline_s=WITHIN_S
+    ) as transport:
         monkeypatch.setattr(transport, "is_intact", lambda: True)
         machine = RemoteMachine("there", transport, ["sh", "-c", f"sleep {token}; exit 3"])
         cut = threading.Thread(target=unplug)
