@@ -42,7 +42,6 @@ from edgeconv.verify.thresholds import Thresholds
 
 #: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
 GOLDEN_PHOTOS = 8
-_FLOAT32 = {"onnx", "tflite"}
 #: What is behind the name of a stage that built-in photos judge beside the user's.
 _ON_BUILTIN = " on built-in photos"
 
@@ -113,7 +112,7 @@ def _by_own_photos(subject: Subject, photos: OwnPhotos) -> Verdict:
     own, golden = _own(subject, photos), _builtin(subject, way_out)
     files, thresholds = subject.files, subject.thresholds
     report = bundle_files.check(files, own.expected, thresholds)
-    floats = {name: path for name, path in files.items() if name in _FLOAT32}
+    floats = {n: path for n, path in files.items() if artifacts.precision_of(n) is None}
     anywhere = against_reference.check(floats, golden.expected, thresholds)
     _save(subject, _with_outputs(subject, golden), report)
     stages = (
@@ -128,7 +127,7 @@ def _with_outputs(subject: Subject, golden: _Given) -> _Given:
 
     Without trained weights that is noise, which nobody is judged by.
     """
-    if not subject.net.trained or set(subject.files) <= _FLOAT32:
+    if not subject.net.trained or not any(map(artifacts.precision_of, subject.files)):
         return golden
     first = _first(golden.expected, _whole_batches(KEPT_PHOTOS, subject))
     kept = against_reference.outputs_of_integers(subject.files, first)

@@ -20,6 +20,7 @@ from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Opener, SessionOptions
 from edgeconv.verify.parity import bundle_files, on_device
+from edgeconv.verify.parity.against_reference import artifact_of
 from edgeconv.verify.parity.expected import Expected, Float64
 from edgeconv.verify.parity.on_device import DeviceParity
 from edgeconv.verify.parity.output_parts import OutputParts
@@ -149,7 +150,7 @@ class Bundle:
             parts=self.output_parts,
             float64=lambda: Float64(vectors.float64),
             as_exported=vectors.as_exported,
-            missed=frozenset(str(n).partition(" (")[0] for n in self.manifest["parity"]["failed"]),
+            missed=frozenset(map(artifact_of, map(str, self.manifest["parity"]["failed"]))),
         )
 
     def parity(self, thresholds: Thresholds = DEFAULTS, *, contained: bool = False) -> ParityReport:

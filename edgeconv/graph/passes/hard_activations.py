@@ -16,7 +16,8 @@ from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.passes.edit import replace_chain
 from edgeconv.graph.view import constant_of, number, sole_consumer
 
-_ALPHA, _BETA = 1 / 6, 0.5
+#: Slope and offset of the hard sigmoid in a hard swish.
+ALPHA, BETA = 1 / 6, 0.5
 
 
 def recognise_hard_activations(model: ir.Model) -> None:
@@ -45,7 +46,7 @@ def _from_sixth(model: ir.Model, node: ir.Node) -> None:
         return
     source = _shifted_relu6(producer)
     if source is not None:
-        replace_chain(model, [node], "HardSigmoid", source, alpha=_ALPHA, beta=_BETA)
+        replace_chain(model, [node], "HardSigmoid", source, alpha=ALPHA, beta=BETA)
     elif producer.op_type == "Mul":
         for value, clipped in (producer.inputs, producer.inputs[::-1]):
             clip = clipped.producer() if clipped is not None else None
@@ -65,7 +66,7 @@ def _to_hard_swish(model: ir.Model, node: ir.Node) -> None:
 
 def _is_sixth_slope(node: ir.Node) -> bool:
     alpha, beta = number(node, "alpha", 0.2), number(node, "beta", 0.5)
-    return math.isclose(alpha, _ALPHA, rel_tol=1e-6) and math.isclose(beta, _BETA)
+    return math.isclose(alpha, ALPHA, rel_tol=1e-6) and math.isclose(beta, BETA)
 
 
 def _sixth_of(node: ir.Node) -> ir.Value | None:

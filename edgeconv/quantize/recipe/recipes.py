@@ -80,13 +80,16 @@ class Recipe:
 #: What is done where there are too few photos to judge anything on.
 _UNJUDGED = (CORRECT_BIASES,)
 
+#: The steps of `default` and `thorough` up to the one that each has in its own way.
+_BEFORE_ROUNDING = (
+    *(CORRECT_BIASES, SCALE_SWISHES, SCALE_MORE_SWISHES, EQUALIZE, EQUALIZE_BY_NOISE),
+    *(REUSE_DEAD_CHANNELS, CENTER_CHANNELS, CHOOSE_RANGES),
+)
+
 _FAST = Recipe("fast", (CORRECT_BIASES, EQUALIZE), photos=32, measured=True, observed=48)
 _DEFAULT = Recipe(
     "default",
-    (
-        *(CORRECT_BIASES, SCALE_SWISHES, SCALE_MORE_SWISHES, EQUALIZE, EQUALIZE_BY_NOISE),
-        *(REUSE_DEAD_CHANNELS, CENTER_CHANNELS, CHOOSE_RANGES, ROUND_WEIGHTS, MEASURE_BIASES),
-    ),
+    (*_BEFORE_ROUNDING, ROUND_WEIGHTS, MEASURE_BIASES),
     photos=80,
     measured=True,
     most_photos=MOST_PHOTOS,
@@ -94,11 +97,7 @@ _DEFAULT = Recipe(
 )
 _THOROUGH = Recipe(
     "thorough",
-    (
-        *(CORRECT_BIASES, SCALE_SWISHES, SCALE_MORE_SWISHES, EQUALIZE, EQUALIZE_BY_NOISE),
-        *(REUSE_DEAD_CHANNELS, CENTER_CHANNELS, CHOOSE_RANGES),
-        *(ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES),
-    ),
+    (*_BEFORE_ROUNDING, ROUND_WEIGHTS_THOROUGHLY, MEASURE_BIASES),
     photos=256,
     measured=True,
     most_photos=MOST_PHOTOS,

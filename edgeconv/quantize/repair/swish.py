@@ -20,11 +20,9 @@ import onnx_ir as ir
 from edgeconv.errors import BundleRefused
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant, make_node, replace_node
+from edgeconv.graph.passes.hard_activations import ALPHA, BETA
 from edgeconv.graph.view import input_of, name_of, shape_of
 from edgeconv.quantize.plan.weights import layer_of
-
-#: Slope and offset of the hard sigmoid in a hard swish.
-_ALPHA, _BETA = 1 / 6, 0.5
 
 
 def swishes(model: ir.Model) -> Iterator[str]:
@@ -98,7 +96,7 @@ def _is_layers(x: ir.Value) -> bool:
 def _spelled_out(model: ir.Model, node: ir.Node) -> ir.Node:
     source, name = input_of(node), name_of(node.outputs[0])
     shape = shape_of(source)
-    slope = {"alpha": _ALPHA, "beta": _BETA}
+    slope = {"alpha": ALPHA, "beta": BETA}
     gate = make_node("HardSigmoid", [source], name=f"{name}/gate", shape=shape, attributes=slope)
     gate.outputs[0].name = f"{name}/gate"
     product = make_node("Mul", [source, gate.outputs[0]], name=node.name or name, shape=shape)

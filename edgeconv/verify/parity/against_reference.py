@@ -240,6 +240,11 @@ def _label(run: Run) -> str:
     return f"{artifact} ({'optimizations off' if 'onnx' in artifact else 'reference kernels'})"
 
 
+def artifact_of(stage: str) -> str:
+    """The file that a stage of one run is of, by its name; of other stages the name itself."""
+    return stage.partition(" (")[0]
+
+
 def _finite(figures: tuple[Figures, ...]) -> bool:
     return all(f.finite for f in figures)
 
