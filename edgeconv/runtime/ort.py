@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UnavailableError, UsageError
-from edgeconv.runtime import external_data, memory
+from edgeconv.runtime import external_data, memory, onnx_functions
 from edgeconv.runtime.feeds import check_feeds
 from edgeconv.runtime.ort_provider import Opening, refusal
 from edgeconv.runtime.session import EngineName, Provider, SessionOptions, TensorSpec
@@ -60,8 +60,8 @@ class OrtSession:
             profile: where the engine's profiler writes, a prefix; None leaves it off.
 
         Raises:
-            ArtifactRefused: no ONNX model, damaged, reaches for files outside its folder, or an
-                operator has no kernel.
+            ArtifactRefused: no ONNX model, damaged, reaches for files outside its folder, unfolds
+                to more nodes than any net has, or an operator has no kernel.
             UnavailableError: onnxruntime is not installed, or has not the provider.
             UsageError: `keep_tensors`, which this engine cannot do.
         """
@@ -76,6 +76,7 @@ class OrtSession:
                     f"{source}: an ONNX file holds at most {MAX_FILE_BYTES} bytes"
                 )
             external_data.check(source)
+        onnx_functions.check(source, self._label)
         ort = import_engine(self._label)
         self._ort = ort
         self._failures = failures(ort)

@@ -15,9 +15,13 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.files.onnx import load, memory
+from edgeconv.files.onnx import memory
 from edgeconv.files.onnx.nodes import is_view
 from edgeconv.files.read import read_operations
+from edgeconv.runtime import onnx_functions
+from edgeconv.runtime.open import open_session
+from edgeconv.runtime.ort import OrtSession
+from edgeconv.runtime.session import SessionOptions
 from edgeconv.verify.audit.any_file import audit
 from edgeconv.verify.inspect.inspection import inspect
 from tests.helpers.tflite_edits import edited
@@ -43,6 +47,10 @@ def onnx_file(place: Path, nodes: list[Any], functions: list[Any] | None = None)
     path = place / "model.onnx"
     onnx.save(model, path)
     return path
+
+
+def in_memory(path: Path) -> OrtSession:
+    return OrtSession(path.read_bytes(), SessionOptions())
 
 
 def chain(kind: str, length: int) -> list[Any]:
@@ -127,14 +135,52 @@ def test_functions_that_unfold_to_a_billion_nodes_are_refused(
 
     call = helper.make_node("f0", ["x"], ["y"], domain="own")
     path = onnx_file(tmp_path, [call], [function(i) for i in range(1 if calls_itself else 30)])
-    with pytest.raises(ArtifactRefused, match="nodes, or a function that calls itself"):
-        read_operations(path)
+    for read in (
+        read_operations,
+        open_session,
+        lambda path: OrtSession(path.read_bytes(), SessionOptions()),
+    ):
+        with pytest.raises(ArtifactRefused, match="nodes, or a function that calls itself"):
+            read(path)
+
+
+def test_functions_in_branches_are_unfolded_too(tmp_path: Path) -> None:
+    def body(called: str) -> list[Any]:
+        domain = "own" if called.startswith("f") else ""
+        nodes = [helper.make_node(called, ["a"], [name], domain=domain) for name in "bc"]
+        output = helper.make_tensor_value_info("b", TensorProto.FLOAT, None)
+        branch = helper.make_graph(nodes, "branch", [], [output])
+        kept = helper.make_node("Identity", ["a"], ["c"])
+        both = {"then_branch": branch, "else_branch": branch}
+        return [helper.make_node("If", ["yes"], ["d"], **both), kept]
+
+    functions = [
+        helper.make_function(
+            *("own", f"f{number}", ["a"], ["c"]),
+            body("Relu" if number == 29 else f"f{number + 1}"),
+            OPSETS,
+        )
+        for number in range(30)
+    ]
+    path = onnx_file(tmp_path, [helper.make_node("f0", ["x"], ["y"], domain="own")], functions)
+    with pytest.raises(ArtifactRefused, match="more than 50,000 nodes"):
+        open_session(path)
+
+
+def test_a_net_of_honest_functions_runs(tmp_path: Path) -> None:
+    body = [helper.make_node("Relu", ["a"], ["b"]), helper.make_node("Neg", ["b"], ["c"])]
+    functions = [helper.make_function("own", "f", ["a"], ["c"], body, OPSETS)]
+    path = onnx_file(tmp_path, [helper.make_node("f", ["x"], ["y"], domain="own")], functions)
+    session = open_session(path)
+    (given,) = session.inputs
+    (result,) = session.run([np.full(given.shape, 2, np.float32)])
+    assert (result == -2).all()
 
 
 def test_more_nodes_than_any_net_has_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "MOST_NODES", 50)
+    monkeypatch.setattr(onnx_functions, "MOST_NODES", 50)
     path = onnx_file(tmp_path, chain("Relu", 51))
     for read in (read_operations, audit):
         with pytest.raises(ArtifactRefused, match="more than 50 nodes"):

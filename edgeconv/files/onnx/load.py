@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,10 @@ from google.protobuf.message import DecodeError, Message
 from onnx import inliner, shape_inference
 
 from edgeconv.errors import ArtifactRefused
-from edgeconv.runtime import external_data
+from edgeconv.runtime import external_data, onnx_functions
 
 #: An ONNX file is one protobuf message, which cannot be larger.
 _LARGEST_BYTES = 2**31 - 1
-#: The largest nets have a fifth.
-MOST_NODES = 50_000
 #: What the readers raise of a file that is damaged, or that contradicts itself.
 DAMAGE = (
     DecodeError,
@@ -159,26 +158,18 @@ def _messages(message: Message) -> Iterator[Message]:
 
 def _check_length(model: onnx.ModelProto) -> None:
     """Raises ValueError for more nodes than any net has, once every call of a function is one."""
-    bodies = {(one.domain, one.name): list(map(_called, _nodes(one))) for one in model.functions}
-    lengths: dict[tuple[str, str], int] = {}
-
-    def length(function: tuple[str, str]) -> int:
-        if function not in bodies:
-            return 1
-        if function not in lengths:
-            lengths[function] = MOST_NODES  # of one that calls itself
-            lengths[function] = 1 + sum(map(length, bodies[function]))
-        return lengths[function]
-
-    if sum(length(_called(node)) for node in _nodes(model.graph)) > MOST_NODES:
-        raise ValueError(f"it has more than {MOST_NODES:,} nodes, or a function that calls itself")
+    bodies = (
+        ((one.domain, one.name), Counter(map(_called, _nodes(one)))) for one in model.functions
+    )
+    calls = Counter(map(_called, _nodes(model.graph)))
+    onnx_functions.require_few_nodes(onnx_functions.merged(bodies), calls)
 
 
 def _nodes(message: Message) -> Iterator[onnx.NodeProto]:
     return (one for one in _messages(message) if isinstance(one, onnx.NodeProto))
 
 
-def _called(node: onnx.NodeProto) -> tuple[str, str]:
+def _called(node: onnx.NodeProto) -> onnx_functions.Name:
     return node.domain, node.op_type
 
 
