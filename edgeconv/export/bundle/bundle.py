@@ -214,10 +214,9 @@ class Bundle:
         return Predictor(session, self.preprocessing, self.labels)
 
     def _require_survival(self) -> None:
-        """Tries each TFLite file on all kernels that parity runs it on."""
+        """Tries each file on all kernels that parity runs it on."""
         for path in self.artifacts.values():
-            if path.suffix == ".tflite":
-                trial.require_survival(path, ways_of(path))
+            trial.require_survival(path, ways_of(path))
 
 
 def require_artifacts(bundle: Bundle) -> dict[str, Path]:

@@ -1,9 +1,9 @@
-"""Tries a TFLite file in a process of its own before this one opens it.
+"""Tries a model file in a process of its own before this one opens it.
 
-A file may be well formed and still crash LiteRT in its native code, which would end the caller's
-program. So it is opened and run once on zeros by a child first; one that survived is remembered by
-its bytes and never tried again. The child gets no more memory than is free. What is timed later
-runs in the caller's own process.
+A file may be well formed and still crash its engine in native code, or ask for more memory than
+there is, which would end the caller's program. So it is opened and run once on zeros by a child
+first; one that survived is remembered by its bytes and never tried again. The child gets no more
+memory than is free. What is timed later runs in the caller's own process.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 from edgeconv import child
 from edgeconv.disk import sha256_of
 from edgeconv.errors import ArtifactRefused, MemoryRefused, UnavailableError
-from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.memory import within_free_memory
+from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
 
 #: Reference kernels take a minute where they are used at all.
@@ -36,19 +36,20 @@ _survived: set[tuple[str, SessionOptions]] = set()
 
 
 def require_survival(path: Path, ways: Sequence[SessionOptions]) -> None:
-    """Returns where opening and running a file ends no process; other suffixes are not tried.
+    """Returns where opening and running a file ends no process.
 
-    Whatever else is wrong with the file is left to who opens it to say.
+    Whatever else is wrong with the file is left to who opens it to say. On a GPU nothing is tried.
 
     Raises:
         ArtifactRefused: the engine crashed, or did not come to an end.
         MemoryRefused: the file asks for more memory than is free.
         UnavailableError: no process can be started.
     """
-    if path.suffix.lower() != ".tflite" or not path.is_file():
+    if not path.is_file():
         return
     digest = sha256_of(path)
-    untried = [way for way in ways if (digest, way) not in _survived]
+    on_cpu = (way for way in ways if way.provider == "cpu")
+    untried = [way for way in on_cpu if (digest, way) not in _survived]
     if not untried:
         return
     code = _end_of_child(path, untried)
@@ -95,7 +96,7 @@ def _try(path: Path, ways: Sequence[SessionOptions]) -> int:
     for way in ways:
         try:
             with within_free_memory():
-                session = LiteRtSession(path, way)
+                session = open_session(path, way)
                 session.run([np.zeros(spec.shape, spec.dtype) for spec in session.inputs])
         except (MemoryRefused, MemoryError):
             return _NO_MEMORY

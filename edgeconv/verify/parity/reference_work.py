@@ -32,7 +32,10 @@ def reference_photos(tflite: Path) -> int:
     return batch * max(1, WORK // max(1, file.multiply_adds))
 
 
-def ways_of(tflite: Path) -> list[SessionOptions]:
-    """Every way in which parity may run a TFLite file; raises as `reference_photos`."""
-    ways = [SessionOptions(), SessionOptions(keep_tensors=True)]
-    return [*ways, SessionOptions(kernels="reference")] if reference_photos(tflite) else ways
+def ways_of(path: Path) -> list[SessionOptions]:
+    """Every way in which parity may run a model file; raises as `reference_photos`."""
+    plain, reference = SessionOptions(), SessionOptions(kernels="reference")
+    if path.suffix != ".tflite":
+        return [plain, reference]
+    ways = [plain, SessionOptions(keep_tensors=True)]
+    return [*ways, reference] if reference_photos(path) else ways

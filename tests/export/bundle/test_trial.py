@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,17 +45,18 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def engine_in_children(code: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Child processes get this for LiteRT; this one keeps its own."""
-    import ai_edge_litert.interpreter  # noqa: F401
+    """Child processes get this for both engines; this one keeps its own."""
+    import onnxruntime  # noqa: F401
 
-    package = place / "engine" / "ai_edge_litert"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "interpreter.py").write_text(code)
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    for module in ("ai_edge_litert/__init__.py", "onnxruntime/__init__.py"):
+        (place / "engine" / module).parent.mkdir(parents=True)
+        (place / "engine" / module).touch()
+    for module in ("ai_edge_litert/interpreter.py", "onnxruntime/__init__.py"):
+        (place / "engine" / module).write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(place / "engine"))
 
 
-@pytest.mark.parametrize("artifact", ["tflite", "int8.tflite"])
+@pytest.mark.parametrize("artifact", ["tflite", "int8.tflite", "onnx", "int8.onnx"])
 def test_opening_a_file_that_crashes_its_engine_is_refused(
     artifact: str, bundle: edgeconv.Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,8 +90,9 @@ def test_a_file_that_survived_is_not_tried_again(
     assert bundle.parity().passed
     bundle.open("int8.tflite")
     bundle.open("onnx")
-    with pytest.raises(UnavailableError, match="no process can be started"):
-        bundle.open("int8.tflite", SessionOptions(threads=2))
+    for artifact in ("int8.tflite", "int8.onnx"):
+        with pytest.raises(UnavailableError, match="no process can be started"):
+            bundle.open(artifact, SessionOptions(threads=2))
 
 
 def test_other_bytes_are_tried_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +138,19 @@ except MemoryRefused as error:
 """
 
 
-def test_a_small_file_that_asks_for_more_memory_than_is_free_is_refused(tmp_path: Path) -> None:
-    path = huge.tflite(tmp_path / "net.tflite", (1, 1000, 10_000, 60))
+def huge_tflite(path: Path) -> Path:
+    return huge.tflite(path.with_suffix(".tflite"), (1, 1000, 10_000, 60))
+
+
+def huge_onnx(path: Path) -> Path:
+    return huge.onnx_net(path.with_suffix(".onnx"), (1, 1000, 10_000, 60))
+
+
+@pytest.mark.parametrize("made", [huge_tflite, huge_onnx])
+def test_a_small_file_that_asks_for_more_memory_than_is_free_is_refused(
+    made: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    path = made(tmp_path / "net")
     assert path.stat().st_size < 1000
     done = subprocess.run(
         [sys.executable, "-c", TRIED_IN_LITTLE, str(path)], capture_output=True, text=True
