@@ -23,6 +23,7 @@ from edgeconv.graph.fusion import written_output, written_outputs
 from edgeconv.graph.view import input_of, name_of, require_constant, shape_of
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
+from edgeconv.quantize.plan.rules import seen_by
 
 Array = NDArray[Any]
 
@@ -65,15 +66,16 @@ class Builder(Assembler):
         Args:
             node: the reader.
             index: of its input.
-            layout: what the reader needs; None takes the tensor as it lies (see `layout`).
+            layout: what the reader needs; None takes the tensor as it lies (see `layout`). One of
+                more axes than the tensor has gives it leading ones in the hub's order.
         """
-        value = input_of(node, index)
         tensor, present = self._held(node, index)
         tensor = self._typed(node, index, tensor)
         if layout is None or layout == present:
             return tensor
-        shape = shape_of(value)
-        moves = steps(shape, present, shape, layout)
+        shape = shape_of(input_of(node, index))
+        aligned = (1,) * (len(layout.order) - len(shape)) + shape
+        moves = steps(shape, present, aligned, layout)
         return self.shared(
             (tensor, layout),
             lambda: self.moved(tensor, moves, self.unique(f"{tensor.name}/reordered")),
@@ -151,6 +153,17 @@ class Builder(Assembler):
         if self._plan is None or not self.is_quantized(node):
             return None
         return Quantization.of(self._plan.activations[name_of(written_output(node))])
+
+    def zero_points(self, node: ir.Node) -> tuple[int, ...]:
+        """Zero points with which a node sees its inputs; zeros for a float node."""
+        if self._plan is None or not self.is_quantized(node):
+            return (0,) * len(node.inputs)
+        found = []
+        for index, value in enumerate(node.inputs):
+            planned = None if value is None else self._plan.constants.get(name_of(value))
+            grid = seen_by(self._plan, node, index) if planned is None else planned.params
+            found.append(int(grid.zero_point))
+        return tuple(found)
 
     def step(
         self,

@@ -104,6 +104,11 @@ def steps(shape: Shape, layout: Layout, new_shape: Shape, new_layout: Layout) ->
     return list(_without_idle_steps(file_shape, found))
 
 
+def transposes(found: Sequence[Step]) -> int:
+    """How many of some steps are TRANSPOSEs."""
+    return sum(step.perm is not None for step in found)
+
+
 def reshaped(shape: Shape, layout: Layout, new_shape: Shape) -> Layout:
     """The layout in which the output of a hub Reshape costs least.
 
@@ -123,7 +128,7 @@ def reshaped(shape: Shape, layout: Layout, new_shape: Shape) -> Layout:
 
 
 def _is_free(shape: Shape, layout: Layout, new_shape: Shape, new_layout: Layout) -> bool:
-    return all(step.perm is None for step in steps(shape, layout, new_shape, new_layout))
+    return not transposes(steps(shape, layout, new_shape, new_layout))
 
 
 def _derived(shape: Shape, layout: Layout, new_shape: Shape) -> Layout | None:

@@ -47,12 +47,16 @@ ROWS = (
         weights=Weights(1, 2, output_axis="depends", filters=True, on_integers="MatMulInteger"),
         window=None,
     ),
+    # Of two computed tensors, or of a batch of constant matrices, it is no layer: its second input
+    # is an operand then (`quantize.plan.weights.layer_of`).
     replace(
         _CONV,
         name="MatMul",
         kind="product",
         weights=Weights(1, None, output_axis=-1, filters=False, on_integers="MatMulInteger"),
         slots=("", ".weight"),
+        operands=True,
         window=None,
+        absorbs=False,
     ),
 )

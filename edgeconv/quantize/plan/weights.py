@@ -63,10 +63,17 @@ class Layer:
 
 
 def layer_of(node: ir.Node) -> Layer | None:
-    """The node as a layer, None where it is none."""
-    found = operator_of(node).weights
+    """The node as a layer, None where it is none.
+
+    A product of two computed tensors is none, nor is one with a constant matrix for each of a
+    batch, of whose output channels none has a row of weights to itself.
+    """
+    operator = operator_of(node)
+    found = operator.weights
     weight = None if found is None else node.inputs[found.slot]
     if found is None or weight is None or weight.const_value is None:
+        return None
+    if operator.kind == "product" and len(shape_of(weight)) != 2:
         return None
     slot = found.bias_slot
     bias = node.inputs[slot] if slot is not None and slot < len(node.inputs) else None

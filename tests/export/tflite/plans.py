@@ -10,7 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import is_absorbed
-from edgeconv.graph.view import constant_of, integer, name_of
+from edgeconv.graph.view import constant_of, input_of, integer, name_of, shape_of
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
 from tests.export.tflite import graphs
@@ -41,6 +41,11 @@ def spanning(low: float, high: float) -> QuantParams:
     return per_tensor(scale, int(np.clip(round(-128 - low / scale), -128, 127)))
 
 
+def symmetric(array: Array) -> QuantParams:
+    """int8 over an array, zero in the middle."""
+    return per_tensor(max(float(np.abs(array).max()), 1e-6) / 127, 0)
+
+
 def minmax(model: ir.Model, inputs: dict[str, Array]) -> Plan:
     """A plan from one run's lowest and highest values."""
     computed = graphs.reference(model, inputs, everything=True)
@@ -52,6 +57,9 @@ def minmax(model: ir.Model, inputs: dict[str, Array]) -> Plan:
         low, high = min(seen[t].min() for t in group), max(seen[t].max() for t in group)
         chosen = per_tensor(*fixed[0]) if fixed else spanning(float(low), float(high))
         activations |= dict.fromkeys(group, chosen)
+    for node in model.graph:
+        if node.op_type == "MatMul" and (second := name_of(input_of(node, 1))) in seen:
+            activations[second] = symmetric(seen[second])
     stored = {target.name for target in targets(model)}
     kept = {name: params for name, params in activations.items() if name in stored}
     return Plan(kept, _constants(model, activations))
@@ -104,7 +112,14 @@ def _constants(
 ) -> dict[str, QuantizedConstant]:
     found: dict[str, QuantizedConstant] = {}
     for node in model.graph:
-        if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
+        if node.op_type == "MatMul" and not _is_layer(node):
+            array = constant_of(node.inputs[1])
+            if array is not None:
+                params = symmetric(array)
+                found[name_of(input_of(node, 1))] = QuantizedConstant(
+                    params, quantize(array, params)
+                )
+        elif node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
             found |= _layer(node, activations)
         elif node.op_type in ("Add", "Concat", "Sub", "Mul", "Div", "PRelu"):
             for value in node.inputs:
@@ -115,6 +130,11 @@ def _constants(
                         params = activations[name_of(node.outputs[0])]
                     found[name_of(value)] = QuantizedConstant(params, quantize(array, params))
     return found
+
+
+def _is_layer(node: ir.Node) -> bool:
+    """Whether a product is by one constant matrix."""
+    return constant_of(node.inputs[1]) is not None and len(shape_of(input_of(node, 1))) == 2
 
 
 def _layer(node: ir.Node, activations: dict[str, QuantParams]) -> dict[str, QuantizedConstant]:

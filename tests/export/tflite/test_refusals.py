@@ -69,9 +69,9 @@ UNSUPPORTED: dict[str, tuple[Callable[[], ir.Model], str]] = {
         lambda: of_node("Conv", (1, 3, 8, 8), inputs=[(4, 3, 3, 3)]),
         "computed at run time",
     ),
-    "product of two computed tensors": (
-        lambda: of_node("MatMul", (2, 3), inputs=[(3, 4)]),
-        "multiplies two computed tensors",
+    "product of tensors of six axes": (
+        lambda: of_node("MatMul", (1, 1, 1, 1, 2, 3), inputs=[(1, 1, 1, 1, 3, 4)]),
+        "of 6 axes",
     ),
     "grouped transposed convolution": (
         lambda: of_node("ConvTranspose", (1, 4, 5, 5), weights(4, 2, 3, 3), group=2),

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout, plain
+from edgeconv.export.tflite.lowerings.products import batch_matmul
 from edgeconv.export.tflite.schema import absorbed, schema
 from edgeconv.graph.view import constant_of, integer, number
+from edgeconv.quantize.plan.weights import layer_of
 
 Array = NDArray[Any]
 
@@ -32,14 +34,19 @@ def gemm(node: ir.Node, b: Builder) -> None:
 
 
 def matmul(node: ir.Node, b: Builder) -> None:
-    """MatMul by a constant matrix -> FULLY_CONNECTED without bias, along the last axis."""
-    _fully_connected(node, b, lambda w: w.T)
+    """MatMul by a constant matrix -> FULLY_CONNECTED without bias, along the last axis.
+
+    Of anything else, BATCH_MATMUL (`products`).
+    """
+    if layer_of(node) is None:
+        batch_matmul(node, b)
+    else:
+        _fully_connected(node, b, lambda w: w.T)
 
 
 def _fully_connected(node: ir.Node, b: Builder, as_rows: Callable[[Array], Array]) -> None:
-    matrix = constant_of(node.inputs[1])
-    if matrix is None or matrix.ndim != 2:
-        raise CannotLower("multiplies two computed tensors; only a constant matrix is supported")
+    if constant_of(node.inputs[1]) is None:
+        raise CannotLower("multiplies by a computed matrix and adds to it; multiply by matmul")
     layout = b.layout(node)
     rank = len(layout.order)
     features_last = layout.order[-1] == rank - 1

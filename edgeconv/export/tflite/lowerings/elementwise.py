@@ -11,7 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
-from edgeconv.export.tflite.layout import Layout, steps
+from edgeconv.export.tflite.layout import Layout
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import absorbed, schema
 from edgeconv.graph.view import constant_of, input_of, require_constant, shape_of
@@ -109,17 +109,11 @@ def _result_layout(node: ir.Node, b: Builder, rank: int) -> Layout:
 def _operand(node: ir.Node, b: Builder, index: int, rank: int, layout: Layout) -> Tensor:
     """An operand with as many axes as the result, in the result's layout."""
     value = input_of(node, index)
-    shape = shape_of(value)
-    aligned = (1,) * (rank - len(shape)) + shape
     if value.const_value is not None:
+        shape = shape_of(value)
+        aligned = (1,) * (rank - len(shape)) + shape
         return b.constant(node, index, lambda array: _like(array.reshape(aligned), layout))
-    if len(shape) == rank:
-        return b.read(node, index, layout)
-    tensor, present = b.read(node, index), b.layout(node, index)
-    moves = steps(shape, present, aligned, layout)
-    return b.shared(
-        (tensor, aligned, layout), lambda: b.moved(tensor, moves, f"{tensor.name}/aligned")
-    )
+    return b.read(node, index, layout)
 
 
 def _like(array: Array, layout: Layout) -> Array:

@@ -45,7 +45,14 @@ ROWS = (
         ),
         runs=DELEGATED,
     ),
-    Row("BATCH_MATMUL", "product", runs=DELEGATED, limits=("second zero point",)),
+    Row(
+        "BATCH_MATMUL",
+        "product",
+        versions=(("int16", 3), ("int8", 2)),
+        runtimes=((3, (2, 4, 0)),),
+        runs=DELEGATED,
+        limits=("second zero point",),
+    ),
     Row("CONV_3D", "convolution"),
     Row("CONV_3D_TRANSPOSE", "convolution"),
     Row(

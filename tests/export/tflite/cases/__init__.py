@@ -9,6 +9,7 @@ from tests.export.tflite.cases import (
     layers,
     normalizations,
     pools,
+    products,
     reductions,
     shapes,
     slices,
@@ -18,6 +19,7 @@ from tests.export.tflite.cases.case import Case
 
 FAMILIES: tuple[dict[str, Case], ...] = (
     layers.CASES,
+    products.CASES,
     pools.CASES,
     reductions.CASES,
     arithmetic.CASES,
