@@ -3,9 +3,10 @@
 While `Decompositions` is active a call is replaced by others of the same value:
 
 - channel_shuffle, which ONNX has no operator for, by the reshapes and the transpose of its paper;
-- adaptive pooling to sizes that do not divide the image's, by one pooling for each bin, rows first:
-  a bin is a rectangle, so its mean is the mean of its rows' means;
-- interpolate by mode "area", which is adaptive average pooling, by that;
+- adaptive pooling to sizes that do not divide the image's, by one pooling for each bin
+  (`capture.adaptive_pools`);
+- interpolate by modes and factors that have no operator, by indices and by products with constant
+  matrices (`capture.resampling`);
 - group_norm by an instance normalization of (N, groups, C / groups, H, W), which keeps H and W
   apart (the exporter flattens them with the channels, which no NHWC layout can do without copying),
   and a BatchNorm for its factors, one a channel;
@@ -19,8 +20,7 @@ While `Decompositions` is active a call is replaced by others of the same value:
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -29,7 +29,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from edgeconv.export.capture.adaptive_pools import ADAPTIVE_POOLS
 from edgeconv.export.capture.pools import POOLS
+from edgeconv.export.capture.resampling import interpolate
 
 
 class Decompositions(TorchFunctionMode):
@@ -52,80 +54,9 @@ def _channel_shuffle(input: Tensor, groups: int) -> Tensor:
     return apart.transpose(1, 2).reshape(batch, channels, *image)
 
 
-def _adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    def mean(part: Tensor, axis: int) -> Tensor:
-        return part.mean(axis, keepdim=True)
-
-    size = _size(input, output_size)
-    if not _is_uneven(input, size):
-        return functional.adaptive_avg_pool2d(input, size)
-    return _binned(input, size, mean)
-
-
-def _adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    def largest(part: Tensor, axis: int) -> Tensor:
-        kernel = [1, 1]
-        kernel[axis] = _shape(part)[axis]
-        return functional.max_pool2d(part, kernel)
-
-    size = _size(input, output_size)
-    if return_indices:
-        return functional.adaptive_max_pool2d(input, size, return_indices=True)
-    if not _is_uneven(input, size):
-        return functional.adaptive_max_pool2d(input, size)
-    return _binned(input, size, largest)
-
-
-def _interpolate(
-    input: Tensor,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    *more: Any,
-    **named: Any,
-) -> Tensor:
-    if mode != "area" or input.dim() != 4:
-        return functional.interpolate(input, size, scale_factor, mode, *more, **named)
-    if size is None:  # as PyTorch rounds it
-        pair = scale_factor if isinstance(scale_factor, Iterable) else (scale_factor,) * 2
-        sides = zip(_shape(input)[-2:], pair, strict=True)
-        size = tuple(math.floor(side * factor) for side, factor in sides)
-    return _adaptive_avg_pool2d(input, size)
-
-
-def _size(x: Tensor, output_size: Any) -> tuple[int, int]:
-    """(height, width), for a number, and for None, which keeps what there is."""
-    pair = (output_size, output_size) if isinstance(output_size, int | None) else output_size
-    (rows, columns), have = pair, _shape(x)
-    return have[-2] if rows is None else int(rows), have[-1] if columns is None else int(columns)
-
-
 def _shape(x: Tensor) -> tuple[int, ...]:
     """Sizes as plain numbers: in a trace they are tensors, whose quotients round otherwise."""
     return tuple(int(size) for size in x.shape)
-
-
-def _is_uneven(x: Tensor, size: Iterable[int]) -> bool:
-    lengths = zip(_shape(x)[-2:], size, strict=True)
-    return any(output and length % output for length, output in lengths)
-
-
-def _binned(x: Tensor, size: Iterable[int], pool: Callable[[Tensor, int], Tensor]) -> Tensor:
-    """Pools every bin along the rows, then along the columns.
-
-    Bin i of n reaches from floor(i * length / n) to ceil((i + 1) * length / n).
-    """
-    for axis, output in zip((-2, -1), size, strict=True):
-        length = _shape(x)[axis]
-        if output == length:
-            continue
-        ends = [(i * length // output, -(-(i + 1) * length // output)) for i in range(output)]
-        bins = {}
-        for start, end in dict.fromkeys(ends):
-            part = x.narrow(axis, start, end - start)
-            bins[start, end] = part if end - start == 1 else pool(part, axis)
-        x = torch.cat([bins[each] for each in ends], axis)
-    return x
 
 
 def _group_norm(
@@ -205,10 +136,8 @@ _NEGLIGIBLE = 1e-6
 _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         torch.channel_shuffle: _channel_shuffle,
-        functional.adaptive_avg_pool2d: _adaptive_avg_pool2d,
-        functional.adaptive_max_pool2d: _adaptive_max_pool2d,
         functional.group_norm: _group_norm,
-        functional.interpolate: _interpolate,
+        functional.interpolate: interpolate,
         functional.local_response_norm: _local_response_norm,
         functional.softplus: _softplus,
         functional.cosine_similarity: _cosine_similarity,
@@ -216,6 +145,7 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         functional.pairwise_distance: _pairwise_distance,
         torch.pairwise_distance: _pairwise_distance,
         torch.cdist: _cdist,
+        **ADAPTIVE_POOLS,
         **POOLS,
     }
 )
