@@ -43,15 +43,19 @@ OTHERS: dict[str, Callable[[], ir.Model]] = {
     "Cast": there_and_back,
     "Clip": lambda: of_node("Clip", IMAGE, np.float32(0)),
     "LpPool": lambda: of_node("LpPool", IMAGE, kernel_shape=[2, 2]),
-    "ReduceProd": lambda: of_node("ReduceProd", IMAGE, axes=[1]),
-    "ReduceSumSquare": lambda: of_node("ReduceSumSquare", IMAGE, axes=[1]),
+    "ReduceLogSum": lambda: of_node("ReduceLogSum", IMAGE, axes=[1]),
     **{
         name: lambda name=name: of_node(name, IMAGE)
-        for name in ("Dropout", "Erf", "Exp", "Identity", "Log", "Relu", "Sqrt")
+        for name in (
+            *("Dropout", "Exp", "Identity", "Log", "Relu", "Sqrt"),
+            *("Acos", "Asin", "Reciprocal", "Tan"),
+        )
     },
 }
 #: They see positive numbers: roots of others are none, and a clamp has nothing to do for these.
-POSITIVE = ("Clip", "Log", "Relu", "Sqrt")
+POSITIVE = ("Clip", "Log", "Reciprocal", "ReduceLogSum", "Relu", "Sqrt")
+#: They see numbers between -1 and 1.
+NARROW = ("Acos", "Asin", "Tan")
 
 
 @cache
@@ -68,6 +72,8 @@ def cases_of() -> dict[str, list[OneOperator]]:
         inputs = graphs.feeds(model)
         if name in POSITIVE:
             inputs = {key: np.abs(array) for key, array in inputs.items()}
+        if name in NARROW:
+            inputs = {key: np.tanh(array) for key, array in inputs.items()}
         found[name].append(OneOperator(model, inputs))
     return found
 

@@ -43,6 +43,16 @@ _SOFTMAX = replace(
     engines=Engines("kernel", "none", "kernel"),
 )
 
+# With an alpha of its own an ELU is composed, in float.
+_ELU = replace(
+    _HARD_SWISH,
+    name="Elu",
+    planned="depends",
+    bounds=UNBOUNDED,
+    engines=Engines("float", "depends", "depends"),
+)
+_BENT = replace(_ELU, planned="float", engines=Engines("float", "float", "float"))
+
 ROWS = (
     replace(
         _HARD_SWISH,
@@ -71,7 +81,9 @@ ROWS = (
         homogeneous=True,
         engines=Engines("float", "float", "float"),
     ),
-    replace(_HARD_SWISH, name="Elu", bounds=UNBOUNDED, engines=Engines("float", "kernel", "none")),
+    _ELU,
+    replace(_BENT, name="Celu"),
+    replace(_BENT, name="Selu"),
     _HARD_SWISH,
     replace(_HARD_SWISH, name="Gelu", bounds=(-0.171, math.inf)),
     replace(
@@ -81,13 +93,6 @@ ROWS = (
         bounds=UNBOUNDED,
         sign="nonnegative",
         engines=Engines("float", "float", "float"),
-    ),
-    replace(
-        _HARD_SWISH,
-        name="Erf",
-        bounds=(-1.0, 1.0),
-        engines=Engines("float", "none", "none"),
-        refusal="TFLite has no error function but inside GELU",
     ),
     replace(
         _HARD_SWISH,
@@ -117,9 +122,10 @@ ROWS = (
     replace(
         _SOFTMAX,
         name="LogSoftmax",
-        prescribed=Prescribed(16 / 256, 127, None),
+        prescribed=None,
+        planned="float",
         bounds=(-math.inf, 0.0),
         sign="any",
-        engines=Engines("float", "none", "kernel"),
+        engines=Engines("float", "float", "float"),
     ),
 )

@@ -46,21 +46,18 @@ _SUM = replace(
     engines=Engines("float", "float", "float"),
     int16=False,
 )
-_UNWRITTEN = replace(
-    _MEAN,
-    values="computed",
-    answers=False,
-    engines=Engines("float", "none", "none"),
-    int16=False,
-    refusal="TFLite has no operator for it; the module can spell it out",
-)
+# Logarithms of sums: what is added up before them counts where it is near zero.
+_LOG = replace(_SUM, name="ReduceLogSum", singular=(0,), homogeneous=False)
 
 ROWS = (
     _MEAN,
     _EXTREME,
     replace(_EXTREME, name="ReduceMin"),
     _SUM,
+    replace(_SUM, name="ReduceL1", sign="nonnegative"),
     replace(_SUM, name="ReduceL2", sign="nonnegative"),
-    replace(_UNWRITTEN, name="ReduceSumSquare", sign="nonnegative", homogeneous=False),
-    replace(_UNWRITTEN, name="ReduceProd", homogeneous=False),
+    replace(_SUM, name="ReduceSumSquare", sign="nonnegative", homogeneous=False),
+    replace(_LOG, sign="any"),
+    replace(_LOG, name="ReduceLogSumExp", sign="any", singular=()),
+    replace(_SUM, name="ReduceProd", homogeneous=False),
 )

@@ -11,10 +11,12 @@ import onnx_ir as ir
 from edgeconv.graph.operators import (
     activations,
     arithmetic,
+    functions,
     layers,
     normalizations,
     pools,
     reductions,
+    scans,
     shapes,
     slices,
     spatial,
@@ -22,7 +24,7 @@ from edgeconv.graph.operators import (
 from edgeconv.graph.operators.operator import UNBOUNDED, Engines, Operator
 
 _FAMILIES = (
-    *(layers, pools, reductions, arithmetic, activations),
+    *(layers, pools, reductions, scans, arithmetic, functions, activations),
     *(normalizations, shapes, slices, spatial),
 )
 

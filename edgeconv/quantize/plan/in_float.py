@@ -16,7 +16,14 @@ import onnx_ir as ir
 
 from edgeconv.graph.fusion import is_absorbed, writer_of, written_outputs
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import activation_inputs, constant_of, integer, name_of, shape_of
+from edgeconv.graph.view import (
+    activation_inputs,
+    constant_of,
+    integer,
+    name_of,
+    number,
+    shape_of,
+)
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.weights import layer_of
 
@@ -33,6 +40,8 @@ def is_float_only(node: ir.Node) -> bool:
     if operator.kind == "softmax":
         output = node.outputs[0]
         return shape_of(output)[integer(node, "axis", -1)] > LARGEST_INT8_SOFTMAX
+    if operator.kind == "activation":
+        return not has_unit_alpha(node)
     return not is_square(node)
 
 
@@ -40,6 +49,11 @@ def is_square(node: ir.Node) -> bool:
     """Whether a Pow is a product of its input with itself, the only power that int8 has."""
     exponent = constant_of(node.inputs[1])
     return exponent is not None and bool((exponent == 2.0).all())
+
+
+def has_unit_alpha(node: ir.Node) -> bool:
+    """Whether an activation's factor below zero is 1, the only one that TFLite's own has."""
+    return number(node, "alpha", 1.0) == 1.0
 
 
 def float_nodes(model: ir.Model) -> frozenset[str]:

@@ -137,13 +137,6 @@ def prelu(node: ir.Node, b: Builder) -> None:
     b.write(node, "PRELU", [b.read(node, 0, layout), alpha], layout)
 
 
-def elu(node: ir.Node, b: Builder) -> None:
-    """Elu -> ELU, whose alpha is 1; int8: two scales of their own."""
-    if number(node, "alpha", 1.0) != 1.0:
-        raise CannotLower(f"has alpha {number(node, 'alpha', 1.0):g}; ELU has alpha 1")
-    b.write(node, "ELU", [b.read(node)], b.layout(node))
-
-
 def softmax(node: ir.Node, b: Builder) -> None:
     """Softmax -> SOFTMAX, along the file's last axis; int8: output scale 1/256, zero point -128.
 
@@ -155,7 +148,7 @@ def softmax(node: ir.Node, b: Builder) -> None:
 
 
 def log_softmax(node: ir.Node, b: Builder) -> None:
-    """LogSoftmax -> LOG_SOFTMAX, along the last axis; int8: output scale 16/256, zero point 127."""
+    """LogSoftmax -> LOG_SOFTMAX, along the file's last axis; float only."""
     x, layout = _along_last(node, b)
     b.write(node, "LOG_SOFTMAX", [x], layout, schema.LogSoftmaxOptionsT())
 
@@ -171,7 +164,6 @@ def _along_last(node: ir.Node, b: Builder) -> tuple[Tensor, Layout]:
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
         "Clip": clamp,
-        "Elu": elu,
         "Gelu": gelu,
         "HardSigmoid": hard_sigmoid,
         "HardSwish": unary("HARD_SWISH", schema.HardSwishOptionsT),

@@ -14,7 +14,7 @@ from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import absorbed, schema
-from edgeconv.graph.view import constant_of, input_of, require_constant, shape_of
+from edgeconv.graph.view import constant_of, input_of, shape_of
 
 Array = NDArray[Any]
 
@@ -28,7 +28,7 @@ def binary(code: str, make_options: Callable[..., Any]) -> Lowering:
     """
 
     def lower(node: ir.Node, b: Builder) -> None:
-        operands, layout = _operands(node, b)
+        operands, layout = operands_of(node, b)
         options = make_options(fusedActivationFunction=absorbed(node))
         if operands[0].dtype == np.int16 and code in ("ADD", "SUB"):
             options.potScaleInt16 = False
@@ -46,7 +46,7 @@ def extremum(code: str) -> Lowering:
     def lower(node: ir.Node, b: Builder) -> None:
         if len(node.inputs) != 2:
             raise CannotLower(f"has {len(node.inputs)} operands; 2 are supported")
-        operands, layout = _operands(node, b)
+        operands, layout = operands_of(node, b)
         if b.is_quantized(node):
             operands = [b.at_output_scale(node, operand) for operand in operands]
         b.write(node, code, operands, layout, schema.MaximumMinimumOptionsT())
@@ -67,25 +67,7 @@ def unary(code: str, make_options: Callable[[], Any] = lambda: None) -> Lowering
     return lower
 
 
-def power(node: ir.Node, b: Builder) -> None:
-    """Pow by a constant number -> MUL by itself (2), SQRT (0.5), POW otherwise.
-
-    int8: MUL only.
-    """
-    exponent = require_constant(node, 1)
-    if exponent.size != 1:
-        raise CannotLower("raises to a tensor of powers; one constant number is supported")
-    x, layout, number = b.read(node), b.layout(node), float(exponent.reshape(-1)[0])
-    if number == 2.0:
-        b.write(node, "MUL", [x, x], layout, schema.MulOptionsT())
-    elif number == 0.5:
-        b.write(node, "SQRT", [x], layout)
-    else:
-        scalar = b.floats(f"{node.name}/exponent", np.array([number]))
-        b.write(node, "POW", [x, scalar], layout, schema.PowOptionsT())
-
-
-def _operands(node: ir.Node, b: Builder) -> tuple[list[Tensor], Layout]:
+def operands_of(node: ir.Node, b: Builder) -> tuple[list[Tensor], Layout]:
     """Both operands with as many axes as the result, in its layout."""
     rank = len(shape_of(node.outputs[0]))
     layout = _result_layout(node, b, rank)
@@ -131,7 +113,6 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "Min": extremum("MINIMUM"),
         "Mul": binary("MUL", schema.MulOptionsT),
         "Neg": unary("NEG", schema.NegOptionsT),
-        "Pow": power,
         "Sqrt": unary("SQRT"),
         "Sub": binary("SUB", schema.SubOptionsT),
     }

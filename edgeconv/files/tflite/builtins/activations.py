@@ -10,6 +10,7 @@ from edgeconv.files.tflite.builtins.operator import (
     OWN_KERNELS,
 )
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator as Row
+from edgeconv.graph.operators.operator import Prescribed
 from edgeconv.graph.operators.table import OPERATORS as ONNX
 
 _SIGMOID, _SOFTMAX, _TANH = ONNX["Sigmoid"], ONNX["Softmax"], ONNX["Tanh"]
@@ -85,7 +86,7 @@ ROWS = (
     Row(
         "LOG_SOFTMAX",
         "softmax",
-        prescribed=ONNX["LogSoftmax"].prescribed,
+        prescribed=Prescribed(16 / 256, 127, None),
         bounds=(-math.inf, 0.0),
         versions=(("int8", 2),),
         runs=OWN_KERNELS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.export.tflite.cases import (
     activations,
     arithmetic,
+    functions,
     fused,
     layers,
     normalizations,
@@ -23,6 +24,7 @@ FAMILIES: tuple[dict[str, Case], ...] = (
     pools.CASES,
     reductions.CASES,
     arithmetic.CASES,
+    functions.CASES,
     activations.CASES,
     normalizations.CASES,
     shapes.CASES,
