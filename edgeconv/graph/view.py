@@ -35,9 +35,15 @@ def set_place(node: ir.Node, place: str | None) -> None:
         node.meta[_PLACE] = place
 
 
+def place_of(node: ir.Node) -> str | None:
+    """File and line a node comes from, where they are known."""
+    found: str | None = node.meta.get(_PLACE)
+    return found
+
+
 def title_of(node: ir.Node) -> str:
     """A node for a message: its name, and the file and line it comes from where they are known."""
-    name, place = node.name or "?", node.meta.get(_PLACE)
+    name, place = node.name or "?", place_of(node)
     return f"{name} at {place}" if place else name
 
 

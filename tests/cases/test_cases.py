@@ -37,7 +37,6 @@ ONNX_ALONE = frozenset({"where_of_values"})
 REFUSED = {
     "attention": "computed",
     "scaled_gelu": "",
-    "grouped_transposed": "group",
     "slice_assignment": "",
 }
 EXPORTED = sorted(

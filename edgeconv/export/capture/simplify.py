@@ -30,6 +30,7 @@ from edgeconv.graph.passes.pixel_shuffles import reorder_pixel_shuffles
 from edgeconv.graph.passes.pooling import normalise_pooling
 from edgeconv.graph.passes.reshapes import normalise_reshapes
 from edgeconv.graph.passes.shuffle import fold_shuffles
+from edgeconv.graph.passes.transposed_convolutions import convolve_transposed
 from edgeconv.graph.view import set_place, title_of
 
 Pass = Callable[[ir.Model], object]
@@ -47,6 +48,7 @@ PASSES: tuple[Pass, ...] = (
     normalise_gemm,  # before BatchNorm, which folds into that form alone
     fold_batchnorm,
     widen_flat_convolutions,  # after BatchNorm, which stands right behind them
+    convolve_transposed,  # those of images, which all are now
     normalise_pooling,
     recognise_hard_activations,
     normalise_reshapes,

@@ -5,6 +5,8 @@ y = scale * (x - mean) / sqrt(variance + epsilon) + bias = factor * x + offset
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from edgeconv.graph.passes.edit import (
 from edgeconv.graph.view import (
     constant_of,
     input_of,
+    integer,
     number,
     require_constant,
     shape_of,
@@ -30,8 +33,8 @@ from edgeconv.graph.view import (
 def fold_batchnorm(model: ir.Model) -> None:
     """Removes every BatchNormalization.
 
-    Case 1: after a Conv or Gemm it is the only reader of: into the weights and the bias, rounded to
-        float32 once.
+    Case 1: after a Conv, ConvTranspose or Gemm it is the only reader of: into the weights and the
+        bias, rounded to float32 once.
     Case 2: of images anywhere else, such as before the convolutions of DenseNet: a depthwise 1 x 1
         Conv. In int8 its factors have a scale a channel and nothing is rounded between factor and
         offset; as int8 Mul and Add, one scale for all factors, an untrained DenseNet-121 loses its
@@ -65,11 +68,12 @@ def _affine(node: ir.Node) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _can_absorb(producer: ir.Node) -> bool:
-    """Case 1: Conv, or Gemm as PyTorch's Linear gives it (weights by output row, no factors)."""
+    """Case 1: a convolution, or Gemm as PyTorch's Linear gives it (no factors)."""
     constant = all(constant_of(value) is not None for value in producer.inputs[1:])
-    weights = operator_of(producer).weights
+    operator = operator_of(producer)
     return (
-        (weights is not None and weights.filters)
+        operator.weights is not None
+        and (operator.weights.filters or operator.kind == "convolution")
         and constant
         and sole_consumer(producer.outputs[0]) is not None
     )
@@ -79,15 +83,30 @@ def _scale_weights(
     model: ir.Model, producer: ir.Node, factor: NDArray[np.float64], offset: NDArray[np.float64]
 ) -> None:
     weight = require_constant(producer, 1)
-    rows = factor.reshape(-1, *[1] * (weight.ndim - 1))
     name = producer.name or producer.op_type
-    scaled = add_constant(model, f"{name}::weight", (weight * rows).astype(weight.dtype))
+    scaled = add_constant(
+        model, f"{name}::weight", _times(producer, weight, factor).astype(weight.dtype)
+    )
     has_bias = len(producer.inputs) > 2 and producer.inputs[2] is not None
     before = require_constant(producer, 2).astype(np.float64) if has_bias else 0.0
     moved = add_constant(model, f"{name}::bias", (before * factor + offset).astype(weight.dtype))
     producer.resize_inputs(3)
     producer.replace_input_with(1, scaled)
     producer.replace_input_with(2, moved)
+
+
+def _times(
+    producer: ir.Node, weight: NDArray[Any], factor: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The weight with every output channel's part times its factor."""
+    ones, weights = [1] * (weight.ndim - 2), operator_of(producer).weights
+    if weights is None or weights.filters:
+        rows: NDArray[np.float64] = weight * factor.reshape(-1, 1, *ones)
+        return rows
+    groups = integer(producer, "group", 1)  # (inputs of all groups, outputs of one, ...)
+    apart = weight.reshape(groups, -1, *weight.shape[1:])
+    scaled: NDArray[np.float64] = apart * factor.reshape(groups, 1, -1, *ones)
+    return scaled.reshape(weight.shape)
 
 
 def _spell_out(

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.view import shape_of
+from edgeconv.graph.view import place_of, set_place, shape_of
 
 
 def add_constant(model: ir.Model, name: str, array: NDArray[Any]) -> ir.Value:
@@ -89,7 +89,12 @@ def make_channel_scale(
 
 
 def replace_node(model: ir.Model, node: ir.Node, *nodes: ir.Node) -> None:
-    """Puts nodes in a node's place; the last one's output is read instead of its."""
+    """Puts nodes in a node's place; the last one's output is read instead of its.
+
+    They come from the same line of the net's code.
+    """
+    for each in nodes:
+        set_place(each, place_of(node))
     model.graph.insert_before(node, nodes)
     substitute(model, node.outputs[0], nodes[-1].outputs[0])
     model.graph.remove(node, safe=True)
@@ -126,6 +131,7 @@ def replace_chain(
         shape=shape_of(last.outputs[0]),
         attributes=attributes,
     )
+    set_place(node, place_of(last))
     model.graph.insert_before(first, node)
     substitute(model, last.outputs[0], node.outputs[0])
     for gone in reversed(nodes):
