@@ -7,6 +7,7 @@ While `Decompositions` is active a call is replaced by others of the same value:
   (`capture.adaptive_pools`);
 - interpolate by modes and factors that have no operator, by indices and by products with constant
   matrices (`capture.resampling`);
+- padding by negative amounts (`capture.padding`);
 - group_norm by an instance normalization of (N, groups, C / groups, H, W), which keeps H and W
   apart (the exporter flattens them with the channels, which no NHWC layout can do without copying),
   and a BatchNorm for its factors, one a channel;
@@ -30,6 +31,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from edgeconv.export.capture.adaptive_pools import ADAPTIVE_POOLS
+from edgeconv.export.capture.padding import PADS
 from edgeconv.export.capture.pools import POOLS
 from edgeconv.export.capture.resampling import interpolate
 
@@ -146,6 +148,7 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         torch.pairwise_distance: _pairwise_distance,
         torch.cdist: _cdist,
         **ADAPTIVE_POOLS,
+        **PADS,
         **POOLS,
     }
 )

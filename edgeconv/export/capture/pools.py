@@ -147,7 +147,7 @@ def lp_pool(
         return sign * largest
     mean = average_pool(rank, input.pow(norm_type), kernel_size, stride, ceil_mode=ceil_mode)
     taps = math.prod(_each(kernel_size, rank))
-    total: Tensor = (torch.sign(mean) * torch.relu(torch.abs(mean))).mul(taps)
+    total: Tensor = mean.mul(taps)
     return total.pow(1.0 / norm_type)
 
 
