@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edgeconv.export.tflite.assembler import Assembler
 from edgeconv.export.tflite.layout import Layout, Shape, Step, standard, steps
 from edgeconv.export.tflite.program import Quantization, Tensor, computed, constant
+from edgeconv.export.tflite.types import CannotLower, in_file, type_in_file
 from edgeconv.files.tflite.tensor_order import TensorOrder
 from edgeconv.graph.fusion import written_output, written_outputs
 from edgeconv.graph.view import input_of, name_of, require_constant, shape_of
@@ -25,11 +26,9 @@ from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from edgeconv.quantize.plan.rules import seen_by
 
+__all__ = ["Builder", "CannotLower", "Lowering"]
+
 Array = NDArray[Any]
-
-
-class CannotLower(Exception):
-    """A node that TFLite's builtin operators cannot express; the message says why."""
 
 
 class Builder(Assembler):
@@ -95,7 +94,9 @@ class Builder(Assembler):
         name = name_of(input_of(node, index))
         planned = None if self._plan is None else self._plan.constants.get(name)
         if planned is None:
-            return self.floats(name, arrange(require_constant(node, index)))
+            return constant(
+                self.unique(name), in_file(name, arrange(require_constant(node, index)))
+            )
         if not self.is_quantized(node):
             return self.floats(name, arrange(dequantize(planned.values, planned.params)))
         quantization = Quantization.of(planned.params, axis)
@@ -225,7 +226,7 @@ class Builder(Assembler):
             layout = standard(len(shape))
             params = None if self._plan is None else self._plan.activations.get(name_of(value))
             quantization = None if params is None else Quantization.of(params)
-            dtype = np.dtype(np.float32) if quantization is None else quantization.dtype
+            dtype = type_in_file(value) if quantization is None else quantization.dtype
             tensor = computed(name_of(value), layout.file_shape(shape), dtype, quantization)
             self._bound[name_of(value)] = (tensor, layout)
 
@@ -263,7 +264,7 @@ class Builder(Assembler):
         shape = layout.file_shape(shape_of(value))
         params = self._params(value) if self.is_quantized(node) else None
         quantization = None if params is None else Quantization.of(params)
-        dtype = np.dtype(np.float32) if quantization is None else quantization.dtype
+        dtype = type_in_file(value) if quantization is None else quantization.dtype
         return computed(self._result_name(value, dtype, layout), shape, dtype, quantization)
 
     def _result_name(self, value: ir.Value, dtype: np.dtype[Any], layout: Layout) -> str:

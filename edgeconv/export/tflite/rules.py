@@ -10,7 +10,7 @@ import onnx_ir as ir
 from edgeconv.errors import PlanRefused
 from edgeconv.graph.fusion import is_absorbed, written_outputs
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import activation_inputs, constant_of
+from edgeconv.graph.view import activation_inputs, constant_of, is_real
 from edgeconv.quantize.plan import rules
 from edgeconv.quantize.plan.in_float import is_float_only
 from edgeconv.quantize.plan.parameters import Plan
@@ -45,7 +45,7 @@ def check_plan(model: ir.Model, plan: Plan) -> None:
 
 def _missing_activations(node: ir.Node, plan: Plan) -> Iterator[str]:
     for value in (*(value for _, value in activation_inputs(node)), *written_outputs(node)):
-        if value.name and value.name not in plan.activations:
+        if value.name and is_real(value) and value.name not in plan.activations:
             yield f"{value.name} has no parameters and {node.op_type} {node.name} is no island"
 
 
@@ -54,5 +54,6 @@ def _missing_integers(node: ir.Node, plan: Plan) -> Iterator[str]:
     if operator.weights is not None or operator.operands:
         for value in node.inputs:
             held = constant_of(value)
-            if value is not None and held is not None and value.name not in plan.constants:
+            is_number = held is not None and held.dtype.kind == "f"
+            if value is not None and is_number and value.name not in plan.constants:
                 yield f"{value.name} has no integers"

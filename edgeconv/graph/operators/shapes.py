@@ -1,4 +1,4 @@
-"""Operators that change the shape, the order of the axes, the type, or nothing."""
+"""Operators that change the shape, the order of the axes, or nothing."""
 
 from __future__ import annotations
 
@@ -48,15 +48,4 @@ ROWS = (
     replace(_RESHAPE, name="Transpose", kind="transpose", slots=("",), channels="moved"),
     _UNWRITTEN,
     replace(_UNWRITTEN, name="Dropout"),
-    replace(
-        _UNWRITTEN,
-        name="Cast",
-        kind="conversion",
-        scales="free",
-        values="computed",
-        homogeneous=False,
-        answers=False,
-        engines=Engines("float", "none", "none"),
-        refusal="hub graphs compute in float32 throughout; leave the conversion out",
-    ),
 )

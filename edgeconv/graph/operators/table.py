@@ -13,6 +13,7 @@ from edgeconv.graph.operators import (
     arithmetic,
     functions,
     layers,
+    logic,
     normalizations,
     pools,
     reductions,
@@ -26,6 +27,7 @@ from edgeconv.graph.operators.operator import UNBOUNDED, Engines, Operator
 _FAMILIES = (
     *(layers, pools, reductions, scans, arithmetic, functions, activations),
     *(normalizations, shapes, slices, spatial),
+    logic,
 )
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from edgeconv.errors import NetRefused
 from edgeconv.graph.fusion import clip_bounds, is_absorbed, written_outputs
+from edgeconv.graph.masks import masked_values
 from edgeconv.graph.operators.operator import UNBOUNDED
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.parts import channel_axis, uncopied
@@ -42,8 +43,8 @@ def targets(model: ir.Model) -> list[Target]:
     """Every activation that exists on the device, in the order it is computed.
 
     Graph inputs come first. A tensor inside a fusion (between a convolution and the activation it
-    absorbs) is none of them: no device ever stores it. Nor are indices and truth values: int8
-    stands for real numbers.
+    absorbs) is none of them: no device ever stores it. Nor are indices and truth values, for int8
+    stands for real numbers, nor scores under a mask (`graph.masks`).
 
     Raises:
         NetRefused: a tensor without a name.
@@ -80,12 +81,15 @@ def _answers(model: ir.Model) -> set[ir.Value]:
 
 
 def _written(model: ir.Model) -> Iterator[tuple[ir.Value, ir.Node | None]]:
+    masked = masked_values(model)
     for value in model.graph.inputs:
         if value.const_value is None:
             yield value, None
     for node in model.graph:
         if not is_absorbed(node):
-            yield from ((output, node) for output in written_outputs(node) if is_real(output))
+            for output in written_outputs(node):
+                if is_real(output) and output not in masked:
+                    yield output, node
 
 
 def _bounds(value: ir.Value, producer: ir.Node | None) -> tuple[float, float]:

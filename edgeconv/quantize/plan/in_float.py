@@ -15,11 +15,13 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import is_absorbed, writer_of, written_outputs
+from edgeconv.graph.masks import masked_values
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import (
     activation_inputs,
     constant_of,
     integer,
+    is_real,
     name_of,
     number,
     shape_of,
@@ -33,8 +35,10 @@ LARGEST_INT8_SOFTMAX = 256
 
 
 def is_float_only(node: ir.Node) -> bool:
-    """Whether a node has no int8 kernel."""
+    """Whether a node has no int8 kernel; none has one that gives indices or truth values."""
     operator = operator_of(node)
+    if not any(is_real(value) for value in node.outputs):
+        return True
     if operator.planned != "depends":
         return operator.planned == "float"
     if operator.kind == "softmax":
@@ -59,7 +63,12 @@ def has_unit_alpha(node: ir.Node) -> bool:
 def float_nodes(model: ir.Model) -> frozenset[str]:
     """Names of the nodes that compute in float in every int8 file of a hub graph."""
     nodes = [node for node in model.graph if not is_absorbed(node)]
-    needed = {node.name or "" for node in nodes if is_float_only(node)}
+    masked = masked_values(model)
+    needed = {
+        node.name or ""
+        for node in nodes
+        if is_float_only(node) or not masked.isdisjoint((*node.inputs, *written_outputs(node)))
+    }
     found = needed | _before_singular(nodes, needed)
     return frozenset(found | _between(nodes, found))
 

@@ -78,7 +78,7 @@ def build_plan(
     islands = float_nodes(model) | apart.nodes
     activations, edges = _activations(model, wanted, observations, config, islands)
     requantize = {edge: _edge_params(model, edge, activations) for edge in edges}
-    constants = _constants(model, activations)
+    constants = _constants(model, activations, islands)
     if config.bias_correction:
         constants = correct(model, constants, observations)
     plan = Plan(activations, constants, requantize)
@@ -139,8 +139,9 @@ def _edge_params(
 def _constants(
     model: ir.Model,
     activations: Mapping[str, QuantParams],
+    islands: frozenset[str],
 ) -> dict[str, QuantizedConstant]:
-    """Integers of every weight, bias and constant operand."""
+    """Integers of every weight, of every bias, and of what is an operand on integers."""
     constants: dict[str, QuantizedConstant] = {}
     written = {id(t.producer): t.name for t in targets(model) if t.producer is not None}
     for node in model.graph:
@@ -149,7 +150,7 @@ def _constants(
             source = activations[name_of(layer.source)]
             output = activations[written[id(node)]]
             constants |= quantize_layer(layer, float(source.scale), float(output.scale))
-        elif operator_of(node).operands:
+        elif operator_of(node).operands and node.name not in islands:
             for value in node.inputs:
                 array = constant_of(value)
                 if value is not None and array is not None and array.dtype.kind == "f":

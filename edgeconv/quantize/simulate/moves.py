@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir as ir
-from numpy.typing import NDArray
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
@@ -43,19 +42,35 @@ def evaluator(node: ir.Node, opset: int) -> Evaluate:
 
 def concat(step: Step) -> Kernel:
     """CONCATENATION: every computed input lies on the output's scale already."""
-    axis, output = integer(step.node, "axis", 0), step.output
-    fixed: list[NDArray[Any] | None] = [
-        change_scale(step.constant(i).values, step.constant(i).params, output)
-        if step.is_constant(i)
-        else None
-        for i in range(len(step.node.inputs))
-    ]
+    axis = integer(step.node, "axis", 0)
+    fixed = [_on_output_scale(step, index) for index in range(len(step.node.inputs))]
 
     def kernel(inputs: Sequence[Array]) -> Array:
         computed = iter(inputs)
         return np.concatenate([next(computed) if a is None else a for a in fixed], axis=axis)
 
     return kernel
+
+
+def where(step: Step) -> Kernel:
+    """SELECT_V2: both operands lie on the output's scale already."""
+    condition = constant_of(step.node.inputs[0])
+    fixed = [condition, *(_on_output_scale(step, index) for index in (1, 2))]
+
+    def kernel(inputs: Sequence[Array]) -> Array:
+        computed = iter(inputs)
+        chosen: Array = np.where(*(next(computed) if a is None else a for a in fixed))
+        return chosen
+
+    return kernel
+
+
+def _on_output_scale(step: Step, index: int) -> Array | None:
+    """A constant as an operator holds it that joins its operands; None for what is computed."""
+    if not step.is_constant(index):
+        return None
+    held = step.constant(index)
+    return change_scale(held.values, held.params, step.output)
 
 
 _PAD_MODES: Mapping[str, str] = MappingProxyType(
@@ -93,4 +108,6 @@ def resize(evaluate: Evaluate) -> Kernel:
     return kernel
 
 
-KERNELS: Mapping[str, Callable[[Step], Kernel]] = MappingProxyType({"Concat": concat, "Pad": pad})
+KERNELS: Mapping[str, Callable[[Step], Kernel]] = MappingProxyType(
+    {"Concat": concat, "Pad": pad, "Where": where}
+)

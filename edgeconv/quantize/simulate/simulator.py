@@ -16,7 +16,7 @@ from edgeconv.graph.fusion import is_absorbed, written_output, written_outputs
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, name_of, shape_of
 from edgeconv.quantize.plan.affine import dequantize
-from edgeconv.quantize.plan.in_float import is_square
+from edgeconv.quantize.plan.in_float import is_float_only
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
 from edgeconv.quantize.simulate import arithmetic, layers, moves, pools, softmax, tables
 from edgeconv.quantize.simulate.arithmetic import change_scale, quantized
@@ -55,8 +55,8 @@ class Simulator:
     """A hub graph under a plan, ready to run.
 
     Tensors are NCHW and named as in the hub; int8 where the plan has parameters for them, float32
-    inside float islands. Operators without an integer kernel run as islands: dequantized, computed
-    in float, and quantized again.
+    inside float islands; indices and truth values as they are. Operators without an integer kernel
+    run as islands: dequantized, computed in float, and quantized again.
     """
 
     def __init__(self, model: ir.Model, plan: Plan) -> None:
@@ -103,8 +103,8 @@ class Simulator:
                 del held[name]
         return {name: array for name, array in held.items() if not name.endswith(_EXACT)}
 
-    def outputs(self, image: NDArray[Any]) -> list[NDArray[np.float32]]:
-        """The graph's outputs as reals, in the graph's order."""
+    def outputs(self, image: NDArray[Any]) -> list[NDArray[Any]]:
+        """The graph's outputs, those that are quantized as reals, in the graph's order."""
         held = self.run(image, keep=())
         return [self.reals(name, held[name]) for name in self._outputs]
 
@@ -122,10 +122,10 @@ class Simulator:
         made = zip(operation.writes, self._compute(operation, inputs), strict=True)
         return [array for name, array in made if not name.endswith(_EXACT)]
 
-    def reals(self, name: str, array: NDArray[Any]) -> NDArray[np.float32]:
-        """The reals a tensor's integers stand for; a float tensor as it is."""
+    def reals(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+        """The reals a tensor's integers stand for; indices, truth values, floats as they are."""
         if array.dtype != np.int8:
-            return array.astype(np.float32)
+            return _in_float32(array)
         return dequantize(array, self._plan.activations[name])
 
     def _compute(self, operation: _Operation, inputs: Sequence[Array]) -> list[Array]:
@@ -161,7 +161,7 @@ class Simulator:
     def _kernel(self, node: ir.Node, opset: int) -> Callable[[Sequence[Array]], Sequence[Array]]:
         if node.name not in self._plan.islands:
             operator = operator_of(node)
-            if node.op_type in COMPILERS and (operator.name != "Pow" or is_square(node)):
+            if node.op_type in COMPILERS and not is_float_only(node):
                 kernel = COMPILERS[node.op_type](Step(node, self._plan))
                 return lambda inputs: [kernel(inputs)]
             if operator.scales == "moved":
@@ -190,9 +190,7 @@ class Simulator:
     def _stored(self, name: str, reals: Array) -> Array:
         """QUANTIZE from float32: rounded half away from zero."""
         params = self._plan.activations.get(name)
-        if params is None:
-            return reals.astype(np.float32)
-        return quantized(reals, params)
+        return _in_float32(reals) if params is None else quantized(reals, params)
 
     def _integers(self, image: NDArray[Any]) -> Array:
         shape = shape_of(self._input)
@@ -220,6 +218,11 @@ class Simulator:
             if name not in keep and name not in self._outputs:
                 gone.setdefault(position, []).append(name)
         return gone
+
+
+def _in_float32(array: Array) -> Array:
+    """Floats as float32; indices and truth values as they are."""
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
 def _read_in_float(model: ir.Model, plan: Plan) -> frozenset[str]:

@@ -20,7 +20,7 @@ Array = NDArray[Any]
 _MOVES = frozenset(
     {"AveragePool", "Clip", "Concat", "DepthToSpace", "Flatten", "Gather", "MaxPool", "Pad"}
     | {"Relu", "Reshape", "Resize", "Slice", "SpaceToDepth", "Split", "Squeeze", "Transpose"}
-    | {"Unsqueeze"}
+    | {"Unsqueeze", "Where"}
 )
 _FIXED = {
     "Sigmoid": (1 / 256, -128),
@@ -99,7 +99,8 @@ def _groups(model: ir.Model, seen: Iterable[str]) -> list[set[str]]:
     for node in model.graph:
         if node.op_type not in _MOVES or is_absorbed(node):
             continue
-        tied = [v for v in (*node.inputs, *node.outputs) if v is not None and v.const_value is None]
+        values = (*node.inputs, *node.outputs)
+        tied = [v for v in values if v is not None and v.const_value is None and v.name in group]
         joined = set().union(*(group[name_of(v)] for v in tied if v.name in group))
         for name in joined:
             group[name] = joined
@@ -120,10 +121,10 @@ def _constants(
                 )
         elif node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
             found |= _layer(node, activations)
-        elif node.op_type in ("Add", "Concat", "Sub", "Mul", "Div", "PRelu"):
+        elif node.op_type in ("Add", "Concat", "Sub", "Mul", "Div", "PRelu", "Where"):
             for value in node.inputs:
                 array = constant_of(value)
-                if value is not None and array is not None:
+                if value is not None and array is not None and array.dtype == np.float32:
                     params = spanning(float(array.min()), float(array.max()))
                     if node.op_type == "Concat":
                         params = activations[name_of(node.outputs[0])]

@@ -29,5 +29,8 @@ def test_int8_file_is_within_a_step_of_the_float_graph(case: Case, engine: str) 
     wanted = graphs.reference(plans.on_grid(model, plan), reals)
     given = engines.run(engines.ENGINES[engine], tflite_bytes(model, "int8", plan), integers)
     for name, array in wanted.items():
+        if name not in plan.activations:
+            np.testing.assert_array_equal(given[name], array)
+            continue
         steps = given[name].astype(int) - plans.quantize(array, plan.activations[name])
         assert np.abs(steps).max() <= case.steps

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
-from edgeconv.export.tflite.layout import Layout
+from edgeconv.export.tflite.layout import Layout, standard
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import absorbed, schema
 from edgeconv.graph.view import constant_of, input_of, shape_of
@@ -68,10 +68,10 @@ def unary(code: str, make_options: Callable[[], Any] = lambda: None) -> Lowering
 
 
 def operands_of(node: ir.Node, b: Builder) -> tuple[list[Tensor], Layout]:
-    """Both operands with as many axes as the result, in its layout."""
+    """All operands with as many axes as the result, in its layout."""
     rank = len(shape_of(node.outputs[0]))
     layout = _result_layout(node, b, rank)
-    return [_operand(node, b, index, rank, layout) for index in range(2)], layout
+    return [_operand(node, b, i, rank, layout) for i in range(len(node.inputs))], layout
 
 
 def _result_layout(node: ir.Node, b: Builder, rank: int) -> Layout:
@@ -83,9 +83,10 @@ def _result_layout(node: ir.Node, b: Builder, rank: int) -> Layout:
         value = input_of(node, index)
         if value.const_value is None and len(shape_of(value)) == rank:
             layout = b.layout(node, index)
-            other = constant_of(node.inputs[1 - index])
-            return layout if other is not None and other.size == 1 else Layout(layout.order)
-    raise CannotLower("has no computed operand of its result's rank")
+            others = [constant_of(other) for other in node.inputs if other is not value]
+            alone = all(other is not None and other.size == 1 for other in others)
+            return layout if alone else Layout(layout.order)
+    return standard(rank)
 
 
 def _operand(node: ir.Node, b: Builder, index: int, rank: int, layout: Layout) -> Tensor:

@@ -13,6 +13,7 @@ from edgeconv.export.tflite.lowerings import (
     elementwise,
     exponential_units,
     functions,
+    logic,
     normalizations,
     pool,
     powers,
@@ -39,5 +40,6 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         **shape.LOWERINGS,
         **slices.LOWERINGS,
         **spatial.LOWERINGS,
+        **logic.LOWERINGS,
     }
 )

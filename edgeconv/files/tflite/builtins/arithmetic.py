@@ -60,5 +60,4 @@ ROWS = (
         Row(name, "arithmetic", runs=FLOAT_DELEGATED)
         for name in ("SQUARE", "SIN", "COS", "FLOOR", "CEIL", "ROUND")
     ),
-    *(Row(name, "arithmetic", runs=OWN_KERNELS) for name in ("SELECT", "SELECT_V2")),
 )

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from edgeconv.files.tflite.builtins import activations, arithmetic, functions, layers, shapes
+from edgeconv.files.tflite.builtins import (
+    activations,
+    arithmetic,
+    functions,
+    layers,
+    logic,
+    shapes,
+)
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator
 
+_FAMILIES = (layers, arithmetic, functions, activations, logic, shapes)
+
 BUILTINS: Mapping[str, BuiltinOperator] = MappingProxyType(
-    {
-        row.name: row
-        for family in (layers, arithmetic, functions, activations, shapes)
-        for row in family.ROWS
-    }
+    {row.name: row for family in _FAMILIES for row in family.ROWS}
 )
 """Every builtin operator that is known, by the schema's name."""
 

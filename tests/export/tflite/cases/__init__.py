@@ -8,6 +8,7 @@ from tests.export.tflite.cases import (
     functions,
     fused,
     layers,
+    logic,
     normalizations,
     pools,
     products,
@@ -31,6 +32,7 @@ FAMILIES: tuple[dict[str, Case], ...] = (
     slices.CASES,
     spatial.CASES,
     fused.CASES,
+    logic.CASES,
 )
 
 CASES: dict[str, Case] = {name: case for family in FAMILIES for name, case in family.items()}
