@@ -2,8 +2,8 @@
 
 What every hub graph promises (`capture` establishes it, the writers and the quantizer rely on it):
 
-- opset 17, or 20 where there is a Gelu; static shapes known for every value, inputs and outputs
-  float32;
+- opset 17, or 20 where there is a Gelu; static shapes known for every value, the input
+  float32, outputs float32, int32, int64 or truth values;
 - one input, called `input`; one output is called `logits`, several as the module calls them;
 - no Constant, Identity or Dropout node; constants are initializers with a `const_value`, each read
   by one node;

@@ -19,6 +19,9 @@ _WHY: Mapping[str, str] = {
     **dict.fromkeys(("If", "Loop", "Scan"), _CONTROL),
 }
 
+_INPUT = (ir.DataType.FLOAT,)
+_OUTPUTS = (ir.DataType.FLOAT, ir.DataType.INT32, ir.DataType.INT64, ir.DataType.BOOL)
+
 
 def require_static_shapes(model: ir.Model) -> None:
     """Raises NetRefused where the shape of a tensor depends on the input's values."""
@@ -59,11 +62,13 @@ def _require_static(node: ir.Node, value: ir.Value) -> None:
 def _require_ends(graph: ir.Graph) -> None:
     if len(graph.inputs) != 1 or not tuple(graph.inputs[0].uses()):
         raise NetRefused("the net's output does not depend on its input")
-    for value in (*graph.inputs, *graph.outputs):
-        if value.dtype != ir.DataType.FLOAT:
+    (photo,) = graph.inputs
+    for value in (photo, *graph.outputs):
+        allowed = _INPUT if value is photo else _OUTPUTS
+        if value.dtype not in allowed:
             raise NetRefused(
-                f"{name_of(value)} {list(shape_of(value))} is {value.dtype}; the graph's ends "
-                "must be float32"
+                f"{name_of(value)} {list(shape_of(value))} is {value.dtype}; it must be "
+                f"{', '.join(map(str, allowed))}"
             )
     for value in graph.outputs:
         producer = value.producer()

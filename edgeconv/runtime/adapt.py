@@ -115,10 +115,10 @@ def quantize(array: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
     return integers
 
 
-def dequantize(array: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
-    """A tensor's integers as real numbers; a tensor without a scale is only widened to float32."""
+def dequantize(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+    """A tensor's integers as real numbers, float32; places and truth values as they are."""
     if spec.scale is None or spec.zero_point is None:
-        return array.astype(np.float32)
+        return array.astype(np.float32) if array.dtype.kind == "f" else array
     centred = array.astype(np.int64) - spec.zero_point
     return (centred * np.float64(spec.scale)).astype(np.float32)
 
@@ -133,8 +133,8 @@ def batch_size(session: Session) -> int:
     return shape[0]
 
 
-def run_outputs(session: Session, images: Images) -> list[NDArray[np.float32]]:
-    """Every output for every photo, as real numbers: a list of (N, ...), in the file's order.
+def run_outputs(session: Session, images: Images) -> list[NDArray[Any]]:
+    """Every output for every photo, what is quantized as reals: (N, ...) each, in the file's order.
 
     Photos go in by the file's own batch size; the last batch is filled up with its last photo. See
     `join_runs` for outputs without a batch axis.

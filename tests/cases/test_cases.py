@@ -31,8 +31,6 @@ LEAST_SQNR_DB = {
 }
 #: Where the parts of an output lie along axis 1.
 PARTS = {"detector_head": (slice(0, 4), slice(4, 10))}
-#: Taken by ONNX alone: TFLite's writer has no comparisons yet and says so.
-ONNX_ALONE = frozenset({"where_of_values"})
 #: Refused, and the words that say why.
 REFUSED = {
     "attention": "computed",
@@ -77,9 +75,7 @@ def made(bundle: Bundle, artifact: str) -> list[NDArray[np.float64]]:
 
 @pytest.mark.parametrize("name", EXPORTED)
 def test_case(name: str, tmp_path: Path) -> None:
-    options = edgeconv.ExportOptions(
-        int8=True, recipe="fast", formats=("onnx",) if name in ONNX_ALONE else ("onnx", "tflite")
-    )
+    options = edgeconv.ExportOptions(int8=True, recipe="fast")
     bundle = edgeconv.export_bundle(f"{NETS}:{name}", options, out=tmp_path / name)
     photos = bundle.golden.normalized
     wanted = real(name, photos.tobytes(), len(photos))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from onnx import helper
 
 from edgeconv.files.onnx.foreign import FOREIGN
 from tests.export.tflite import graphs
 from tests.export.tflite.cases.case import IMAGE
-from tests.export.tflite.graphs import of_node, of_nodes
+from tests.export.tflite.graphs import of_node
 from tests.helpers.int8_engines import OneOperator, on_onnxruntime
 
 IN_FLOAT = [row.name for row in FOREIGN.values() if row.in_float]
@@ -24,12 +22,3 @@ def test_what_a_row_says_is_in_float_is(name: str, tmp_path: Path) -> None:
     model = of_node(name, IMAGE, opset=OPSETS.get(name, 17))
     case = OneOperator(model, graphs.feeds(model))
     assert on_onnxruntime(case, tmp_path / "optimized.onnx") == "float"
-
-
-def test_a_choice_by_a_constant_has_a_kernel(tmp_path: Path) -> None:
-    choice = helper.make_node("Where", ["chosen", "x", "other"], ["y"], name="node")
-    chosen = np.arange(np.prod(IMAGE)).reshape(IMAGE) % 3 == 0
-    model = of_nodes([choice], {"x": IMAGE, "other": IMAGE}, {"chosen": chosen}, ["y"])
-    case = OneOperator(model, graphs.feeds(model))
-    assert not FOREIGN["Where"].in_float
-    assert on_onnxruntime(case, tmp_path / "optimized.onnx") == "kernel"

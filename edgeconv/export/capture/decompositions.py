@@ -34,6 +34,7 @@ from edgeconv.export.capture.adaptive_pools import ADAPTIVE_POOLS
 from edgeconv.export.capture.padding import PADS
 from edgeconv.export.capture.pools import POOLS
 from edgeconv.export.capture.resampling import interpolate
+from edgeconv.export.capture.whole_numbers import WHOLE_NUMBERS
 
 
 class Decompositions(TorchFunctionMode):
@@ -150,5 +151,6 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **ADAPTIVE_POOLS,
         **PADS,
         **POOLS,
+        **WHOLE_NUMBERS,
     }
 )

@@ -12,7 +12,7 @@ from torch import nn
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture.calls import calls_of
 from edgeconv.export.capture.data_flow import run_followed
-from edgeconv.export.capture.outputs import output_names, require_float_values
+from edgeconv.export.capture.outputs import output_names, require_plain_values
 from edgeconv.export.capture.simplify import simplify
 from edgeconv.export.capture.trace import trace
 from edgeconv.nets.running import forward, tensors_of, unchanged
@@ -47,7 +47,7 @@ def capture(
         with unchanged(module):
             result = run_followed(module, example, name)
             outputs = output_names(result, output)
-            require_float_values(zip(outputs, tensors_of(result), strict=True))
+            require_plain_values(zip(outputs, tensors_of(result), strict=True))
         _require_repeatable(module, example, name)
         with unchanged(module):
             proto = trace(module, example.clone(), outputs)

@@ -10,21 +10,21 @@ import torch
 from edgeconv.errors import NetRefused
 
 _INPUT = "input"
+_TYPES = (torch.float32, torch.int32, torch.int64, torch.bool)
 
 
-def require_float_values(outputs: Iterable[tuple[str, torch.Tensor]]) -> None:
-    """Raises NetRefused where an output is no float32 tensor with values, on the CPU."""
+def require_plain_values(outputs: Iterable[tuple[str, torch.Tensor]]) -> None:
+    """Raises NetRefused where an output is none that files can give, dense, on the CPU."""
     for name, tensor in outputs:
         if tensor.layout != torch.strided or tensor.device.type != "cpu":
             raise NetRefused(
                 f"the net's output {name} is a {tensor.layout} tensor on {tensor.device.type}; "
-                "outputs must be float32, dense and on the CPU"
+                "outputs must be dense and on the CPU"
             )
-        if tensor.dtype != torch.float32:
+        if tensor.dtype not in _TYPES:
             raise NetRefused(
-                f"the net's output {name} is {tensor.dtype}; outputs must be float32. Return the "
-                "values it is made of, and do the last step (an argmax, a comparison, a cast) in "
-                "the app"
+                f"the net's output {name} is {tensor.dtype}; outputs must be "
+                f"{', '.join(map(str, _TYPES))}. Return it as one of these"
             )
         if tensor.numel() == 0:
             raise NetRefused(

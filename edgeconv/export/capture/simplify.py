@@ -20,6 +20,7 @@ from edgeconv.graph.passes.gelu import recognise_gelu
 from edgeconv.graph.passes.gemm import normalise_gemm
 from edgeconv.graph.passes.grouped_shuffles import settle_grouped_shuffles
 from edgeconv.graph.passes.hard_activations import recognise_hard_activations
+from edgeconv.graph.passes.largest import look_for_largest
 from edgeconv.graph.passes.names import name_after_modules
 from edgeconv.graph.passes.nested_concats import nest_concats
 from edgeconv.graph.passes.own_constants import own_constants
@@ -52,6 +53,7 @@ PASSES: tuple[Pass, ...] = (
     normalise_pooling,
     recognise_hard_activations,
     normalise_reshapes,
+    look_for_largest,
     fold_shuffles,  # after BatchNorm, whose factors follow the order of the channels
     settle_grouped_shuffles,  # those that are left
     reorder_pixel_shuffles,  # likewise

@@ -68,8 +68,19 @@ class Builder(Assembler):
             layout: what the reader needs; None takes the tensor as it lies (see `layout`). One of
                 more axes than the tensor has gives it leading ones in the hub's order.
         """
-        tensor, present = self._held(node, index)
-        tensor = self._typed(node, index, tensor)
+        tensor = self._typed(node, index, self._held(node, index)[0])
+        return self._laid(node, index, tensor, layout)
+
+    def stored(self, node: ir.Node, index: int, layout: Layout) -> Tensor:
+        """As `read`, but int8 stays int8 for a float node that only asks which value is larger."""
+        tensor = self._held(node, index)[0]
+        if not tensor.is_int8:
+            tensor = self._typed(node, index, tensor)
+        return self._laid(node, index, tensor, layout)
+
+    def _laid(self, node: ir.Node, index: int, tensor: Tensor, layout: Layout | None) -> Tensor:
+        """An input's tensor in a layout; as it lies for None."""
+        present = self._held(node, index)[1]
         if layout is None or layout == present:
             return tensor
         shape = shape_of(input_of(node, index))
@@ -226,7 +237,7 @@ class Builder(Assembler):
             layout = standard(len(shape))
             params = None if self._plan is None else self._plan.activations.get(name_of(value))
             quantization = None if params is None else Quantization.of(params)
-            dtype = type_in_file(value) if quantization is None else quantization.dtype
+            dtype = np.dtype(np.float32) if quantization is None else quantization.dtype
             tensor = computed(name_of(value), layout.file_shape(shape), dtype, quantization)
             self._bound[name_of(value)] = (tensor, layout)
 

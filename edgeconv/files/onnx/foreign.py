@@ -91,7 +91,6 @@ FOREIGN: Mapping[str, ForeignOperator] = MappingProxyType(
                 for name in ("Celu", "Mish", "Selu", "Softsign", "Swish", "ThresholdedRelu")
             ),
             *(ForeignOperator(n, "arithmetic", in_float=True) for n in ("Reciprocal", "Sum")),
-            ForeignOperator("Where", "arithmetic"),
         )
     }
 )

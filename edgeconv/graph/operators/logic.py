@@ -38,6 +38,7 @@ ROWS = (
     ),
     *(replace(_GREATER, name=name, singular=()) for name in ("And", "Or", "Xor")),
     _NOT,
+    replace(_NOT, name="IsNaN"),
     replace(_NOT, name="Cast", kind="conversion"),
     # Its two operands come on the output's grid, as those that are joined do.
     replace(

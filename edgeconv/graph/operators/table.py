@@ -18,6 +18,7 @@ from edgeconv.graph.operators import (
     pools,
     reductions,
     scans,
+    selections,
     shapes,
     slices,
     spatial,
@@ -27,7 +28,7 @@ from edgeconv.graph.operators.operator import UNBOUNDED, Engines, Operator
 _FAMILIES = (
     *(layers, pools, reductions, scans, arithmetic, functions, activations),
     *(normalizations, shapes, slices, spatial),
-    logic,
+    *(logic, selections),
 )
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(

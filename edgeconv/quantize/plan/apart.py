@@ -22,7 +22,7 @@ from edgeconv.graph.metrics import multiply_adds, node_multiply_adds
 from edgeconv.graph.operators.operator import UNBOUNDED
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.parts import Joined, channel_axis, is_in_place, next_before, parts_of
-from edgeconv.graph.view import name_of, shape_of
+from edgeconv.graph.view import is_real, name_of, shape_of
 from edgeconv.quantize.observe.statistics import TensorStatistics
 from edgeconv.quantize.plan.ranges import LEVELS
 from edgeconv.quantize.plan.shared import keeps_scale
@@ -115,7 +115,7 @@ def keep_apart(model: ir.Model, seen: Statistics) -> Apart:
     nodes: set[str] = set()
     outputs: set[str] = set()
     grids: list[PartGrid] = []
-    for output in model.graph.outputs:
+    for output in filter(is_real, model.graph.outputs):
         joined = parts_of(output)
         found = part_grids(joined, seen)
         path: tuple[ir.Node, ...] | None = joined.path

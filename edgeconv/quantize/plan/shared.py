@@ -51,7 +51,8 @@ def tied_tensors(node: ir.Node) -> list[tuple[str, str]]:
     source = input_of(node)
     if source.const_value is not None or not is_real(source):
         return []
-    return [(name_of(source), name_of(output)) for output in node.outputs if output.name]
+    reals = [output for output in node.outputs if output.name and is_real(output)]
+    return [(name_of(source), name_of(output)) for output in reals]
 
 
 def concat_edges(model: ir.Model) -> Iterator[tuple[ir.Node, int, str]]:

@@ -17,6 +17,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.graph.ends import real_ends
 from edgeconv.graph.parts import Joined, parts_of
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe.session import open_graph
@@ -81,7 +82,7 @@ class Judge:
     ) -> None:
         """Runs the float hub graph on the photos, float32 (N, 3, H, W) each."""
         self._photos = photos
-        self._joined = [parts_of(value) for value in model.graph.outputs]
+        self._joined = [parts_of(value) for value in real_ends(model)]
         self._is_classifier = is_classifier
         self.reference = run(model, photos)
 
@@ -135,8 +136,8 @@ def sqnrs_db(reference: Batch, other: Batch) -> Sqnrs:
 
 
 def run(model: ir.Model, photos: Iterable[Batch]) -> list[Batch]:
-    """Every output of the graph on every photo, stacked along the first axis; a scalar as a row."""
-    session = open_graph(model)
+    """Every real end of the graph on every photo, along the first axis; a scalar as a row."""
+    session = open_graph(model, real_ends(model))
     name = name_of(model.graph.inputs[0])
     results = in_threads(lambda photo: session.run(None, {name: photo}), photos)
     columns = zip(*results, strict=True)

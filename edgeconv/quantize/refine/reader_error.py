@@ -23,6 +23,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper
 
+from edgeconv.graph.ends import real_ends
 from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.view import name_of
 from edgeconv.quantize.observe.session import open_proto
@@ -104,13 +105,14 @@ def _zero_point(tensor: str) -> str:
 
 def _add_reading(model: ir.Model, tensor: str, built: _Built) -> None:
     """A rounded reading of one tensor, up to the layers behind it."""
+    built.compared[tensor] = []  # as it stays where nothing reads it
     rounded, integers = f"{tensor}::rounded", f"{tensor}::integers"
     scale, zero_point = ir.Value(name=_scale(tensor)), ir.Value(name=_zero_point(tensor))
     pair = rounding_pair(ir.Value(name=tensor), scale, zero_point, integers)
     pair[-1].outputs[0].name = rounded
     built.nodes += map(ir.to_proto, pair)
     renamed = {tensor: rounded}
-    ends = {name_of(value) for value in model.graph.outputs}
+    ends = {name_of(value) for value in real_ends(model)}
     if tensor in ends:
         _compare(tensor, tensor, rounded, built)
     absorbed: set[int] = set()

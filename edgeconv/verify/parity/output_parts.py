@@ -24,7 +24,7 @@ import onnx_ir as ir
 
 from edgeconv.errors import BundleRefused
 from edgeconv.graph.parts import Part, channel_axis, parts_of
-from edgeconv.graph.view import name_of, shape_of
+from edgeconv.graph.view import is_real, name_of, shape_of
 from edgeconv.quantize.plan.apart import Statistics, has_unlike_channels, part_grids
 from edgeconv.runtime.metrics import Figures, FloatArray, compare, rounded
 from edgeconv.verify.thresholds import PARTS
@@ -149,7 +149,8 @@ def parts_of_outputs(model: ir.Model, seen: Statistics) -> dict[str, OutputParts
     batch = shape_of(model.graph.inputs[0])[:1]
     for output in model.graph.outputs:
         joined, shape = parts_of(output), shape_of(output)
-        if shape[:1] != batch:  # one value for all photos: nothing to tell apart photo by photo
+        # One value for all photos, places, truth values: nothing to tell apart.
+        if shape[:1] != batch or not is_real(output):
             found[name_of(output)] = OutputParts()
             continue
         steps = {grid.part: grid.step for grid in part_grids(joined, seen)}

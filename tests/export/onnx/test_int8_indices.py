@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeconv.errors import UnsupportedOperator
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.quantize.mixed.switches import switches
 from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
+from tests.export.tflite import engines, plans
 from tests.helpers.every_engine import onnx_results
 from tests.helpers.tflite_bytes import tflite_bytes
 
@@ -76,7 +76,18 @@ def test_only_real_numbers_are_quantized(name: str, tmp_path: Path) -> None:
         assert np.abs(result - wanted).mean() < 0.1 * np.abs(wanted).mean()
 
 
-def test_tflite_names_what_it_has_not() -> None:
-    model = capture(Net(NETS["where"]).eval(), torch.zeros(SHAPE), name="net")
-    with pytest.raises(UnsupportedOperator, match=r"Where.*--format onnx"):
-        tflite_bytes(model)
+#: Those whose operators are in both formats.
+@pytest.mark.parametrize("name", sorted(NETS.keys() - {"gather", "arithmetic of indices"}))
+def test_both_files_hold_the_same_integers(name: str, tmp_path: Path) -> None:
+    model = capture(Net(NETS[name]).eval(), torch.zeros(SHAPE), name="net")
+    photos = [np.random.default_rng(i).normal(size=SHAPE).astype(np.float32) for i in range(4)]
+    plan = build_plan(model, observe(model, photos), PlanConfig(ranges="minmax"))
+    path = tmp_path / "int8.onnx"
+    onnx_writer.write(model, path, "int8", plan, io="float32")
+    wanted = np.median(onnx_results(path, photos[0]), axis=0)
+    data = tflite_bytes(model, "int8", plan)
+    grid = plan.activations["logits"]
+    fed = {"input": plans.quantize(photos[0], plan.activations["input"])}
+    given = engines.run(engines.reference_kernels, data, fed)
+    apart = np.abs(plans.dequantize(given["logits"], grid) - wanted)
+    assert apart.mean() < 0.1 * np.abs(wanted).mean()

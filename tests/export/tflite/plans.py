@@ -20,7 +20,7 @@ Array = NDArray[Any]
 _MOVES = frozenset(
     {"AveragePool", "Clip", "Concat", "DepthToSpace", "Flatten", "Gather", "MaxPool", "Pad"}
     | {"Relu", "Reshape", "Resize", "Slice", "SpaceToDepth", "Split", "Squeeze", "Transpose"}
-    | {"Unsqueeze", "Where"}
+    | {"TopK", "Unsqueeze", "Where"}
 )
 _FIXED = {
     "Sigmoid": (1 / 256, -128),

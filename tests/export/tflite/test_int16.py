@@ -19,6 +19,8 @@ from tests.export.tflite.cases.case import Case
 
 #: Least signal to noise; weights are rounded to 8 bits.
 LEAST_DB = 30.0
+#: Least share of places and truth values that are as those of reals.
+LEAST_EQUAL = 0.99
 LITERT = frozenset({"xnnpack", "reference"})
 PRESCRIBED = 1 / 32768
 
@@ -56,8 +58,13 @@ def test_operators_compute_on_16_bits_where_their_rows_say_so(case: Case, tmp_pa
     wanted = graphs.reference(model, inputs)
     for make in (engines.ENGINES[name] for name in LITERT & case.engines):
         for name, found in engines.run(make, data, inputs).items():
+            if name not in plan.activations:  # places and truth values, where two may be near
+                assert np.mean(found == wanted[name]) > LEAST_EQUAL
+                continue
             noise = np.square(found.astype(np.float64) - wanted[name]).sum()
             signal = np.square(wanted[name].astype(np.float64)).sum()
             assert signal >= 10 ** (LEAST_DB / 10) * noise, name
+    if model.graph.outputs[0].name not in plan.activations:
+        return
     if len(model.graph) == 1 and model.graph[0].op_type != "Pad":  # some pads mirror, in float
         assert (np.float32 not in computed_types(data)) == operator_of(model.graph[0]).int16

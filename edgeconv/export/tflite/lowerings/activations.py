@@ -62,7 +62,7 @@ def _limit(node: ir.Node, b: Builder, x: Tensor, limits: list[tuple[str, float]]
 
 def _saturates(target: Quantization, code: str, bound: float) -> bool:
     """Whether the int8 scale cannot hold a value past the bound."""
-    integer_bound = np.rint(bound / target.scale[0]) + target.zero_point[0]
+    integer_bound = np.rint(bound / float(target.scale[0])) + target.zero_point[0]
     return bool(integer_bound <= -128 if code == "MAXIMUM" else integer_bound >= 127)
 
 

@@ -58,6 +58,12 @@ def _real(b: Builder, operand: Tensor) -> Tensor:
     return b.floats(operand.name, steps * np.float32(operand.scale))
 
 
+def is_nan(node: ir.Node, b: Builder) -> None:
+    """IsNaN -> NOT_EQUAL of a tensor to itself, which nothing else is."""
+    x = b.read(node)
+    b.write(node, "NOT_EQUAL", [x, x], b.layout(node), schema.NotEqualOptionsT())
+
+
 def cast(node: ir.Node, b: Builder) -> None:
     """Cast -> CAST: to whole numbers by truncation, to truth values as "is not zero".
 
@@ -77,6 +83,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "Equal": paired("EQUAL"),
         "Greater": paired("GREATER"),
         "GreaterOrEqual": paired("GREATER_EQUAL"),
+        "IsNaN": is_nan,
         "Less": paired("LESS"),
         "LessOrEqual": paired("LESS_EQUAL"),
         "Not": unary("LOGICAL_NOT", schema.LogicalNotOptionsT),

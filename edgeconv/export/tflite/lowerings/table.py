@@ -19,6 +19,7 @@ from edgeconv.export.tflite.lowerings import (
     powers,
     reduce,
     scans,
+    selections,
     shape,
     slices,
     spatial,
@@ -41,5 +42,6 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         **slices.LOWERINGS,
         **spatial.LOWERINGS,
         **logic.LOWERINGS,
+        **selections.LOWERINGS,
     }
 )

@@ -11,11 +11,12 @@ from edgeconv.files.tflite.builtins import (
     functions,
     layers,
     logic,
+    selections,
     shapes,
 )
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator
 
-_FAMILIES = (layers, arithmetic, functions, activations, logic, shapes)
+_FAMILIES = (layers, arithmetic, functions, activations, logic, selections, shapes)
 
 BUILTINS: Mapping[str, BuiltinOperator] = MappingProxyType(
     {row.name: row for family in _FAMILIES for row in family.ROWS}

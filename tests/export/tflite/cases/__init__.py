@@ -13,6 +13,7 @@ from tests.export.tflite.cases import (
     pools,
     products,
     reductions,
+    selections,
     shapes,
     slices,
     spatial,
@@ -33,6 +34,7 @@ FAMILIES: tuple[dict[str, Case], ...] = (
     spatial.CASES,
     fused.CASES,
     logic.CASES,
+    selections.CASES,
 )
 
 CASES: dict[str, Case] = {name: case for family in FAMILIES for name, case in family.items()}

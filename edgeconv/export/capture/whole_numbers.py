@@ -1,0 +1,69 @@
+"""Spells out what PyTorch's exporter rounds otherwise, or puts into double precision.
+
+- division of whole numbers, which it rounds towards zero, not down;
+- isinf and nan_to_num, which it asks of doubles.
+"""
+
+# ruff: noqa: A002 - callers may name the arguments as PyTorch does, `input` among them
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def _floor_divide(input: Any, other: Any) -> Tensor:
+    if _has_reals(input, other):
+        real: Tensor = torch.floor_divide(input, other)
+        return real
+    exact: Tensor = torch.div(input - torch.remainder(input, other), other, rounding_mode="trunc")
+    return exact
+
+
+def _div(input: Tensor, other: Any, *, rounding_mode: str | None = None, **more: Any) -> Tensor:
+    if rounding_mode == "floor" and not _has_reals(input, other):
+        return _floor_divide(input, other)
+    result: Tensor = torch.div(input, other, rounding_mode=rounding_mode, **more)
+    return result
+
+
+def _isinf(input: Tensor) -> Tensor:
+    return input.abs() == torch.inf
+
+
+def _nan_to_num(
+    input: Tensor,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
+) -> Tensor:
+    there = torch.where(torch.isnan(input), 0.0 if nan is None else nan, input)
+    limits = torch.finfo(input.dtype)
+    if posinf is not None:
+        there = torch.where(there == torch.inf, posinf, there)
+    if neginf is not None:
+        there = torch.where(there == -torch.inf, neginf, there)
+    return there.clamp(limits.min, limits.max)
+
+
+def _has_reals(*numbers: Any) -> bool:
+    return any(
+        n.is_floating_point() if isinstance(n, Tensor) else isinstance(n, float) for n in numbers
+    )
+
+
+WHOLE_NUMBERS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (torch.floor_divide, Tensor.floor_divide, Tensor.__floordiv__), _floor_divide
+        ),
+        **dict.fromkeys((torch.isinf, Tensor.isinf), _isinf),
+        **dict.fromkeys((torch.nan_to_num, Tensor.nan_to_num), _nan_to_num),
+        **dict.fromkeys((torch.div, torch.divide, Tensor.div, Tensor.divide), _div),
+    }
+)
+"""Functions of PyTorch, and what stands for them."""
