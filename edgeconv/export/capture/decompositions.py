@@ -14,7 +14,8 @@ While `Decompositions` is active a call is replaced by others of the same value:
 - local_response_norm over an odd number of channels by ONNX's LRN (the exporter pools in 3-D);
 - pools whose arguments the exporter drops or ONNX takes otherwise (`capture_pools`), and softplus
   with a threshold that is not far out, cosine_similarity with an eps that matters,
-  pairwise_distance and cdist of other norms than 2, of which it drops or changes an argument.
+  pairwise_distance and cdist of other norms than 2, of which it drops or changes an argument;
+- LSTMs whose hidden state is projected (`recurrent`).
 """
 
 # ruff: noqa: A002 - callers may name the arguments as PyTorch does, `input` among them
@@ -33,6 +34,7 @@ from torch.overrides import TorchFunctionMode
 from edgeconv.export.capture.adaptive_pools import ADAPTIVE_POOLS
 from edgeconv.export.capture.padding import PADS
 from edgeconv.export.capture.pools import POOLS
+from edgeconv.export.capture.recurrent import RECURRENT
 from edgeconv.export.capture.resampling import interpolate
 from edgeconv.export.capture.whole_numbers import WHOLE_NUMBERS
 
@@ -152,5 +154,6 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **PADS,
         **POOLS,
         **WHOLE_NUMBERS,
+        **RECURRENT,
     }
 )

@@ -15,6 +15,7 @@ Kind = Literal[
     "activation",  # of each value
     "softmax",
     "normalization",
+    "recurrent",  # a layer over a sequence, step by step
     "view",  # the same memory under another shape
     "transpose",
     "identity",

@@ -16,6 +16,7 @@ from edgeconv.graph.operators import (
     logic,
     normalizations,
     pools,
+    recurrent,
     reductions,
     scans,
     selections,
@@ -27,7 +28,7 @@ from edgeconv.graph.operators.operator import UNBOUNDED, Engines, Operator
 
 _FAMILIES = (
     *(layers, pools, reductions, scans, arithmetic, functions, activations),
-    *(normalizations, shapes, slices, spatial),
+    *(normalizations, recurrent, shapes, slices, spatial),
     *(logic, selections),
 )
 
