@@ -3,8 +3,10 @@
     python benchmarks/environment.py [--force]
 
 Creates `benchmarks/.env-others` (torch.onnx, onnxsim, onnxruntime's quantizer, litert-torch,
-ai-edge-quantizer; from others.txt) and `benchmarks/.env-onnx2tf` (onnx2tf with TensorFlow; from
-onnx2tf.txt): 5 GB, some minutes. An environment that matches its file is left as it is.
+ai-edge-quantizer; from others.txt), `benchmarks/.env-onnx2tf` (onnx2tf with TensorFlow; from
+onnx2tf.txt) and `benchmarks/.env-coverage` (from others.txt, and coverage.txt's libraries of nets,
+these without what they ask for): 8 GB, some minutes. An environment that matches its files is left
+as it is.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import venv
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("others", "onnx2tf")
+NAMES = ("others", "onnx2tf", "coverage")
+_BEFORE = {"coverage": ("others",)}
+"""Whose versions are installed first, with all they need; the environment's own then have it."""
 
 
 def folder(name: str) -> Path:
@@ -27,7 +31,7 @@ def folder(name: str) -> Path:
 
 def requirements(name: str) -> Path:
     """The versions it is made of."""
-    return HERE / f"{name}.txt"
+    return HERE / "environments" / f"{name}.txt"
 
 
 def python(name: str) -> Path:
@@ -43,7 +47,12 @@ def python(name: str) -> Path:
 def is_current(name: str) -> bool:
     """Whether the environment was installed, whole, from the file as it is now."""
     stamp = folder(name) / "installed.txt"
-    return stamp.is_file() and stamp.read_bytes() == requirements(name).read_bytes()
+    return stamp.is_file() and stamp.read_bytes() == versions(name)
+
+
+def versions(name: str) -> bytes:
+    """All it is installed from."""
+    return b"".join(requirements(each).read_bytes() for each in (*_BEFORE.get(name, ()), name))
 
 
 def make(name: str) -> None:
@@ -51,9 +60,12 @@ def make(name: str) -> None:
     shutil.rmtree(folder(name), ignore_errors=True)
     venv.create(folder(name), with_pip=True)
     interpreter = folder(name) / "bin" / "python"
-    command: list[str | Path] = [interpreter, "-m", "pip", "install", "--quiet", "-r"]
-    subprocess.run([*command, requirements(name)], check=True)
-    shutil.copyfile(requirements(name), folder(name) / "installed.txt")
+    command: list[str | Path] = [interpreter, "-m", "pip", "install", "--quiet"]
+    for first in _BEFORE.get(name, ()):
+        subprocess.run([*command, "-r", requirements(first)], check=True)
+    alone = ["--no-deps"] if name in _BEFORE else []
+    subprocess.run([*command, *alone, "-r", requirements(name)], check=True)
+    (folder(name) / "installed.txt").write_bytes(versions(name))
 
 
 def main() -> None:
