@@ -77,6 +77,24 @@ def test_scores_beside_boxes_keep_their_accuracy_in_both_formats(tmp_path: Path,
     assert told
 
 
+@pytest.mark.parametrize("name", ["faint", "bins"])
+def test_what_decodes_boxes_and_scores_loses_nothing_behind_the_layers(
+    tmp_path: Path, name: str
+) -> None:
+    """Nor the order of scores that are all below a step of a sigmoid's int8 grid."""
+    bundle = exported(tmp_path, name)
+    real = pytorch(tmp_path, name, bundle)
+    assert isinstance(real, torch.Tensor)
+    for artifact in ("int8.onnx", "int8.tflite"):
+        (made,) = outputs(bundle, artifact).values()
+        boxes, scores = (slice(None), slice(0, 4)), (slice(None), slice(4, 10))
+        assert sqnr_db(real.numpy()[boxes], made[boxes]) > 33.0, artifact
+        assert sqnr_db(real.numpy()[scores], made[scores]) > LEAST_SQNR_DB, artifact
+        order = [np.argsort(np.argsort(a[scores].ravel())) for a in (real.numpy(), made)]
+        assert np.corrcoef(order)[0, 1] > 0.99, artifact
+    assert bundle.parity_passed
+
+
 def test_the_layer_that_writes_unlike_channels_computes_in_float(tmp_path: Path) -> None:
     bundle = exported(tmp_path, "one_layer")
     real = pytorch(tmp_path, "one_layer", bundle)

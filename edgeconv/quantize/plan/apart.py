@@ -2,14 +2,15 @@
 
 A detector's head joins boxes in pixels and scores in 0..1. On one int8 scale a step is two pixels,
 and every score is zero. So where a part's own grid is much finer than the grid of all, what joins
-the parts computes in float and its output is float32: each part keeps its own scale up to there.
+the parts computes in float and its output is float32, and so does what decodes them (`decode`): the
+layers keep scales of their own up to there.
 The channels of a layer that writes an output are parts of the same kind, and have no scale of their
 own in any file: there the layer itself computes in float, if it is a small one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,9 @@ from edgeconv.graph.metrics import multiply_adds, node_multiply_adds
 from edgeconv.graph.operators.operator import UNBOUNDED
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.parts import Joined, channel_axis, is_in_place, next_before, parts_of
-from edgeconv.graph.view import is_real, name_of, shape_of
+from edgeconv.graph.view import activation_inputs, is_real, name_of, shape_of
 from edgeconv.quantize.observe.statistics import TensorStatistics
+from edgeconv.quantize.plan.decode import decoding
 from edgeconv.quantize.plan.ranges import LEVELS
 from edgeconv.quantize.plan.shared import keeps_scale
 from edgeconv.quantize.plan.weights import layer_of
@@ -64,11 +66,14 @@ class Apart:
     Attributes:
         nodes: names of those that compute in float for it.
         outputs: graph outputs that are float32 for it.
+        sources: names of what those nodes read, in int8; every value of it counts, for the few
+            large ones are what is found.
         grids: every part whose steps one scale would lose, kept apart or not.
     """
 
     nodes: frozenset[str] = frozenset()
     outputs: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
     grids: tuple[PartGrid, ...] = ()
 
     def notes(self) -> list[str]:
@@ -125,9 +130,17 @@ def keep_apart(model: ir.Model, seen: Statistics) -> Apart:
         lost = [grid for grid in found if grid.lost]
         grids += lost
         if lost and path and _is_alone(path, output):
-            nodes.update(node.name or "" for node in path)
+            nodes |= decoding(model, {node.name or "" for node in path})
             outputs.add(name_of(output))
-    return Apart(frozenset(nodes), frozenset(outputs), tuple(grids))
+    sources = _read_by(model, nodes)
+    return Apart(frozenset(nodes), frozenset(outputs), sources, tuple(grids))
+
+
+def _read_by(model: ir.Model, nodes: Set[str]) -> frozenset[str]:
+    """Names of what these nodes read and do not write."""
+    own = [node for node in model.graph if node.name in nodes]
+    read = {name_of(value) for node in own for _, value in activation_inputs(node)}
+    return frozenset(read - {value.name for node in own for value in node.outputs})
 
 
 def part_grids(joined: Joined, seen: Statistics) -> list[PartGrid]:

@@ -76,7 +76,7 @@ def build_plan(
         )
     apart = keep_apart(model, observations.tensors)
     islands = float_nodes(model) | apart.nodes
-    activations, edges = _activations(model, wanted, observations, config, islands)
+    activations, edges = _activations(model, wanted, observations, config, islands, apart.sources)
     requantize = {edge: _edge_params(model, edge, activations) for edge in edges}
     constants = _constants(model, activations, islands)
     if config.bias_correction:
@@ -91,12 +91,13 @@ def _activations(
     observations: Observations,
     config: PlanConfig,
     islands: frozenset[str],
+    whole: frozenset[str],
 ) -> tuple[dict[str, QuantParams], tuple[Edge, ...]]:
     """Parameters of every activation, and the edges to requantize."""
     prescribed = {t.name: found for t in wanted if (found := _prescribed(t)) is not None}
     sharing = share(
         model,
-        choose(observations, config.ranges, config.stretch, _useful(wanted)),
+        choose(observations, config.ranges, config.stretch, _useful(wanted, islands), whole),
         prescribed=prescribed,
         threshold=config.concat_threshold,
         islands=islands,
@@ -110,11 +111,14 @@ def _activations(
     return activations, sharing.requantize
 
 
-def _useful(wanted: list[Target]) -> dict[str, Range]:
-    """The interval outside of which all readers of a tensor saturate, where they do."""
+def _useful(wanted: list[Target], islands: frozenset[str]) -> dict[str, Range]:
+    """The interval outside of which all readers of a tensor saturate, where they do in int8."""
     found = {}
     for target in wanted:
-        grids = [operator_of(use.node).prescribed for use in target.value.uses()]
+        readers = [use.node for use in target.value.uses()]
+        if any(node.name in islands for node in readers):
+            continue
+        grids = [operator_of(node).prescribed for node in readers]
         ends = [None if grid is None else grid.saturated for grid in grids]
         known = [end for end in ends if end is not None]
         if known and len(known) == len(ends) and not target.value.is_graph_output():

@@ -9,7 +9,7 @@ allows (a fused ReLU6 never goes past 6).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -51,10 +51,12 @@ def choose(
     method: RangeMethod,
     stretch: Mapping[str, Stretch] = MappingProxyType({}),
     useful: Mapping[str, Range] = MappingProxyType({}),
+    whole: Collection[str] = (),
 ) -> dict[str, Range]:
     """The interval of every observed tensor, by name, times what `stretch` says of it.
 
-    It never leaves what was seen, nor what the graph allows, nor what is `useful` of it.
+    It never leaves what was seen, nor what the graph allows, nor what is `useful` of it; all that
+    was seen counts of the tensors named `whole`.
 
     Answers (`Target`) keep every value: clipping what the largest logit is, or is averaged from,
     is what flips a decision.
@@ -65,7 +67,12 @@ def choose(
     if method not in METHODS:
         raise UnknownName("range method", method, METHODS, f"Allowed: {', '.join(METHODS)}.")
     return {
-        name: choose_one(seen, method, stretch.get(name, (1.0, 1.0)), useful.get(name, EVERYTHING))
+        name: choose_one(
+            seen,
+            "minmax" if name in whole else method,
+            stretch.get(name, (1.0, 1.0)),
+            useful.get(name, EVERYTHING),
+        )
         for name, seen in observations.tensors.items()
     }
 

@@ -23,6 +23,7 @@ from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import input_of, name_of
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.affine import activation_params, covered
+from edgeconv.quantize.plan.apart import keep_apart
 from edgeconv.quantize.plan.ranges import Range, Stretch
 from edgeconv.quantize.plan.shared import on_one_grid
 from edgeconv.quantize.plan.weights import layer_of
@@ -156,6 +157,7 @@ def _units(draft: Draft) -> list[_Unit]:
         for target in targets(draft.model)
         if target.is_answer or target.producer is None or operator_of(target.producer).prescribed
     }
+    fixed |= keep_apart(draft.model, draft.observations.tensors).sources
     units = []
     for names in on_one_grid(draft.model, draft.plan):
         if fixed.isdisjoint(names):
