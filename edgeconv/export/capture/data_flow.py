@@ -55,6 +55,12 @@ class DataFlow(TorchFunctionMode):
                 "by arithmetic on tensors (torch.clamp, a product with a sigmoid), or move it out "
                 "of the net"
             )
+        if func is torch.Tensor.__getitem__ and any(map(_is_marked_mask, tensors_of(args[1:]))):
+            raise NetRefused(
+                f"the net takes the values that a mask picks at {place()}, and the mask depends on "
+                "its input: how many they are would depend on it too. Keep all values and use "
+                "torch.where, or multiply by the mask"
+            )
         if depends and torch.is_autocast_enabled("cpu"):
             raise NetRefused(
                 f"the net runs under torch.autocast at {place()}, which rounds to "
@@ -66,6 +72,10 @@ class DataFlow(TorchFunctionMode):
             for tensor in tensors_of(result):
                 setattr(tensor, _MARK, True)
         return result
+
+
+def _is_marked_mask(tensor: torch.Tensor) -> bool:
+    return tensor.dtype == torch.bool and getattr(tensor, _MARK, False)
 
 
 def run_followed(module: torch.nn.Module, example: torch.Tensor, name: str) -> Any:

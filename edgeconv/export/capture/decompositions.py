@@ -12,6 +12,8 @@ While `Decompositions` is active a call is replaced by others of the same value:
   apart (the exporter flattens them with the channels, which no NHWC layout can do without copying),
   and a BatchNorm for its factors, one a channel;
 - local_response_norm over an odd number of channels by ONNX's LRN (the exporter pools in 3-D);
+- unfold, fold, einsum and functions that move values, which it has no form for or a slow one
+  (`patches`, `einsum`, `moves`);
 - pools whose arguments the exporter drops or ONNX takes otherwise (`capture_pools`), and softplus
   with a threshold that is not far out, cosine_similarity with an eps that matters,
   pairwise_distance and cdist of other norms than 2, of which it drops or changes an argument;
@@ -32,7 +34,10 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from edgeconv.export.capture.adaptive_pools import ADAPTIVE_POOLS
+from edgeconv.export.capture.einsum import einsum
+from edgeconv.export.capture.moves import MOVES
 from edgeconv.export.capture.padding import PADS
+from edgeconv.export.capture.patches import PATCHES
 from edgeconv.export.capture.pools import POOLS
 from edgeconv.export.capture.recurrent import RECURRENT
 from edgeconv.export.capture.resampling import interpolate
@@ -152,6 +157,9 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         torch.cdist: _cdist,
         **ADAPTIVE_POOLS,
         **PADS,
+        torch.einsum: einsum,
+        **MOVES,
+        **PATCHES,
         **POOLS,
         **WHOLE_NUMBERS,
         **RECURRENT,

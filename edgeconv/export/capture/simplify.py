@@ -21,6 +21,11 @@ from edgeconv.graph.passes.gemm import normalise_gemm
 from edgeconv.graph.passes.grouped_shuffles import settle_grouped_shuffles
 from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.largest import look_for_largest
+from edgeconv.graph.passes.moves.empty_parts import drop_empty_parts
+from edgeconv.graph.passes.moves.gathers import settle_gathers
+from edgeconv.graph.passes.moves.masks import settle_masks
+from edgeconv.graph.passes.moves.scatters import settle_scatters
+from edgeconv.graph.passes.moves.slices_of_concats import simplify_slices
 from edgeconv.graph.passes.names import name_after_modules
 from edgeconv.graph.passes.nested_concats import nest_concats
 from edgeconv.graph.passes.own_constants import own_constants
@@ -41,6 +46,11 @@ PASSES: tuple[Pass, ...] = (
     require_static_shapes,
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
     bypass_no_ops,
+    drop_empty_parts,
+    settle_scatters,
+    settle_masks,
+    settle_gathers,  # after scatters, which gather too
+    simplify_slices,  # after all that slice and join
     nest_concats,
     state_automatic_pads,  # before all that reads pads
     fold_pads,

@@ -29,6 +29,23 @@ _SLICE = Operator(
     int16=True,
     refusal=None,
 )
+_GATHER = replace(
+    _SLICE,
+    name="Gather",
+    slots=("", "/indices"),
+    engines=Engines("copies", "none", "copies"),
+    int16=False,
+)
+#: Any value at any place: no channel stays what it was.
+_GATHER_ND = replace(_GATHER, name="GatherND", channels="mixed")
+_SCATTER_ND = replace(
+    _GATHER_ND,
+    name="ScatterND",
+    slots=("", "/indices", ""),
+    operands=True,
+    scales="joined",
+    engines=Engines("float", "none", "copies"),
+)
 _TILE = replace(
     _SLICE,
     name="Tile",
@@ -55,13 +72,11 @@ ROWS = (
         slots=("", "/sizes"),
         engines=Engines("copies", "copies", "copies"),
     ),
-    replace(
-        _SLICE,
-        name="Gather",
-        slots=("", "/indices"),
-        engines=Engines("copies", "none", "copies"),
-        int16=False,
-    ),
+    _GATHER,
+    _GATHER_ND,
+    replace(_GATHER_ND, name="GatherElements"),
+    _SCATTER_ND,
+    replace(_SCATTER_ND, name="ScatterElements"),
     _TILE,
     replace(_TILE, name="Expand"),
     # It adds a number of its own, which need not be positive.

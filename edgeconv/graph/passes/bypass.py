@@ -10,7 +10,7 @@ import onnx_ir as ir
 from edgeconv.graph.fusion import clip_bounds
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import substitute
-from edgeconv.graph.view import constant_of, input_of, ints, shape_of
+from edgeconv.graph.view import constant_of, input_of, ints, shape_of, slices_of
 
 
 def bypass_no_ops(model: ir.Model) -> None:
@@ -78,6 +78,12 @@ def _no_padding(node: ir.Node) -> bool:
     return pads is not None and not np.any(pads)
 
 
+def _takes_all(node: ir.Node) -> bool:
+    if any(constant_of(value) is None for value in node.inputs[1:] if value is not None):
+        return False
+    return _same_shape(node) and all((taken.step or 1) > 0 for taken in slices_of(node))
+
+
 def _single(node: ir.Node) -> bool:
     return len(node.inputs) == 1
 
@@ -101,6 +107,7 @@ _RULES: Mapping[str, Callable[[ir.Node], bool]] = {
     "Flatten": _same_shape,
     "Pad": _no_padding,
     "Reshape": _same_shape,
+    "Slice": _takes_all,
     "Squeeze": _same_shape,
     "Transpose": _same_order,
     "Unsqueeze": _same_shape,

@@ -12,6 +12,7 @@ import onnx_ir as ir
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
+from edgeconv.graph.places import scattered
 from edgeconv.graph.view import activation_inputs, constant_of, integer, require_constant, string
 from edgeconv.quantize.plan.affine import quantize
 from edgeconv.quantize.simulate.arithmetic import change_scale
@@ -65,6 +66,19 @@ def where(step: Step) -> Kernel:
     return kernel
 
 
+def scatter(step: Step) -> Kernel:
+    """What is written and what is written over, flat and joined, then gathered."""
+    fixed, sources = [_on_output_scale(step, i) for i in (0, 2)], scattered(step.node)
+
+    def kernel(inputs: Sequence[Array]) -> Array:
+        computed = iter(inputs)
+        kept, written = (next(computed) if a is None else a for a in fixed)
+        found: Array = np.where(sources < 0, kept, written.reshape(-1)[np.maximum(sources, 0)])
+        return found
+
+    return kernel
+
+
 def _on_output_scale(step: Step, index: int) -> Array | None:
     """A constant as an operator holds it that joins its operands; None for what is computed."""
     if not step.is_constant(index):
@@ -109,5 +123,5 @@ def resize(evaluate: Evaluate) -> Kernel:
 
 
 KERNELS: Mapping[str, Callable[[Step], Kernel]] = MappingProxyType(
-    {"Concat": concat, "Pad": pad, "Where": where}
+    {"Concat": concat, "Pad": pad, "ScatterElements": scatter, "ScatterND": scatter, "Where": where}
 )

@@ -20,8 +20,9 @@ Array = NDArray[Any]
 _MOVES = frozenset(
     {"AveragePool", "Clip", "Concat", "DepthToSpace", "Flatten", "Gather", "MaxPool", "Pad"}
     | {"Relu", "Reshape", "Resize", "Slice", "SpaceToDepth", "Split", "Squeeze", "Transpose"}
-    | {"TopK", "Unsqueeze", "Where"}
+    | {"TopK", "Unsqueeze", "Where", "GatherElements", "GatherND", "ScatterElements", "ScatterND"}
 )
+_JOINS = ("Concat", "ScatterElements", "ScatterND", "Where")
 _FIXED = {
     "Sigmoid": (1 / 256, -128),
     "Softmax": (1 / 256, -128),
@@ -121,12 +122,12 @@ def _constants(
                 )
         elif node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
             found |= _layer(node, activations)
-        elif node.op_type in ("Add", "Concat", "Sub", "Mul", "Div", "PRelu", "Where"):
+        elif node.op_type in ("Add", "Sub", "Mul", "Div", "PRelu", *_JOINS):
             for value in node.inputs:
                 array = constant_of(value)
                 if value is not None and array is not None and array.dtype == np.float32:
                     params = spanning(float(array.min()), float(array.max()))
-                    if node.op_type == "Concat":
+                    if node.op_type in _JOINS:
                         params = activations[name_of(node.outputs[0])]
                     found[name_of(value)] = QuantizedConstant(params, quantize(array, params))
     return found

@@ -31,16 +31,15 @@ def concat(node: ir.Node, b: Builder) -> None:
     if not computed:
         raise CannotLower("joins constants alone; join them before the export")
     layout = Layout(b.layout(node, computed[0]).order)
-    tensors = [
-        b.read(node, index, layout) if index in computed else _constant_part(node, b, index, layout)
-        for index in range(len(node.inputs))
-    ]
+    tensors = [part(node, b, index, layout) for index in range(len(node.inputs))]
     axis = layout.file_axis(integer(node, "axis", 0))
     b.write(node, "CONCATENATION", tensors, layout, schema.ConcatenationOptionsT(axis=axis))
 
 
-def _constant_part(node: ir.Node, b: Builder, index: int, layout: Layout) -> Tensor:
-    """A constant that is joined to computed tensors: what the plan makes of it, then rescaled."""
+def part(node: ir.Node, b: Builder, index: int, layout: Layout) -> Tensor:
+    """What is joined to others: of a constant what the plan makes of it, then rescaled."""
+    if input_of(node, index).const_value is None:
+        return b.read(node, index, layout)
     part = b.constant(node, index, layout.to_file)
     if part.is_quantized:
         steps = part.values.astype(np.float32) - part.zero_point
@@ -113,18 +112,17 @@ def slice_(node: ir.Node, b: Builder) -> None:
 def gather(node: ir.Node, b: Builder) -> None:
     """Gather by constant indices -> GATHER; int8: one scale.
 
-    A single index drops the axis, a list of indices keeps it.
+    The axes of the indices stand where the axis stood: none for a single index.
     """
     indices = require_constant(node, 1)
-    if indices.ndim > 1:
-        raise CannotLower("gathers by a matrix of indices; one index or a list is supported")
     layout = Layout(b.layout(node).order)
     x = b.read(node, 0, layout)
     axis = integer(node, "axis", 0) % len(layout.order)
     where = layout.file_axis(axis)
     positive = b.ints(f"{node.name}/indices", indices % x.shape[where])
-    remaining = [a for a in layout.order if indices.ndim == 1 or a != axis]
-    left = Layout(tuple(sorted(remaining).index(a) for a in remaining))
+    put = {a: [a if a < axis else a + indices.ndim - 1] for a in layout.order}
+    put[axis] = list(range(axis, axis + indices.ndim))
+    left = Layout(tuple(a for each in layout.order for a in put[each]))
     b.write(node, "GATHER", [x, positive], left, schema.GatherOptionsT(axis=where))
 
 

@@ -1,0 +1,232 @@
+"""Spells out functions that move values, for which the exporter has no form, or a wrong one.
+
+Each by slices, transposes, flips and concatenations; constant indices and masks stay constants.
+"""
+
+# ruff: noqa: A002 - callers may name the arguments as PyTorch does, `input` among them
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
+    """By a flip and a transpose."""
+    first, second = dims
+    if k % 4 == 0:
+        return input
+    if k % 4 == 2:
+        return input.flip(first, second)
+    flipped = input.flip(second if k % 4 == 1 else first)
+    return flipped.transpose(first, second)
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
+    """Axis by axis, or over the flattened tensor where no axis is named; not by nothing."""
+    shifts = shifts if isinstance(shifts, Sequence) else (shifts,)
+    dims = dims if isinstance(dims, Sequence) else (dims,)
+    if not dims:
+        return roll(input.reshape(-1), shifts, 0).reshape([int(n) for n in input.shape])
+    rolled = input
+    for shift, axis in zip(shifts, dims, strict=True):
+        length = int(input.shape[axis])
+        begin = -int(shift) % length if length else 0
+        if begin:
+            ends = rolled.narrow(axis, begin, length - begin), rolled.narrow(axis, 0, begin)
+            rolled = torch.cat(ends, axis)
+    return rolled
+
+
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """Every value of the flattened matrices that is a row and a column behind the last."""
+    flat = input.movedim((dim1, dim2), (-2, -1))
+    rows, columns = (int(n) for n in flat.shape[-2:])
+    begin = offset if offset >= 0 else -offset * columns
+    count = min(rows + min(offset, 0), columns - max(offset, 0))
+    end = begin + (count - 1) * (columns + 1) + 1
+    return flat.flatten(-2)[..., begin : end : columns + 1]
+
+
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Zeros behind every value of a row, as many as bring the next one onto the diagonal."""
+    *lead, count = (int(n) for n in input.shape)
+    size = count + abs(offset)
+    apart = torch.cat([input.unsqueeze(-1), torch.zeros(*lead, count, size)], -1).flatten(-2)
+    begin = offset if offset >= 0 else -offset * size
+    ends = torch.zeros(*lead, begin), torch.zeros(*lead, size * size)
+    flat = torch.cat([ends[0], apart, ends[1]], -1)[..., : size * size]
+    return flat.reshape(*lead, size, size).movedim((-2, -1), (dim1, dim2))
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """A gather by indices repeated along the other axes."""
+    if dim is None:
+        return input.reshape(-1).gather(0, indices.reshape(-1))
+    shape = list(np.broadcast_shapes(*(_without(t, dim) for t in (input, indices))))
+    axis = dim % input.dim()
+    counts = [int(t.shape[axis]) for t in (input, indices)]
+    wide, where = (
+        t.expand(*shape[:axis], n, *shape[axis:])
+        for t, n in zip((input, indices), counts, strict=True)
+    )
+    return wide.gather(dim, where)
+
+
+def _without(x: Tensor, axis: int) -> tuple[int, ...]:
+    shape = [int(n) for n in x.shape]
+    del shape[axis]
+    return tuple(shape)
+
+
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> Tensor:
+    """An assignment to a copy."""
+    return _assigned(input, src, dim, slice(start, end, step))
+
+
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """An assignment to a copy."""
+    return _assigned(input, src, dim, index)
+
+
+def _assigned(input: Tensor, src: Tensor, dim: int, place: slice | int) -> Tensor:
+    result = input.clone()
+    result[(*[slice(None)] * (dim % input.dim()), place)] = src
+    return result
+
+
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> list[Tensor]:
+    """Slices: as even as may be, the longer ones first; or up to each of the indices."""
+    length, given = int(input.shape[dim]), indices_or_sections
+    if isinstance(given, int):
+        short, longer = divmod(length, given)
+        ends = [(i + 1) * short + min(i + 1, longer) for i in range(given)]
+    else:
+        ends = [*(min(int(end) % length if end < 0 else int(end), length) for end in given), length]
+    cut = [slice(None)] * (dim % input.dim())
+    return [input[(*cut, slice(a, b))] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def hsplit(input: Tensor, indices_or_sections: Any) -> list[Tensor]:
+    """Along the second axis, of rows along the first."""
+    return tensor_split(input, indices_or_sections, 0 if input.dim() == 1 else 1)
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Along the second axis, of rows along the first."""
+    rows = [t if t.dim() else t.reshape(1) for t in tensors]
+    return torch.cat(rows, 0 if rows[0].dim() == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Along the first axis, rows one below the other."""
+    return torch.cat([t if t.dim() > 1 else t.reshape(1, -1) for t in tensors])
+
+
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Along the third axis."""
+    flat = [t if t.dim() > 1 else t.reshape(1, -1) for t in tensors]
+    return torch.cat([t if t.dim() > 2 else t.unsqueeze(-1) for t in flat], 2)
+
+
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Along the second axis, rows as columns."""
+    return torch.cat([t if t.dim() > 1 else t.reshape(-1, 1) for t in tensors], 1)
+
+
+def block_diag(*tensors: Tensor) -> Tensor:
+    """Each matrix between zeros."""
+    matrices = [t if t.dim() == 2 else t.reshape(1, -1) for t in tensors]
+    widths = [int(m.shape[1]) for m in matrices]
+    rows = []
+    for number, matrix in enumerate(matrices):
+        height = int(matrix.shape[0])
+        ends = sum(widths[:number]), sum(widths[number + 1 :])
+        zeros = [torch.zeros(height, n) for n in ends]
+        parts = [zeros[0], matrix, zeros[1]]
+        rows.append(torch.cat([part for part in parts if part.shape[1]], 1))
+    return torch.cat(rows)
+
+
+def get_item(input: Tensor, index: Any) -> Tensor:
+    """Constant masks by the numbers of the places they mark, which the exporter mistakes."""
+    given = index if isinstance(index, tuple) else (index,)
+    numbers: list[Any] = []
+    for each in given:
+        is_mask = isinstance(each, Tensor) and each.dtype == torch.bool and each.dim() > 0
+        numbers.extend(_places(each) if is_mask else [each])
+    return input[tuple(numbers) if len(numbers) > 1 or isinstance(index, tuple) else numbers[0]]
+
+
+def _places(mask: Tensor) -> list[Tensor]:
+    """The indices of what a mask marks along each of its axes, as constants."""
+    return [torch.from_numpy(places) for places in np.nonzero(mask.detach().numpy())]
+
+
+def set_item(input: Tensor, index: Any, value: Any) -> None:
+    """A number where a mask of the last axes marks it, by masked_fill_."""
+    given = index if isinstance(index, tuple) else (index,)
+    masks = [each for each in given if isinstance(each, Tensor) and each.dtype == torch.bool]
+    whole = [each for each in given if each is Ellipsis or _is_all(each)]
+    is_number = not isinstance(value, Tensor) or value.dim() == 0
+    if len(masks) != 1 or len(whole) != len(given) - 1 or not is_number or not whole:
+        input[index] = value
+        return
+    after = given[next(i for i, each in enumerate(given) if each is masks[0]) + 1 :]
+    behind = sum(map(_is_all, after))
+    spread = [i for i, each in enumerate(given) if each is Ellipsis]
+    if not spread or spread[0] >= len(given) - len(after):
+        behind += input.dim() - masks[0].dim() - sum(map(_is_all, given))
+    shape = [int(n) for n in masks[0].shape]
+    input.masked_fill_(masks[0].reshape(*shape, *(1,) * behind), value)
+
+
+def _is_all(index: Any) -> bool:
+    return isinstance(index, slice) and index == slice(None)
+
+
+def transposed(input: Tensor) -> Tensor:
+    """mT: the last two axes change places."""
+    return input.transpose(-2, -1)
+
+
+def flipped_across(input: Tensor) -> Tensor:
+    """fliplr: along the second axis."""
+    return input.flip(1)
+
+
+def flipped_down(input: Tensor) -> Tensor:
+    """flipud: along the first axis."""
+    return input.flip(0)
+
+
+MOVES: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
+    {
+        **dict.fromkeys((torch.rot90, Tensor.rot90), rot90),
+        **dict.fromkeys((torch.roll, Tensor.roll), roll),
+        **dict.fromkeys((torch.diagonal, Tensor.diagonal), diagonal),
+        **dict.fromkeys((torch.diag_embed, Tensor.diag_embed), diag_embed),
+        **dict.fromkeys((torch.take_along_dim, Tensor.take_along_dim), take_along_dim),
+        **dict.fromkeys((torch.slice_scatter, Tensor.slice_scatter), slice_scatter),
+        **dict.fromkeys((torch.select_scatter, Tensor.select_scatter), select_scatter),
+        **dict.fromkeys((torch.tensor_split, Tensor.tensor_split), tensor_split),
+        **dict.fromkeys((torch.hsplit, Tensor.hsplit), hsplit),
+        **dict.fromkeys((torch.fliplr, Tensor.fliplr), flipped_across),
+        **dict.fromkeys((torch.flipud, Tensor.flipud), flipped_down),
+        torch.hstack: hstack,
+        **dict.fromkeys((torch.vstack, torch.row_stack), vstack),
+        torch.dstack: dstack,
+        torch.column_stack: column_stack,
+        torch.block_diag: block_diag,
+        Tensor.__getitem__: get_item,
+        Tensor.__setitem__: set_item,
+        Tensor.mT.__get__: transposed,  # type: ignore[attr-defined]  # a property
+    }
+)

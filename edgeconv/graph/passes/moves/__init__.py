@@ -1,0 +1,1 @@
+"""Values moved by constant places, as the slices and concatenations that every engine runs fast."""
