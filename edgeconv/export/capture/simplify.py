@@ -23,6 +23,7 @@ from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.largest import look_for_largest
 from edgeconv.graph.passes.moves.empty_parts import drop_empty_parts
 from edgeconv.graph.passes.moves.gathers import settle_gathers
+from edgeconv.graph.passes.moves.hidden import hide_finitely
 from edgeconv.graph.passes.moves.masks import settle_masks
 from edgeconv.graph.passes.moves.scatters import settle_scatters
 from edgeconv.graph.passes.moves.slices_of_concats import simplify_slices
@@ -49,6 +50,7 @@ PASSES: tuple[Pass, ...] = (
     drop_empty_parts,
     settle_scatters,
     settle_masks,
+    hide_finitely,
     settle_gathers,  # after scatters, which gather too
     simplify_slices,  # after all that slice and join
     nest_concats,
