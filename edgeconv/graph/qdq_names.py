@@ -7,6 +7,7 @@ suffix. So the two int8 files of a bundle can be compared tensor by tensor.
 from __future__ import annotations
 
 _INT8 = "::int8"
+_FLOAT = "::float"
 
 
 def integers_of(name: str) -> str:
@@ -17,6 +18,22 @@ def integers_of(name: str) -> str:
 def requantized_integers_of(name: str, consumer: str, index: int) -> str:
     """Name of the int8 tensor that one input of one node sees in place of `integers_of(name)`."""
     return f"{name}{_INT8}::{consumer}:{index}"
+
+
+def before_rounding(name: str) -> str:
+    """Name of what an operator computes for a planned activation, before its pair."""
+    return f"{name}{_FLOAT}"
+
+
+def widened(name: str) -> str:
+    """Name of the node whose output is what an operator in float reads of integers."""
+    return f"{name}::scaled"
+
+
+def rounded_later(value: str) -> str | None:
+    """The hub tensor whose values before rounding a tensor holds; None where it holds none."""
+    name, suffix, _ = value.partition(_FLOAT)
+    return name if suffix else None
 
 
 def hub_name_of(integers: str) -> tuple[str, bool] | None:

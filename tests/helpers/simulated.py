@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.export import tflite
+from edgeconv.files.tflite import tensor_order
+from edgeconv.files.tflite.file import read
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import activation_inputs, name_of, shape_of
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.simulate import Simulator
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.session import SessionOptions
-
-
-def hub_order(array: NDArray[Any]) -> NDArray[Any]:
-    """A TFLite tensor in the hub's order: one of four axes is NHWC there."""
-    return np.ascontiguousarray(array.transpose(0, 3, 1, 2) if array.ndim == 4 else array)
 
 
 def reference_session(model: ir.Model, plan: Plan, path: Path) -> LiteRtSession:
@@ -31,24 +27,23 @@ def reference_session(model: ir.Model, plan: Plan, path: Path) -> LiteRtSession:
 
 
 def run_file(
-    session: LiteRtSession, simulator: Simulator, image: NDArray[np.float32]
+    session: LiteRtSession, simulator: Simulator, image: NDArray[np.float32], path: Path
 ) -> dict[str, NDArray[np.int8]]:
     """Every int8 tensor of the file in the hub's order, after a run on the same integers."""
     integers = next(iter(simulator.run(image).values()))
     feed = integers.transpose(0, 2, 3, 1) if integers.ndim == 4 else integers
     session.run([np.ascontiguousarray(feed)])
-    specs = session.tensor_specs()
+    values = [v for node in simulator.nodes for v in (*node.inputs, *node.outputs) if v is not None]
+    shapes = {name_of(value): shape_of(value) for value in values if value.name}
+    orders = tensor_order.orders(read(path))
     held = {
-        name: hub_order(session.read_tensor(name))
-        for name, spec in specs.items()
-        if spec.dtype == np.int8
+        name: orders.get(name, tensor_order.usual(shapes[name])).in_hub_order(
+            session.read_tensor(name), shapes[name]
+        )
+        for name, spec in session.tensor_specs().items()
+        if spec.dtype == np.int8 and name in shapes
     }
     _restore_squeezed(simulator, held)
-    for node in simulator.nodes:  # a flattened image lies in H, W, C order in the file
-        if node.op_type == "Flatten" and len(shape := shape_of(node.inputs[0])) == 4:
-            name, (_, channels, height, width) = name_of(node.outputs[0]), shape
-            pixels = held[name].reshape(-1, height, width, channels)
-            held[name] = pixels.transpose(0, 3, 1, 2).reshape(held[name].shape)
     return held
 
 
@@ -70,7 +65,7 @@ def largest_steps(
     simulator, session = Simulator(model, plan), reference_session(model, plan, path)
     worst: dict[str, int] = {}
     for image in images:
-        held = run_file(session, simulator, image)
+        held = run_file(session, simulator, image, path)
         for node in simulator.nodes:
             names = [name_of(value) for _, value in activation_inputs(node)]
             output = name_of(written_output(node))

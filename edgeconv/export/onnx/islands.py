@@ -17,6 +17,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.passes.edit import add_constant
+from edgeconv.graph.qdq_names import widened
 from edgeconv.graph.view import input_of, name_of, producer_of, require_constant
 
 
@@ -57,7 +58,7 @@ def _reals(model: ir.Model, value: ir.Value) -> ir.Value:
     if zero_point.any():
         shift = add_constant(model, f"{name}::shift", zero_point)
         nodes.append(ir.Node("", "Sub", [nodes[-1].outputs[0], shift], name=f"{name}::shifted"))
-    nodes.append(ir.Node("", "Mul", [nodes[-1].outputs[0], scale], name=f"{name}::scaled"))
+    nodes.append(ir.Node("", "Mul", [nodes[-1].outputs[0], scale], name=widened(name)))
     for node in nodes:
         (output,) = node.outputs
         output.name, output.shape, output.type = node.name, value.shape, value.type

@@ -87,7 +87,7 @@ class Builder(Assembler):
         aligned = (1,) * (len(layout.order) - len(shape)) + shape
         moves = steps(shape, present, aligned, layout)
         return self.shared(
-            (tensor, layout),
+            (tensor, *moves),
             lambda: self.moved(tensor, moves, self.unique(f"{tensor.name}/reordered")),
         )
 

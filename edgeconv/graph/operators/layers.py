@@ -58,5 +58,6 @@ ROWS = (
         operands=True,
         window=None,
         absorbs=False,
+        planned="depends",
     ),
 )

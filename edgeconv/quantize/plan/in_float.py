@@ -1,10 +1,12 @@
 """Which operators of an int8 net compute in float, whatever is asked for.
 
-No engine has an int8 kernel worth the name for these: quotients, roots, logarithms, norms. Between
-two of them a tensor that is rounded to 256 steps only loses: the 1e-6 that keeps
-`x / (norm + 1e-6)` from dividing by zero is less than half a step of any norm. So what stands
-between such operators is one of them too, and so is the arithmetic before a divisor, a root or a
-logarithm, where a value near zero decides.
+No engine has an int8 kernel worth the name for these: quotients, roots, logarithms, norms, and a
+softmax that is no answer (the weights of an attention are most of them far below the 1/256 that is
+a step of the kernel's grid, and XNNPACK has none). Between two of them a tensor that is rounded to
+256 steps only loses: the 1e-6 that keeps `x / (norm + 1e-6)` from dividing by zero is less than
+half a step of any norm. So what stands between such operators is one of them too, and so is the
+arithmetic before a divisor, a root or a logarithm, where a value near zero decides, and before such
+a softmax, where a mask adds -10000.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import (
     activation_inputs,
     constant_of,
+    input_of,
     integer,
     is_real,
     name_of,
@@ -32,6 +35,8 @@ from edgeconv.quantize.plan.weights import layer_of
 #: LiteRT's int8 softmax kernels sum exponentials in 12 integer bits: with more values than this,
 #: nearly equal, the sum overflows and the reference kernel aborts the whole process.
 LARGEST_INT8_SOFTMAX = 256
+#: Kernels add up products in 32 bits: at most 255 times 128, of a product of computed tensors.
+LONGEST_INT8_PRODUCT = 2**31 // (255 * 128)
 
 
 def is_float_only(node: ir.Node) -> bool:
@@ -43,10 +48,23 @@ def is_float_only(node: ir.Node) -> bool:
         return operator.planned == "float"
     if operator.kind == "softmax":
         output = node.outputs[0]
-        return shape_of(output)[integer(node, "axis", -1)] > LARGEST_INT8_SOFTMAX
+        is_long = shape_of(output)[integer(node, "axis", -1)] > LARGEST_INT8_SOFTMAX
+        return is_long or not _is_answer(output)
+    if operator.kind == "product":
+        return shape_of(input_of(node))[-1] > LONGEST_INT8_PRODUCT
     if operator.kind == "activation":
         return not has_unit_alpha(node)
     return not is_square(node)
+
+
+def _is_answer(value: ir.Value) -> bool:
+    """Whether a value is an output of the graph, or is merely moved to become one."""
+    readers = [use.node for use in value.uses()]
+    return value.is_graph_output() or (
+        bool(readers)
+        and all(operator_of(node).scales in ("moved", "joined") for node in readers)
+        and all(_is_answer(output) for node in readers for output in node.outputs if output.name)
+    )
 
 
 def is_square(node: ir.Node) -> bool:
@@ -81,10 +99,16 @@ def _before_singular(nodes: Sequence[ir.Node], needed: Set[str]) -> set[str]:
         if operator_of(node).kind not in ("arithmetic", "reduction") or node.name in needed:
             continue
         if all(use.node.name in needed | found for use in uses) and any(
-            use.node.name in found or is_singular(use.node, use.idx) for use in uses
+            use.node.name in found or is_singular(use.node, use.idx) or is_softmax(use.node)
+            for use in uses
         ):
             found.add(node.name or "")
     return found
+
+
+def is_softmax(node: ir.Node) -> bool:
+    """Whether a node gives exponentials, to which what a mask adds to hide a value is infinite."""
+    return operator_of(node).kind == "softmax"
 
 
 def is_singular(node: ir.Node, index: int) -> bool:

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import PlanRefused, RefusedError
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import constant_of, name_of
+from edgeconv.graph.view import constant_of, input_of, name_of
 from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.observe.targets import Target, targets
-from edgeconv.quantize.plan.affine import activation_params, params, quantize
+from edgeconv.quantize.plan.affine import activation_params, covered, params, quantize
 from edgeconv.quantize.plan.apart import keep_apart
 from edgeconv.quantize.plan.bias import correct
 from edgeconv.quantize.plan.in_float import float_nodes, with_islands
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
+from edgeconv.quantize.plan.products import is_product, symmetric_params
 from edgeconv.quantize.plan.ranges import Range, RangeMethod, Stretch, choose
 from edgeconv.quantize.plan.shared import share
 from edgeconv.quantize.plan.weights import layer_of, quantize_layer
@@ -76,8 +77,9 @@ def build_plan(
         )
     apart = keep_apart(model, observations.tensors)
     islands = float_nodes(model) | apart.nodes
-    activations, edges = _activations(model, wanted, observations, config, islands, apart.sources)
-    requantize = {edge: _edge_params(model, edge, activations) for edge in edges}
+    activations, requantize = _activations(
+        model, wanted, observations, config, islands, apart.sources
+    )
     constants = _constants(model, activations, islands)
     if config.bias_correction:
         constants = correct(model, constants, observations)
@@ -92,9 +94,9 @@ def _activations(
     config: PlanConfig,
     islands: frozenset[str],
     whole: frozenset[str],
-) -> tuple[dict[str, QuantParams], tuple[Edge, ...]]:
-    """Parameters of every activation, and the edges to requantize."""
-    prescribed = {t.name: found for t in wanted if (found := _prescribed(t)) is not None}
+) -> tuple[dict[str, QuantParams], dict[Edge, QuantParams]]:
+    """Parameters of every activation, and of the edges that see one requantized."""
+    prescribed = {t.name: found for t in wanted if (found := _prescribed(t, islands)) is not None}
     sharing = share(
         model,
         choose(observations, config.ranges, config.stretch, _useful(wanted, islands), whole),
@@ -105,10 +107,15 @@ def _activations(
     activations = {}
     for target in wanted:
         source = sharing.prescribed.get(target.name)
+        make = symmetric_params if target.name in sharing.symmetric else activation_params
         activations[target.name] = (
-            activation_params(sharing.ranges[target.name]) if source is None else prescribed[source]
+            make(sharing.ranges[target.name]) if source is None else prescribed[source]
         )
-    return activations, sharing.requantize
+    requantize = {edge: _edge_params(model, edge, activations) for edge in sharing.requantize}
+    for edge in sharing.made_symmetric:
+        source = name_of(input_of(_node(model, edge.consumer), edge.index))
+        requantize[edge] = symmetric_params(covered(activations[source]))
+    return activations, requantize
 
 
 def _useful(wanted: list[Target], islands: frozenset[str]) -> dict[str, Range]:
@@ -126,18 +133,23 @@ def _useful(wanted: list[Target], islands: frozenset[str]) -> dict[str, Range]:
     return found
 
 
-def _prescribed(target: Target) -> QuantParams | None:
+def _prescribed(target: Target, islands: frozenset[str]) -> QuantParams | None:
+    """The grid that an operator's int8 kernel writes on; none for what computes in float."""
     if target.producer is None:
         return params(1.0, -128) if target.name == PIXELS else None
-    found = operator_of(target.producer).prescribed
+    found = None if target.producer.name in islands else operator_of(target.producer).prescribed
     return None if found is None else params(found.scale, found.zero_point)
 
 
 def _edge_params(
     model: ir.Model, edge: Edge, activations: Mapping[str, QuantParams]
 ) -> QuantParams:
-    (consumer,) = (node for node in model.graph if node.name == edge.consumer)
-    return activations[name_of(consumer.outputs[0])]
+    return activations[name_of(_node(model, edge.consumer).outputs[0])]
+
+
+def _node(model: ir.Model, name: str) -> ir.Node:
+    (found,) = (node for node in model.graph if node.name == name)
+    return found
 
 
 def _constants(
@@ -158,14 +170,14 @@ def _constants(
             for value in node.inputs:
                 array = constant_of(value)
                 if value is not None and array is not None and array.dtype.kind == "f":
-                    constants[name_of(value)] = _operand(name_of(value), array)
+                    constants[name_of(value)] = _operand(node, name_of(value), array)
     return constants
 
 
-def _operand(name: str, array: NDArray[Any]) -> QuantizedConstant:
-    """A constant operand, quantized per tensor over exactly its own range."""
+def _operand(node: ir.Node, name: str, array: NDArray[Any]) -> QuantizedConstant:
+    """A constant operand, quantized per tensor over exactly its own range; a product's around 0."""
     if not np.isfinite(array).all():
         raise RefusedError(f"tensor {name} holds NaN or infinity; check the weights file")
     span = (min(float(array.min()), 0.0), max(float(array.max()), 0.0))
-    chosen = activation_params(span)
+    chosen = symmetric_params(span) if is_product(node) else activation_params(span)
     return QuantizedConstant(chosen, quantize(array, chosen))

@@ -29,7 +29,7 @@ import onnx_ir as ir
 
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.passes.edit import add_constant
-from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
+from edgeconv.graph.qdq_names import before_rounding, integers_of, requantized_integers_of
 from edgeconv.graph.view import input_of, name_of
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant, QuantParams
 
@@ -49,11 +49,6 @@ def insert_qdq(model: ir.Model, plan: Plan, *, uint8_inputs: bool = False) -> ir
     _requantize_edges(copy, plan, readers)
     copy.graph.sort()
     return copy
-
-
-def before_rounding(name: str) -> str:
-    """Name of what an operator computes for a planned activation, before its pair."""
-    return f"{name}::float"
 
 
 def rounding_pair(

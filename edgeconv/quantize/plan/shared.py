@@ -7,7 +7,7 @@ silently returns wrong values, a concatenation would need a requantization on ev
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
@@ -15,7 +15,17 @@ from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, input_of, is_real, name_of, real_inputs
 from edgeconv.quantize.plan.parameters import Edge, Plan
-from edgeconv.quantize.plan.ranges import Range
+from edgeconv.quantize.plan.products import (
+    chosen_operand,
+    products,
+    symmetric_range,
+    widening,
+)
+from edgeconv.quantize.plan.ranges import LEVELS, Range
+
+#: Least step of a product's output, in steps of both operands multiplied: kernels scale by less
+#: than 256 (`rules`).
+LEAST_STEP = 1 / 128
 
 
 class Groups:
@@ -93,11 +103,15 @@ class Sharing:
         ranges: the interval of every tensor, the same for all of a group.
         prescribed: tensor -> the tensor whose prescribed parameters it takes over.
         requantize: edges whose consumer sees the tensor with the consumer's output parameters.
+        symmetric: tensors at zero point 0, for a product that reads them.
+        made_symmetric: edges of products that see the tensor so, while it has another grid.
     """
 
     ranges: Mapping[str, Range]
     prescribed: Mapping[str, str]
     requantize: tuple[Edge, ...]
+    symmetric: frozenset[str] = frozenset()
+    made_symmetric: tuple[Edge, ...] = ()
 
 
 def share(
@@ -132,9 +146,35 @@ def share(
             requantize.append(Edge(node.name or "", index))
         else:
             state.join(output, name)
+    made_symmetric = _settle_products(model, state, threshold, islands)
     final = {name: state.hull[state.groups.find(name)] for name in ranges}
     sources = {name: found for name in ranges if (found := state.prescribed_of(name))}
-    return Sharing(final, sources, tuple(requantize))
+    symmetric = frozenset(name for name in ranges if state.groups.find(name) in state.symmetric)
+    return Sharing(final, sources, tuple(requantize), symmetric, made_symmetric)
+
+
+def _settle_products(
+    model: ir.Model, state: _State, threshold: float, islands: Collection[str]
+) -> tuple[Edge, ...]:
+    """Gives one operand of every product a symmetric grid; the edges on which it has it alone."""
+    edges = []
+    for node, names in products(model, islands):
+        first, second = (state.hull[state.groups.find(name)] for name in names)
+        index = chosen_operand((first, second))
+        name, hull = names[index], (first, second)[index]
+        if state.prescribed_of(name) or (
+            widening(hull) > threshold and _feels(state.groups, model, name, besides=node)
+        ):
+            edges.append(Edge(node.name or "", index))
+        else:
+            state.make_symmetric(name)
+        state.widen(name_of(node.outputs[0]), LEAST_STEP * _step(first) * _step(second))
+    return tuple(edges)
+
+
+def _step(interval: Range) -> float:
+    """At most what an int8 grid over an interval, or a symmetric one, has for a step."""
+    return 2 * max(-interval[0], interval[1]) / LEVELS
 
 
 @dataclass
@@ -144,6 +184,7 @@ class _State:
     groups: Groups
     hull: dict[str, Range]
     prescription: dict[str, str]
+    symmetric: set[str] = field(default_factory=set)
 
     def join(self, one: str, other: str) -> None:
         """Puts `other`'s group into `one`'s."""
@@ -155,6 +196,20 @@ class _State:
         """The tensor whose prescribed parameters the group takes, if any."""
         return self.prescription.get(self.groups.find(name))
 
+    def make_symmetric(self, name: str) -> None:
+        """Puts zero in the middle of the group's range."""
+        group = self.groups.find(name)
+        self.symmetric.add(group)
+        self.hull[group] = symmetric_range(self.hull[group])
+
+    def widen(self, name: str, step: float) -> None:
+        """Makes the group's steps no finer than that."""
+        group = self.groups.find(name)
+        low, high = self.hull[group]
+        if high - low < step * LEVELS:
+            more = step * LEVELS / (high - low) if high > low else 0.0
+            self.hull[group] = (low * more, high * more) if more else (0.0, step * LEVELS)
+
     def widening(self, name: str, output: str) -> float:
         """How many times coarser the steps of `name` become in `output`'s group."""
         own = self.hull[self.groups.find(name)]
@@ -162,13 +217,13 @@ class _State:
         return (both[1] - both[0]) / max(own[1] - own[0], 1e-30)
 
 
-def _feels(groups: Groups, model: ir.Model, name: str) -> bool:
+def _feels(groups: Groups, model: ir.Model, name: str, *, besides: ir.Node | None = None) -> bool:
     """Whether an operator that computes with the integers reads a member of the tensor's group."""
     group = groups.find(name)
     return any(
         groups.find(name_of(value)) == group
         for node in model.graph
-        if operator_of(node).scales == "free"
+        if operator_of(node).scales == "free" and node is not besides
         for _, value in activation_inputs(node)
         if value.name in groups
     )

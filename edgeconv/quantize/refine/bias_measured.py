@@ -26,13 +26,14 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.graph.fusion import fused_activation, written_output
+from edgeconv.graph.qdq_names import before_rounding
 from edgeconv.graph.view import name_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.statistics import by_channel
 from edgeconv.quantize.plan.affine import dequantize, quantize
 from edgeconv.quantize.plan.columns import multiplying_layers
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant
-from edgeconv.quantize.plan.qdq import before_rounding, insert_qdq
+from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.threads import in_threads
 

@@ -18,7 +18,7 @@ from edgeconv.graph.view import activation_inputs, name_of, shape_of
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.in_float import is_float_only
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
-from edgeconv.quantize.simulate import arithmetic, layers, moves, pools, softmax, tables
+from edgeconv.quantize.simulate import arithmetic, batches, layers, moves, pools, softmax, tables
 from edgeconv.quantize.simulate.arithmetic import change_scale, quantized
 from edgeconv.quantize.simulate.islands import float_kernel
 from edgeconv.quantize.simulate.step import Array, Kernel, Step
@@ -27,6 +27,7 @@ COMPILERS: Mapping[str, Callable[[Step], Kernel]] = MappingProxyType(
     {
         **arithmetic.KERNELS,
         **layers.KERNELS,
+        **batches.KERNELS,
         **moves.KERNELS,
         **pools.KERNELS,
         **softmax.KERNELS,

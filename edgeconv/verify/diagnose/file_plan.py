@@ -15,7 +15,7 @@ from edgeconv.files.onnx.load import load
 from edgeconv.files.tflite.file import TfliteTensor, read
 from edgeconv.files.tflite.named_tensors import named_tensors
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.qdq_names import requantized_integers_of
+from edgeconv.graph.qdq_names import requantized_integers_of, rounded_later, widened
 from edgeconv.graph.view import activation_inputs, constant_of, name_of
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.affine import params
@@ -26,6 +26,7 @@ from edgeconv.quantize.plan.parameters import (
     QuantizedConstant,
     QuantParams,
 )
+from edgeconv.quantize.plan.products import products
 from edgeconv.quantize.plan.shared import tied_tensors
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.verify.diagnose.hub import constant_in_hub_order, initializers_read
@@ -67,6 +68,7 @@ def of_tflite(model: ir.Model, path: Path) -> Plan:
         output = activations.get(_output_of(model, edge.consumer))
         if output is not None and output.key != activations[name].key:
             edges[edge] = _requantized(held, name, output)
+    edges |= _symmetric_edges(model, held, activations, islands)
     return Plan(activations, constants, edges, islands)
 
 
@@ -76,9 +78,10 @@ def of_onnx(model: ir.Model, path: Path) -> Plan:
     Raises:
         ArtifactRefused: it is no ONNX file, or not of this graph.
     """
+    graph = load(path).graph
     held = {
         name: array
-        for name, value in load(path).graph.initializers.items()
+        for name, value in graph.initializers.items()
         if (array := constant_of(value)) is not None
     }
     constants = {}
@@ -98,7 +101,8 @@ def of_onnx(model: ir.Model, path: Path) -> Plan:
         return params(scale.item(), int(zero_point.item()) - shift)
 
     activations = _activations(model, path, params_of)
-    islands = _islands(model, constants, activations, lambda _: False)
+    spelled_out = _computed_in_float(graph)
+    islands = _islands(model, constants, activations, lambda name: name in spelled_out)
     edges = {}
     for edge, name in _concat_edges(model):
         found = params_of(requantized_integers_of(name, edge.consumer, edge.index))
@@ -202,6 +206,22 @@ def _islands(
     return frozenset(found)
 
 
+def _computed_in_float(graph: ir.Graph) -> set[str]:
+    """The hub tensors of an ONNX file that operators give which read integers widened to float."""
+    found = set()
+    for node in graph:
+        if node.op_type == "QuantizeLinear":
+            continue
+        for value in node.inputs:
+            name = (value.name or "") if value is not None else ""
+            maker = value.producer() if value is not None else None
+            hub_name = name.removesuffix("::in_float")
+            if rounded_later(name) or (maker is not None and maker.name == widened(hub_name)):
+                written = name_of(node.outputs[0])
+                found.add(rounded_later(written) or written)
+    return found
+
+
 def _concat_edges(model: ir.Model) -> list[tuple[Edge, str]]:
     return [
         (Edge(node.name or "", index), name_of(value))
@@ -211,20 +231,44 @@ def _concat_edges(model: ir.Model) -> list[tuple[Edge, str]]:
 
 
 def _output_of(model: ir.Model, node_name: str) -> str:
-    """The output of a concatenation, "" for any other node: nothing else requantizes edges."""
+    """The output of a concatenation, "" for any other node: nothing else reads on its grid."""
     for node in model.graph:
         if node.name == node_name and operator_of(node).scales == "joined":
             return name_of(node.outputs[0])
     return ""
 
 
+def _symmetric_edges(
+    model: ir.Model,
+    held: Mapping[str, TfliteTensor],
+    activations: Mapping[str, QuantParams],
+    islands: frozenset[str],
+) -> dict[Edge, QuantParams]:
+    """The operand of each product that it sees at zero point 0, where neither tensor has that."""
+    found = {}
+    for node, names in products(model, islands):
+        grids = [activations.get(name) for name in names]
+        if any(grid is None or not grid.zero_point for grid in grids):
+            continue
+        for index, name in enumerate(names):
+            copies = [copy for copy in _copies(held, name) if not copy.zero_point]
+            if copies:
+                found[Edge(node.name or "", index)] = copies[0]
+    return found
+
+
 def _requantized(held: Mapping[str, TfliteTensor], name: str, output: QuantParams) -> QuantParams:
     """The requantized copy of a tensor that a concatenation reads."""
-    copies = [
+    copies = _copies(held, name)
+    return next(
+        (copy for copy in copies if copy.key == output.key), copies[0] if copies else output
+    )
+
+
+def _copies(held: Mapping[str, TfliteTensor], name: str) -> list[QuantParams]:
+    """The grids of a tensor's requantized copies."""
+    return [
         params(tensor.scale[0], int(tensor.zero_point[0]))
         for found, tensor in held.items()
         if found.startswith(f"{name}/requantized") and len(tensor.scale) == 1
     ]
-    return next(
-        (copy for copy in copies if copy.key == output.key), copies[0] if copies else output
-    )

@@ -85,7 +85,7 @@ def _ties(node: ir.Node, plan: Plan, artifact: str) -> Iterator[Finding]:
 def _prescription(node: ir.Node, plan: Plan, artifact: str) -> Iterator[Finding]:
     """Rule 3."""
     wanted, held = operator_of(node).prescribed, _output(node, plan)
-    if wanted is None or held is None:
+    if wanted is None or held is None or node.name in plan.islands:
         return
     if not _close(float(held.scale), wanted.scale) or int(held.zero_point) != wanted.zero_point:
         yield Finding(

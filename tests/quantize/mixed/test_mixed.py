@@ -217,9 +217,10 @@ def test_an_island_reads_what_the_island_before_it_wrote(planned, tmp_path: Path
     tensor = next(n.inputs[0].name for n in planned.model.graph if n.name == "expand.0")
     assert tensor in plan.activations
     simulator = Simulator(planned.model, plan)
-    session = reference_session(planned.model, plan, tmp_path / "net.tflite")
+    path = tmp_path / "net.tflite"
+    session = reference_session(planned.model, plan, path)
     for image in photos(3, seed=2):
-        held, made = run_file(session, simulator, image), simulator.run(image)
+        held, made = run_file(session, simulator, image, path), simulator.run(image)
         assert set(made) <= {*held, *plan.activations}
         for name in made:
             assert np.abs(made[name].astype(int) - held[name].astype(int)).max() <= 1, name

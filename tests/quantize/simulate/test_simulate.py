@@ -33,7 +33,7 @@ def test_a_whole_net_is_equal_to_the_last_bit(planned, tmp_path: Path) -> None:
     simulator = Simulator(planned.model, planned.plan)
     session = reference_session(planned.model, planned.plan, tmp_path / "net.tflite")
     for image in photos(4, seed=9):
-        held = run_file(session, simulator, image)
+        held = run_file(session, simulator, image, tmp_path / "net.tflite")
         for name, integers in simulator.run(image).items():
             assert np.array_equal(integers, held[name]), name
 
@@ -61,7 +61,7 @@ def test_float_islands_agree_with_the_file(planned, tmp_path: Path) -> None:
     simulator = Simulator(planned.model, plan)
     session = reference_session(planned.model, plan, tmp_path / "net.tflite")
     for image in photos(3, seed=2):
-        held = run_file(session, simulator, image)
+        held = run_file(session, simulator, image, tmp_path / "net.tflite")
         made = simulator.run(image)
         for name in ("depthwise.1", "project", "logits"):
             assert np.abs(made[name].astype(int) - held[name].astype(int)).max() <= 1, name
@@ -130,7 +130,7 @@ def test_trained_nets_are_equal_to_the_last_bit(net, weights, real_data, tmp_pat
     image = next(iter(calibration.batches(1, raw=False)))
     session = reference_session(whole.model, whole.plan, tmp_path / "net.tflite")
     simulator = Simulator(whole.model, whole.plan)
-    held = run_file(session, simulator, image)
+    held = run_file(session, simulator, image, tmp_path / "net.tflite")
     made = simulator.run(image)
     assert set(made) <= set(held)
     different = [name for name, array in made.items() if not np.array_equal(array, held[name])]

@@ -44,6 +44,12 @@ def shuffled(x: Tensor) -> Tensor:
     return x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
 
 
+def attention(x: Tensor) -> Tensor:
+    y = x.flatten(2).unflatten(1, (2, 4))
+    weights = (y.transpose(-1, -2) @ y).softmax(-1)
+    return (y @ weights.transpose(-1, -2)).reshape(x.shape)
+
+
 NETS: dict[str, Callable[[], nn.Module]] = {
     "strided": lambda: Net(same, nn.Conv2d(8, 6, 3, stride=2, padding=1), nn.ReLU6()),
     "dilated": lambda: Net(same, nn.Conv2d(8, 6, 3, dilation=2, padding=2)),
@@ -84,6 +90,9 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "maximum": lambda: Net(lambda x: torch.maximum(x, functional.max_pool2d(x, 3, 1, 1) - 1)),
     "abs": lambda: Net(lambda x: x.abs() * 2),
     "square": lambda: Net(lambda x: x**2),
+    "product": lambda: Net(lambda x: x @ x.transpose(-1, -2)),
+    "product_by_relu": lambda: Net(lambda x: x @ (x - 1).relu()),
+    "attention": lambda: Net(attention),
 }
 
 
