@@ -50,13 +50,19 @@ def test_nodes_that_cannot_be_expressed_are_all_named() -> None:
         helper.make_node("Relu", ["a"], ["b"], name="act.1"),
         helper.make_node("LeakyRelu", ["b"], ["c"], name="act.2"),
         helper.make_node(
-            "MaxPool", ["c"], ["y"], name="pool", kernel_shape=[2, 2], dilations=[2, 2]
+            "MaxPool",
+            ["c"],
+            ["y"],
+            name="pool",
+            kernel_shape=[1, 1],
+            dilations=[2, 2],
+            pads=[1] * 4,
         ),
     ]
     with pytest.raises(UnsupportedOperator) as refusal:
         tflite_bytes(of_nodes(nodes, {"x": IMAGE}, {}, ["y"]))
     assert "Elu has alpha 0.5; ELU has alpha 1 (act.0)" in str(refusal.value)
-    assert "MaxPool is a dilated max-pool" in str(refusal.value)
+    assert "MaxPool has a window that lies in its padding alone" in str(refusal.value)
     assert "(pool)" in str(refusal.value)
 
 

@@ -28,18 +28,50 @@ def max_pool(node: ir.Node, b: Builder) -> None:
 
     MAX_POOL_2D ignores what SAME pads; an explicit border takes part in the maximum, so it must
     lose against every value: zero does where no value is negative (a PAD, which XNNPACK runs too).
-    int8: input and output on one scale. No dilation, no indices.
+    int8: input and output on one scale. No indices. MAX_POOL_2D has no dilation: `_dilated`.
     """
     windows = windows_of(node, ints(node, "kernel_shape", ()))
-    if windows.dilations != (1, 1):
-        raise CannotLower("is a dilated max-pool; MAX_POOL_2D has no dilation")
     if len(node.outputs) > 1 and node.outputs[1].name and tuple(node.outputs[1].uses()):
         raise CannotLower("gives the indices of its maxima; MAX_POOL_2D has none")
+    if windows.dilations != (1, 1):
+        _dilated(node, b, windows)
+        return
     x = b.read(node, 0, NHWC)
     if windows.padding is None:
         x = padded_rows(node, b, x, windows.pads, 0.0 if _zero_never_wins(node, x) else -math.inf)
     options = _options(windows, VALID if windows.padding is None else windows.padding)
     b.write_values(node, node.outputs[:1], "MAX_POOL_2D", [x], NHWC, options)
+
+
+def _dilated(node: ir.Node, b: Builder, windows: Windows) -> None:
+    """A dilated max-pool: along each axis, GATHER the windows side by side, then MAX_POOL_2D.
+
+    A tap in the padding takes another of its window instead, which changes no maximum.
+    """
+    x = b.read(node, 0, NHWC)
+    for axis, window in ((1, windows.rows), (2, windows.columns)):
+        taps = b.ints(f"{node.name}/taps", _taps(window).reshape(-1))
+        shape = (*x.shape[:axis], taps.shape[0], *x.shape[axis + 1 :])
+        options = schema.GatherOptionsT(axis=axis)
+        x = b.step(node, "windows", "GATHER", [x, taps], shape, options=options)
+        kernel = (window.kernel, 1) if axis == 1 else (1, window.kernel)
+        options = _pool_options(kernel, kernel, VALID)
+        if axis == 1:
+            shape = (shape[0], window.output, *shape[2:])
+            x = b.step(node, "rows", "MAX_POOL_2D", [x], shape, options=options)
+        else:
+            b.write_values(node, node.outputs[:1], "MAX_POOL_2D", [x], NHWC, options)
+
+
+def _taps(window: Window) -> NDArray[np.int64]:
+    """(output, kernel): the place that each tap of each window reads, inside of the image."""
+    starts = np.arange(window.output) * window.stride - window.before
+    places = starts[:, None] + np.arange(window.kernel) * window.dilation
+    inside = (places >= 0) & (places < window.size)
+    if not inside.any(1).all():
+        raise CannotLower("has a window that lies in its padding alone; pad less")
+    first = np.take_along_axis(places, inside.argmax(1)[:, None], 1)
+    return np.where(inside, places, first)
 
 
 def average_pool(node: ir.Node, b: Builder) -> None:
@@ -103,11 +135,15 @@ def _valid_average(
 
 
 def _options(windows: Windows, padding: int) -> Any:
+    return _pool_options(windows.kernel, windows.strides, padding)
+
+
+def _pool_options(kernel: tuple[int, int], strides: tuple[int, int], padding: int) -> Any:
     return schema.Pool2DOptionsT(
-        filterHeight=windows.kernel[0],
-        filterWidth=windows.kernel[1],
-        strideH=windows.strides[0],
-        strideW=windows.strides[1],
+        filterHeight=kernel[0],
+        filterWidth=kernel[1],
+        strideH=strides[0],
+        strideW=strides[1],
         padding=padding,
     )
 
