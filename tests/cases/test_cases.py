@@ -34,7 +34,6 @@ PARTS = {"detector_head": (slice(0, 4), slice(4, 10))}
 #: Refused, and the words that say why.
 REFUSED = {
     "attention": "computed",
-    "scaled_gelu": "",
     "slice_assignment": "",
 }
 EXPORTED = sorted(
