@@ -38,6 +38,19 @@ def net_options(pairs: list[str]) -> dict[str, Any]:
     return options
 
 
+def triple(option: str, text: str | None) -> tuple[float, float, float] | None:
+    """(0.485, 0.456, 0.406) from "0.485,0.456,0.406", or one number for all three."""
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 3):
+        raise UsageError(f"{option} {text[:80]} is no R,G,B, such as 0.485,0.456,0.406")
+    return numbers[0], numbers[len(numbers) // 2], numbers[-1]
+
+
 def integers(option: str, text: str, *, low: int, high: int) -> list[int]:
     """[1, 4] from "1,4"."""
     try:

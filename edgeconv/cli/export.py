@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgeconv.cli import arguments
 from edgeconv.cli.options import nets, output
 from edgeconv.cli.options.checks import Checks
-from edgeconv.cli.options.export import Files, Model, Output, Quantization
+from edgeconv.cli.options.export import Files, Input, Model, Output, Quantization
 from edgeconv.cli.options.groups import gathered
 from edgeconv.cli.shown.bundle import show_bundle
 from edgeconv.cli.shown.mixed import why_not_shown
@@ -27,21 +27,22 @@ if TYPE_CHECKING:
 @gathered
 def export(
     *,
-    net: str = nets.NET,
+    net: str = nets.SOURCE,
     model: Model,
+    stated: Input,
     files: Files,
     quantization: Quantization,
     checks: Checks,
     to: Output,
 ) -> None:
-    """Export NET to ONNX and TFLite, float and int8, and check every file against PyTorch.
+    """Export NET to ONNX and TFLite, float and int8, and check every file against the float net.
 
     Exits 1 where a file misses its threshold, or photos do not show --max-drop; the bundle is
     written all the same and says so.
     """
     from edgeconv.export.preflight import check_request
 
-    options = _options(model, files, quantization, checks)
+    options = _options(model, stated, files, quantization, checks)
     check_request(net, options, to.out, force=to.force)  # before PyTorch is started
     bundle = _exported(net, options, to)
     try:
@@ -53,7 +54,7 @@ def export(
 
 
 def _options(
-    model: Model, files: Files, quantization: Quantization, checks: Checks
+    model: Model, stated: Input, files: Files, quantization: Quantization, checks: Checks
 ) -> ExportOptions:
     """As the exporter takes them; raises UsageError where a word is wrong."""
     from edgeconv.export.options import ExportOptions
@@ -80,6 +81,7 @@ def _options(
         labels=quantization.labels,
         io=files.io,
         classes=model.classes,
+        stated=stated.stated(),
         seed=model.seed,
         thresholds=checks.thresholds(),
     )

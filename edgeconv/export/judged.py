@@ -28,10 +28,8 @@ from edgeconv.export.bundle import artifacts
 from edgeconv.export.bundle.golden import Golden
 from edgeconv.export.bundle.verdict import Judges, Verdict
 from edgeconv.export.calibration import OwnPhotos
-from edgeconv.export.float64 import float64_outputs
-from edgeconv.export.torch_run import TorchRun
+from edgeconv.export.sources.source import Reference, Source
 from edgeconv.graph.metrics import depth
-from edgeconv.nets.load import LoadedNet
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.verify.parity import against_reference, bundle_files
 from edgeconv.verify.parity.as_exported import KEPT_PHOTOS
@@ -53,14 +51,14 @@ class Subject:
     Attributes:
         directory: the bundle's, with all of its model files.
         net: what was exported.
-        run: runs its module.
+        reference: runs it.
         parts: how each output is told apart.
         thresholds: the bounds.
     """
 
     directory: Path
-    net: LoadedNet
-    run: TorchRun
+    net: Source
+    reference: Reference
     parts: Mapping[str, OutputParts]
     thresholds: Thresholds
 
@@ -170,25 +168,25 @@ def _own(subject: Subject, own: OwnPhotos) -> _Given:
 
 
 def _whole_batches(photos: int, subject: Subject) -> int:
-    batch = subject.run.batch
+    batch = subject.reference.batch
     return -(-photos // batch) * batch
 
 
 def _given(subject: Subject, photos: list[NDArray[np.uint8]], told: Judges, which: str) -> _Given:
-    net, run = subject.net, subject.run
+    net, run = subject.net, subject.reference
     pixels, normalized = np.stack(photos), normalize_batch(photos, net.preprocessing)
-    reference = _reference(net, run, normalized, which)
-    float64 = cache(partial(float64_outputs, run, net.module, normalized))
+    reference = _reference(run, normalized, which)
+    float64 = cache(partial(run.float64, normalized))
     images, layers = Images(normalized, pixels), depth(run.model)
     expected = Expected(images, reference, layers, net.trained, subject.parts, float64)
     return _Given(expected, float64, told)
 
 
 def _reference(
-    net: LoadedNet, run: TorchRun, normalized: NDArray[np.float32], which: str
+    run: Reference, normalized: NDArray[np.float32], which: str
 ) -> dict[str, NDArray[np.float32]]:
-    """What the PyTorch net makes of the photos, by output name."""
-    reference = run(net.module, normalized)
+    """What the float net makes of the photos, by output name."""
+    reference = run.outputs(normalized)
     for name, array in reference.items():
         if not np.isfinite(array).all():
             raise NetRefused(f"the net's output {name} is not finite on {which}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from edgeconv.data.formula import Io
+from edgeconv.data.stated import Stated
 from edgeconv.errors import UnknownName, UsageError
 from edgeconv.quantize.plan.precision import PRECISION_NAMES, PrecisionName
 from edgeconv.quantize.plan.ranges import RangeMethod
@@ -49,6 +50,7 @@ class ExportOptions:
         classes: number of outputs of the classifier; None takes the net's own.
         features: path of a layer whose output the bundle gives instead of the net's own.
         split_outputs: whether what an output is joined from becomes outputs of its own.
+        stated: what the user says of the net's input and classes.
         seed: of random weights.
         thresholds: when parity counts as passed.
     """
@@ -71,6 +73,7 @@ class ExportOptions:
     classes: int | None = None
     features: str | None = None
     split_outputs: bool = False
+    stated: Stated = field(default_factory=Stated)
     seed: int = 0
     thresholds: Thresholds = DEFAULTS
 

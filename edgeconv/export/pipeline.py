@@ -6,32 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
-import torch
 
-from edgeconv.data import builtin
-from edgeconv.data.preprocessing import normalize_batch
-from edgeconv.errors import NetRefused, UsageError
+from edgeconv.errors import NetRefused
 from edgeconv.export.bundle import artifacts, bundle, describe, labels, manifest, staging
 from edgeconv.export.calibration import OwnPhotos, calibration_photos, own_photos
-from edgeconv.export.capture.hub import capture
 from edgeconv.export.half_precision import fits_half_precision
 from edgeconv.export.judged import Subject, judged
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.preflight import check_request
 from edgeconv.export.progress import SILENT_EXPORT, ExportProgress
 from edgeconv.export.quantized import QuantizedNet, quantized_net
+from edgeconv.export.sources.load import load_source
+from edgeconv.export.sources.source import Source
 from edgeconv.export.threads import one_thread
-from edgeconv.export.torch_run import TorchRun
 from edgeconv.graph.passes.split_outputs import split_outputs
 from edgeconv.graph.view import shape_of
-from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
-from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
-from edgeconv.nets.load import LoadedNet, load_net
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
 from edgeconv.verify.parity.output_parts import parts_of_outputs
 
-#: Built-in photos that set the BatchNorm statistics of an untrained net.
-_STATISTICS_PHOTOS = 16
 #: Photos that show whether a net fits in half precision.
 _HALF_PRECISION_PHOTOS = 8
 
@@ -48,7 +40,8 @@ def export_bundle(
     """Exports a net into a bundle and checks every file of it against the float reference.
 
     Args:
-        target: a net's name, or `path/to/net.py:factory`, or `package.module:factory`.
+        target: a net's name, `path/to/net.py:factory`, `package.module:factory`, or the path of an
+            ONNX file.
         options: what to export and how.
         out: the bundle's directory; None means `./NET`, or `./NET-untrained`.
         force: whether a bundle that stands there is replaced.
@@ -63,15 +56,7 @@ def export_bundle(
     options = options or ExportOptions()
     check_request(target, options, None if out is None else Path(out), force=force)
     progress.step("load the net and its weights")
-    net = load_net(
-        target,
-        weights=options.weights,
-        net_options=options.net_options,
-        classes=options.classes,
-        input_size=options.input_size,
-        seed=options.seed,
-        progress=progress,
-    )
+    net = load_source(target, options, progress)
     if net.weights.note:
         progress.warn(net.weights.note)
     destination = Path(out or (net.name if net.trained else f"{net.name}-untrained"))
@@ -81,17 +66,15 @@ def export_bundle(
 
 
 def _fill(
-    directory: Path, net: LoadedNet, options: ExportOptions, progress: ExportProgress
+    directory: Path, net: Source, options: ExportOptions, progress: ExportProgress
 ) -> dict[str, Any]:
     """Writes every file of the bundle into `directory`; gives its manifest."""
-    if not net.trained:
-        progress.step("set the BatchNorm statistics from built-in photos")
-        _set_statistics(net, options.batch)
     own = own_photos(options.calib)
     if own is not None and own.note:
         progress.warn(own.note)
     progress.step("capture the graph")
-    model = _captured(net, options)
+    model = net.captured(options)
+    _require_rows(model, options.batch)
     former = split_outputs(model) if options.split_outputs else None
     identity = _identity(net, model, options)
     progress.step("write the float files")
@@ -108,8 +91,8 @@ def _fill(
         labels.write(directory, identity.labels)
     progress.step("check parity")
     parts = parts_of_outputs(model, {} if quantized is None else quantized.seen)
-    run = TorchRun(model, former, options.batch, net.name)
-    subject = Subject(directory, net, run, parts, options.thresholds)
+    reference = net.reference(model, former, options.batch)
+    subject = Subject(directory, net, reference, parts, options.thresholds)
     verdict = judged(subject, own, own_in_bundle=options.golden_from_calib)
     for warning in verdict.warnings:
         progress.warn(warning)
@@ -119,14 +102,12 @@ def _fill(
     return manifest.write(directory, document)
 
 
-def _fits_half_precision(
-    net: LoadedNet, model: ir.Model, own: OwnPhotos | None, batch: int
-) -> bool:
+def _fits_half_precision(net: Source, model: ir.Model, own: OwnPhotos | None, batch: int) -> bool:
     photos = calibration_photos(own, net.preprocessing, _HALF_PRECISION_PHOTOS)
     return fits_half_precision(model, photos.batches(batch, raw=False))
 
 
-def _identity(net: LoadedNet, model: ir.Model, options: ExportOptions) -> artifacts.Identity:
+def _identity(net: Source, model: ir.Model, options: ExportOptions) -> artifacts.Identity:
     """What the files say of themselves.
 
     Raises:
@@ -146,21 +127,6 @@ def _identity(net: LoadedNet, model: ir.Model, options: ExportOptions) -> artifa
         license=net.weights.license,
         trained=net.trained,
     )
-
-
-def _set_statistics(net: LoadedNet, batch: int) -> None:
-    """From all photos at once; where the net is made for one size of batch, from such ones."""
-    photos = list(builtin.photos(net.preprocessing, _STATISTICS_PHOTOS, "calibration"))
-    normalized = torch.from_numpy(normalize_batch(photos, net.preprocessing))
-    try:
-        set_batchnorm_statistics(net.module, [normalized], net.name)
-    except NetRefused as refused:
-        starts = range(0, len(photos) - batch + 1, batch)
-        try:
-            batches = [normalized[start : start + batch] for start in starts]
-            set_batchnorm_statistics(net.module, batches, net.name)
-        except UsageError:
-            raise refused from None
 
 
 def _write_quantized(
@@ -185,19 +151,6 @@ def _write_quantized(
             plan = int16_plan(whole.model, whole.observations, plan)
         exact = with_planned_weights(whole.model, whole.plan)
         artifacts.write(exact, directory, options.formats, identity, precision, plan)
-
-
-def _captured(net: LoadedNet, options: ExportOptions) -> ir.Model:
-    """The hub graph, cut off behind a layer where only its features are asked for."""
-    height, width = net.preprocessing.input_size
-    example = torch.zeros(options.batch, 3, height, width)
-    if options.features is None:
-        model = capture(net.module, example, name=net.name)
-    else:
-        cut = feature_extractor(net.module, options.features)
-        model = capture(cut, example, name=net.name, output=OUTPUT_NAME)
-    _require_rows(model, options.batch)
-    return model
 
 
 def _require_rows(model: ir.Model, batch: int) -> None:

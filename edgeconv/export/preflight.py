@@ -11,13 +11,16 @@ from edgeconv.export.divided_photos import require_enough
 from edgeconv.export.judging_labels import check_labels
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.photo_check import check_photos
-from edgeconv.nets.registry import check_target
+from edgeconv.nets.registry import check_target, is_onnx_file
 from edgeconv.nets.weights_path import check_weights
 
 
 def check_request(target: str, options: ExportOptions, out: Path | None, *, force: bool) -> None:
     """Raises what `export` would raise later, of the target, the options and every path."""
-    check_target(target, options.net_options, options.input_size)
+    if is_onnx_file(target):
+        _check_onnx(target, options)
+    else:
+        check_target(target, options.net_options, options.input_size)
     if options.classes is not None and options.classes < 1:
         raise UsageError(f"classes={options.classes} cannot be; a net has at least 1")
     check_weights(options.weights)
@@ -31,10 +34,31 @@ def check_request(target: str, options: ExportOptions, out: Path | None, *, forc
         check_photos(own, options)
 
 
+def _check_onnx(target: str, options: ExportOptions) -> None:
+    """Raises UsageError where there is no such file, or options speak of a module."""
+    if not Path(target).is_file():
+        raise UsageError(f"{target}: there is no such file")
+    of_modules = {
+        "--weights": options.weights != "auto",
+        "--net-option": bool(options.net_options),
+        "--classes": options.classes is not None,
+        "--features": options.features is not None,
+    }
+    given = [name for name, is_given in of_modules.items() if is_given]
+    if given:
+        raise UsageError(
+            f"{target} is an ONNX file, which holds its own values and layers; leave "
+            f"{', '.join(given)} out"
+        )
+    options.stated.require_whole(target)
+
+
 def _destinations(target: str, options: ExportOptions, out: Path | None) -> tuple[Path, ...]:
     """Where the bundle will stand, as far as that is known: not whether published weights are."""
     if out is not None:
         return (out,)
+    if is_onnx_file(target):
+        return (Path(Path(target).stem),)
     name = target.rpartition(":")[2]
     if options.weights == "auto":
         staging.check_name(Path(f"{name}-untrained"))

@@ -15,7 +15,7 @@ from edgeconv.export.max_drop import Mixed
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.progress import ExportProgress
-from edgeconv.nets.load import LoadedNet
+from edgeconv.export.sources.source import Source
 from edgeconv.progress import Progress
 from edgeconv.quantize.plan.apart import Apart, Statistics, keep_apart
 from edgeconv.quantize.plan.parameters import Plan
@@ -56,7 +56,7 @@ class QuantizedNet:
 
 
 def quantized_net(
-    net: LoadedNet,
+    net: Source,
     model: ir.Model,
     own: OwnPhotos | None,
     options: ExportOptions,
@@ -99,7 +99,7 @@ def quantized_net(
 
 
 def _divided(
-    net: LoadedNet,
+    net: Source,
     graph: ir.Model,
     own: OwnPhotos | None,
     options: ExportOptions,

@@ -47,6 +47,11 @@ NETS: Mapping[str, NetSpec] = MappingProxyType(
 """Name -> net, families in the order they are listed."""
 
 
+def is_onnx_file(target: str) -> bool:
+    """Whether a command's NET is the path of an ONNX file."""
+    return target.lower().endswith(".onnx")
+
+
 def spec_of(target: str) -> NetSpec | None:
     """The net that a command's NET names; None where it is code of the user's own.
 
@@ -100,7 +105,7 @@ def find(name: str) -> NetSpec:
         kind = "directory" if Path(name).is_dir() else "file"
         raise UsageError(
             f"{name} is a {kind}, no net; give a net's name (edgeconv list prints them all) or "
-            "path/to/file.py:factory"
+            "path/to/file.py:factory; export takes the path of an ONNX file, too"
         )
     if name not in NETS:
         hint = "edgeconv list prints them all; your own module is given as path/to/file.py:factory"

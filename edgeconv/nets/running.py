@@ -7,7 +7,6 @@ every run: the state that a file holds.
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,12 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.nets.input_hints import hint
-from edgeconv.nets.one_float import OneFloat
 from edgeconv.nets.user_code import run_user_code
 
 
 def outputs_of(module: nn.Module, x: Tensor, target: str) -> list[Tensor]:
-    """The tensors a net gives for an input, as copies, in the order of `tensors_of`.
+    """The tensors a net gives for an input, as copies, in the order the exporter flattens them.
 
     Args:
         module: as it was, afterwards.
@@ -68,7 +66,7 @@ def gradient_of(value: Tensor, by: Tensor) -> Tensor | None:
 
 
 def _eagerly(module: nn.Module, x: Tensor) -> Any:
-    with uncompiled(), OneFloat(x.dtype):
+    with uncompiled():
         return module(x)
 
 
@@ -83,22 +81,15 @@ def uncompiled() -> Iterator[None]:
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested mappings, tuples, lists and dataclasses, in their order."""
+    """The tensors in nested mappings, tuples and lists, in the order the exporter flattens them."""
     if isinstance(value, Tensor):
         yield value
-    for _, item in items_of(value):
-        yield from tensors_of(item)
-
-
-def items_of(value: Any) -> list[tuple[Any, Any]]:
-    """(key, item) of what holds others: keys of a mapping, names of fields, numbers of a list."""
-    if isinstance(value, Mapping):
-        return list(value.items())
-    if isinstance(value, (tuple, list)):
-        return list(zip(getattr(value, "_fields", range(len(value))), value, strict=True))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
-    return []
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors_of(item)
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_of(item)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def test_help_fits_and_ends_with_the_examples(
 @pytest.mark.parametrize(
     ("verb", "headings"),
     [
-        ("export", ["Net", "Files", "Quantization", "Checks", "Output"]),
+        ("export", ["Net", "Input", "Files", "Quantization", "Checks", "Output"]),
         ("bench", ["Measuring", "Files", "Device", "Output"]),
         ("parity", ["Options", "Checks", "Device"]),
         ("eval", ["Options", "Device"]),

@@ -15,9 +15,8 @@ from torch import nn
 
 from edgeconv.export import tflite
 from edgeconv.export.capture.hub import capture
-from edgeconv.export.float64 import float64_outputs
 from edgeconv.export.onnx.write import write
-from edgeconv.export.torch_run import TorchRun
+from edgeconv.export.sources.torch_run import TorchRun
 from edgeconv.graph.metrics import depth
 from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
@@ -60,8 +59,8 @@ class SmallExport:
 
     def check(self) -> ParityReport:
         """Everything that is checked of a bundle's files."""
-        run = TorchRun(self.hub, None, 1, "net")
-        exact = partial(float64_outputs, run, self.module, self.images.normalized)
+        run = TorchRun(self.module, self.hub, None, 1, "net")
+        exact = partial(run.float64, self.images.normalized)
         facts = {"depth": depth(self.hub), "float64": exact, "parts": self.parts}
         return bundle_files.check(self.files, Expected(self.images, self.references, **facts))
 
@@ -78,7 +77,7 @@ def small_export(module: nn.Module, size: tuple[int, int], directory: Path) -> S
     tflite.write(hub, files["tflite"])
     write(hub, files["int8.onnx"], "int8", plan)
     tflite.write(hub, files["int8.tflite"], "int8", plan)
-    references = TorchRun(hub, None, 1, "net")(module, images)
+    references = TorchRun(module, hub, None, 1, "net").outputs(images)
     parts = parts_of_outputs(hub, seen.tensors)
     return SmallExport(module, files, Images(images), references, hub, parts)
 

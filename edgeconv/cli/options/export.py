@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import typer
 
+from edgeconv.cli import arguments
 from edgeconv.cli.options import nets, output
+from edgeconv.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgeconv.data.stated import Stated
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,61 @@ class Model:
         "--split-outputs",
         help="Give what an output is joined from (boxes, scores) as outputs of its own.",
     )
+
+
+@dataclass(frozen=True)
+class Input:
+    """How a photo becomes the net's input, where the net does not say it."""
+
+    panel: ClassVar = "Input"
+
+    mean: str | None = typer.Option(
+        None,
+        metavar="R,G,B",
+        help="Mean of each channel, on 0..1 RGB. An ONNX file needs it.",
+        show_default="the net's own",
+    )
+    std: str | None = typer.Option(
+        None,
+        metavar="R,G,B",
+        help="Standard deviation of each channel, likewise.",
+        show_default="the net's own",
+    )
+    resize: int | None = typer.Option(
+        None,
+        help="Pixels the photo's short side is scaled to before the centre is cut out.",
+        show_default="the net's own",
+    )
+    interpolation: Literal["bilinear", "bicubic"] | None = typer.Option(
+        None, help="Filter of that.", show_default="the net's own, bilinear"
+    )
+    label_names: Path | None = typer.Option(
+        None,
+        metavar="FILE",
+        help="Names of the classes, a line each, in the order of the output.",
+        show_default="the net's own",
+    )
+
+    def stated(self) -> Stated:
+        """As the exporter takes it; raises UsageError where a word is wrong."""
+        from edgeconv.data.stated import Stated
+
+        return Stated(
+            mean=arguments.triple("--mean", self.mean),
+            std=arguments.triple("--std", self.std),
+            resize=self.resize,
+            interpolation=self.interpolation,
+            labels=None if self.label_names is None else _labels(self.label_names),
+        )
+
+
+def _labels(path: Path) -> tuple[str, ...]:
+    from edgeconv.nets.labels import read_labels
+
+    try:
+        return read_labels(path)
+    except FileNotFoundError:
+        raise UsageError(f"--label-names {path}: there is no such file") from None
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ import typer
 from edgeconv.cli.options import complete
 
 A_NET = "A net's name (`edgeconv list`), path/to/net.py:factory, or package.module:factory."
+A_SOURCE = f"{A_NET[:-1]}; or an ONNX file."
 
 NET = typer.Argument(help=A_NET, show_default=False, autocompletion=complete.net)
+SOURCE = typer.Argument(help=A_SOURCE, show_default=False, autocompletion=complete.net)
 NET_OPTION = typer.Option(
     [], help="Option of the net's definition, such as width=0.75; repeatable."
 )

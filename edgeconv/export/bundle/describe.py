@@ -17,10 +17,9 @@ from edgeconv.export.bundle import artifacts, manifest
 from edgeconv.export.bundle.verdict import Verdict
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.quantized import QuantizedNet
+from edgeconv.export.sources.source import Source
 from edgeconv.graph.metrics import depth, multiply_adds
 from edgeconv.graph.view import name_of, shape_of
-from edgeconv.nets.facts import count_parameters
-from edgeconv.nets.load import LoadedNet
 from edgeconv.quantize.plan.precision import PRECISIONS
 from edgeconv.quantize.plan.summary import summarize
 from edgeconv.runtime.open import open_session
@@ -43,7 +42,7 @@ _TOOLS = (
 
 
 def describe(
-    net: LoadedNet,
+    net: Source,
     model: ir.Model,
     options: ExportOptions,
     *,
@@ -59,7 +58,7 @@ def describe(
             "name": net.name,
             "options": dict(net.net_options),
             "features": options.features,
-            "parameters": count_parameters(net.module),
+            "parameters": net.parameters,
             "multiply_adds": multiply_adds(model),
             "depth": depth(model),
         },

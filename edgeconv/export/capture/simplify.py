@@ -29,6 +29,7 @@ from edgeconv.graph.passes.moves.scatters import settle_scatters
 from edgeconv.graph.passes.moves.slices_of_concats import simplify_slices
 from edgeconv.graph.passes.names import name_after_modules
 from edgeconv.graph.passes.nested_concats import nest_concats
+from edgeconv.graph.passes.older_forms import state_in_opset_17
 from edgeconv.graph.passes.own_constants import own_constants
 from edgeconv.graph.passes.padded_averages import convolve_padded_averages
 from edgeconv.graph.passes.pads import fold_pads
@@ -46,6 +47,7 @@ Pass = Callable[[ir.Model], object]
 PASSES: tuple[Pass, ...] = (
     require_static_shapes,
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+    state_in_opset_17,
     bypass_no_ops,
     drop_empty_parts,
     settle_scatters,
@@ -89,7 +91,8 @@ def simplify(proto: onnx.ModelProto, *, name: str, modules: Collection[str]) -> 
     """The hub graph of an exported model.
 
     Args:
-        proto: what torch.onnx.export gave, opset 17; a node's `doc_string` is its file and line.
+        proto: of opset 17 or newer, its image called `input`; a node's `doc_string` is its file
+            and line, where torch.onnx.export gave it.
         name: of the net, becomes the graph's name.
         modules: paths of the net's modules, for naming.
 

@@ -69,6 +69,18 @@ def _enter(scope: Scope, part: str, before: str, modules: Collection[str]) -> Sc
     return scope.child(part, "")
 
 
+def modules_of(node_names: Iterable[str]) -> set[str]:
+    """Paths of the modules that traced names speak of, where the net itself is not at hand."""
+    paths: set[str] = set()
+    for name in node_names:
+        path, before = "", ""
+        for part in name.split("/")[1:-1]:
+            inside = part.removeprefix(f"{before}.")  # a Sequential's name before its child's
+            path, before = f"{path}.{inside}" if path else inside, part
+            paths.add(path)
+    return paths
+
+
 def name_after_modules(model: ir.Model, modules: Collection[str]) -> None:
     """Renames every node and value; `modules` are the paths of all the net's modules."""
     parents = {path.rpartition(".")[0] for path in modules}

@@ -11,9 +11,9 @@ from torch import nn
 
 from edgeconv.export.bundle import golden
 from edgeconv.export.bundle.bundle import Bundle
-from edgeconv.export.float64 import float64_outputs
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pipeline import export_bundle
+from edgeconv.export.sources.float64 import float64_outputs
 from edgeconv.runtime.open import open_session
 from edgeconv.verify.parity.expected import Expected, Float64
 from edgeconv.verify.parity.float64 import FloatJudge

@@ -1,0 +1,17 @@
+"""Finds out what an export is given."""
+
+from __future__ import annotations
+
+from edgeconv.export.options import ExportOptions
+from edgeconv.export.progress import ExportProgress
+from edgeconv.export.sources.module import load_module
+from edgeconv.export.sources.onnx_file import load_onnx
+from edgeconv.export.sources.source import Source
+from edgeconv.nets.registry import is_onnx_file
+
+
+def load_source(target: str, options: ExportOptions, progress: ExportProgress) -> Source:
+    """The net that a command's NET names; raises as `load_net` and `load_onnx`."""
+    if is_onnx_file(target):
+        return load_onnx(target, options)
+    return load_module(target, options, progress)

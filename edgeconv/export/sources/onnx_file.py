@@ -1,0 +1,132 @@
+"""An ONNX file of any tool as what is exported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.disk import sha256_of
+from edgeconv.export.capture.simplify import simplify
+from edgeconv.export.options import ExportOptions
+from edgeconv.export.sources import foreign_graph
+from edgeconv.export.sources.foreign_graph import TO_NCHW, TO_NHWC, ForeignGraph
+from edgeconv.export.sources.rows import rows_by_name
+from edgeconv.graph.parts import Joined
+from edgeconv.graph.passes.names import modules_of
+from edgeconv.nets.weights import WeightsInfo
+from edgeconv.runtime.memory import within_free_memory
+from edgeconv.runtime.ort import OrtSession
+from edgeconv.runtime.session import SessionOptions
+from edgeconv.verify.parity.expected import Float64
+
+_WHY_NO_FLOAT64 = "onnxruntime computes no convolution in float64"
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxRun:
+    """A file's own graph in onnxruntime, its optimizations off, beside the hub graph.
+
+    Attributes:
+        graph: as the file has it.
+        model: the hub graph.
+        former: how the file's own outputs were split, if they were.
+        batch: photos a run.
+    """
+
+    graph: ForeignGraph
+    model: ir.Model
+    former: Sequence[Joined] | None
+    batch: int
+
+    def outputs(self, photos: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """As `Reference.outputs`."""
+        return rows_by_name(self._run, photos, self.batch, self.model, self.former)
+
+    def float64(self, _photos: NDArray[np.float32], /) -> Float64:
+        """As `Reference.float64`."""
+        return Float64(why_not=_WHY_NO_FLOAT64)
+
+    def _run(self, given: NDArray[Any]) -> list[NDArray[Any]]:
+        if not self.graph.is_nhwc:
+            return self._session.run([given])
+        made = self._session.run([np.ascontiguousarray(given.transpose(TO_NHWC))])
+        return [array.transpose(TO_NCHW) if array.ndim == 4 else array for array in made]
+
+    @cached_property
+    def _session(self) -> OrtSession:
+        content = self.graph.proto.SerializeToString()
+        return OrtSession(content, SessionOptions(kernels="reference"))
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxSource:
+    """An ONNX file.
+
+    Attributes:
+        path: of the file.
+        graph: its graph, of fixed sizes.
+        preprocessing: as the user stated it.
+        labels: likewise.
+        weights: names the file.
+        trained: always: whether values were learned cannot be seen.
+        net_options: none.
+    """
+
+    path: Path
+    graph: ForeignGraph
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None
+    weights: WeightsInfo
+    trained: bool = True
+    net_options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The file's, without its ending."""
+        return self.path.stem
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in its float constants of more than one value."""
+        held = self.graph.proto.graph.initializer
+        counts = (math.prod(one.dims) for one in held if one.data_type == TensorProto.FLOAT)
+        return sum(count for count in counts if count > 1)
+
+    def captured(self, _options: ExportOptions, /) -> ir.Model:
+        """As `Source.captured`."""
+        proto = foreign_graph.prepared(self.graph, self.path)
+        modules = modules_of(node.name for node in proto.graph.node)
+        with within_free_memory():
+            return simplify(proto, name=self.name, modules=modules)
+
+    def reference(self, model: ir.Model, former: Sequence[Joined] | None, batch: int) -> OnnxRun:
+        """As `Source.reference`."""
+        return OnnxRun(self.graph, model, former, batch)
+
+
+def load_onnx(target: str, options: ExportOptions) -> OnnxSource:
+    """Reads a file.
+
+    Raises:
+        ArtifactRefused, NetRefused: it is no ONNX file, or none that can be exported.
+        UsageError: the batch, the image's size or its preprocessing is not told, or cannot be.
+    """
+    path = Path(target)
+    graph = foreign_graph.read(path, options.batch, options.input_size)
+    return OnnxSource(
+        path=path,
+        graph=graph,
+        preprocessing=options.stated.whole(graph.input_size, target),
+        labels=options.stated.labels,
+        weights=WeightsInfo(kind="file", source=path.name, sha256=sha256_of(path)),
+    )

@@ -1,0 +1,99 @@
+"""What an export asks of whatever it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.export.options import ExportOptions
+from edgeconv.graph.parts import Joined
+from edgeconv.nets.weights import WeightsInfo
+from edgeconv.verify.parity.expected import Float64
+
+
+class Reference(Protocol):
+    """The float net that files are held against, by the names of the graph's outputs.
+
+    Attributes:
+        model: the hub graph.
+        batch: photos in one run.
+    """
+
+    @property
+    def model(self) -> ir.Model: ...  # noqa: D102
+
+    @property
+    def batch(self) -> int: ...  # noqa: D102
+
+    def outputs(self, photos: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """What the net makes of photos, (N, ...) by name.
+
+        Args:
+            photos: float32 (N, 3, H, W), normalized; N a multiple of the batch.
+
+        Raises:
+            NetRefused: the net's own code failed.
+        """
+        ...
+
+    def float64(self, photos: NDArray[np.float32], /) -> Float64:
+        """The same in double precision, or why there is no such result."""
+        ...
+
+
+class Source(Protocol):
+    """A net that can be exported.
+
+    Attributes:
+        name: what its bundle is called.
+        net_options: every option of its definition at its value.
+        preprocessing: what its input must have gone through.
+        labels: class names in the order of the logits, or None where they are not known.
+        trained: False where the values are random and the output means nothing.
+        weights: where the values come from.
+        parameters: how many numbers it learned.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def net_options(self) -> Mapping[str, Any]: ...  # noqa: D102
+
+    @property
+    def preprocessing(self) -> Preprocessing: ...  # noqa: D102
+
+    @property
+    def labels(self) -> tuple[str, ...] | None: ...  # noqa: D102
+
+    @property
+    def trained(self) -> bool: ...  # noqa: D102
+
+    @property
+    def weights(self) -> WeightsInfo: ...  # noqa: D102
+
+    @property
+    def parameters(self) -> int: ...  # noqa: D102
+
+    def captured(self, options: ExportOptions, /) -> ir.Model:
+        """The hub graph, for batches of the options' size.
+
+        Raises:
+            NetRefused: it is no static graph of ONNX operators.
+        """
+        ...
+
+    def reference(self, model: ir.Model, former: Sequence[Joined] | None, batch: int) -> Reference:
+        """The float net beside its graph.
+
+        Args:
+            model: the hub graph, its outputs split or not.
+            former: how the net's own outputs were split, if they were.
+            batch: photos in one run.
+        """
+        ...

@@ -1,0 +1,55 @@
+"""What a PyTorch module makes of photos, under the names of the graph that was captured from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from edgeconv.export.sources.float64 import float64_outputs
+from edgeconv.export.sources.rows import rows_by_name
+from edgeconv.graph.parts import Joined
+from edgeconv.nets.running import outputs_of
+from edgeconv.verify.parity.expected import Float64
+
+
+@dataclass(frozen=True, eq=False)
+class TorchRun:
+    """A net's module beside its graph.
+
+    Attributes:
+        module: the net.
+        model: the hub graph.
+        former: how the module's own outputs were split, if they were.
+        batch: photos a run.
+        target: what the net is called in a message.
+    """
+
+    module: nn.Module
+    model: ir.Model
+    former: Sequence[Joined] | None
+    batch: int
+    target: str
+
+    def outputs(self, photos: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """As `Reference.outputs`."""
+        return self._run(self.module, photos)
+
+    def float64(self, photos: NDArray[np.float32]) -> Float64:
+        """As `Reference.float64`."""
+        return float64_outputs(self._run, self.module, photos)
+
+    def _run(self, module: nn.Module, photos: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """The outputs of the net, or of a copy in another precision, in the photos' type."""
+
+        def run(given: NDArray[Any]) -> list[NDArray[Any]]:
+            made = outputs_of(module.eval(), torch.from_numpy(given), self.target)
+            return [tensor.numpy() for tensor in made]
+
+        return rows_by_name(run, photos, self.batch, self.model, self.former)
