@@ -149,6 +149,7 @@ def _save(subject: Subject, golden: _Given, report: ParityReport) -> None:
         reference=dict(golden.expected.outputs),
         float64=golden.exact,
         as_exported=dict(golden.expected.as_exported),
+        whole=dict(golden.expected.whole),
     ).save(subject.directory)
 
 
@@ -178,7 +179,8 @@ def _given(subject: Subject, photos: list[NDArray[np.uint8]], told: Judges, whic
     reference = _reference(run, normalized, which)
     float64 = cache(partial(run.float64, normalized))
     images, layers = Images(normalized, pixels), depth(run.model)
-    expected = Expected(images, reference, layers, net.trained, subject.parts, float64)
+    whole = run.doubts(normalized, reference, subject.thresholds)
+    expected = Expected(images, reference, layers, net.trained, subject.parts, float64, whole=whole)
     return _Given(expected, float64, told)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,9 @@ class Figures:
             outputs exceeds that sample's largest error; the others were a toss-up anyway.
         samples: how many samples were compared.
         finite: whether every value on both sides is finite.
+        equal: share of whole numbers or truth values that are the same, 0 to 1; None of reals. The
+            error is then the share of the others, and the ratio that of all values to those.
+        values: how many were compared, of whole numbers or truth values; 0 of reals.
     """
 
     relative_error: float
@@ -43,6 +47,8 @@ class Figures:
     flips_that_count: int
     samples: int
     finite: bool
+    equal: float | None = None
+    values: int = 0
 
     def to_json(self) -> Mapping[str, float | int | bool | None]:
         """Plain values, four significant digits; None stands for an infinite figure."""
@@ -52,14 +58,62 @@ class Figures:
         }
 
 
-def compare(reference: NDArray[np.floating], other: NDArray[np.floating]) -> Figures:
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """How sure whole numbers or truth values of a reference are.
+
+    Attributes:
+        sure: (samples, ...), whether a value is the same in every right float file.
+        steady: float64 (samples,), share of a sample's values that noise leaves which is as loud
+            as that of a file that is just of use.
+    """
+
+    sure: NDArray[np.bool_]
+    steady: NDArray[np.float64]
+
+
+def is_whole(array: NDArray[Any]) -> bool:
+    """Whether an array holds whole numbers or truth values, and no reals."""
+    return array.dtype.kind in "biu"
+
+
+def compare_whole(
+    reference: NDArray[Any], other: NDArray[Any], which: NDArray[np.bool_] | None = None
+) -> Figures:
+    """Figures of whole numbers or truth values, (samples, ...), or of some of them.
+
+    Raises:
+        UsageError: other shapes, or nothing to compare.
+    """
+    _require_alike(reference, other)
+    same = reference == other
+    judged = same if which is None else same[which]
+    apart = 1 - float(judged.mean()) if judged.size else 0.0
+    whole = same if which is None else same | ~which
+    differing = int((~whole.reshape(len(whole), -1).all(axis=1)).sum())
+    return Figures(
+        relative_error=apart,
+        sqnr_db=decibels(1.0, apart),
+        cosine=1 - apart,
+        top1_agreement=None,
+        flips=differing,
+        flips_that_count=differing,
+        samples=len(reference),
+        finite=bool(np.isfinite(other).all()),
+        equal=1 - apart,
+        values=judged.size,
+    )
+
+
+def compare(reference: NDArray[Any], other: NDArray[Any]) -> Figures:
     """Figures of `other` against `reference`, both (samples, ...) of the same shape.
 
     Raises:
         UsageError: other shapes, or nothing to compare.
     """
-    if reference.shape != other.shape or reference.ndim < 1 or reference.size == 0:
-        raise UsageError(f"outputs of shape {reference.shape} and {other.shape} do not compare")
+    if is_whole(reference):
+        return compare_whole(reference, other)
+    _require_alike(reference, other)
     a = reference.astype(np.float64).reshape(len(reference), -1)
     b = other.astype(np.float64).reshape(len(other), -1)
     flips, counting = _flips(a, b)
@@ -74,6 +128,11 @@ def compare(reference: NDArray[np.floating], other: NDArray[np.floating]) -> Fig
         samples=len(a),
         finite=finite,
     )
+
+
+def _require_alike(reference: NDArray[Any], other: NDArray[Any]) -> None:
+    if reference.shape != other.shape or reference.ndim < 1 or reference.size == 0:
+        raise UsageError(f"outputs of shape {reference.shape} and {other.shape} do not compare")
 
 
 def sqnr_db(reference: NDArray[np.floating], other: NDArray[np.floating]) -> float:

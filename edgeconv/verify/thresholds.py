@@ -27,12 +27,12 @@ from edgeconv.runtime.half_precision import computes_in_half_precision
 if TYPE_CHECKING:
     from edgeconv.runtime.metrics import Figures
 
-FigureName = Literal["relative_error", "sqnr_db"]
+FigureName = Literal["relative_error", "sqnr_db", "equal"]
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """The bound of one figure: an error at most `limit`, a signal-to-noise ratio at least."""
+    """The bound of one figure: an error at most `limit`, a ratio or a share at least."""
 
     figure: FigureName
     limit: float
@@ -43,16 +43,21 @@ class Threshold:
             return False
         if self.figure == "relative_error":
             return figures.relative_error <= self.limit
+        if self.figure == "equal":
+            return figures.equal is not None and figures.equal >= self.limit
         return figures.sqnr_db >= self.limit
 
     def __str__(self) -> str:
         if self.figure == "relative_error":
             return f"error <= {self.limit:g} of the largest logit"
+        if self.figure == "equal":
+            return f"the same values >= {self.limit:.4%}"
         return f"SQNR >= {self.limit:.1f} dB"
 
 
 def loosest(bounds: Sequence[Threshold]) -> Threshold:
-    """Of bounds of one figure, the one that allows most."""
+    """Of the bounds of reals, which are of one figure, the one that allows most; else any."""
+    bounds = [bound for bound in bounds if bound.figure != "equal"] or bounds
     is_error = bounds[0].figure == "relative_error"
     return max(bounds, key=lambda bound: bound.limit if is_error else -bound.limit)
 

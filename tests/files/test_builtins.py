@@ -37,7 +37,9 @@ def in_float() -> Found:
     found: Found = defaultdict(set)
     for data in (*(tflite_bytes(case.make()) for case in CASES.values()), *singles(None)):
         for operator, runner in zip(engines.details(data), runners(data), strict=True):
-            found[operator["op_name"]].add(runner)
+            name, types = operator["op_name"], operator["operand_types"]
+            if np.float32 in types or builtin(name).runs.floats != "xnnpack":  # not of places
+                found[name].add(runner)
     return found
 
 

@@ -44,6 +44,9 @@ OTHERS: dict[str, Callable[[], ir.Model]] = {
     "Clip": lambda: of_node("Clip", IMAGE, np.float32(0)),
     "LpPool": lambda: of_node("LpPool", IMAGE, kernel_shape=[2, 2]),
     "ReduceLogSum": lambda: of_node("ReduceLogSum", IMAGE, axes=[1]),
+    **{name: CASES[f"{name} of comparisons"].make for name in ("And", "Or", "Xor")},
+    "Not": CASES["Not of a comparison"].make,
+    "OneHot": CASES["OneHot along axis 1"].make,
     **{
         name: lambda name=name: of_node(name, IMAGE)
         for name in (

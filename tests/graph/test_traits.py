@@ -47,8 +47,10 @@ def constants(model: ir.Model) -> list[Array]:
 
 
 def given(model: ir.Model, inputs: dict[str, Array]) -> Array:
-    """All that a graph gives, flat."""
-    return np.concatenate([a.reshape(-1) for a in graphs.reference(model, inputs).values()])
+    """All reals that a graph gives, flat; where it gives none, what else it does."""
+    found = graphs.reference(model, inputs).values()
+    reals = [array for array in found if array.dtype == np.float32]
+    return np.concatenate([array.reshape(-1) for array in reals or found])
 
 
 @claiming("homogeneous")

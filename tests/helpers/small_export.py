@@ -25,6 +25,7 @@ from edgeconv.verify.parity import bundle_files
 from edgeconv.verify.parity.expected import Expected
 from edgeconv.verify.parity.output_parts import OutputParts, parts_of_outputs
 from edgeconv.verify.parity.stages import ParityReport
+from edgeconv.verify.thresholds import DEFAULTS
 
 PHOTOS = 8
 
@@ -61,7 +62,13 @@ class SmallExport:
         """Everything that is checked of a bundle's files."""
         run = TorchRun(self.module, self.hub, None, 1, "net")
         exact = partial(run.float64, self.images.normalized)
-        facts = {"depth": depth(self.hub), "float64": exact, "parts": self.parts}
+        whole = run.doubts(self.images.normalized, self.references, DEFAULTS)
+        facts = {
+            "depth": depth(self.hub),
+            "float64": exact,
+            "parts": self.parts,
+            "whole": whole,
+        }
         return bundle_files.check(self.files, Expected(self.images, self.references, **facts))
 
 

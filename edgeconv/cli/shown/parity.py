@@ -116,6 +116,8 @@ def _bound(bound: dict[str, Any]) -> str:
         return "not finite"
     if bound["figure"] == "relative_error":
         return f"error <= {bound['limit']:g}"
+    if bound["figure"] == "equal":
+        return f"{bound['limit']:.2%} equal"
     return f"SQNR >= {bound['limit']:.1f} dB"
 
 

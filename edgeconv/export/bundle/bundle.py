@@ -150,6 +150,7 @@ class Bundle:
             parts=self.output_parts,
             float64=lambda: Float64(vectors.float64),
             as_exported=vectors.as_exported,
+            whole=vectors.whole,
             missed=frozenset(map(artifact_of, map(str, self.manifest["parity"]["failed"]))),
         )
 

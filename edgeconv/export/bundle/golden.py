@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import BundleRefused
 from edgeconv.export.bundle.npz import Header, NotNpz, Npz
+from edgeconv.runtime.metrics import Whole
 from edgeconv.runtime.session import Kernels
 from edgeconv.verify.parity.against_reference import ARTIFACTS
 from edgeconv.verify.parity.expected import Outputs, Run
@@ -24,12 +25,15 @@ _APP_INPUT = "input_app_nhwc"
 _OUTPUT_PREFIX = "reference_"
 _FLOAT64_PREFIX = "float64_"
 _EXPORTED_PREFIX = "exported_"
+_SURE_PREFIX = "sure_"
+_STEADY_PREFIX = "steady_"
 #: The arrays of what a file gave at the export, by its name and the kernels it ran on.
 _EXPORTED: Mapping[str, Run] = {
     f"{_EXPORTED_PREFIX}{artifact}_{kernels}": (artifact, kernels)
     for artifact in ARTIFACTS
     for kernels in get_args(Kernels)
 }
+_OUTPUT_TYPES = ("float32", "int32", "int64", "bool")
 _CHANNELS = 3
 
 
@@ -42,20 +46,23 @@ class Golden:
         pixels: uint8 (N, H, W, 3), the crops it was made from.
         app_input: (N, H, W, 3) exactly as an app feeds the TFLite file of the highest compression
             in the bundle: int8, uint8 or float32. None where the bundle holds no TFLite file.
-        reference: float32 (N, ...) for every output of the net, by its name.
+        reference: (N, ...) for every output of the net, by its name: float32, or the whole numbers
+            or truth values that it gives.
         float64: float64 (N, ...) for every output, where a float file missed its bound and what
             float32 can hold had to be known; empty otherwise.
         as_exported: what each file of integers gave for the first photos at the export, an array
             for each of `reference`, as real numbers; empty where the photos are of the kind that
             the net was made for. In the file a photo's outputs are one row, one after the other.
+        whole: how sure each output is that holds whole numbers or truth values, by its name.
     """
 
     normalized: NDArray[np.float32]
     pixels: NDArray[np.uint8]
     app_input: NDArray[Any] | None
-    reference: dict[str, NDArray[np.float32]]
+    reference: dict[str, NDArray[Any]]
     float64: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     as_exported: dict[Run, Outputs] = field(default_factory=dict)
+    whole: dict[str, Whole] = field(default_factory=dict)
 
     def save(self, directory: Path) -> None:
         """Writes golden.npz; its bytes depend on the arrays alone."""
@@ -66,6 +73,8 @@ class Golden:
             f"{_EXPORTED_PREFIX}{artifact}_{kernels}": _in_rows(outputs)
             for (artifact, kernels), outputs in self.as_exported.items()
         }
+        arrays |= {f"{_SURE_PREFIX}{name}": told.sure for name, told in self.whole.items()}
+        arrays |= {f"{_STEADY_PREFIX}{name}": told.steady for name, told in self.whole.items()}
         if self.app_input is not None:
             arrays[_APP_INPUT] = self.app_input
         np.savez_compressed(directory / FILE_NAME, allow_pickle=False, **arrays)
@@ -124,6 +133,10 @@ def load(directory: Path) -> Golden:
             for name, run in _EXPORTED.items()
             if name in arrays
         },
+        whole={
+            name: Whole(sure, arrays[f"{_STEADY_PREFIX}{name}"])
+            for name, sure in _named(arrays, _SURE_PREFIX).items()
+        },
     )
 
 
@@ -160,6 +173,14 @@ def _belongs(
     if name.startswith(_FLOAT64_PREFIX):
         reference = headers.get(_OUTPUT_PREFIX + name.removeprefix(_FLOAT64_PREFIX))
         return kind == "float64" and reference is not None and reference.shape == header.shape
+    if name.startswith(_SURE_PREFIX):
+        own = name.removeprefix(_SURE_PREFIX)
+        reference = headers.get(_OUTPUT_PREFIX + own)
+        is_of_it = reference is not None and reference.shape == header.shape
+        return kind == "bool" and is_of_it and f"{_STEADY_PREFIX}{own}" in headers
+    if name.startswith(_STEADY_PREFIX):
+        sure = headers.get(_SURE_PREFIX + name.removeprefix(_STEADY_PREFIX))
+        return kind == "float64" and sure is not None and header.shape == photos[:1]
     if name in _EXPORTED:
         told = [h.shape for n, h in headers.items() if n.startswith(_OUTPUT_PREFIX)]
         values = sum(math.prod(shape[1:]) for shape in told)
@@ -168,7 +189,8 @@ def _belongs(
             and header.shape[1:] == (values,)
             and 1 <= header.shape[0] <= photos[0]
         )
-    return name.startswith(_OUTPUT_PREFIX) and header.shape[:1] == photos[:1]
+    is_output = name.startswith(_OUTPUT_PREFIX) and header.shape[:1] == photos[:1]
+    return is_output and kind in _OUTPUT_TYPES
 
 
 def _check_finite(arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -182,16 +204,19 @@ def _named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray
     return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
 
 
-def _in_rows(outputs: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+def _in_rows(outputs: Iterable[NDArray[Any]]) -> NDArray[np.float32]:
     """Outputs (N, ...) as the rows of one array (N, values)."""
-    return np.concatenate([array.reshape(len(array), -1) for array in outputs], axis=1)
+    rows = [array.reshape(len(array), -1).astype(np.float32) for array in outputs]
+    return np.concatenate(rows, axis=1)
 
 
-def _from_rows(
-    rows: NDArray[np.float32], like: Iterable[NDArray[np.float32]]
-) -> list[NDArray[np.float32]]:
-    """What `_in_rows` joined, in the shapes of other photos' outputs."""
+def _from_rows(rows: NDArray[np.float32], like: Iterable[NDArray[Any]]) -> list[NDArray[Any]]:
+    """What `_in_rows` joined, in the shapes and types of other photos' outputs."""
+    like = list(like)
     shapes = [array.shape[1:] for array in like]
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     parts = np.split(rows, ends[:-1], axis=1)
-    return [part.reshape(len(rows), *shape) for part, shape in zip(parts, shapes, strict=True)]
+    return [
+        part.reshape(len(rows), *array.shape[1:]).astype(array.dtype)
+        for part, array in zip(parts, like, strict=True)
+    ]

@@ -60,6 +60,7 @@ def read(path: Path, batch: int, input_size: tuple[int, int] | None) -> ForeignG
     found = _sizes(image, path, batch, input_size)
     with refusing_damage(path):
         proto = _fixed(proto, image, found)
+    _require_reals(proto, path)
     is_nhwc = found[1] != _CHANNELS
     height, width = found[1:3] if is_nhwc else found[2:]
     return ForeignGraph(proto, is_nhwc, (height, width), opset)
@@ -217,6 +218,21 @@ def _fixed(
         output.type.tensor_type.ClearField("shape")
     inferred: onnx.ModelProto = shape_inference.infer_shapes(proto, data_prop=True)
     return inferred
+
+
+def _require_reals(proto: onnx.ModelProto, path: Path) -> None:
+    """Raises NetRefused for an output of whole numbers or truth values.
+
+    How sure they are is told by noise within the net, which needs its module.
+    """
+    for output in proto.graph.output:
+        kind = output.type.tensor_type.elem_type
+        if kind not in (TensorProto.FLOAT, TensorProto.UNDEFINED):
+            raise NetRefused(
+                f"{path} gives {output.name}, {TensorProto.DataType.Name(kind).lower()}; outputs of "
+                "ONNX files must be float32. Export it without its last step (an arg max, a "
+                "comparison, a cast), and do that in the app"
+            )
 
 
 def _rename_ends(proto: onnx.ModelProto, path: Path) -> None:

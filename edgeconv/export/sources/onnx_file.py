@@ -25,9 +25,11 @@ from edgeconv.graph.parts import Joined
 from edgeconv.graph.passes.names import modules_of
 from edgeconv.nets.weights import WeightsInfo
 from edgeconv.runtime.memory import within_free_memory
+from edgeconv.runtime.metrics import Whole
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions
 from edgeconv.verify.parity.expected import Float64
+from edgeconv.verify.thresholds import Thresholds
 
 _WHY_NO_FLOAT64 = "onnxruntime computes no convolution in float64"
 
@@ -55,6 +57,16 @@ class OnnxRun:
     def float64(self, _photos: NDArray[np.float32], /) -> Float64:
         """As `Reference.float64`."""
         return Float64(why_not=_WHY_NO_FLOAT64)
+
+    def doubts(
+        self,
+        _photos: NDArray[np.float32],
+        _outputs: Mapping[str, NDArray[Any]],
+        _thresholds: Thresholds,
+        /,
+    ) -> dict[str, Whole]:
+        """As `Reference.doubts`: none, for such files give reals alone."""
+        return {}
 
     def _run(self, given: NDArray[Any]) -> list[NDArray[Any]]:
         if not self.graph.is_nhwc:

@@ -13,7 +13,9 @@ from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.export.options import ExportOptions
 from edgeconv.graph.parts import Joined
 from edgeconv.nets.weights import WeightsInfo
+from edgeconv.runtime.metrics import Whole
 from edgeconv.verify.parity.expected import Float64
+from edgeconv.verify.thresholds import Thresholds
 
 
 class Reference(Protocol):
@@ -43,6 +45,22 @@ class Reference(Protocol):
 
     def float64(self, photos: NDArray[np.float32], /) -> Float64:
         """The same in double precision, or why there is no such result."""
+        ...
+
+    def doubts(
+        self,
+        photos: NDArray[np.float32],
+        outputs: Mapping[str, NDArray[Any]],
+        thresholds: Thresholds,
+        /,
+    ) -> dict[str, Whole]:
+        """How sure its whole numbers and truth values are, by the output's name.
+
+        Args:
+            photos: as above.
+            outputs: what the net makes of them.
+            thresholds: how far files may be off.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edgeconv.export.sources.doubt import doubts
 from edgeconv.export.sources.float64 import float64_outputs
 from edgeconv.export.sources.rows import rows_by_name
+from edgeconv.graph.metrics import depth
 from edgeconv.graph.parts import Joined
 from edgeconv.nets.running import outputs_of
+from edgeconv.runtime.metrics import Whole
 from edgeconv.verify.parity.expected import Float64
+from edgeconv.verify.thresholds import Thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,16 @@ class TorchRun:
     def float64(self, photos: NDArray[np.float32]) -> Float64:
         """As `Reference.float64`."""
         return float64_outputs(self._run, self.module, photos)
+
+    def doubts(
+        self,
+        photos: NDArray[np.float32],
+        outputs: Mapping[str, NDArray[Any]],
+        thresholds: Thresholds,
+    ) -> dict[str, Whole]:
+        """As `Reference.doubts`."""
+        layers = depth(self.model)
+        return doubts(self._run, self.module, photos, outputs, thresholds, layers)
 
     def _run(self, module: nn.Module, photos: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """The outputs of the net, or of a copy in another precision, in the photos' type."""

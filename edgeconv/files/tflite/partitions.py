@@ -40,6 +40,8 @@ def runner(operator: TfliteOperator) -> Runner:
     first = _first(operator)
     if row.kind == "conversion" and first is not None and first.is_constant:
         return "xnnpack"  # it widens a weight at loading
+    if all(tensor.type in _SETTINGS for tensor in operator.outputs):
+        return "kernel"  # XNNPACK moves reals alone
     tensors = (t for t in (*operator.inputs, *operator.outputs) if t is not None)
     types = {t.type for t in tensors if not t.is_constant} - _SETTINGS
     if types <= {"float32"}:

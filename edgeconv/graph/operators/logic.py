@@ -52,6 +52,6 @@ ROWS = (
         singular=(),
         values="chosen",
         channels="mixed",
-        engines=Engines("kernel", "none", "copies"),
+        engines=Engines("depends", "none", "copies"),
     ),
 )

@@ -29,7 +29,7 @@ from edgeconv.runtime.open import open_session
 from edgeconv.runtime.saturation import WARNING as SATURATION_WARNING
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import Opener
-from edgeconv.verify.parity import as_exported
+from edgeconv.verify.parity import as_exported, whole_numbers
 from edgeconv.verify.parity.expected import Expected, Outputs, Run
 from edgeconv.verify.parity.float64 import FloatJudge
 from edgeconv.verify.parity.golden_runs import GoldenRuns, compare_all
@@ -204,7 +204,7 @@ def _rounded_stage(
         return as_exported.stage(_label(run), run, runs, expected, thresholds)
     trained = expected.trained
     figures = runs.figures(run)
-    bounds = (thresholds.of_rounded(run[0]),) * len(figures)
+    bounds = whole_numbers.of_rounded(expected, figures, thresholds.of_rounded(run[0]))
     stage = _stage(run, runs, figures, bounds, "" if trained else _UNTRAINED_NOTE)
     judged = trained or not _finite(figures)
     return replace(stage, judged=judged, passed=not judged or stage.passed)

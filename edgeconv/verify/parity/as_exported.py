@@ -21,7 +21,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgeconv.runtime.metrics import FloatArray, decibels
+from edgeconv.runtime.metrics import FloatArray, decibels, is_whole
+from edgeconv.verify.parity import whole_numbers
 from edgeconv.verify.parity.expected import Expected, Outputs, Run
 from edgeconv.verify.parity.golden_runs import GoldenRuns, compare_all
 from edgeconv.verify.parity.output_parts import worst_part
@@ -84,18 +85,25 @@ def _bounds(
     artifact: str, expected: Expected, steps: Sequence[float], thresholds: Thresholds
 ) -> tuple[Threshold, ...]:
     """The bound of each output, 0 dB at least; float16 files have theirs on any photo."""
-    if artifact.startswith("float16"):
-        return (thresholds.of_rounded(artifact),) * len(steps)
     fast, slow = (expected.as_exported.get((artifact, k)) for k in ("default", "reference"))
     kept = fast or slow or []
+    if artifact.startswith("float16"):
+        return whole_numbers.of_rounded(
+            expected, compare_all(kept, kept), thresholds.of_rounded(artifact)
+        )
     near = [thresholds.int8_sqnr_db] * len(steps)
     if fast and slow:
         factor_db = 20 * math.log10(thresholds.pair_factor)
         floors = compare_all(fast, slow)
         near = [min(f.sqnr_db, thresholds.pair_ceiling_db) - factor_db for f in floors]
-    pairs = zip(near, kept, steps, strict=True)
-    limits = (max(0.0, min(db, _a_step(array, step))) for db, array, step in pairs)
-    return tuple(Threshold("sqnr_db", limit) for limit in limits)
+        whole = [whole_numbers.again(floor, floor.values) for floor in floors]
+    else:
+        whole = [whole_numbers.again(None, array.size) for array in kept]
+    rows = zip(near, kept, steps, whole, strict=True)
+    return tuple(
+        share if is_whole(array) else Threshold("sqnr_db", max(0.0, min(db, _a_step(array, step))))
+        for db, array, step, share in rows
+    )
 
 
 def _a_step(array: FloatArray, step: float) -> float:

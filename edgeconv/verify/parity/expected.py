@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.runtime.adapt import Images
-from edgeconv.runtime.metrics import FloatArray
+from edgeconv.runtime.metrics import FloatArray, Whole
 from edgeconv.runtime.session import Kernels
 from edgeconv.verify.parity.output_parts import OutputParts
 
@@ -49,6 +49,7 @@ class Expected:
             where the photos are not of the kind that the net was made for; empty where they are.
             See `as_exported`.
         missed: names of the files that missed their threshold then, on photos of that kind.
+        whole: how sure each output is that holds whole numbers or truth values, by name.
     """
 
     images: Images
@@ -59,6 +60,7 @@ class Expected:
     float64: Callable[[], Float64] = Float64
     as_exported: Mapping[Run, Outputs] = field(default_factory=dict)
     missed: frozenset[str] = frozenset()
+    whole: Mapping[str, Whole] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises UsageError where an output has not one row for each photo."""

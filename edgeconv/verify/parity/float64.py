@@ -15,6 +15,7 @@ from edgeconv.runtime.metrics import Figures, compare
 from edgeconv.runtime.session import EngineName
 from edgeconv.verify.parity.expected import Expected, Float64, Outputs, Run
 from edgeconv.verify.parity.plain_sums import longest_sum, lost
+from edgeconv.verify.parity.whole_numbers import of_float
 from edgeconv.verify.thresholds import Threshold
 
 
@@ -52,31 +53,35 @@ class FloatJudge:
 
     def judge(self, run: Run, outputs: Outputs, figures: tuple[Figures, ...]) -> FloatVerdicts:
         """The verdicts of a run; `figures` are against the references, of as many photos."""
-        as_usual = FloatVerdicts(figures, (self.bound,) * len(figures))
-        if self.factor <= 0 or all(self.bound.met_by(f) or not f.finite for f in figures):
+        bounds = (self.bound,) * len(figures)
+        as_usual = FloatVerdicts(*of_float(self.expected, outputs, figures, bounds))
+        reals = [found for found in as_usual.figures if found.equal is None]
+        if self.factor <= 0 or all(self.bound.met_by(f) or not f.finite for f in reals):
             return as_usual
-        return self._by_sums(run, figures) or self._by_float64(outputs, as_usual)
+        return self._by_sums(run, as_usual) or self._by_float64(outputs, as_usual)
 
-    def _by_sums(self, run: Run, figures: tuple[Figures, ...]) -> FloatVerdicts | None:
+    def _by_sums(self, run: Run, as_usual: FloatVerdicts) -> FloatVerdicts | None:
         """Where what is lost in a long sum explains the error."""
         artifact, kernels = run
         engine: EngineName = "litert" if artifact.endswith("tflite") else "onnxruntime"
         values = longest_sum(self.files)
         bound = Threshold("relative_error", lost(values, kernels, engine))
-        if not all(map(bound.met_by, figures)):
+        pairs = list(zip(as_usual.figures, as_usual.thresholds, strict=True))
+        if not all(bound.met_by(found) for found, _ in pairs if found.equal is None):
             return None
+        bounds = tuple(bound if f.equal is None else usual for f, usual in pairs)
         note = f"a mean adds up {values} values in float32, which allows this error"
-        return FloatVerdicts(figures, (bound,) * len(figures), note)
+        return FloatVerdicts(as_usual.figures, bounds, note)
 
     def _by_float64(self, outputs: Outputs, as_usual: FloatVerdicts) -> FloatVerdicts:
         """Output by output, against PyTorch in float64 where float32 is missed."""
-        figures, bound = as_usual.figures, as_usual.thresholds[0]
+        figures = as_usual.figures
         exact = self.expected.float64()
         if not exact.outputs:
             return FloatVerdicts(figures, as_usual.thresholds, exact.why_not)
-        judged, bounds, told = list(figures), [bound] * len(figures), []
+        judged, bounds, told = list(figures), list(as_usual.thresholds), []
         for index, name in enumerate(self.expected.outputs):
-            if bound.met_by(figures[index]):
+            if bounds[index].met_by(figures[index]) or figures[index].equal is not None:
                 continue
             own = self.float32_error(name, exact)
             array = exact.outputs[name]

@@ -19,7 +19,7 @@ from edgeconv.runtime.metrics import Figures
 from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import EngineName, Opener
-from edgeconv.verify.parity import as_exported, device_operators
+from edgeconv.verify.parity import as_exported, device_operators, whole_numbers
 from edgeconv.verify.parity.device_operators import OperatorIdentity
 from edgeconv.verify.parity.expected import Expected, Run
 from edgeconv.verify.parity.float64 import FloatJudge
@@ -139,7 +139,8 @@ class _Comparison:
             return as_exported.stage(name, run, self.there, self.expected, self.thresholds)
         there, note = self.there, ""
         figures = there.figures(run)
-        bounds = (self.thresholds.of_rounded(run[0]),) * len(figures)
+        rounded = self.thresholds.of_rounded(run[0])
+        bounds = whole_numbers.of_rounded(self.expected, figures, rounded)
         if not _is_int8(run):
             found = self.judge.judge(run, there.outputs(run), figures)
             figures, bounds, note = found.figures, found.thresholds, found.note
@@ -160,6 +161,8 @@ class _Comparison:
             bounds = self._int8_bounds(run)
         else:
             bounds = tuple(Threshold("relative_error", limit) for limit in self.judge.apart())
+            made = self.there.outputs(run)
+            figures, bounds = whole_numbers.of_float(self.expected, made, figures, bounds)
         name = f"{run[0]}: {self.device} against here"
         return self._stage(name, f"{run[0]} here", run, figures, bounds)
 

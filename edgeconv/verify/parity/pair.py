@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 
 from edgeconv.runtime.metrics import Figures
+from edgeconv.verify.parity import whole_numbers
 from edgeconv.verify.thresholds import Threshold, Thresholds
 
 #: What rounding alone may put two right files apart in their distance from float.
@@ -33,6 +34,8 @@ def pair_bound(thresholds: Thresholds, floor: Figures, one: Figures, other: Figu
         one: a run of the pair against the float reference.
         other: its other run against the same.
     """
+    if floor.equal is not None:
+        return whole_numbers.pair(floor, one, other)
     by_floor = min(floor.sqnr_db, thresholds.pair_ceiling_db) - thresholds.pair_slack_db
     nearer = max(one.sqnr_db, other.sqnr_db)
     by_distance = nearer - 20 * math.log10(thresholds.pair_factor)
