@@ -38,19 +38,18 @@ _ARG_MAX = replace(
     planned="float",  # it gives no reals; LiteRT's kernels compare integers as well as floats
     values="computed",
     sign="any",
-    engines=Engines("float", "none", "kernel"),
+    engines=Engines("kernel", "none", "kernel"),
 )
 
 ROWS = (
     _TOP_K,
     _ARG_MAX,
-    replace(_ARG_MAX, name="ArgMin", answers=False),
+    replace(_ARG_MAX, name="ArgMin", answers=False, engines=Engines("float", "none", "kernel")),
     replace(
         _ARG_MAX,
         name="OneHot",
         kind="move",
         slots=("", "/depth", "/values"),
         answers=False,
-        engines=Engines("float", "none", "kernel"),
     ),
 )
