@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import NetRefused
 from edgeconv.graph.operators.table import operator_of
 
-_PLACE = "edgeconv.place"
+_PLACE, _IN_FLOAT = "edgeconv.place", "edgeconv.in_float"
 
 
 def shape_of(value: ir.Value) -> tuple[int, ...]:
@@ -39,6 +39,16 @@ def place_of(node: ir.Node) -> str | None:
     """File and line a node comes from, where they are known."""
     found: str | None = node.meta.get(_PLACE)
     return found
+
+
+def keep_in_float(node: ir.Node) -> None:
+    """Notes that a node is part of a function that int8 files compute in float as a whole."""
+    node.meta[_IN_FLOAT] = True
+
+
+def is_kept_in_float(node: ir.Node) -> bool:
+    """Whether `keep_in_float` noted so."""
+    return bool(node.meta.get(_IN_FLOAT))
 
 
 def title_of(node: ir.Node) -> str:

@@ -17,7 +17,8 @@ While `Decompositions` is active a call is replaced by others of the same value:
 - pools whose arguments the exporter drops or ONNX takes otherwise (`capture_pools`), and softplus
   with a threshold that is not far out, cosine_similarity with an eps that matters,
   pairwise_distance and cdist of other norms than 2, of which it drops or changes an argument;
-- LSTMs whose hidden state is projected (`recurrent`).
+- LSTMs whose hidden state is projected (`recurrent`);
+- what `arithmetic` and `functions` spell out.
 """
 
 # ruff: noqa: A002 - callers may name the arguments as PyTorch does, `input` among them
@@ -34,7 +35,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from edgeconv.export.capture.adaptive_pools import ADAPTIVE_POOLS
+from edgeconv.export.capture.arithmetic import ARITHMETIC
 from edgeconv.export.capture.einsum import einsum
+from edgeconv.export.capture.functions import FUNCTIONS
 from edgeconv.export.capture.moves import MOVES
 from edgeconv.export.capture.padding import PADS
 from edgeconv.export.capture.patches import PATCHES
@@ -163,5 +166,7 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **POOLS,
         **WHOLE_NUMBERS,
         **RECURRENT,
+        **ARITHMETIC,
+        **FUNCTIONS,
     }
 )

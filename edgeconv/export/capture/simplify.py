@@ -10,6 +10,7 @@ import onnxsim
 from onnx_ir.passes import common
 
 from edgeconv.errors import NetRefused
+from edgeconv.export.capture.trace import IN_FLOAT
 from edgeconv.graph.check import require_hub_graph, require_static_shapes
 from edgeconv.graph.passes.automatic_pads import state_automatic_pads
 from edgeconv.graph.passes.batchnorm import fold_batchnorm
@@ -39,7 +40,7 @@ from edgeconv.graph.passes.pooling import normalise_pooling
 from edgeconv.graph.passes.reshapes import normalise_reshapes
 from edgeconv.graph.passes.shuffle import fold_shuffles
 from edgeconv.graph.passes.transposed_convolutions import convolve_transposed
-from edgeconv.graph.view import set_place, title_of
+from edgeconv.graph.view import keep_in_float, set_place, title_of
 
 Pass = Callable[[ir.Model], object]
 
@@ -104,7 +105,10 @@ def simplify(proto: onnx.ModelProto, *, name: str, modules: Collection[str]) -> 
         raise NetRefused(f"{name}: onnxsim gives other values than the exported graph")
     model: ir.Model = ir.from_proto(simplified)
     for node in model.graph:
-        set_place(node, node.doc_string)
+        note = node.doc_string or ""
+        set_place(node, note.removeprefix(IN_FLOAT))
+        if note.startswith(IN_FLOAT):
+            keep_in_float(node)
         node.doc_string = None
     for change in PASSES:
         change(model)

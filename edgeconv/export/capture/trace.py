@@ -21,11 +21,15 @@ from torch.jit import (  # type: ignore[attr-defined]  # public, but not in its 
 )
 
 from edgeconv.errors import NetRefused
+from edgeconv.export.capture import functions
 from edgeconv.export.capture.calls import Call, calls_of, is_foreign
 from edgeconv.export.capture.decompositions import Decompositions
 from edgeconv.nets.running import uncompiled
 
 OPSET = 17
+
+#: Marks nodes of `functions`.
+IN_FLOAT = "in float: "
 
 #: Where the exporter's messages stop speaking of the net.
 _BOILERPLATE = (
@@ -60,7 +64,10 @@ FOREIGN_ERRORS = (
 
 
 def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.ModelProto:
-    """The module as the exporter's raw ONNX graph; a node's `doc_string` is its file and line.
+    """The module as the exporter's raw ONNX graph.
+
+    A node's `doc_string` is its file and line, with `IN_FLOAT` before it where the node is a part
+    of a function that must compute in float.
 
     The tracing exporter is asked, not the newer one over torch.export: it takes a tenth of the time
     and names every node after its module.
@@ -90,7 +97,7 @@ def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.
             raise NetRefused(_refusal(error, module, example)) from error
     proto = onnx.load_from_string(buffer.getvalue())
     for node in proto.graph.node:
-        node.doc_string = _place(node.doc_string)
+        node.doc_string = _note(node.doc_string)
     return proto
 
 
@@ -127,6 +134,11 @@ def _call_of(operator: str, module: nn.Module, example: torch.Tensor) -> Call | 
     named = (c for c in made if c.function.replace(".", "_").endswith(f"_{operator}"))
     running = (c for c in made if operator in {name.strip("_") for name in c.operators})
     return next(named, next(running, None))
+
+
+def _note(stack: str) -> str:
+    """What a graph keeps of the lines of code that made a node."""
+    return (IN_FLOAT if f"{functions.__file__}(" in stack else "") + _place(stack)
 
 
 def _place(doc_string: str) -> str:

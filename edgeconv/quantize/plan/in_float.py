@@ -24,6 +24,7 @@ from edgeconv.graph.view import (
     constant_of,
     input_of,
     integer,
+    is_kept_in_float,
     is_real,
     name_of,
     number,
@@ -85,7 +86,9 @@ def float_nodes(model: ir.Model) -> frozenset[str]:
     needed = {
         node.name or ""
         for node in nodes
-        if is_float_only(node) or not masked.isdisjoint((*node.inputs, *written_outputs(node)))
+        if is_float_only(node)
+        or is_kept_in_float(node)
+        or not masked.isdisjoint((*node.inputs, *written_outputs(node)))
     }
     found = needed | _before_singular(nodes, needed)
     return frozenset(found | _between(nodes, found))

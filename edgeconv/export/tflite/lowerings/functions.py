@@ -34,9 +34,13 @@ def tangent(node: ir.Node, b: Builder) -> None:
 
 
 def arc_tangent(node: ir.Node, b: Builder) -> None:
-    """Atan -> ATAN2(x, 1): LiteRT's own kernel, which takes two tensors of one shape alone."""
+    """Atan -> ATAN2(x, 1): LiteRT's own kernel, which takes two tensors of one shape alone.
+
+    The ones are made of x, which may be infinite: its sign times 0, plus 1.
+    """
     x, c = _begin(node, b)
-    c.write("ATAN2", x, c.step("one", "COS", c.step("zero", "MUL", x, 0.0)))
+    side = c.step("side", "MUL", x, HUGE, fused="relu_n1_to_1")
+    c.write("ATAN2", x, c.step("one", "ADD", c.step("zero", "MUL", side, 0.0), 1.0))
 
 
 def arc_sine(node: ir.Node, b: Builder) -> None:
