@@ -7,6 +7,7 @@ every run: the state that a file holds.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.nets.input_hints import hint
+from edgeconv.nets.one_float import OneFloat
 from edgeconv.nets.user_code import run_user_code
 
 
 def outputs_of(module: nn.Module, x: Tensor, target: str) -> list[Tensor]:
-    """The tensors a net gives for an input, as copies, in the order the exporter flattens them.
+    """The tensors a net gives for an input, as copies, in the order of `tensors_of`.
 
     Args:
         module: as it was, afterwards.
@@ -66,7 +68,7 @@ def gradient_of(value: Tensor, by: Tensor) -> Tensor | None:
 
 
 def _eagerly(module: nn.Module, x: Tensor) -> Any:
-    with uncompiled():
+    with uncompiled(), OneFloat(x.dtype):
         return module(x)
 
 
@@ -81,15 +83,22 @@ def uncompiled() -> Iterator[None]:
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested mappings, tuples and lists, in the order the exporter flattens them."""
+    """The tensors in nested mappings, tuples, lists and dataclasses, in their order."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors_of(item)
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from tensors_of(item)
+    for _, item in items_of(value):
+        yield from tensors_of(item)
+
+
+def items_of(value: Any) -> list[tuple[Any, Any]]:
+    """(key, item) of what holds others: keys of a mapping, names of fields, numbers of a list."""
+    if isinstance(value, Mapping):
+        return list(value.items())
+    if isinstance(value, (tuple, list)):
+        return list(zip(getattr(value, "_fields", range(len(value))), value, strict=True))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    return []
 
 
 @contextmanager

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edgeconv.export.capture.static_shapes import shape_of
+
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """`torch.nn.functional.adaptive_avg_pool1d`."""
@@ -48,7 +50,7 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
 
     def largest(part: Tensor, axis: int) -> Tensor:
         kernel = [1, 1]
-        kernel[axis] = _shape(part)[axis]
+        kernel[axis] = shape_of(part)[axis]
         return functional.max_pool2d(part, kernel)
 
     size = _size(input, output_size)
@@ -66,17 +68,12 @@ def _length(output_size: Any) -> tuple[Any, ...]:
 def _size(x: Tensor, output_size: Any) -> tuple[int, int]:
     """(height, width), for a number, and for None, which keeps what there is."""
     pair = (output_size, output_size) if isinstance(output_size, int | None) else output_size
-    (rows, columns), have = pair, _shape(x)
+    (rows, columns), have = pair, shape_of(x)
     return have[-2] if rows is None else int(rows), have[-1] if columns is None else int(columns)
 
 
-def _shape(x: Tensor) -> tuple[int, ...]:
-    """Sizes as plain numbers: in a trace they are tensors, whose quotients round otherwise."""
-    return tuple(int(size) for size in x.shape)
-
-
 def _is_uneven(x: Tensor, size: Iterable[int]) -> bool:
-    lengths = zip(_shape(x)[-2:], size, strict=True)
+    lengths = zip(shape_of(x)[-2:], size, strict=True)
     return any(output and length % output for length, output in lengths)
 
 
@@ -86,7 +83,7 @@ def _binned(x: Tensor, size: Iterable[int], pool: Callable[[Tensor, int], Tensor
     Bin i of n reaches from floor(i * length / n) to ceil((i + 1) * length / n).
     """
     for axis, output in zip((-2, -1), size, strict=True):
-        length = _shape(x)[axis]
+        length = shape_of(x)[axis]
         if output == length:
             continue
         ends = [(i * length // output, -(-(i + 1) * length // output)) for i in range(output)]

@@ -61,12 +61,6 @@ class DataFlow(TorchFunctionMode):
                 "its input: how many they are would depend on it too. Keep all values and use "
                 "torch.where, or multiply by the mask"
             )
-        if depends and torch.is_autocast_enabled("cpu"):
-            raise NetRefused(
-                f"the net runs under torch.autocast at {place()}, which rounds to "
-                f"{torch.get_autocast_dtype('cpu')}; edgeconv computes in float32. Take the "
-                "autocast out of its forward, or give it enabled=False"
-            )
         result = func(*args, **kwargs)
         if depends:
             for tensor in tensors_of(result):

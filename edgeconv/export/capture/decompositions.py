@@ -2,6 +2,7 @@
 
 While `Decompositions` is active a call is replaced by others of the same value:
 
+- shapes by plain numbers (`static_shapes`);
 - channel_shuffle, which ONNX has no operator for, by the reshapes and the transpose of its paper;
 - adaptive pooling to sizes that do not divide the image's, by one pooling for each bin
   (`capture.adaptive_pools`);
@@ -44,6 +45,7 @@ from edgeconv.export.capture.patches import PATCHES
 from edgeconv.export.capture.pools import POOLS
 from edgeconv.export.capture.recurrent import RECURRENT
 from edgeconv.export.capture.resampling import interpolate
+from edgeconv.export.capture.static_shapes import SHAPES, shape_of
 from edgeconv.export.capture.whole_numbers import WHOLE_NUMBERS
 
 
@@ -62,14 +64,9 @@ class Decompositions(TorchFunctionMode):
 
 
 def _channel_shuffle(input: Tensor, groups: int) -> Tensor:
-    batch, channels, *image = _shape(input)
+    batch, channels, *image = shape_of(input)
     apart = input.reshape(batch, groups, channels // groups, *image)
     return apart.transpose(1, 2).reshape(batch, channels, *image)
-
-
-def _shape(x: Tensor) -> tuple[int, ...]:
-    """Sizes as plain numbers: in a trace they are tensors, whose quotients round otherwise."""
-    return tuple(int(size) for size in x.shape)
 
 
 def _group_norm(
@@ -79,7 +76,7 @@ def _group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    batch, channels, *image = _shape(input)
+    batch, channels, *image = shape_of(input)
     apart = input.reshape(batch, num_groups, channels // num_groups, *image)
     if apart.dim() == 3 and apart.shape[2] == 1:  # one value a group: PyTorch's own refusal
         return functional.group_norm(input, num_groups, weight, bias, eps)
@@ -168,5 +165,6 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **RECURRENT,
         **ARITHMETIC,
         **FUNCTIONS,
+        **SHAPES,
     }
 )

@@ -15,7 +15,7 @@ from edgeconv.export.capture.data_flow import run_followed
 from edgeconv.export.capture.outputs import output_names, require_plain_values
 from edgeconv.export.capture.simplify import simplify
 from edgeconv.export.capture.trace import trace
-from edgeconv.nets.running import forward, tensors_of, unchanged
+from edgeconv.nets.running import forward, outputs_of, tensors_of, unchanged
 
 #: An ONNX file is one protobuf message, which cannot be larger than 2 GiB.
 LARGEST_BYTES = 2**31 - 2**24
@@ -57,12 +57,13 @@ def capture(
 def _require_repeatable(module: nn.Module, example: torch.Tensor, name: str) -> None:
     """Raises NetRefused where a photo gives something else once the net has seen another."""
     photo = torch.rand(example.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    alone = outputs_of(module, -photo, name)
     with unchanged(module):
-        first, _, again = (
+        first, behind, again = (
             [output.clone() for output in tensors_of(forward(module, given, name))]
             for given in (photo, -photo, photo)
         )
-    if all(map(_equal, first, again)):
+    if all(map(_equal, (*first, *alone), (*again, *behind))):
         return
     drawn = next((call for call in calls_of(module, photo) if call.is_random), None)
     cause = "it draws random numbers, or remembers what it was given before"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 
 from edgeconv.errors import NetRefused
+from edgeconv.nets.running import items_of
 
 _INPUT = "input"
 _TYPES = (torch.float32, torch.int32, torch.int64, torch.bool)
@@ -34,17 +36,16 @@ def require_plain_values(outputs: Iterable[tuple[str, torch.Tensor]]) -> None:
 
 
 def output_names(result: Any, single: str = "logits") -> list[str]:
-    """Names of the tensors a module gave, in the order the exporter flattens them.
+    """Names of the tensors a module gave, in the order of `tensors_of`.
 
     Args:
-        result: what the module gave.
+        result: what the module gave; a None in it, such as a loss that is not asked for, is no
+            output.
         single: what the only tensor is called.
 
     Raises:
         NetRefused: the result holds something that is no tensor, or two outputs share a name.
     """
-    if isinstance(result, torch.Tensor):
-        return [single]
     names = _flat_names(result, "")
     if not names:
         raise NetRefused("the net gives no tensor")
@@ -62,25 +63,33 @@ def output_names(result: Any, single: str = "logits") -> list[str]:
 def _flat_names(value: Any, prefix: str) -> list[str]:
     if isinstance(value, torch.Tensor):
         return [prefix]
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise NetRefused(
-                    f"the net gives a dict with the key {key!r}; outputs are called by their keys, "
-                    "which must be texts"
-                )
-        items = list(value.items())
-    elif isinstance(value, (tuple, list)):
-        fields = getattr(value, "_fields", None)
-        keys = fields or [f"output_{i}" if not prefix else str(i) for i in range(len(value))]
-        items = list(zip(keys, value, strict=True))
-    else:
+    if value is None:
+        return []
+    if not _holds_others(value):
         raise NetRefused(
             f"the net gives a {type(value).__name__}{f' as {prefix}' if prefix else ''}; "
-            "edgeconv takes tensors, and tuples, lists and dicts of them"
+            "edgeconv takes tensors, and tuples, lists, dicts and dataclasses of them"
         )
     return [
         name
-        for key, item in items
-        for name in _flat_names(item, f"{prefix}_{key}" if prefix else key)
+        for key, item in items_of(value)
+        for name in _flat_names(item, f"{prefix}_{_text(key)}" if prefix else _first(key))
     ]
+
+
+def _holds_others(value: Any) -> bool:
+    return isinstance(value, (Mapping, tuple, list)) or dataclasses.is_dataclass(value)
+
+
+def _first(key: Any) -> str:
+    """The name of an output from where it stands: a number alone is none."""
+    return f"output_{key}" if isinstance(key, int) else _text(key)
+
+
+def _text(key: Any) -> str:
+    if isinstance(key, (str, int)):
+        return str(key)
+    raise NetRefused(
+        f"the net gives a dict with the key {key!r}; outputs are called by their keys, which must "
+        "be texts or whole numbers"
+    )

@@ -24,7 +24,7 @@ from edgeconv.errors import NetRefused
 from edgeconv.export.capture import functions
 from edgeconv.export.capture.calls import Call, calls_of, is_foreign
 from edgeconv.export.capture.decompositions import Decompositions
-from edgeconv.nets.running import uncompiled
+from edgeconv.export.capture.inlined import inlined
 
 OPSET = 17
 
@@ -76,7 +76,7 @@ def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.
         NetRefused: the exporter gave up; says on what.
     """
     buffer = io.BytesIO()
-    with warnings.catch_warnings(), _stdout_discarded(), uncompiled(), Decompositions():
+    with warnings.catch_warnings(), _stdout_discarded(), inlined(module), Decompositions():
         # Tracing is deprecated in favour of torch.export; its warnings on Python values are
         # settled before, by following the data.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -230,9 +230,9 @@ def _require_reals(proto: onnx.ModelProto, path: Path) -> None:
         if kind not in (TensorProto.FLOAT, TensorProto.UNDEFINED):
             word = TensorProto.DataType.Name(kind).lower()
             raise NetRefused(
-                f"{path} gives {output.name}, {word}; outputs of ONNX files must be float32. Export "
-                "it without its last step (an arg max, a comparison, a cast), and do that in the "
-                "app"
+                f"{path} gives {output.name}, {word}; outputs of ONNX files must be float32. "
+                "Export it without its last step (an arg max, a comparison, a cast), and do that "
+                "in the app"
             )
 
 

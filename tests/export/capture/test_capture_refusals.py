@@ -115,20 +115,6 @@ def test_a_shape_that_depends_on_values_names_its_line():
     )
 
 
-def test_what_leaves_float32_names_its_line():
-    said = refusal(lambda y: y.double().mean((2, 3)).float())
-    assert re.search(rf"computes in DOUBLE from Cast .*{Path(__file__).name}:\d+", said)
-    assert len(said.splitlines()) == 1
-
-
-def test_autocast_is_refused_with_its_line():
-    def automatic(y: Tensor) -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return nn.functional.relu(y @ y.mT).float()
-
-    assert re.search(rf"torch.autocast at .*{Path(__file__).name}:\d+", refusal(automatic))
-
-
 def test_torchscript_inside_names_its_module():
     net = nn.Sequential(nn.Conv2d(3, 4, 1), torch.jit.script(nn.Conv2d(4, 4, 1)))
     with pytest.raises(NetRefused, match=r"TorchScript \(1\).*without torch.jit.script"):
@@ -146,7 +132,13 @@ def running_mean(net: nn.Module, y: Tensor) -> Tensor:
     return y - net.mean
 
 
-@pytest.mark.parametrize("function", [last_mixed_in, running_mean])
+def first_kept(net: nn.Module, y: Tensor) -> Tensor:
+    if not hasattr(net, "last"):
+        net.last = y.mean()
+    return y + net.last
+
+
+@pytest.mark.parametrize("function", [last_mixed_in, running_mean, first_kept])
 def test_an_output_that_depends_on_what_came_before_is_refused(function):
     net = Apply(lambda y: function(net, y))
     net.register_buffer("mean", torch.zeros(()))
@@ -187,13 +179,13 @@ def test_randomness_is_refused(function):
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda y: (y, None), "NoneType as output_1"),
+        (lambda y: (y, 3), "gives a int as output_1"),
+        (lambda y: (None, [None]), "gives no tensor"),
         (lambda y: "cat", "gives a str"),
         (lambda y: (y, y), "a second time"),
         (lambda y: torch.ones(1, 2), "does not depend on its input"),
         (lambda y: (y, torch.ones(1, 2)), "output_1 does not depend on the net's input"),
         (lambda y: (y, y.to(torch.uint8)), "output_1 is torch.uint8"),
-        (lambda y: y.double(), "torch.float64; outputs must be torch.float32, torch.int32"),
         (lambda y: y[:, :0], "holds no value"),
         (lambda y: y.to("meta"), "on the CPU"),
         (lambda y: {"a": {"b": y}, "a_b": y * 2}, "called 'a_b'"),
@@ -264,5 +256,5 @@ def test_weights_of_a_module_that_is_not_the_nets_own_say_how_to_make_it_so():
     assert Path(__file__).name in said
 
 
-def test_a_dict_whose_keys_are_no_texts_is_refused():
-    assert "the key 0" in refusal(lambda y: {0: y, 1: -y})
+def test_a_dict_whose_keys_are_no_names_is_refused():
+    assert "the key (0, 1)" in refusal(lambda y: {(0, 1): y, (1, 0): -y})

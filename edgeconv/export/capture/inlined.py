@@ -1,0 +1,82 @@
+"""What stands between a module's code and its trace is taken away while it is traced."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+from torch import Tensor, nn
+from torch.autograd.function import Function, FunctionCtx
+
+from edgeconv.nets.one_float import OneFloat
+from edgeconv.nets.running import tensors_of, uncompiled
+
+
+@contextmanager
+def inlined(module: nn.Module) -> Iterator[None]:
+    """A trace of the module sees what is computed, whatever its code wraps around that."""
+    with uncompiled(), _untraced_compilations(), _functions_as_written(), _plain_ends(module):
+        yield
+
+
+@contextmanager
+def _plain_ends(module: nn.Module) -> Iterator[None]:
+    """The module's forward takes one tensor, and gives a tuple of those it gives, nothing else.
+
+    The exporter fills in arguments that have defaults, which it must not, and knows neither
+    dataclasses nor None.
+    """
+    own, inner = vars(module).get("forward"), module.forward
+
+    def forward(x: Tensor) -> tuple[Tensor, ...]:
+        with OneFloat(x.dtype):
+            return tuple(tensors_of(inner(x)))
+
+    module.forward = forward
+    try:
+        yield
+    finally:
+        if own is None:
+            del module.forward
+        else:
+            module.forward = own
+
+
+@contextmanager
+def _functions_as_written() -> Iterator[None]:
+    """Functions with a gradient of their own run as what they compute, checkpoints among them.
+
+    One that says itself what it is in ONNX does so.
+    """
+    apply = vars(Function)["apply"]
+
+    def compute(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        if hasattr(cls, "symbolic"):
+            return apply.__get__(None, cls)(*args, **kwargs)
+        has_context = cls.setup_context is Function.setup_context
+        return cls.forward(*([FunctionCtx()] if has_context else []), *args, **kwargs)
+
+    Function.apply = classmethod(compute)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        Function.apply = apply  # type: ignore[method-assign]
+
+
+@contextmanager
+def _untraced_compilations() -> Iterator[None]:
+    """Functions given to torch.compile run as they are written in a trace, which refuses them.
+
+    PyTorch compiles nothing inside of what it takes for a kernel.
+    """
+    if "torch._dynamo" not in sys.modules:  # importing it takes seconds; without it none can be
+        yield
+        return
+    from torch._guards import TracingContext, tracing
+
+    kernel = SimpleNamespace(in_kernel_invocation=True, shape_env=None)
+    with tracing(TracingContext(cast(Any, kernel))):
+        yield
