@@ -16,6 +16,7 @@ from edgeconv.graph.passes.automatic_pads import state_automatic_pads
 from edgeconv.graph.passes.batchnorm import fold_batchnorm
 from edgeconv.graph.passes.biases import add_zero_biases
 from edgeconv.graph.passes.bypass import bypass_no_ops
+from edgeconv.graph.passes.divisions import multiply_by_reciprocals
 from edgeconv.graph.passes.flat_convolutions import widen_flat_convolutions
 from edgeconv.graph.passes.gelu import recognise_gelu
 from edgeconv.graph.passes.gemm import normalise_gemm
@@ -73,6 +74,7 @@ PASSES: tuple[Pass, ...] = (
     settle_grouped_shuffles,  # those that are left
     reorder_pixel_shuffles,  # likewise
     recognise_gelu,  # after all that know operators by the form of opset 17
+    multiply_by_reciprocals,  # after all that know operators by their divisors
     common.RemoveUnusedNodesPass(),
     own_constants,  # after everything that adds or drops constants
     add_zero_biases,

@@ -8,7 +8,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -23,8 +23,10 @@ from torch.jit import (  # type: ignore[attr-defined]  # public, but not in its 
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture import functions
 from edgeconv.export.capture.calls import Call, calls_of, is_foreign
+from edgeconv.export.capture.constants import Constants
 from edgeconv.export.capture.decompositions import Decompositions
 from edgeconv.export.capture.inlined import inlined
+from edgeconv.nets.running import unchanged
 
 OPSET = 17
 
@@ -44,6 +46,9 @@ _OPERATOR = re.compile(r"operator '?(?:aten::)?_*(\w+)")
 
 #: What it says of TorchScript inside of a net.
 _SCRIPTED = "not part of the active trace"
+
+#: What it says of an output that is a constant.
+_CONSTANT_OUTPUT = re.compile(r"output (\d+) .*observable data dependence", re.DOTALL)
 
 #: What PyTorch says of a weight that no module of the net holds.
 _UNREGISTERED = "Cannot insert a Tensor that requires grad as a constant"
@@ -75,34 +80,62 @@ def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.
     Raises:
         NetRefused: the exporter gave up; says on what.
     """
-    buffer = io.BytesIO()
-    with warnings.catch_warnings(), _stdout_discarded(), inlined(module), Decompositions():
-        # Tracing is deprecated in favour of torch.export; its warnings on Python values are
-        # settled before, by following the data.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", TracerWarning)
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx")
+    traced: set[int] = set()
+    while True:
+        constants = Constants(frozenset(traced))
         try:
-            torch.onnx.export(
-                module,
-                (example,),
-                cast(str, buffer),  # a file-like object is taken too, the signature leaves it out
-                dynamo=False,
-                opset_version=OPSET,
-                input_names=["input"],
-                output_names=outputs,
-                verbose=True,  # notes each operator's lines of code in its doc_string
-            )
+            written = _exported(module, example, outputs, constants)
         except FOREIGN_ERRORS as error:
-            raise NetRefused(_refusal(error, module, example)) from error
-    proto = onnx.load_from_string(buffer.getvalue())
+            if constants.written <= traced:
+                raise NetRefused(_refusal(error, module, example, outputs)) from error
+        if constants.written <= traced:
+            break
+        traced |= constants.written
+    proto = onnx.load_from_string(written)
     for node in proto.graph.node:
         node.doc_string = _note(node.doc_string)
     return proto
 
 
-def _refusal(error: BaseException, module: nn.Module, example: torch.Tensor) -> str:
+def _exported(
+    module: nn.Module, example: torch.Tensor, outputs: list[str], constants: Constants
+) -> bytes:
+    """What the exporter writes; it changes what it is given to run."""
+    buffer = io.BytesIO()
+    with (
+        warnings.catch_warnings(),
+        _stdout_discarded(),
+        unchanged(module),
+        inlined(module),
+        Decompositions(),
+        constants,
+    ):
+        # Tracing is deprecated in favour of torch.export; its warnings on Python values are
+        # settled before, by following the data.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", TracerWarning)
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx")
+        torch.onnx.export(
+            module,
+            (example.clone(),),
+            cast(str, buffer),  # a file-like object is taken too, the signature leaves it out
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["input"],
+            output_names=outputs,
+            verbose=True,  # notes each operator's lines of code in its doc_string
+        )
+    return buffer.getvalue()
+
+
+def _refusal(
+    error: BaseException, module: nn.Module, example: torch.Tensor, outputs: Sequence[str]
+) -> str:
     """What the exporter gave up on, in the words of the net's code."""
+    if (constant := _CONSTANT_OUTPUT.search(str(error))) is not None:
+        if len(outputs) == 1:
+            return "the net's output does not depend on its input"
+        return f"{outputs[int(constant[1])]} does not depend on the net's input"
     if _UNREGISTERED in str(error):
         return (
             "the net computes with weights of a module that is none of its own"

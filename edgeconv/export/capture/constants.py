@@ -1,0 +1,103 @@
+"""What a net computes from sizes alone is a constant of its trace.
+
+    grid = torch.arange(x.shape[-1]) + 0.5        anchors, grids, strides, masks, positions
+
+The tracing exporter records all of it, a size as a tensor, and types some of it otherwise than
+PyTorch does: whole numbers plus 0.5 are double there. With static shapes they are numbers that
+PyTorch itself computes, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from edgeconv.nets.running import tensors_of
+
+_MARK = "_edgeconv_constant"
+
+#: What tells sizes.
+_SIZES = frozenset(
+    {
+        Tensor.shape.__get__,  # type: ignore[attr-defined]
+        Tensor.size,
+        Tensor.numel,
+        Tensor.nelement,
+        Tensor.__len__,
+        torch.numel,
+    }
+)
+
+
+class Constants(TorchFunctionMode):
+    """While active, a call that reads no tensor but constants, or a size alone, is not traced.
+
+    A tensor is a constant where it came out of such a call. One that something computed is written
+    into later is none, and has to be traced from its beginning: by another run, told of it.
+
+    Attributes:
+        written: numbers of the calls that made such tensors, counted from the first.
+    """
+
+    def __init__(self, traced: Collection[int] = ()) -> None:
+        """Starts counting calls.
+
+        Args:
+            traced: numbers of the calls that are traced all the same.
+        """
+        super().__init__()
+        self.written: set[int] = set()
+        self._traced = traced
+        self._calls = 0
+        self._made: dict[int, int] = {}
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Runs one PyTorch function."""
+        kwargs = kwargs or {}
+        self._calls += 1
+        if func in _SIZES:
+            return _untraced(func, args, kwargs)
+        read = list(tensors_of((args, kwargs)))
+        constants = [tensor for tensor in read if hasattr(tensor, _MARK)]
+        if len(constants) < len(read) or self._calls in self._traced:
+            if _writes(func, kwargs):
+                self.written |= {self._made[_memory(tensor)] for tensor in constants}
+            return func(*args, **kwargs)
+        result = _untraced(func, args, kwargs)
+        for tensor in tensors_of(result):
+            setattr(tensor, _MARK, True)
+            if all(_memory(tensor) != _memory(other) for other in constants):
+                self._made[_memory(tensor)] = self._calls
+        return result
+
+
+def _untraced(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    state = torch._C._get_tracing_state()
+    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
+    try:
+        return func(*args, **kwargs)
+    finally:
+        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
+
+
+def _writes(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a function writes into a tensor it is given: PyTorch's names of such end in "_"."""
+    name = getattr(func, "__name__", "")
+    in_place = name.endswith("_") and not name.endswith("__")
+    augmented = name.startswith("__i") and name != "__invert__"
+    return in_place or augmented or name == "__setitem__" or kwargs.get("out") is not None
+
+
+def _memory(tensor: Tensor) -> int:
+    """Where a tensor's values lie; views of one have the same."""
+    return tensor.untyped_storage().data_ptr()
