@@ -8,6 +8,7 @@ While `Decompositions` is active a call is replaced by others of the same value:
   (`capture.adaptive_pools`);
 - interpolate by modes and factors that have no operator, by indices and by products with constant
   matrices (`capture.resampling`);
+- affine_grid by products of its theta with the places of a plain grid;
 - padding by negative amounts (`capture.padding`);
 - group_norm by an instance normalization of (N, groups, C / groups, H, W), which keeps H and W
   apart (the exporter flattens them with the channels, which no NHWC layout can do without copying),
@@ -39,6 +40,7 @@ from edgeconv.export.capture.adaptive_pools import ADAPTIVE_POOLS
 from edgeconv.export.capture.arithmetic import ARITHMETIC
 from edgeconv.export.capture.einsum import einsum
 from edgeconv.export.capture.functions import FUNCTIONS
+from edgeconv.export.capture.grids import affine_grid
 from edgeconv.export.capture.moves import MOVES
 from edgeconv.export.capture.padding import PADS
 from edgeconv.export.capture.patches import PATCHES
@@ -147,6 +149,7 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         torch.channel_shuffle: _channel_shuffle,
         functional.group_norm: _group_norm,
+        functional.affine_grid: affine_grid,
         functional.interpolate: interpolate,
         functional.local_response_norm: _local_response_norm,
         functional.softplus: _softplus,

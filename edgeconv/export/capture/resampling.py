@@ -18,8 +18,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgeconv.export.capture.adaptive_pools import adaptive_avg_pool1d, adaptive_avg_pool2d
+from edgeconv.export.capture.untraced import untraced
 
 _Numbers = Any  # one, or a sequence with one for each axis; in a trace, sizes are tensors
 
@@ -56,7 +56,7 @@ def interpolate(
     options = {"mode": mode, "align_corners": align_corners, "antialias": antialias}
     factors = None if scale_factor is None else _each(scale_factor, rank)
     sizes = None if size is None else [int(length) for length in _each(size, rank)]
-    with _untraced():
+    with untraced():
         matrices = [
             _matrix(side, rank, axis, options | _target(axis, rank, sizes, factors, recomputed))
             for axis, side in enumerate(sides)
@@ -100,17 +100,6 @@ def _matrix(side: int, rank: int, axis: int, options: dict[str, Any]) -> Tensor:
     identity = torch.eye(side).reshape(1, -1, *shape)
     resized: Tensor = functional.interpolate(identity, **options)
     return resized[0, 0] if rank == 2 and axis == 0 else resized.reshape(side, -1).T
-
-
-@contextmanager
-def _untraced() -> Iterator[None]:
-    """What is computed inside is a constant of the graph, however it came about."""
-    state = torch._C._get_tracing_state()
-    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]  # what the tracer itself does
-    try:
-        yield
-    finally:
-        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
 
 
 def _written(

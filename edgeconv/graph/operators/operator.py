@@ -22,6 +22,7 @@ Kind = Literal[
     "conversion",  # of the type of each value
     "move",  # values where they are wanted: joined, cut, repeated, padded
     "resize",
+    "sampling",  # of an image, its first input, at the places that the second holds
     "unknown",
 ]
 Scales = Literal["moved", "tied", "joined", "free"]

@@ -46,4 +46,19 @@ ROWS = (
         engines=Engines("depends", "depends", "kernel"),
         int16=True,
     ),
+    # Its second input is a place in the image, which 256 steps are too few for.
+    replace(
+        _DEPTH_TO_SPACE,
+        name="GridSample",
+        kind="sampling",
+        slots=("", "/grid"),
+        scales="free",
+        planned="float",
+        sign="any",
+        values="computed",
+        channels="mixed",
+        homogeneous=False,
+        answers=False,
+        engines=Engines("float", "float", "float"),
+    ),
 )

@@ -8,8 +8,8 @@ Hendrycks and Gimpel, https://arxiv.org/abs/1606.08415:
 
 Sums, products and quotients may come in any order (`polynomials`), and with another factor in the
 place of 0.5. ONNX has it as one operator from opset 20 on, so a graph that has one is raised from
-17 to 20. Between the two, of what a hub graph holds, only the axes of reductions moved: from an
-attribute to an input.
+17 to 20. Between the two, of what a hub graph holds, the axes of reductions moved from an attribute
+to an input, and the modes of GridSample were renamed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import onnx_ir as ir
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.edit import add_constant, make_node, replace_node
 from edgeconv.graph.passes.polynomials import Polynomial, is_close, polynomial_of
-from edgeconv.graph.view import input_of, ints, shape_of
+from edgeconv.graph.view import input_of, ints, shape_of, string
 
 _OPSET, _IR_VERSION = 20, 9
 #: How far apart the parts of a gelu may lie, in operators.
@@ -175,5 +175,8 @@ def _raise_opset(model: ir.Model) -> None:
             node.resize_inputs(2)
             constant = add_constant(model, f"{node.name}::axes", np.array(axes, np.int64))
             node.replace_input_with(1, constant)
+        if operator_of(node).kind == "sampling":
+            mode = string(node, "mode", "bilinear").removeprefix("bi")
+            node.attributes["mode"] = ir.AttrString("mode", mode)
     model.opset_imports[""] = _OPSET
     model.ir_version = max(model.ir_version, _IR_VERSION)

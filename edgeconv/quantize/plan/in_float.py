@@ -7,6 +7,12 @@ a step of the kernel's grid, and XNNPACK has none). Between two of them a tensor
 half a step of any norm. So what stands between such operators is one of them too, and so is the
 arithmetic before a divisor, a root or a logarithm, where a value near zero decides, and before such
 a softmax, where a mask adds -10000.
+No engine has an int8 kernel worth the name for these: quotients, roots, logarithms, norms. Between
+two of them a tensor that is rounded to 256 steps only loses: the 1e-6 that keeps
+`x / (norm + 1e-6)` from dividing by zero is less than half a step of any norm. So what stands
+between such operators is one of them too, and so is the arithmetic before a divisor, a root or a
+logarithm, where a value near zero decides. So is all from the last layer to the places at which an
+image is sampled: 256 steps across an image are fewer than it has pixels.
 """
 
 from __future__ import annotations
@@ -90,7 +96,7 @@ def float_nodes(model: ir.Model) -> frozenset[str]:
         or is_kept_in_float(node)
         or not masked.isdisjoint((*node.inputs, *written_outputs(node)))
     }
-    found = needed | _before_singular(nodes, needed)
+    found = needed | _before_singular(nodes, needed) | _before_places(nodes)
     return frozenset(found | _between(nodes, found))
 
 
@@ -112,6 +118,23 @@ def _before_singular(nodes: Sequence[ir.Node], needed: Set[str]) -> set[str]:
 def is_softmax(node: ir.Node) -> bool:
     """Whether a node gives exponentials, to which what a mask adds to hide a value is infinite."""
     return operator_of(node).kind == "softmax"
+
+
+def _before_places(nodes: Sequence[ir.Node]) -> set[str]:
+    """What nothing but places in images come from, back to and with the layers that give them."""
+    found: set[str] = set()
+    followed: set[str] = set()
+    for node in reversed(nodes):
+        uses = [use for value in written_outputs(node) for use in value.uses()]
+        gives_places = uses and all(
+            use.node.name in followed or (operator_of(use.node).kind == "sampling" and use.idx == 1)
+            for use in uses
+        )
+        if gives_places:
+            found.add(node.name or "")
+            if operator_of(node).kind not in ("convolution", "product"):
+                followed.add(node.name or "")
+    return found
 
 
 def is_singular(node: ir.Node, index: int) -> bool:

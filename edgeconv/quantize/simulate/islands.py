@@ -1,4 +1,7 @@
-"""Operators that stay in float: layers as matrix products, the rest by ONNX's reference."""
+"""Operators that stay in float: layers as matrix products, most others by ONNX's reference.
+
+That samples pixel by pixel, so images are sampled here (`graph.sampling`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import onnx_ir as ir
 
 from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.operators.table import operator_of
+from edgeconv.graph.sampling import Sampling, sampled
 from edgeconv.graph.view import constant_of, input_of, name_of, require_constant
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.parameters import Plan
@@ -26,12 +30,21 @@ def float_kernel(node: ir.Node, plan: Plan, opset: int) -> Compute:
     A layer's weights are those the files hold: the plan's integers dequantized where it has some.
     """
     layer = layer_of(node)
-    compute = evaluator(node, opset) if layer is None else _layer(node, plan)
+    compute = _layer(node, plan) if layer is not None else _without_weights(node, opset)
     fused = fused_activation(node)
     if fused is None:
         return compute
     bounds = fused.bounds
     return lambda inputs: [np.clip(array, *bounds) for array in compute(inputs)]
+
+
+def _without_weights(node: ir.Node, opset: int) -> Compute:
+    if operator_of(node).kind != "sampling":
+        return evaluator(node, opset)
+    sampling, fixed = Sampling.of(node), constant_of(node.inputs[1])
+    if fixed is not None:
+        return lambda inputs: [sampled(inputs[0], fixed, sampling)]
+    return lambda inputs: [sampled(inputs[0], inputs[1], sampling)]
 
 
 def _layer(node: ir.Node, plan: Plan) -> Compute:

@@ -20,6 +20,7 @@ from edgeconv.export.tflite.lowerings import (
     powers,
     recurrent,
     reduce,
+    sampling,
     scans,
     selections,
     shape,
@@ -45,6 +46,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         **slices.LOWERINGS,
         **places.LOWERINGS,
         **spatial.LOWERINGS,
+        **sampling.LOWERINGS,
         **logic.LOWERINGS,
         **selections.LOWERINGS,
     }

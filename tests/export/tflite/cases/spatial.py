@@ -6,6 +6,12 @@ import numpy as np
 
 from tests.export.tflite.cases.case import IMAGE, Case, ints, node, resize
 
+
+def places(images: int) -> np.ndarray:
+    """A grid that reaches beyond the image."""
+    return np.random.default_rng(5).uniform(-1.6, 1.6, (images, 4, 3, 2)).astype(np.float32)
+
+
 CASES: dict[str, Case] = {
     "Pad": node("Pad", IMAGE, ints(0, 0, 1, 2, 0, 0, 3, 0)),
     "Pad with a number": node("Pad", IMAGE, ints(0, 1, 0, 0, 0, 1, 0, 0), np.float32(-1)),
@@ -24,4 +30,15 @@ CASES: dict[str, Case] = {
     "DepthToSpace, rows first": node("DepthToSpace", (2, 12, 3, 4), blocksize=2, mode="DCR"),
     "pixel shuffle": node("DepthToSpace", (2, 12, 3, 4), blocksize=2, mode="CRD"),
     "SpaceToDepth": node("SpaceToDepth", (2, 3, 4, 6), blocksize=2),
+    "GridSample at constant places": node("GridSample", (2, 3, 5, 6), places(2)),
+    "GridSample of the nearest": node("GridSample", (1, 3, 5, 6), places(1), mode="nearest"),
+    "GridSample by cubes": node(
+        "GridSample", (1, 3, 5, 6), places(1), mode="bicubic", padding_mode="reflection"
+    ),
+    "GridSample at computed places": node(
+        "GridSample", (2, 3, 5, 6), inputs=[(2, 4, 3, 2)], padding_mode="border", align_corners=1
+    ),
+    "GridSample at computed places, zeros around": node(
+        "GridSample", (1, 3, 5, 6), inputs=[(1, 4, 3, 2)]
+    ),
 }
