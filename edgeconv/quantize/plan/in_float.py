@@ -5,14 +5,11 @@ softmax that is no answer (the weights of an attention are most of them far belo
 a step of the kernel's grid, and XNNPACK has none). Between two of them a tensor that is rounded to
 256 steps only loses: the 1e-6 that keeps `x / (norm + 1e-6)` from dividing by zero is less than
 half a step of any norm. So what stands between such operators is one of them too, and so is the
-arithmetic before a divisor, a root or a logarithm, where a value near zero decides, and before such
-a softmax, where a mask adds -10000.
-No engine has an int8 kernel worth the name for these: quotients, roots, logarithms, norms. Between
-two of them a tensor that is rounded to 256 steps only loses: the 1e-6 that keeps
-`x / (norm + 1e-6)` from dividing by zero is less than half a step of any norm. So what stands
-between such operators is one of them too, and so is the arithmetic before a divisor, a root or a
-logarithm, where a value near zero decides. So is all from the last layer to the places at which an
-image is sampled: 256 steps across an image are fewer than it has pixels.
+arithmetic before a divisor, a root or a logarithm, where a value near zero decides, before such a
+softmax, where a mask adds -10000, and before a normalization, which lifts a small token to the size
+of a large one: the sums of a transformer's residual stream, which none but those read. So is all
+from the last layer to the places at which an image is sampled: 256 steps across an image are fewer
+than it has pixels.
 """
 
 from __future__ import annotations
@@ -96,28 +93,36 @@ def float_nodes(model: ir.Model) -> frozenset[str]:
         or is_kept_in_float(node)
         or not masked.isdisjoint((*node.inputs, *written_outputs(node)))
     }
-    found = needed | _before_singular(nodes, needed) | _before_places(nodes)
+    found = needed | _before_decisive(nodes, needed) | _before_places(nodes)
     return frozenset(found | _between(nodes, found))
 
 
-def _before_singular(nodes: Sequence[ir.Node], needed: Set[str]) -> set[str]:
-    """The arithmetic of which nothing but what computes in float reads the outcome, near zero."""
+def _before_decisive(nodes: Sequence[ir.Node], needed: Set[str]) -> set[str]:
+    """The arithmetic, and what it joins, that nothing reads but what computes in float.
+
+    Some of that reader's must be such that small differences of large values decide.
+    """
     found: set[str] = set()
     for node in reversed(nodes):
         uses = [use for value in written_outputs(node) for use in value.uses()]
-        if operator_of(node).kind not in ("arithmetic", "reduction") or node.name in needed:
+        operator = operator_of(node)
+        computes = operator.kind in ("arithmetic", "reduction") or operator.scales == "joined"
+        if not computes or node.name in needed:
             continue
         if all(use.node.name in needed | found for use in uses) and any(
-            use.node.name in found or is_singular(use.node, use.idx) or is_softmax(use.node)
+            use.node.name in found or is_singular(use.node, use.idx) or _levels(use.node)
             for use in uses
         ):
             found.add(node.name or "")
     return found
 
 
-def is_softmax(node: ir.Node) -> bool:
-    """Whether a node gives exponentials, to which what a mask adds to hide a value is infinite."""
-    return operator_of(node).kind == "softmax"
+def _levels(node: ir.Node) -> bool:
+    """Whether what a node gives hangs on differences, however large the values that it reads are.
+
+    To a softmax what a mask adds to hide a value is infinite; a normalization takes the mean out.
+    """
+    return operator_of(node).kind in ("softmax", "normalization")
 
 
 def _before_places(nodes: Sequence[ir.Node]) -> set[str]:
@@ -146,12 +151,13 @@ def is_singular(node: ir.Node, index: int) -> bool:
 
 
 def _between(nodes: Sequence[ir.Node], islands: Set[str]) -> set[str]:
-    """Nodes without weights that read islands alone, and are read by some, by way of each other."""
+    """Nodes that read islands alone, and are read by some, by way of each other; no products."""
     behind: set[str] = set()
     for node in nodes:
         sources = [value.producer() for _, value in activation_inputs(node)]
         makers = {None if source is None else writer_of(source).name for source in sources}
-        if layer_of(node) is None and makers and makers <= islands | behind:
+        has_matrix = operator_of(node).kind == "product" or layer_of(node) is not None
+        if not has_matrix and makers and makers <= islands | behind:
             behind.add(node.name or "")
     found: set[str] = set()
     for node in reversed(nodes):

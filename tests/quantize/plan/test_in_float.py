@@ -87,3 +87,45 @@ def test_what_only_moves_integers_stays_in_int8_before_a_quotient() -> None:
 
     hub = capture(Tail(pooled).eval(), torch.zeros(1, 3, 16, 16), name="net")
     assert "MaxPool" not in {n.op_type for n in hub.graph if n.name in float_nodes(hub)}
+
+
+class Residual(nn.Module):
+    """Tokens of very different size on a residual stream, as a class token and patches are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.stem, self.token = nn.Conv2d(3, 8, 4, 4), nn.Parameter(torch.randn(1, 1, 8) * 0.01)
+        self.norms = nn.ModuleList(nn.LayerNorm(8) for _ in range(3))
+        self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(2))
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.cat([self.token, 4 * self.stem(x).flatten(2).transpose(1, 2)], 1)
+        for norm, layer in zip(self.norms, self.layers, strict=False):
+            x = x + 0.02 * layer(norm(x))
+        return self.head(self.norms[2](x)[:, 0])
+
+
+def test_a_residual_stream_that_only_norms_read_stays_in_float() -> None:
+    net = Residual().eval()
+    hub = capture(net, torch.zeros(1, 3, 16, 16), name="net")
+    kept = float_nodes(hub)
+    assert all(node.name in kept for node in hub.graph if node.op_type in ("Add", "Concat"))
+    found = quantize(hub, lambda: photos(8), recipe="fast")
+    simulator = Simulator(found.model, found.plan)
+    for photo in photos(12)[8:]:
+        with torch.no_grad():
+            wanted = net(torch.from_numpy(photo)).numpy()
+        noise = np.square(simulator.outputs(photo)[0] - wanted).sum()
+        assert np.square(wanted).sum() > 10**2.5 * noise
+
+
+def test_a_product_of_normalized_tensors_is_int8() -> None:
+    def tail(y: Tensor) -> Tensor:
+        q = functional.normalize(y.flatten(2), dim=1)
+        return (q.transpose(1, 2) @ q).softmax(-1)[:, :3]
+
+    hub = capture(Tail(tail).eval(), torch.zeros(1, 3, 16, 16), name="net")
+    kept = float_nodes(hub)
+    assert [node.name in kept for node in hub.graph if node.op_type == "MatMul"] == [False]
