@@ -12,6 +12,8 @@ from onnx_ir.passes import common
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture.trace import IN_FLOAT
 from edgeconv.graph.check import require_hub_graph, require_static_shapes
+from edgeconv.graph.passes.attention.factors import fold_factors
+from edgeconv.graph.passes.attention.matrices import normalise_matrices
 from edgeconv.graph.passes.automatic_pads import state_automatic_pads
 from edgeconv.graph.passes.batchnorm import fold_batchnorm
 from edgeconv.graph.passes.biases import add_zero_biases
@@ -62,6 +64,7 @@ PASSES: tuple[Pass, ...] = (
     fold_pads,
     set_pads_apart,  # those that are left
     convolve_padded_averages,  # before BatchNorm, which folds into convolutions
+    normalise_matrices,
     normalise_gemm,  # before BatchNorm, which folds into that form alone
     fold_batchnorm,
     widen_flat_convolutions,  # after BatchNorm, which stands right behind them
@@ -75,6 +78,7 @@ PASSES: tuple[Pass, ...] = (
     reorder_pixel_shuffles,  # likewise
     recognise_gelu,  # after all that know operators by the form of opset 17
     multiply_by_reciprocals,  # after all that know operators by their divisors
+    fold_factors,  # those that are no half of a gelu
     common.RemoveUnusedNodesPass(),
     own_constants,  # after everything that adds or drops constants
     add_zero_biases,

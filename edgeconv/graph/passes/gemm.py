@@ -5,11 +5,19 @@ Gemm(x (N, in), weight (out, in), bias (out,)), alpha = beta = 1, transA = 0, tr
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.passes.edit import add_constant, make_node, replace_node, substitute
+from edgeconv.graph.passes.edit import (
+    add_constant,
+    make_node,
+    make_reshape,
+    replace_node,
+    substitute,
+)
 from edgeconv.graph.view import constant_of, integer, number, shape_of, sole_consumer
 
 
@@ -17,7 +25,8 @@ def normalise_gemm(model: ir.Model) -> None:
     """Rewrites Gemm and MatMul nodes whose weights are constant.
 
     Case 1: Gemm with constant weight and bias, transA = 0: factors go into the constants.
-    Case 2: MatMul of a 2-D input by a constant matrix: a Gemm without bias.
+    Case 2: MatMul by a constant matrix: a Gemm without bias, between Reshapes where the input has
+        more than two axes, so that the channels of its output are axis 1.
     Case 3: an Add of a constant row that is the only reader of such a product: its bias.
     Case 4: Gemm with a bias that differs between the rows of a batch: an Add behind it.
     """
@@ -67,18 +76,28 @@ def _normalise_bias(model: ir.Model, node: ir.Node, bias: NDArray[np.float32]) -
 def _from_matmul(model: ir.Model, node: ir.Node) -> None:
     """Case 2."""
     source, weight = node.inputs[0], constant_of(node.inputs[1])
-    if source is None or weight is None or weight.ndim != 2 or len(shape_of(source)) != 2:
+    if source is None or weight is None or source.const_value is not None:
+        return
+    shape, result = shape_of(source), shape_of(node.outputs[0])
+    if len(shape) < 2 or weight.size != weight.shape[-2] * result[-1] or len(result) != len(shape):
         return
     stem = (node.name or "").rpartition("/")[0]
-    rows = add_constant(model, f"{node.name}::weight", weight.T)
+    nodes: list[ir.Node] = []
+    if len(shape) > 2:
+        flat = (math.prod(shape[:-1]), shape[-1])
+        nodes.append(make_reshape(model, source, name=f"{stem}/Reshape", shape=flat))
+    rows = add_constant(model, f"{node.name}::weight", weight.reshape(weight.shape[-2:]).T)
     gemm = make_node(
         "Gemm",
-        [source, rows],
+        [nodes[0].outputs[0] if nodes else source, rows],
         name=f"{stem}/Gemm",
-        shape=shape_of(node.outputs[0]),
+        shape=(math.prod(result[:-1]), result[-1]),
         attributes={"transB": 1},
     )
-    replace_node(model, node, gemm)
+    nodes.append(gemm)
+    if len(shape) > 2:
+        nodes.append(make_reshape(model, gemm.outputs[0], name=f"{stem}/Reshape_1", shape=result))
+    replace_node(model, node, *nodes)
 
 
 def _take_bias(model: ir.Model, node: ir.Node) -> None:

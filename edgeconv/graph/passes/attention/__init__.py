@@ -1,0 +1,1 @@
+"""Rewrites of products of computed tensors and of what stands around them."""
