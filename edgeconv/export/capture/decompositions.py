@@ -19,6 +19,8 @@ While `Decompositions` is active a call is replaced by others of the same value:
 - pools whose arguments the exporter drops or ONNX takes otherwise (`capture_pools`), and softplus
   with a threshold that is not far out, cosine_similarity with an eps that matters,
   pairwise_distance and cdist of other norms than 2, of which it drops or changes an argument;
+- scaled_dot_product_attention, of which it scales queries and keys both, and the matrix transposes
+  `mT` and `adjoint`, for which it has no form;
 - LSTMs whose hidden state is projected (`recurrent`);
 - what `arithmetic` and `functions` spell out.
 """
@@ -38,6 +40,7 @@ from torch.overrides import TorchFunctionMode
 
 from edgeconv.export.capture.adaptive_pools import ADAPTIVE_POOLS
 from edgeconv.export.capture.arithmetic import ARITHMETIC
+from edgeconv.export.capture.attention import scaled_dot_product_attention
 from edgeconv.export.capture.einsum import einsum
 from edgeconv.export.capture.functions import FUNCTIONS
 from edgeconv.export.capture.grids import affine_grid
@@ -161,6 +164,9 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **ADAPTIVE_POOLS,
         **PADS,
         torch.einsum: einsum,
+        functional.scaled_dot_product_attention: scaled_dot_product_attention,
+        Tensor.mT.__get__: lambda x: x.transpose(-2, -1),  # type: ignore[attr-defined]
+        Tensor.adjoint: lambda x: x.transpose(-2, -1),
         **MOVES,
         **PATCHES,
         **POOLS,

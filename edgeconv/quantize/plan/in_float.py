@@ -14,7 +14,7 @@ than it has pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 import onnx_ir as ir
@@ -100,21 +100,37 @@ def float_nodes(model: ir.Model) -> frozenset[str]:
 def _before_decisive(nodes: Sequence[ir.Node], needed: Set[str]) -> set[str]:
     """The arithmetic, and what it joins, that nothing reads but what computes in float.
 
-    Some of that reader's must be such that small differences of large values decide.
+    For some of these readers small differences of large values must decide. Before a divisor, a
+    root or a logarithm it may be a product of computed tensors: the sums that a linear attention
+    divides by.
     """
     found: set[str] = set()
+    near_zero: set[str] = set()
     for node in reversed(nodes):
-        uses = [use for value in written_outputs(node) for use in value.uses()]
         operator = operator_of(node)
         computes = operator.kind in ("arithmetic", "reduction") or operator.scales == "joined"
-        if not computes or node.name in needed:
+        is_matrix = operator.kind == "product" and layer_of(node) is None
+        if not (computes or is_matrix) or node.name in needed:
             continue
-        if all(use.node.name in needed | found for use in uses) and any(
-            use.node.name in found or is_singular(use.node, use.idx) or _levels(use.node)
-            for use in uses
-        ):
+        uses = list(_uses(node, moved=is_matrix))
+        if not all(reader.name in needed | found for reader, _ in uses):
+            continue
+        if any(reader.name in near_zero or is_singular(reader, index) for reader, index in uses):
+            near_zero.add(node.name or "")
+        levelled = any(reader.name in found or _levels(reader) for reader, _ in uses)
+        if node.name in near_zero or (computes and levelled):
             found.add(node.name or "")
     return found
+
+
+def _uses(node: ir.Node, *, moved: bool) -> Iterator[tuple[ir.Node, int]]:
+    """(reader, which input) of a node's outputs; with `moved`, of what they are moved or cut to."""
+    for value in written_outputs(node):
+        for use in value.uses():
+            if moved and operator_of(use.node).scales == "moved":
+                yield from _uses(use.node, moved=True)
+            else:
+                yield use.node, use.idx
 
 
 def _levels(node: ir.Node) -> bool:
