@@ -42,6 +42,7 @@ from edgeconv.graph.passes.pixel_shuffles import reorder_pixel_shuffles
 from edgeconv.graph.passes.pooling import normalise_pooling
 from edgeconv.graph.passes.reshapes import normalise_reshapes
 from edgeconv.graph.passes.shuffle import fold_shuffles
+from edgeconv.graph.passes.stacked_sums import add_stacked
 from edgeconv.graph.passes.transposed_convolutions import convolve_transposed
 from edgeconv.graph.view import keep_in_float, set_place, title_of
 
@@ -65,6 +66,7 @@ PASSES: tuple[Pass, ...] = (
     set_pads_apart,  # those that are left
     convolve_padded_averages,  # before BatchNorm, which folds into convolutions
     normalise_matrices,
+    add_stacked,
     normalise_gemm,  # before BatchNorm, which folds into that form alone
     fold_batchnorm,
     widen_flat_convolutions,  # after BatchNorm, which stands right behind them

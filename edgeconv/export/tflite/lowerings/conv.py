@@ -8,9 +8,9 @@ from types import MappingProxyType
 import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
-from edgeconv.export.tflite.layout import NHWC, Shape
+from edgeconv.export.tflite.layout import NHWC, Layout, Shape
 from edgeconv.export.tflite.schema import SAME, VALID, absorbed, schema
-from edgeconv.export.tflite.windows import Window, padded, windows_of
+from edgeconv.export.tflite.windows import Window, Windows, padded, windows_of
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import input_of, integer, ints, shape_of
 
@@ -21,7 +21,8 @@ def conv(node: ir.Node, b: Builder) -> None:
     CONV_2D: weight OHWI, per-channel scales along axis 0; with fewer input channels in the weight
     than in the image the convolution is grouped (version 6). DEPTHWISE_CONV_2D: weight
     1 x H x W x (channels * multiplier), scales along axis 3. Both: bias int32 under int8; padding
-    SAME or VALID, so any other padding becomes a PAD; activations fused.
+    SAME or VALID, so any other padding becomes a PAD; activations fused. A kernel of one
+    pixel reads rows and columns in any order.
     """
     weight_shape = _weight_shape(node)
     windows = windows_of(node, weight_shape[2:])
@@ -33,7 +34,8 @@ def conv(node: ir.Node, b: Builder) -> None:
         "fusedActivationFunction": absorbed(node),
         "padding": VALID if windows.padding is None else windows.padding,
     }
-    x = b.read(node, 0, NHWC)
+    layout = _layout(node, b, windows)
+    x = b.read(node, 0, layout)
     channels = x.shape[3]
     if windows.padding is None:
         x = padded(node, b, x, windows.pads)
@@ -41,11 +43,18 @@ def conv(node: ir.Node, b: Builder) -> None:
         weight = b.constant(node, 1, lambda w: w.transpose(1, 2, 3, 0), axis=3)
         multiplier = weight_shape[0] // channels
         options = schema.DepthwiseConv2DOptionsT(depthMultiplier=multiplier, **common)
-        b.write(node, "DEPTHWISE_CONV_2D", [x, weight, b.bias(node)], NHWC, options)
+        b.write(node, "DEPTHWISE_CONV_2D", [x, weight, b.bias(node)], layout, options)
     else:
         weight = b.constant(node, 1, lambda w: w.transpose(0, 2, 3, 1))
         options = schema.Conv2DOptionsT(**common)
-        b.write(node, "CONV_2D", [x, weight, b.bias(node)], NHWC, options)
+        b.write(node, "CONV_2D", [x, weight, b.bias(node)], layout, options)
+
+
+def _layout(node: ir.Node, b: Builder, windows: Windows) -> Layout:
+    """NHWC; where each pixel is by itself, any order that ends with the channels."""
+    present = Layout(b.layout(node).order)
+    is_pointwise = windows.kernel == windows.strides == (1, 1) and windows.padding == VALID
+    return present if is_pointwise and present.order[-1] == NHWC.order[-1] else NHWC
 
 
 def conv_transpose(node: ir.Node, b: Builder) -> None:

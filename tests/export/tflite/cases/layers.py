@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from tests.export.tflite.cases.case import Case, conv, conv_transpose, node
+from tests.export.tflite.cases.case import IMAGE, Case, chain, conv, conv_transpose, node
 from tests.export.tflite.graphs import weights
 
 CASES: dict[str, Case] = {
     "pointwise": conv((2, 3, 5, 6), (4, 3, 1, 1)),
+    "pointwise, rows and columns the other way round": chain(
+        ("Transpose", {"perm": [0, 1, 3, 2]}, ()),
+        ("Conv", {}, (weights(4, 6, 1, 1), weights(4, seed=7))),
+        shape=IMAGE,
+    ),
     "padding that is SAME": conv((1, 3, 8, 9), (4, 3, 3, 3), pads=[1, 1, 1, 1]),
     "strided SAME of an odd size": conv(
         (1, 3, 9, 7), (4, 3, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2]
