@@ -13,7 +13,6 @@ from edgeconv.graph.view import constant_of, name_of, shape_of, title_of
 _RANDOM = "gives another result at every run; take the randomness out of inference"
 _CONTROL = "is control flow; a static graph has none"
 _WHY: Mapping[str, str] = {
-    "Identity": "gives the net's input, or a tensor it gives already, a second time; give it once",
     **dict.fromkeys(("RandomNormal", "RandomNormalLike", "RandomUniform"), _RANDOM),
     **dict.fromkeys(("RandomUniformLike", "Bernoulli", "Multinomial", "Dropout"), _RANDOM),
     **dict.fromkeys(("If", "Loop", "Scan"), _CONTROL),

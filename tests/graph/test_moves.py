@@ -16,13 +16,14 @@ from onnx import helper
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgeconv.export.capture.hub import capture
 from edgeconv.graph.passes.bypass import bypass_no_ops
 from edgeconv.graph.passes.moves.gathers import settle_gathers
 from edgeconv.graph.passes.moves.masks import settle_masks
 from edgeconv.graph.passes.moves.scatters import settle_scatters
 from edgeconv.graph.passes.moves.slices_of_concats import simplify_slices
 from tests.export.tflite.graphs import feeds, of_nodes, reference, weights
-from tests.helpers.hub import capture_and_compare, operators
+from tests.helpers.hub import capture_and_compare, operators, run_hub
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -72,6 +73,7 @@ CASES: dict[str, tuple[Forward, dict[str, int]]] = {
     "bordered": (bordered, {"Slice": 1, "Concat": 1}),
     "every second row": (every_second, {"Concat": 1, "Gather": 1}),
     "rolled by nothing": (lambda x: torch.roll(x, (0, 1), (2, 3)), {"Slice": 2, "Concat": 1}),
+    "joined with nothing": (lambda x: torch.cat([x[:, :0] * 2, x], 1), {}),
     "one row": (lambda x: x[:, :, 3], {"Slice": 1, "Reshape": 1}),
     "a list of rows with a step": (lambda x: x[:, :, [1, 4, 7]], {"Slice": 1}),
     "two ranges of channels": (lambda x: x[:, [5, 6, 7, 0, 1, 2]], {"Slice": 2, "Concat": 1}),
@@ -115,6 +117,82 @@ def test_folding_what_was_unfolded_costs_nothing() -> None:
         Changed(lambda x: functional.fold(functional.unfold(x, 2, stride=2), 12, 2, stride=2))
     )
     assert operators(hub) == ["Conv"]
+
+
+class Correlated(nn.Module):
+    """A convolution by weights that the image decides, with a bias of its own."""
+
+    def __init__(self, outputs: int, groups: int, **settings: object) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.make = nn.Linear(8, outputs * 8 // groups * 9)
+        self.bias = nn.Linear(8, outputs)
+        self.outputs, self.groups, self.settings = outputs, groups, settings
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        means = x.mean((2, 3))
+        weight = self.make(means).view(self.outputs, 8 // self.groups, 3, 3)
+        bias = self.bias(means).view(-1)
+        return functional.conv2d(x, weight, bias, groups=self.groups, **self.settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [(6, 1, {}), (8, 8, {"padding": 1}), (4, 2, {"stride": (2, 1), "padding": (0, 2)}),
+     (8, 4, {"dilation": 2, "padding": "same"}), (16, 8, {"stride": 3})],
+)  # fmt: skip
+def test_computed_weights_multiply_what_lies_under_their_windows(
+    settings: tuple[int, int, dict[str, object]],
+) -> None:
+    outputs, groups, more = settings
+    torch.manual_seed(0)
+    hub = capture_and_compare(Correlated(outputs, groups, **more), bound=1e-5)
+    assert "MatMul" in operators(hub)
+    assert operators(hub).count("Conv") == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 12, 12), (1, 24, 12, 12)])
+def test_what_a_mask_hides_is_hidden_by_a_finite_number(shape: tuple[int, ...]) -> None:
+    """Seen through a reshape; a row of which nothing is left stays what it is."""
+    mask = torch.ones(12, 12).tril().bool()
+
+    def hidden(x: Tensor) -> Tensor:
+        scores = torch.cat([x, x * 9, -x], 1).view(shape) * 50
+        return (
+            scores.masked_fill(~mask, torch.finfo(torch.float32).min)
+            .view(24, 144)
+            .view(24, 12, 12)
+            .softmax(-1)
+        )
+
+    hub = capture_and_compare(Changed(hidden))
+    held = [v.const_value.numpy() for v in hub.graph.initializers.values() if v.const_value]
+    assert min(array.min() for array in held if array.dtype == np.float32) == -65504
+
+
+def test_a_row_of_which_nothing_is_left_is_masked_as_it_was() -> None:
+    mask = torch.ones(12, 12).tril(-1).bool()
+    hub = capture_and_compare(Changed(lambda x: x.masked_fill(~mask, -1e9).softmax(-1)))
+    assert "Where" in operators(hub)
+
+
+@pytest.mark.parametrize(
+    "given_", [lambda x, y: (y, y), lambda x, y: (x, y), lambda x, y: (y, x, x)]
+)
+def test_a_tensor_is_given_twice(given_: Callable[[Tensor, Tensor], tuple[Tensor, ...]]) -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+            return given_(x, self.conv(x))
+
+    net, x = Twice().eval(), torch.randn(1, 3, 9, 9)
+    found = run_hub(capture(net, torch.zeros(1, 3, 9, 9), name="net"), x.numpy())
+    for one, other in zip(net(x), found.values(), strict=True):
+        assert np.abs(one.detach().numpy() - other).max() <= 1e-6
 
 
 INDICES = st.one_of(
@@ -227,3 +305,16 @@ def test_any_chain_of_moves_keeps_its_values(data: st.DataObject) -> None:
     inputs = feeds(model)
     wanted = reference(model, inputs)["y"]
     assert np.array_equal(settled(model)(inputs), wanted)
+
+
+def added_in_place(x: Tensor) -> Tensor:
+    y = x.clone()
+    y[:, 0:4].add_(1.0)
+    y[:, 4:].copy_(y[:, :4] * 0.5)
+    y[:, :, 2:5].fill_(0.25)
+    y[:, :2][..., torch.arange(144).reshape(12, 12) % 5 == 0] = 3.0
+    return y
+
+
+def test_what_is_written_into_a_view_is_written() -> None:
+    capture_and_compare(Changed(added_in_place))

@@ -44,7 +44,7 @@ from edgeconv.export.capture.attention import scaled_dot_product_attention
 from edgeconv.export.capture.einsum import einsum
 from edgeconv.export.capture.functions import FUNCTIONS
 from edgeconv.export.capture.grids import affine_grid
-from edgeconv.export.capture.moves import MOVES
+from edgeconv.export.capture.moves import MOVES, by_places
 from edgeconv.export.capture.padding import PADS
 from edgeconv.export.capture.patches import PATCHES
 from edgeconv.export.capture.pools import POOLS
@@ -65,6 +65,7 @@ class Decompositions(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Runs one PyTorch function, or its decomposition."""
+        func, args = by_places(func, args)
         return _TABLE.get(func, func)(*args, **(kwargs or {}))
 
 

@@ -155,14 +155,30 @@ def block_diag(*tensors: Tensor) -> Tensor:
     return torch.cat(rows)
 
 
-def get_item(input: Tensor, index: Any) -> Tensor:
-    """Constant masks by the numbers of the places they mark, which the exporter mistakes."""
+def by_places(func: Callable[..., Any], args: Sequence[Any]) -> tuple[Callable[..., Any], Any]:
+    """Reads and writes by a mask, as a call that the exporter takes for what it is.
+
+    It is another call and not made here: the exporter knows that what is written belongs to a slice
+    by the line of code that both were called from.
+    """
+    if func is Tensor.__getitem__:
+        return func, (args[0], _numbered(args[1]))
+    if func is Tensor.__setitem__:
+        mask = _spread_mask(*args)
+        if mask is not None:
+            return Tensor.copy_, (args[0], args[0].masked_fill(mask, args[2]))
+    return func, args
+
+
+def _numbered(index: Any) -> Any:
+    """Constant masks as the numbers of the places they mark, which the exporter mistakes."""
     given = index if isinstance(index, tuple) else (index,)
+    if not any(map(_is_mask, given)):
+        return index
     numbers: list[Any] = []
     for each in given:
-        is_mask = isinstance(each, Tensor) and each.dtype == torch.bool and each.dim() > 0
-        numbers.extend(_places(each) if is_mask else [each])
-    return input[tuple(numbers) if len(numbers) > 1 or isinstance(index, tuple) else numbers[0]]
+        numbers.extend(_places(each) if _is_mask(each) else [each])
+    return tuple(numbers)
 
 
 def _places(mask: Tensor) -> list[Tensor]:
@@ -170,22 +186,24 @@ def _places(mask: Tensor) -> list[Tensor]:
     return [torch.from_numpy(places) for places in np.nonzero(mask.detach().numpy())]
 
 
-def set_item(input: Tensor, index: Any, value: Any) -> None:
-    """A number where a mask of the last axes marks it, by masked_fill_."""
+def _spread_mask(x: Tensor, index: Any, value: Any) -> Tensor | None:
+    """The mask with all axes, where a number is written by one mask of some; None elsewhere."""
     given = index if isinstance(index, tuple) else (index,)
-    masks = [each for each in given if isinstance(each, Tensor) and each.dtype == torch.bool]
-    whole = [each for each in given if each is Ellipsis or _is_all(each)]
+    masks = [i for i, each in enumerate(given) if _is_mask(each)]
+    whole = [each is Ellipsis or _is_all(each) for each in given]
     is_number = not isinstance(value, Tensor) or value.dim() == 0
-    if len(masks) != 1 or len(whole) != len(given) - 1 or not is_number or not whole:
-        input[index] = value
-        return
-    after = given[next(i for i, each in enumerate(given) if each is masks[0]) + 1 :]
+    if len(masks) != 1 or sum(whole) != len(given) - 1 or not is_number or len(given) == 1:
+        return None
+    mask, after = given[masks[0]], given[masks[0] + 1 :]
     behind = sum(map(_is_all, after))
-    spread = [i for i, each in enumerate(given) if each is Ellipsis]
-    if not spread or spread[0] >= len(given) - len(after):
-        behind += input.dim() - masks[0].dim() - sum(map(_is_all, given))
-    shape = [int(n) for n in masks[0].shape]
-    input.masked_fill_(masks[0].reshape(*shape, *(1,) * behind), value)
+    if not any(each is Ellipsis for each in given[: masks[0]]):
+        behind += x.dim() - mask.dim() - sum(map(_is_all, given))
+    spread: Tensor = mask.reshape(*(int(n) for n in mask.shape), *(1,) * behind)
+    return spread
+
+
+def _is_mask(index: Any) -> bool:
+    return isinstance(index, Tensor) and index.dtype == torch.bool and index.dim() > 0
 
 
 def _is_all(index: Any) -> bool:
@@ -225,8 +243,6 @@ MOVES: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         torch.dstack: dstack,
         torch.column_stack: column_stack,
         torch.block_diag: block_diag,
-        Tensor.__getitem__: get_item,
-        Tensor.__setitem__: set_item,
         Tensor.mT.__get__: transposed,  # type: ignore[attr-defined]  # a property
     }
 )

@@ -25,6 +25,7 @@ from edgeconv.graph.passes.gemm import normalise_gemm
 from edgeconv.graph.passes.grouped_shuffles import settle_grouped_shuffles
 from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.largest import look_for_largest
+from edgeconv.graph.passes.moves.computed_weights import multiply_by_computed_weights
 from edgeconv.graph.passes.moves.empty_parts import drop_empty_parts
 from edgeconv.graph.passes.moves.gathers import settle_gathers
 from edgeconv.graph.passes.moves.hidden import hide_finitely
@@ -53,15 +54,16 @@ PASSES: tuple[Pass, ...] = (
     require_static_shapes,
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
     state_in_opset_17,
-    bypass_no_ops,
     drop_empty_parts,
+    bypass_no_ops,
     settle_scatters,
     settle_masks,
     hide_finitely,
     settle_gathers,  # after scatters, which gather too
+    state_automatic_pads,  # before all that reads pads
+    multiply_by_computed_weights,
     simplify_slices,  # after all that slice and join
     nest_concats,
-    state_automatic_pads,  # before all that reads pads
     fold_pads,
     set_pads_apart,  # those that are left
     convolve_padded_averages,  # before BatchNorm, which folds into convolutions

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
 
+#: TFLite's TRANSPOSE takes as many.
+_MOST_AXES = 6
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -201,7 +204,9 @@ def _reorder(
         return []
     found: list[Step] = []
     sizes = tuple(factors[i] for i in before)
-    if tuple(size for size in file_shape if size != 1) != sizes:
+    if len(sizes) > _MOST_AXES:
+        return list(_reorder_blocks(factors, before, after))
+    if len(file_shape) > _MOST_AXES or tuple(size for size in file_shape if size != 1) != sizes:
         file_shape = sizes
         found.append(Step(sizes))
     ones = [axis for axis, size in enumerate(file_shape) if size == 1]
@@ -209,6 +214,46 @@ def _reorder(
     perm = (*ones, *(others[list(before).index(factor)] for factor in after))
     found.append(Step(tuple(file_shape[axis] for axis in perm), perm))
     return found
+
+
+def _reorder_blocks(factors: Shape, before: Sequence[int], after: Sequence[int]) -> Iterator[Step]:
+    """The same for more axes than a TRANSPOSE takes: what stays together is one axis.
+
+    Where that is not enough, two neighbouring stretches change places at a time.
+    """
+    blocks = _blocks(before, after)
+    while len(blocks) > _MOST_AXES:
+        here = [factor for block in blocks for factor in block]
+        first = next(i for i, factor in enumerate(after) if here[i] != factor)
+        last = next(block for block in blocks if block[0] == after[first])
+        start, end = here.index(last[0]), here.index(last[-1]) + 1
+        parts = [here[:first], here[first:start], here[start:end], here[end:]]
+        yield from _swapped(factors, parts)
+        blocks = _blocks([*parts[0], *parts[2], *parts[1], *parts[3]], after)
+    order = sorted(range(len(blocks)), key=lambda i: after.index(blocks[i][0]))
+    if order != list(range(len(blocks))):
+        sizes = tuple(math.prod(factors[i] for i in block) for block in blocks)
+        yield Step(sizes)
+        yield Step(tuple(sizes[i] for i in order), tuple(order))
+
+
+def _swapped(factors: Shape, parts: Sequence[Sequence[int]]) -> Iterator[Step]:
+    """Four stretches of axes, of which the two in the middle change places."""
+    sizes = tuple(math.prod(factors[i] for i in part) for part in parts)
+    yield Step(sizes)
+    yield Step((sizes[0], sizes[2], sizes[1], sizes[3]), (0, 2, 1, 3))
+
+
+def _blocks(before: Sequence[int], after: Sequence[int]) -> list[list[int]]:
+    """The factors in the order before, those in one list that follow each other after, too."""
+    blocks: list[list[int]] = []
+    for factor in before:
+        place = after.index(factor)
+        if blocks and place and after[place - 1] == blocks[-1][-1]:
+            blocks[-1].append(factor)
+        else:
+            blocks.append([factor])
+    return blocks
 
 
 def _without_idle_steps(shape: Shape, found: list[Step]) -> Iterator[Step]:

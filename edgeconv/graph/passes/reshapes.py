@@ -14,10 +14,11 @@ def normalise_reshapes(model: ir.Model) -> None:
     """Makes Reshape of every Squeeze, Unsqueeze and Reshape, its shape spelled out without 0 or -1.
 
     A Flatten from the second axis on stays a Flatten, the usual step before a classifier; any other
-    becomes a Reshape too.
+    becomes a Reshape too, and so does what gives the net's input, or an output, a second time: each
+    output is a tensor of its own.
     """
     for node in model.graph:
-        if operator_of(node).kind != "view":
+        if operator_of(node).kind != "view" and node.op_type != "Identity":
             continue
         if node.op_type == "Flatten" and integer(node, "axis", 1) == 1:
             continue

@@ -146,7 +146,7 @@ class ChannelFlow:
         elif node.op_type == "Split" and integer(node, "axis", 0) == 1:
             sizes = [shape_of(value)[1] for value in node.outputs]
             yield from zip(node.outputs, np.split(read[0], np.cumsum(sizes)[:-1]), strict=True)
-        elif node.op_type == "Slice":
+        elif node.op_type == "Slice" and len(shape_of(output)) > 1:
             if all(constant_of(value) is not None for value in node.inputs[1:]):
                 yield output, read[0][slices_of(node)[1]]
         elif node.op_type == "Gather" and integer(node, "axis", 0) == 1:

@@ -47,7 +47,6 @@ def test_deciding_by_the_inputs_values_names_file_and_line():
 @pytest.mark.parametrize(
     "function",
     [
-        lambda y: torch.cat([y, y[:, :0] * 2], 1).mean((2, 3)),
         lambda y: torch.cat([part.relu() for part in y.split([0, y.shape[1]], 1)], 1),
         lambda y: y + y[:, :, :0].sum(),
     ],
@@ -94,10 +93,8 @@ def grid(y: Tensor) -> Tensor:
     ("function", "said"),
     [
         (grid, "torch.nn.functional.affine_grid"),
-        (lambda y: nn.functional.fold(y.flatten(2), (11, 11), (2, 2)), "torch.nn.functional.fold"),
         (lambda y: y.median(1)[0], "torch.Tensor.median"),
         (lambda y: torch.linalg.svdvals(y), "torch.linalg.svdvals"),
-        (lambda y: torch.rot90(y, 1, (2, 3)), "torch.rot90"),
         (lambda y: torch.view_as_real(torch.complex(y, y)), "torch.complex"),
     ],
 )
@@ -111,7 +108,7 @@ def test_a_function_onnx_lacks_is_named_as_a_user_writes_it(function, said):
 
 def test_a_shape_that_depends_on_values_names_its_line():
     assert re.search(
-        rf"NonZero /NonZero at .*{Path(__file__).name}:\d+", refusal(lambda y: y[y > 0])
+        rf"NonZero /NonZero at .*{Path(__file__).name}:\d+", refusal(lambda y: y.nonzero() * 1.0)
     )
 
 
@@ -166,7 +163,7 @@ def test_randomness_names_its_line():
 
 
 def test_shapes_that_depend_on_values_are_refused():
-    assert "depends on the values of the input" in refusal(lambda y: y[y > 0])
+    assert "how many they are would depend on it" in refusal(lambda y: y[y > 0])
 
 
 @pytest.mark.parametrize(
@@ -182,7 +179,6 @@ def test_randomness_is_refused(function):
         (lambda y: (y, 3), "gives a int as output_1"),
         (lambda y: (None, [None]), "gives no tensor"),
         (lambda y: "cat", "gives a str"),
-        (lambda y: (y, y), "a second time"),
         (lambda y: torch.ones(1, 2), "does not depend on its input"),
         (lambda y: (y, torch.ones(1, 2)), "output_1 does not depend on the net's input"),
         (lambda y: (y, y.to(torch.uint8)), "output_1 is torch.uint8"),

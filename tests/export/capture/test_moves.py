@@ -105,9 +105,6 @@ SAME: tuple[tuple[Callable[..., Any], Callable[..., Any], tuple[Any, ...]], ...]
         (moves.hstack, torch.hstack), (moves.vstack, torch.vstack), (moves.dstack, torch.dstack),
         (moves.column_stack, torch.column_stack))),
     (moves.block_diag, torch.block_diag, (MATRIX, MATRIX[0], MATRIX[:, :2])),
-    *((moves.get_item, torch.Tensor.__getitem__, (X, index)) for index in (
-        MASK.expand(3, 4, 5, 6), (..., MASK), (slice(None), slice(1, 3), MASK),
-        (slice(None), torch.tensor([True, False, True, True])), (0, slice(None), MASK), 1, None)),
 )  # fmt: skip
 
 
@@ -131,6 +128,17 @@ def test_moves(
 )  # fmt: skip
 def test_a_number_is_written_where_a_mask_says(index: Any) -> None:
     found, wanted = X.clone(), X.clone()
-    moves.set_item(found, index, 7.5)
+    function, arguments = moves.by_places(Tensor.__setitem__, (found, index, 7.5))
+    function(*arguments)
     wanted[index] = 7.5
     assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [MASK.expand(3, 4, 5, 6), (..., MASK), (slice(None), slice(1, 3), MASK), 1, None,
+     (slice(None), torch.tensor([True, False, True, True])), (0, slice(None), MASK)],
+)  # fmt: skip
+def test_what_a_mask_marks_is_read_by_places(index: Any) -> None:
+    function, arguments = moves.by_places(Tensor.__getitem__, (X, index))
+    assert torch.equal(function(*arguments), X[index])

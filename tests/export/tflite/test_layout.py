@@ -39,6 +39,15 @@ def reshapes(
     return shape, layout, new_shape, Layout(tuple(draw(st.permutations(range(len(new_shape))))))
 
 
+@given(st.permutations(range(9)))
+def test_no_transpose_has_more_axes_than_tflite_takes(order: list[int]) -> None:
+    shape = (2,) * 9
+    found = steps(shape, plain(9), shape, Layout(tuple(order)))
+    assert all(step.perm is None or len(step.perm) <= 6 for step in found)
+    hub = np.arange(2**9).reshape(shape)
+    assert np.array_equal(applied(hub, found), hub.transpose(order))
+
+
 def applied(array: NDArray[np.int64], found: list[Step]) -> NDArray[np.int64]:
     for step in found:
         array = array.reshape(step.shape) if step.perm is None else array.transpose(step.perm)

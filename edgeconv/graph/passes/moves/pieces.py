@@ -76,6 +76,10 @@ class Pieces:
         shape = np.broadcast_shapes(*map(shape_of, values))
         return self._add(op_type, values, shape, values[-1], **attributes)
 
+    def made(self, op_type: str, inputs: Sequence[ir.Value], shape: tuple[int, ...]) -> ir.Value:
+        """Any operator, of the first input's type."""
+        return self._add(op_type, inputs, shape, inputs[0])
+
     def give(self, value: ir.Value) -> None:
         """Makes all readers of the old node read this value instead."""
         output = self._node.outputs[0]
