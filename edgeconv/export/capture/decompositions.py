@@ -23,6 +23,8 @@ While `Decompositions` is active a call is replaced by others of the same value:
   `mT` and `adjoint`, for which it has no form;
 - LSTMs whose hidden state is projected (`recurrent`);
 - what `arithmetic` and `functions` spell out.
+- max-unpooling, by the places of the maxima in windows side by side (`unpooling`);
+- LSTMs whose hidden state is projected (`recurrent`).
 """
 
 # ruff: noqa: A002 - callers may name the arguments as PyTorch does, `input` among them
@@ -51,6 +53,7 @@ from edgeconv.export.capture.pools import POOLS
 from edgeconv.export.capture.recurrent import RECURRENT
 from edgeconv.export.capture.resampling import interpolate
 from edgeconv.export.capture.static_shapes import SHAPES, shape_of
+from edgeconv.export.capture.unpooling import UNPOOLINGS
 from edgeconv.export.capture.whole_numbers import WHOLE_NUMBERS
 
 
@@ -171,6 +174,7 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **MOVES,
         **PATCHES,
         **POOLS,
+        **UNPOOLINGS,
         **WHOLE_NUMBERS,
         **RECURRENT,
         **ARITHMETIC,

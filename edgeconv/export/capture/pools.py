@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgeconv.errors import NetRefused
+from edgeconv.export.capture.unpooling import remember_maxima
 
 _Sizes = int | Sequence[int]
 _MAX_POOLS = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)
@@ -48,6 +49,12 @@ class _Window:
         """Elements between the start of the first window and the last place of another."""
         reach = (self.kernel - 1) * self.dilation + 1
         return self.size + 2 * self.padding - reach
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether its windows lie side by side, inside of the image."""
+        plain = self.kernel == self.stride and self.dilation == 1 and self.padding == 0
+        return plain and self.outputs * self.kernel <= self.size
 
     @property
     def outputs_of_onnx(self) -> int:
@@ -89,7 +96,10 @@ def max_pool(
                    dilation=dilation, ceil_mode=ceil_mode)  # fmt: skip
     windows = _windows(input, rank, kernel_size, stride, padding, dilation, ceil_mode)
     if not _are_miscounted(windows):
-        return call(input, return_indices=return_indices)
+        result = call(input, return_indices=return_indices)
+        if return_indices and all(window.is_apart for window in windows):
+            remember_maxima(result[1], input, [window.kernel for window in windows])
+        return result
     if any(window.after >= window.kernel for window in windows):
         raise NetRefused(
             "a dilated max-pool in ceil_mode reaches as far past the image as its kernel is long, "
