@@ -22,6 +22,9 @@ from edgeconv.export.tflite.layout import (
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import activation_inputs, ints, shape_of
 
+#: How channels flow through what takes a tensor in any order of its axes.
+_IN_ANY_ORDER = ("alike", "apart", "paired", "taken", "mixed")
+
 
 def transposes_behind(value: ir.Value, layout: Layout) -> int:
     """TRANSPOSEs between a tensor that lies in a layout and what computes with it next.
@@ -45,8 +48,10 @@ def _for_reader(node: ir.Node, shape: Sequence[int], layout: Layout) -> int:
         return transposes(steps(tuple(shape), layout, tuple(shape), NHWC))
     if operator.kind == "product":
         return _for_product(node, layout)
-    if len(activation_inputs(node)) == 1 and operator.channels in ("alike", "mixed", "apart"):
-        return transposes_behind(node.outputs[0], layout)
+    if len(activation_inputs(node)) == 1 and operator.channels in _IN_ANY_ORDER:
+        outputs = [value for value in node.outputs if value.name]
+        if all(len(shape_of(value)) == rank for value in outputs):
+            return sum(transposes_behind(value, layout) for value in outputs)
     return 0
 
 

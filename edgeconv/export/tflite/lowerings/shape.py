@@ -8,7 +8,16 @@ from types import MappingProxyType
 import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, Lowering
-from edgeconv.export.tflite.layout import Layout, Step, reshaped, standard, steps
+from edgeconv.export.tflite.layout import (
+    Layout,
+    Step,
+    plain,
+    reshaped,
+    standard,
+    steps,
+    transposes,
+)
+from edgeconv.export.tflite.preferences import transposes_behind
 from edgeconv.graph.view import input_of, ints, shape_of
 
 
@@ -32,7 +41,9 @@ def reshape(node: ir.Node, b: Builder) -> None:
 def transpose(node: ir.Node, b: Builder) -> None:
     """Transpose -> nothing: the tensor stays as it is and its axes change names.
 
-    Whoever reads it in another order has it transposed then, once. int8: one scale.
+    Whoever reads it in another order has it transposed then, once. One TRANSPOSE is written here
+    where that saves some behind: of queries, keys and values before they are taken apart. int8: one
+    scale.
     """
     result = node.outputs[0]
     shape = shape_of(result)
@@ -40,9 +51,11 @@ def transpose(node: ir.Node, b: Builder) -> None:
     present = Layout(b.layout(node).order)
     layout = present.permuted(ints(node, "perm", reverse))
     moves: list[Step] = []
-    if result.is_graph_output():
-        usual = standard(len(shape))
-        moves, layout = steps(shape, layout, shape, usual), usual
+    usual = standard(len(shape)) if result.is_graph_output() else plain(len(shape))
+    here = steps(shape, layout, shape, usual)
+    saved = transposes_behind(result, layout) - transposes_behind(result, usual)
+    if result.is_graph_output() or transposes(here) < saved:
+        moves, layout = here, usual
     b.write_moved(node, b.read(node, 0, present), moves, layout)
 
 
