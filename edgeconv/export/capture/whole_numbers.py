@@ -1,7 +1,7 @@
 """Spells out what PyTorch's exporter rounds otherwise, or puts into double precision.
 
-- division of whole numbers, which it rounds towards zero, not down;
-- isinf and nan_to_num, which it asks of doubles.
+- division rounded down, which it rounds towards zero;
+- isinf, isfinite and nan_to_num, which it asks of doubles.
 """
 
 # ruff: noqa: A002 - callers may name the arguments as PyTorch does, `input` among them
@@ -18,8 +18,8 @@ from torch import Tensor
 
 def _floor_divide(input: Any, other: Any) -> Tensor:
     if _has_reals(input, other):
-        real: Tensor = torch.floor_divide(input, other)
-        return real
+        down: Tensor = torch.div(input, other, rounding_mode="floor")
+        return down
     exact: Tensor = torch.div(input - torch.remainder(input, other), other, rounding_mode="trunc")
     return exact
 
@@ -33,6 +33,10 @@ def _div(input: Tensor, other: Any, *, rounding_mode: str | None = None, **more:
 
 def _isinf(input: Tensor) -> Tensor:
     return input.abs() == torch.inf
+
+
+def _isfinite(input: Tensor) -> Tensor:
+    return input.abs() < torch.inf
 
 
 def _nan_to_num(
@@ -62,6 +66,7 @@ WHOLE_NUMBERS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyTyp
             (torch.floor_divide, Tensor.floor_divide, Tensor.__floordiv__), _floor_divide
         ),
         **dict.fromkeys((torch.isinf, Tensor.isinf), _isinf),
+        **dict.fromkeys((torch.isfinite, Tensor.isfinite), _isfinite),
         **dict.fromkeys((torch.nan_to_num, Tensor.nan_to_num), _nan_to_num),
         **dict.fromkeys((torch.div, torch.divide, Tensor.div, Tensor.divide), _div),
     }

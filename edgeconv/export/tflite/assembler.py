@@ -80,8 +80,9 @@ class Assembler:
     def scalar(self, name: str, value: float, like: Tensor) -> Tensor:
         """A one-element constant of a tensor's type and scale, clamped to what the type holds."""
         if like.quantization is None:
-            limit = float(np.finfo(np.float32).max)
-            return self.floats(name, np.array([np.clip(value, -limit, limit)]))
+            limits = np.iinfo(like.dtype) if like.is_whole else np.finfo(like.dtype)
+            number = np.clip(value, float(limits.min), float(limits.max))
+            return constant(self.unique(name), np.array([number], like.dtype))
         integers = like.quantization.integers(np.array([value]))
         return constant(self.unique(name), integers, like.quantization)
 

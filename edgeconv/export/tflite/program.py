@@ -115,6 +115,11 @@ class Tensor:
         return bool(self.dtype == np.int8)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it holds whole numbers that stand for themselves."""
+        return self.dtype.kind == "i" and self.quantization is None
+
+    @property
     def is_quantized(self) -> bool:
         """Whether its integers stand for reals."""
         return self.quantization is not None

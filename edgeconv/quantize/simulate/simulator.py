@@ -125,7 +125,7 @@ class Simulator:
 
     def reals(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
         """The reals a tensor's integers stand for; indices, truth values, floats as they are."""
-        if array.dtype != np.int8:
+        if array.dtype != np.int8 or name not in self._plan.activations:
             return _in_float32(array)
         return dequantize(array, self._plan.activations[name])
 

@@ -28,6 +28,7 @@ def clamp(node: ir.Node, b: Builder) -> None:
     int8: a bound at the end of the output's scale needs no operator, saturation is that clamp.
     Where both are, a QUANTIZE does it all, and XNNPACK runs that, unlike an int8 RELU. The RELUs
     rescale; MAXIMUM and MINIMUM do not, so a QUANTIZE comes before them.
+    Whole numbers have no RELU.
     """
     bounds = clip_bounds(node)
     if bounds is None:
@@ -40,7 +41,7 @@ def clamp(node: ir.Node, b: Builder) -> None:
     ]
     if target is not None and not limits:
         b.write(node, "QUANTIZE", [x], layout, schema.QuantizeOptionsT())
-    elif bounds in _CLAMPS:
+    elif bounds in _CLAMPS and not x.is_whole:
         b.write(node, _CLAMPS[bounds], [x], layout)
     else:
         _limit(node, b, b.at_output_scale(node, x), limits)

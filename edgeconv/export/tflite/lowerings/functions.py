@@ -13,6 +13,7 @@ from edgeconv.export.tflite.lowerings.composition import HUGE, Composition
 from edgeconv.export.tflite.lowerings.elementwise import operands_of, unary
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import schema
+from edgeconv.graph.view import integer
 
 #: erf(x) = x P(x^2) / Q(x^2) on [-4, 4], beyond which float32 has nothing but -1 and 1:
 #: coefficients from the highest power down, of Eigen's generic_fast_erf_float (SpecialFunctions).
@@ -25,6 +26,8 @@ _ERF_Q = (
     *(-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03),
     -1.42647390514189e-02,
 )
+
+_SIGNS = (("low", -1.0), ("high", 1.0))
 
 
 def tangent(node: ir.Node, b: Builder) -> None:
@@ -65,8 +68,13 @@ def sign(node: ir.Node, b: Builder) -> None:
     """Sign -> MUL by the largest number, clamped to [-1, 1] by the MUL itself.
 
     Exact but for numbers below the normal ones. TFLite's SIGN would leave XNNPACK.
+    A whole number is clamped as it is.
     """
     x, c = _begin(node, b)
+    if x.is_whole:
+        low, high = (b.scalar(f"{node.name}/{name}", value, x) for name, value in _SIGNS)
+        c.write("MINIMUM", c.step("above", "MAXIMUM", x, low), high)
+        return
     c.write("MUL", x, HUGE, fused="relu_n1_to_1")
 
 
@@ -97,10 +105,18 @@ def _polynomial(name: str, coefficients: tuple[float, ...], x: Tensor, c: Compos
 def remainder(node: ir.Node, b: Builder) -> None:
     """Mod with the dividend's sign -> that sign times FLOOR_MOD of the absolute values.
 
-    FLOOR_MOD itself gives the divisor's sign. It is LiteRT's own kernel, and exact.
+    FLOOR_MOD itself gives the divisor's sign, as Mod does of whole numbers without `fmod`; with it,
+    theirs is x - (x / y) y, for DIV rounds towards zero. All are LiteRT's own kernels, and exact.
     """
     operands, layout = operands_of(node, b)
     c = Composition(node, b, layout)
+    if operands[0].is_whole:
+        if not integer(node, "fmod", 0):
+            c.write("FLOOR_MOD", *operands)
+            return
+        quotient = c.step("quotient", "DIV", *operands)
+        c.write("SUB", operands[0], c.step("whole", "MUL", quotient, operands[1]))
+        return
     size, divisor = (_size_of(operand, b, c) for operand in operands)
     left = c.step("left", "FLOOR_MOD", size, divisor)
     c.write("MUL", left, c.step("sign", "MUL", operands[0], HUGE, fused="relu_n1_to_1"))

@@ -7,7 +7,7 @@ import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper
 
-from tests.export.tflite.cases.case import IMAGE, Case, floats, node
+from tests.export.tflite.cases.case import IMAGE, Case, floats, ints, node
 from tests.export.tflite.graphs import of_nodes, weights
 
 COMPARISONS = ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal")
@@ -51,6 +51,16 @@ def logic(op_type: str) -> Case:
     return several(nodes, {"low": CHANNELS, "high": floats(0.5)})
 
 
+def whole(op_type: str, *constants: np.ndarray, **attributes: object) -> Case:
+    """Of the whole numbers that an image is made of, below zero too."""
+    names = [f"c{i}" for i in range(len(constants))]
+    nodes = [
+        at("Cast", ["x"], "whole", to=TensorProto.INT64),
+        at(op_type, ["whole", *names], "y", **attributes),
+    ]
+    return several(nodes, dict(zip(names, constants, strict=True)))
+
+
 CASES: dict[str, Case] = {
     **{f"{name} of two images": node(name, IMAGE, inputs=[IMAGE]) for name in COMPARISONS},
     **{f"{name} of a number": node(name, IMAGE, floats(0.5)) for name in COMPARISONS},
@@ -78,6 +88,30 @@ CASES: dict[str, Case] = {
     "Where of what has a pixel only": Case(lambda: masked("x", "z", MASK, other=(2, 6, 1, 1))),
     "Where of rows": Case(lambda: masked("x", "z", MASK[0, 0, 0], (2, 3, 8), (3, 8))),
     "IsNaN": node("IsNaN", IMAGE),
+    **{f"{name} of whole numbers": whole(name, ints(3)) for name in ("Add", "Sub", "Mul")},
+    **{f"{name} of whole numbers": whole(name, ints(-2)) for name in ("Div", "Mod", "Max")},
+    "Mod of whole numbers with the dividend's sign": whole("Mod", ints(-2), fmod=1),
+    "Clip of whole numbers": whole("Clip", ints(-1)[0], ints(2)[0]),
+    "Clip of whole numbers above zero": whole("Clip", ints(0)[0], ints(6)[0]),
+    "ReduceSum of whole numbers": whole("ReduceSum", ints(1)),
+    **{f"{name} of whole numbers": whole(name) for name in ("Sign", "Abs", "Neg")},
+    "Equal of whole numbers": whole("Equal", ints(1)),
+    "Concat of whole numbers": several(
+        [
+            at("Cast", ["x"], "whole", to=TensorProto.INT64),
+            at("Concat", ["whole", "whole"], "y", axis=1),
+        ],
+        {},
+    ),
+    "Transpose of whole numbers": whole("Transpose", perm=(0, 2, 1, 3)),
+    "Cast to bytes and back": several(
+        [
+            at("Less", ["x", "number"], "below"),
+            at("Cast", ["below"], "byte", to=TensorProto.UINT8),
+            at("Cast", ["byte"], "y", to=TensorProto.FLOAT),
+        ],
+        {"number": floats(0.5)},
+    ),
     "Cast to whole numbers": node("Cast", IMAGE, to=TensorProto.INT32),
     "Cast to long ones": node("Cast", IMAGE, to=TensorProto.INT64),
     "Cast to truth values": node("Cast", IMAGE, to=TensorProto.BOOL),
