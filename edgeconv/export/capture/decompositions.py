@@ -16,9 +16,9 @@ While `Decompositions` is active a call is replaced by others of the same value:
 - local_response_norm over an odd number of channels by ONNX's LRN (the exporter pools in 3-D);
 - unfold, fold, einsum and functions that move values, which it has no form for or a slow one
   (`patches`, `einsum`, `moves`);
-- pools whose arguments the exporter drops or ONNX takes otherwise (`capture_pools`), and softplus
-  with a threshold that is not far out, cosine_similarity with an eps that matters,
-  pairwise_distance and cdist of other norms than 2, of which it drops or changes an argument;
+- pools whose arguments the exporter drops or ONNX takes otherwise (`capture_pools`),
+  cosine_similarity with an eps that matters, pairwise_distance and cdist of other norms than 2, of
+  which it drops or changes an argument;
 - scaled_dot_product_attention, of which it scales queries and keys both, and the matrix transposes
   `mT` and `adjoint`, for which it has no form;
 - LSTMs whose hidden state is projected (`recurrent`);
@@ -118,11 +118,6 @@ class _Lrn(torch.autograd.Function):
         return g.op("LRN", x, **attributes).setType(x.type())
 
 
-def _softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    smooth = functional.softplus(input, beta, _FAR_OUT)
-    return smooth if threshold >= _FAR_OUT else torch.where(input * beta > threshold, input, smooth)
-
-
 def _cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     if eps <= _NEGLIGIBLE:
         result: Tensor = functional.cosine_similarity(x1, x2, dim, eps)
@@ -147,8 +142,6 @@ def _cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = No
     return result
 
 
-#: Softplus differs from its argument by less than float32 resolves from here on.
-_FAR_OUT = 16.0
 #: Lengths below this are those of zero vectors.
 _NEGLIGIBLE = 1e-6
 
@@ -159,7 +152,6 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         functional.affine_grid: affine_grid,
         functional.interpolate: interpolate,
         functional.local_response_norm: _local_response_norm,
-        functional.softplus: _softplus,
         functional.cosine_similarity: _cosine_similarity,
         torch.cosine_similarity: _cosine_similarity,
         functional.pairwise_distance: _pairwise_distance,

@@ -14,10 +14,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from edgeconv.export.capture.spellings import everywhere
 
 Number = float | Tensor
+
+#: Softplus differs from its argument by less than float32 resolves from here on.
+_FAR_OUT = 16.0
 
 
 def _sinh(x: Tensor) -> Tensor:
@@ -113,6 +117,10 @@ def _xlogy(x: Number, other: Number) -> Tensor:
     return factor * torch.log(other * (1.0 - nothing) + nothing)
 
 
+def _entr(x: Tensor) -> Tensor:
+    return -_xlogy(x, x)
+
+
 def _sinc(x: Tensor) -> Tensor:
     angle, middle = x * math.pi, _is_zero(x)
     return (torch.sin(angle) + middle) / (angle + middle)
@@ -133,6 +141,15 @@ def _threshold(x: Tensor, threshold: float, value: float, inplace: bool = False)
     if threshold == value == 0.0:
         result = torch.relu(x)
     return x.copy_(result) if inplace else result
+
+
+def _softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """Straight from the threshold on, which shows where that is not far out."""
+    smooth = functional.softplus(x, beta, _FAR_OUT)
+    if threshold >= _FAR_OUT:
+        return smooth
+    passes = _is_above(x * beta - threshold)
+    return x * passes + smooth * (1.0 - passes)
 
 
 def _rms_norm(
@@ -194,10 +211,12 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
             erfc=_erfc,
             ndtr=_ndtr,
             xlogy=_xlogy,
+            entr=_entr,
             sinc=_sinc,
             logit=_logit,
             hardshrink=_hardshrink,
             threshold=_threshold,
+            softplus=_softplus,
             rms_norm=_rms_norm,
             __mod__=_remainder,
             __floordiv__=_floor_divide,

@@ -80,6 +80,8 @@ FORMULAS: dict[str, Formula] = {
     "threshold": lambda x: functional.threshold(x, 0.5, 0.0),
     "threshold to a number": nn.Threshold(-0.25, 20.0),
     "threshold in place": lambda x: nn.Threshold(1.0, -1.0, inplace=True)(x * 1),
+    "softplus": nn.Softplus(beta=2.0, threshold=3.0),
+    "entr": lambda x: torch.special.entr(torch.relu(x)),
     "rms_norm": lambda x: functional.rms_norm(x, (5,), torch.linspace(1, 2, 5, dtype=x.dtype)),
     "softshrink": lambda x: functional.softshrink(x, 0.75),
     "logsigmoid": lambda x: functional.logsigmoid(x * 40),

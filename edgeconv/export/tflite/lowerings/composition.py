@@ -71,7 +71,8 @@ class Composition:
             fused: the activation behind it.
         """
         tensors = self._tensors(name, operands)
-        shape = np.broadcast_shapes(*(tensor.shape for tensor in tensors if tensor.shape != _ONE))
+        shapes = {tensor.shape for tensor in tensors}
+        shape = np.broadcast_shapes(*(shapes - {_ONE} or shapes))
         options = _options(code, fused)
         return self._b.step(self._node, name, code, tensors, shape, options=options)
 
@@ -93,13 +94,15 @@ class Composition:
         self._b.write(self._node, code, [x, where], self.layout, options)
 
     def _tensors(self, name: str, operands: tuple[Operand, ...]) -> list[Tensor]:
+        """Tensors as they are; a number has one axis, and none beside tensors that have none."""
+        tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+        shape = _ONE if any(tensor.shape for tensor in tensors) else ()
         return [
-            operand if isinstance(operand, Tensor) else self._number(name, operand)
+            operand
+            if isinstance(operand, Tensor)
+            else self._b.floats(f"{self._node.name}/{name}/constant", np.full(shape, operand))
             for operand in operands
         ]
-
-    def _number(self, name: str, value: float) -> Tensor:
-        return self._b.floats(f"{self._node.name}/{name}/constant", np.array([value]))
 
 
 def _options(code: str, fused: ActivationKind | None) -> Any:

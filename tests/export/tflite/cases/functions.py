@@ -49,6 +49,9 @@ CASES: dict[str, Case] = {
     **{name: node(name, IMAGE, steps=None) for name in ("Floor", "Sign")},
     **{name: Case(only_here(name).make, None, _OWN) for name in ("Ceil", "Round")},
     **{name: narrow(name) for name in ("Tan", "Asin", "Acos")},
+    "Atan of one number": chain(
+        ("ReduceMean", {"keepdims": 0}, ()), ("Atan", {}, ()), shape=IMAGE, int8=None
+    ),
     "Reciprocal": positive("Reciprocal"),
     "Mod by a number": node("Mod", IMAGE, floats(0.75), fmod=1, steps=None),
     "Mod by a number for each channel": node(
