@@ -37,6 +37,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
@@ -55,6 +56,7 @@ from edgeconv.export.capture.resampling import interpolate
 from edgeconv.export.capture.static_shapes import SHAPES, shape_of
 from edgeconv.export.capture.unpooling import UNPOOLINGS
 from edgeconv.export.capture.whole_numbers import WHOLE_NUMBERS
+from edgeconv.nets.running import tensors_of
 
 
 class Decompositions(TorchFunctionMode):
@@ -69,7 +71,14 @@ class Decompositions(TorchFunctionMode):
     ) -> Any:
         """Runs one PyTorch function, or its decomposition."""
         func, args = by_places(func, args)
-        return _TABLE.get(func, func)(*args, **(kwargs or {}))
+        found = _TABLE.get(func)
+        if (
+            found is None
+            and isinstance(func, OpOverload)
+            and next(tensors_of(args), None) is not None
+        ):
+            found = _ATEN.get(str(func.overloadpacket))
+        return (func if found is None else found)(*args, **(kwargs or {}))
 
 
 def _channel_shuffle(input: Tensor, groups: int) -> Tensor:
@@ -84,6 +93,7 @@ def _group_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
+    *_: Any,  # of TorchScript's: whether cuDNN may be used
 ) -> Tensor:
     batch, channels, *image = shape_of(input)
     apart = input.reshape(batch, num_groups, channels // num_groups, *image)
@@ -174,3 +184,12 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **SHAPES,
     }
 )
+
+_ATEN: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        f"aten.{function.__name__}": decomposition
+        for function, decomposition in _TABLE.items()
+        if hasattr(torch.ops.aten, getattr(function, "__name__", "?"))
+    }
+)
+"""Those that PyTorch has as an operator of the same arguments, which TorchScript's graphs call."""

@@ -14,6 +14,7 @@ from edgeconv.export.capture.calls import calls_of
 from edgeconv.export.capture.data_flow import run_followed
 from edgeconv.export.capture.outputs import output_names, require_plain_values
 from edgeconv.export.capture.simplify import simplify
+from edgeconv.export.capture.torchscript.opened import opened
 from edgeconv.export.capture.trace import trace
 from edgeconv.nets.running import forward, outputs_of, tensors_of, unchanged
 
@@ -42,8 +43,8 @@ def capture(
     """
     _require_image(example)
     _require_sound_parameters(module)
-    modules = {path for path, _ in module.named_modules() if path}
-    with _inference(module):
+    with opened(module) as module, _inference(module):
+        modules = {path for path, _ in module.named_modules() if path}
         with unchanged(module):
             result = run_followed(module, example, name)
             outputs = output_names(result, output)

@@ -15,10 +15,7 @@ from typing import cast
 import onnx
 import torch
 from torch import nn
-from torch.jit import (  # type: ignore[attr-defined]  # public, but not in its __all__
-    ScriptModule,
-    TracerWarning,
-)
+from torch.jit import TracerWarning  # type: ignore[attr-defined]  # public, not in its __all__
 
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture import functions
@@ -43,9 +40,6 @@ _BOILERPLATE = (
 
 #: What PyTorch calls an operator that it cannot export.
 _OPERATOR = re.compile(r"operator '?(?:aten::)?_*(\w+)")
-
-#: What it says of TorchScript inside of a net.
-_SCRIPTED = "not part of the active trace"
 
 #: What it says of an output that is a constant.
 _CONSTANT_OUTPUT = re.compile(r"output (\d+) .*observable data dependence", re.DOTALL)
@@ -140,14 +134,6 @@ def _refusal(
         return (
             "the net computes with weights of a module that is none of its own"
             f"{_where(error)}; make it one: self.name = module in __init__"
-        )
-    if _SCRIPTED in str(error):
-        scripted = (
-            path for path, child in module.named_modules() if isinstance(child, ScriptModule)
-        )
-        return (
-            f"the net holds TorchScript ({next(scripted, 'unknown')}) that cannot be traced; build "
-            "it from the nn.Module itself, without torch.jit.script and torch.jit.trace"
         )
     said = _OPERATOR.search(str(error))
     call = None if said is None else _call_of(said[1], module, example)

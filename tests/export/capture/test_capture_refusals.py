@@ -112,12 +112,6 @@ def test_a_shape_that_depends_on_values_names_its_line():
     )
 
 
-def test_torchscript_inside_names_its_module():
-    net = nn.Sequential(nn.Conv2d(3, 4, 1), torch.jit.script(nn.Conv2d(4, 4, 1)))
-    with pytest.raises(NetRefused, match=r"TorchScript \(1\).*without torch.jit.script"):
-        capture(net, X, name="net")
-
-
 def last_mixed_in(net: nn.Module, y: Tensor) -> Tensor:
     last = getattr(net, "last", y)
     net.last = y
