@@ -76,7 +76,9 @@ def array_of(value: ir.Value) -> NDArray[Any]:
     """The array of a value that is constant; raises NetRefused where it is computed at run time."""
     array = constant_of(value)
     if array is None:
-        raise NetRefused(f"{value.name} must be a constant, it is computed at run time")
+        node = value.producer()
+        told = "" if node is None else f" (by {node.op_type} {title_of(node)})"
+        raise NetRefused(f"{value.name} must be a constant, it is computed at run time{told}")
     return array
 
 
@@ -92,7 +94,7 @@ def require_constant(node: ir.Node, index: int) -> NDArray[Any]:
     array = constant_of(value)
     if array is None:
         raise NetRefused(
-            f"{node.op_type} {node.name}: input {index} must be a constant, "
+            f"{node.op_type} {title_of(node)}: input {index} must be a constant, "
             "it is computed at run time"
         )
     return array
@@ -102,7 +104,7 @@ def input_of(node: ir.Node, index: int = 0) -> ir.Value:
     """An input that the node cannot do without; raises NetRefused where it is not there."""
     value = node.inputs[index] if index < len(node.inputs) else None
     if value is None:
-        raise NetRefused(f"{node.op_type} {node.name} has no input {index}")
+        raise NetRefused(f"{node.op_type} {title_of(node)} has no input {index}")
     return value
 
 
