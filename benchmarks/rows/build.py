@@ -1,8 +1,9 @@
 """Builds a row's net with calm random weights: `edgeconv export benchmarks/rows/build.py:build`.
 
 Weights are the library's own initialization from a seed. What training would have moved is moved:
-BatchNorm statistics are those of photos, and scales that begin at or near nought
-(zero-initialized last norms, LayerScale) are a half, for a branch that adds nothing tests nothing.
+BatchNorm statistics are those of photos; scales that begin at or near nought (zero-initialized last
+norms, LayerScale) are a half, for a branch that adds nothing tests nothing; so is the standard
+deviation of class tokens and positions, which else drown in the grid of the image's tokens.
 """
 
 from __future__ import annotations
@@ -81,13 +82,19 @@ def images(count: int, size: tuple[int, int], split: str) -> torch.Tensor:
 def _calm(net: nn.Module, size: tuple[int, int]) -> None:
     with torch.no_grad():
         for name, value in net.named_parameters():
-            constant = (
-                value.numel() > 1 and value.ndim != 2 and bool((value == value.flatten()[0]).all())
-            )
-            is_scale = not name.endswith("bias")
-            if constant and is_scale and value.flatten()[0].abs() < _SMALL_SCALE:
-                value.fill_(_HALF)
+            if not name.endswith("bias") and value.numel() > 1:
+                _enlarge(value, is_weight=name.endswith("weight"))
         _set_statistics(net, size)
+
+
+def _enlarge(value: torch.Tensor, *, is_weight: bool) -> None:
+    """Scales, and tokens and positions with a leading axis of 1, that begin at or near nought."""
+    first = value.flatten()[0]
+    if value.ndim != 2 and bool((value == first).all()):
+        if first.abs() < _SMALL_SCALE:
+            value.fill_(_HALF)
+    elif not is_weight and value.ndim > 2 and len(value) == 1 and value.std() < _SMALL_SCALE:
+        value.mul_(_HALF / value.std())
 
 
 def _set_statistics(net: nn.Module, size: tuple[int, int]) -> None:

@@ -24,14 +24,15 @@ def module() -> Iterator[Any]:
         yield importlib.import_module
 
 
-def of_net(sqnr_db: float = 30.0, error: float = 1e-6, code: int = 0, **peers: float) -> Any:
+def of_net(sqnr_db: float = 30.0, error: float = 1e-6, missed: str = "", **peers: float) -> Any:
     """A row whose four files are there, and whose peers' int8 files have these SQNRs."""
     columns = ("onnx", "int8.onnx", "tflite", "int8.tflite")
 
     def file(db: float) -> dict[str, Any]:
         return {"figures": [{"error": error, "own_error": 1e-7, "sqnr_db": db}]}
 
-    command = {"code": code, "log": ""}
+    said = f"...\nerror: parity missed its threshold: {missed}\n" if missed else ""
+    command = {"code": int(bool(missed)), "log": said}
     own = {
         "commands": dict.fromkeys(columns, command),
         "files": {column: file(sqnr_db) for column in columns},
@@ -56,7 +57,8 @@ def test_right_files_pass(module: Any) -> None:
     ("row", "verdict"),
     [
         (of_net(error=1e-2), "wrong"),
-        (of_net(code=1), "missed"),
+        (of_net(missed="int8.onnx; tflite (reference kernels)"), "missed"),
+        (of_net(missed="int8.tflite; int8 operators"), "passes"),
         (without_tflite(4, REFUSED), "refused at a line"),
         (without_tflite(4, "refused: no such operator"), "refused"),
         (without_tflite(70, "edgeconv failed"), "traceback"),
@@ -82,6 +84,22 @@ def test_int8_is_as_accurate_as_the_net_allows(
     module: Any, sqnr_db: float, peers: dict[str, float], verdict: str
 ) -> None:
     row = of_net(sqnr_db=sqnr_db, **peers)
+    assert module("rows.verdicts").row_verdicts(row)["int8.tflite"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("stage", "verdict"),
+    [
+        ("int8.tflite (reference kernels)", "passes"),
+        ("int8 operators", "missed"),
+        ("int8.onnx against int8.tflite", "missed"),
+        ("tflite", "passes"),
+    ],
+)
+def test_what_random_weights_allow_peers_say_what_operators_do_edgeconv(
+    module: Any, stage: str, verdict: str
+) -> None:
+    row = of_net(sqnr_db=8.0, missed=stage, litert=8.0)
     assert module("rows.verdicts").row_verdicts(row)["int8.tflite"] == verdict
 
 
@@ -132,3 +150,8 @@ def test_every_idiom_has_a_name_of_its_own_family(module: Any) -> None:
     idioms = module("idioms").IDIOMS
     assert len(idioms) >= 120
     assert all(name.count("/") == 1 for name in idioms)
+
+
+def test_a_row_that_pytorch_cannot_run_is_told(module: Any) -> None:
+    missed = module("rows.verdicts").missed_bounds({}, {"head/new": {"unbuilt": "no such layer"}})
+    assert "cannot be built or run in PyTorch: head/new" in missed
