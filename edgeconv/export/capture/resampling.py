@@ -116,7 +116,23 @@ def _written(
         usual = _matrix(side, rank, axis, {**options, "mode": mode, "size": length})
         if not torch.allclose(usual, matrices[axis], rtol=0, atol=_ROUNDING):
             return None
+        if mode == "nearest" and not _is_agreed(usual):
+            return None
     return _WRITTEN[mode]
+
+
+def _is_agreed(matrix: Tensor) -> bool:
+    """Whether all engines read the nearest pixels that PyTorch reads.
+
+    It multiplies by the ratio of the sizes, onnxruntime divides by its inverse, others are exact:
+    where that comes out at a whole number but for rounding, they read neighbours.
+    """
+    length, side = matrix.shape
+    places = torch.arange(length)
+    divided = places.float() / (torch.tensor(float(length)) / float(side))
+    chosen = matrix.argmax(1)
+    exact = places * side // length
+    return torch.equal(divided.floor().long(), chosen) and torch.equal(exact, chosen)
 
 
 def _one_operator(x: Tensor, lengths: list[int], mode: str, align_corners: bool | None) -> Tensor:

@@ -93,6 +93,12 @@ def test_what_has_an_operator_stays_one(asked: dict[str, Any], wanted: set[str])
     assert set(operators(capture_and_compare(Resized(**asked)))) == {"Conv", *wanted}
 
 
+def test_the_nearest_pixel_is_the_same_on_every_engine() -> None:
+    """Of these sizes 25 * (18 / 25) and its like are whole numbers but for rounding."""
+    for rows, columns in ((12, 25), (25, 20), (49, 41), (3, 33)):
+        capture_and_compare(Resized(mode="nearest", size=(rows, columns)), (1, 3, 24, 18))
+
+
 @pytest.mark.parametrize(
     "module",
     [
