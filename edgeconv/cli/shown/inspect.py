@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -134,5 +135,8 @@ def _show_findings(inspection: Inspection) -> None:
         say(f"{finding.guideline} {finding.title}: {finding.sentence}")
         if finding.worst:
             say(f"   most: {', '.join(finding.worst)}")
+    for reason, count in Counter(one.reason for one in inspection.layout_changes).items():
+        names = [one.name for one in inspection.layout_changes if one.reason == reason]
+        say(f"{count} transposed: {reason} ({some(names, 3)})")
     for island in inspection.islands:
         say(f"float island: {some([f'{o.type} {o.name}' for o in island], 3)}")

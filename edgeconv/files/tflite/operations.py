@@ -15,7 +15,13 @@ from edgeconv.files.operations import (
 )
 from edgeconv.files.tflite.builtins.operator import BuiltinOperator
 from edgeconv.files.tflite.builtins.table import builtin
-from edgeconv.files.tflite.file import TfliteFile, TfliteOperator, TfliteTensor, refusing_damage
+from edgeconv.files.tflite.file import (
+    TfliteFile,
+    TfliteOperator,
+    TfliteTensor,
+    options_of,
+    refusing_damage,
+)
 from edgeconv.files.tflite.looked_up import with_lookups
 from edgeconv.files.tflite.partitions import partitions
 
@@ -101,7 +107,8 @@ def _multiply_adds(row: BuiltinOperator, operator: TfliteOperator) -> int:
     shapes = [() if tensor is None else tensor.shape for tensor in operator.inputs]
     output = elements(operator.outputs[0].shape) if operator.outputs else 0
     if row.name == "BATCH_MATMUL":
-        return output * elements(shapes[0][-1:])
+        inner = -2 if getattr(options_of(operator), "adjX", False) else -1
+        return output * elements(shapes[0][inner:][:1])
     if row.layer is None or not operator.outputs:
         return 0
     weight, source = shapes[row.layer.weight], shapes[row.layer.source]

@@ -8,6 +8,7 @@ from typing import Any
 from edgeconv.files.memory import ActivationMemory, activation_memory, float_islands
 from edgeconv.files.operations import ModelOperations, Operation
 from edgeconv.verify.inspect.guidelines import Finding, findings
+from edgeconv.verify.inspect.layout_changes import LayoutChange, layout_changes
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class Inspection:
         memory: of its activations.
         islands: groups of operators that compute in float in an int8 file.
         findings: one for each guideline of ShuffleNetV2.
+        layout_changes: every transpose, and what it is for.
     """
 
     operations: ModelOperations
     memory: ActivationMemory
     islands: tuple[tuple[Operation, ...], ...]
     findings: tuple[Finding, ...]
+    layout_changes: tuple[LayoutChange, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Totals, a record for each operator, islands and findings."""
@@ -33,6 +36,7 @@ class Inspection:
             "activation_memory": self.memory,
             "float_islands": [[o.name for o in island] for island in self.islands],
             "findings": self.findings,
+            "transposes": self.layout_changes,
             "unknown_shapes": self.unknown_shapes,
             "by_operator": [
                 {
@@ -67,6 +71,7 @@ def inspect(operations: ModelOperations) -> Inspection:
         memory=activation_memory(operations),
         islands=tuple(float_islands(operations)),
         findings=findings(operations),
+        layout_changes=layout_changes(operations),
     )
 
 
