@@ -8,13 +8,14 @@ few times as far from that as PyTorch's float32 is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeconv.runtime.metrics import Figures, compare
 from edgeconv.runtime.session import EngineName
 from edgeconv.verify.parity.expected import Expected, Float64, Outputs, Run
 from edgeconv.verify.parity.plain_sums import longest_sum, lost
+from edgeconv.verify.parity.unit_outputs import allowed_errors
 from edgeconv.verify.parity.whole_numbers import of_float
 from edgeconv.verify.thresholds import Threshold
 
@@ -55,10 +56,24 @@ class FloatJudge:
         """The verdicts of a run; `figures` are against the references, of as many photos."""
         bounds = (self.bound,) * len(figures)
         as_usual = FloatVerdicts(*of_float(self.expected, outputs, figures, bounds))
-        reals = [found for found in as_usual.figures if found.equal is None]
-        if self.factor <= 0 or all(self.bound.met_by(f) or not f.finite for f in reals):
+        if self.factor <= 0 or _is_met(as_usual):
+            return as_usual
+        as_usual = self._by_units(as_usual)
+        if _is_met(as_usual):
             return as_usual
         return self._by_sums(run, as_usual) or self._by_float64(outputs, as_usual)
+
+    def _by_units(self, as_usual: FloatVerdicts) -> FloatVerdicts:
+        """With the bounds of what sigmoids and the like give, whose errors are parts of one."""
+        units = allowed_errors(self.files, self.expected.outputs)
+        bounds = tuple(
+            bound if found.equal is not None else replace(bound, limit=max(bound.limit, unit))
+            for name, bound, found in zip(
+                self.expected.outputs, as_usual.thresholds, as_usual.figures, strict=True
+            )
+            for unit in [units.get(name, 0.0)]
+        )
+        return replace(as_usual, thresholds=bounds)
 
     def _by_sums(self, run: Run, as_usual: FloatVerdicts) -> FloatVerdicts | None:
         """Where what is lost in a long sum explains the error."""
@@ -86,7 +101,8 @@ class FloatJudge:
             own = self.float32_error(name, exact)
             array = exact.outputs[name]
             judged[index] = compare(array[: len(outputs[index])], outputs[index])
-            bounds[index] = Threshold("relative_error", max(self.bound.limit, self.factor * own))
+            limit = max(bounds[index].limit, self.factor * own)
+            bounds[index] = Threshold("relative_error", limit)
             told.append(
                 f"{name} is held against PyTorch in float64, from which its float32 is {own:.1e} "
                 f"itself: {self.factor:g} times that is allowed"
@@ -98,12 +114,22 @@ class FloatJudge:
 
         Twice what each may be from float64, where that was needed: it is not asked for.
         """
-        exact = self.expected.float64()
-        if not exact.outputs:
-            return (self.bound.limit,) * len(self.expected.outputs)
-        errors = (self.float32_error(name, exact) for name in self.expected.outputs)
-        return tuple(max(self.bound.limit, 2 * self.factor * error) for error in errors)
+        exact, units = self.expected.float64(), allowed_errors(self.files, self.expected.outputs)
+        return tuple(
+            max(
+                self.bound.limit,
+                2 * units.get(name, 0.0),
+                2 * self.factor * self.float32_error(name, exact) if exact.outputs else 0.0,
+            )
+            for name in self.expected.outputs
+        )
 
     def float32_error(self, name: str, exact: Float64) -> float:
         """How far PyTorch's float32 output is from its float64 one."""
         return compare(exact.outputs[name], self.expected.outputs[name]).relative_error
+
+
+def _is_met(verdicts: FloatVerdicts) -> bool:
+    """Whether every output of reals holds its bound, or no bound can tell."""
+    pairs = zip(verdicts.thresholds, verdicts.figures, strict=True)
+    return all(b.met_by(f) or not f.finite for b, f in pairs if f.equal is None)
