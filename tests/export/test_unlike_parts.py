@@ -95,6 +95,19 @@ def test_what_decodes_boxes_and_scores_loses_nothing_behind_the_layers(
     assert bundle.parity_passed
 
 
+def test_scores_below_a_step_of_a_sigmoids_grid_have_a_grid_of_their_own(tmp_path: Path) -> None:
+    bundle = exported(tmp_path, "faint_alone")
+    real = pytorch(tmp_path, "faint_alone", bundle)
+    assert isinstance(real, dict)
+    assert real["scores"].max() < 0.25
+    for artifact in ("int8.onnx", "int8.tflite"):
+        made = outputs(bundle, artifact)["scores"]
+        made = made.transpose(0, 3, 1, 2) if artifact == "int8.tflite" else made
+        assert sqnr_db(real["scores"].numpy(), made) > LEAST_SQNR_DB, artifact
+    assert bundle.manifest["artifacts"]["int8.tflite"]["outputs"][1]["dtype"] == "int8"
+    assert bundle.parity_passed
+
+
 def test_the_layer_that_writes_unlike_channels_computes_in_float(tmp_path: Path) -> None:
     bundle = exported(tmp_path, "one_layer")
     real = pytorch(tmp_path, "one_layer", bundle)

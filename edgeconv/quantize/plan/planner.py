@@ -24,6 +24,7 @@ from edgeconv.quantize.observe.targets import Target, targets
 from edgeconv.quantize.plan.affine import activation_params, covered, params, quantize
 from edgeconv.quantize.plan.apart import keep_apart
 from edgeconv.quantize.plan.bias import correct
+from edgeconv.quantize.plan.faint import faint_nodes
 from edgeconv.quantize.plan.in_float import float_nodes, with_islands
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.plan.products import is_product, symmetric_params
@@ -76,7 +77,7 @@ def build_plan(
             f"calibration saw nothing of tensor {missing[0]}; observe this very graph first"
         )
     apart = keep_apart(model, observations.tensors)
-    islands = float_nodes(model) | apart.nodes
+    islands = float_nodes(model) | apart.nodes | faint_nodes(model, observations.tensors)
     activations, requantize = _activations(
         model, wanted, observations, config, islands, apart.sources
     )
