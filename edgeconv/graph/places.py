@@ -43,8 +43,7 @@ def scattered(node: ir.Node) -> Places:
         NetRefused: the indices are computed at run time.
     """
     shape = shape_of(input_of(node))
-    updates = shape_of(input_of(node, 2))
-    indices = require_constant(node, 1)
+    indices, updates = require_constant(node, 1), shape_of(input_of(node, 2))
     sources = np.full(shape, -1, np.int64)
     numbers = np.arange(math.prod(updates), dtype=np.int64).reshape(updates)
     if node.op_type == "ScatterElements":

@@ -89,11 +89,38 @@ CASES: dict[str, tuple[Forward, dict[str, int]]] = {
         lambda x: torch.gather(x, 2, torch.tensor([1, 3, 5]).view(1, 1, 3, 1).expand(1, 8, 3, 12)),
         {"Slice": 1},
     ),
+    "scattered, of which a corner": (
+        lambda x: torch.zeros(1, 8, 12, 12).scatter(
+            2, torch.arange(6).view(1, 1, 6, 1).expand(1, 8, 6, 12) + 3, x
+        ),
+        {"Slice": 1, "Concat": 1},
+    ),
     "counted repetitions": (
         lambda x: x.repeat_interleave(torch.tensor([1, 0, 2, 1, 1, 0, 0, 3]), 1),
         {"Tile": 0},
     ),
 }
+#: Spellings of a channel shuffle in two groups.
+SHUFFLES: tuple[Forward, ...] = (
+    lambda x: x.view(-1, 2, 4, 12, 12).transpose(1, 2).reshape(-1, 8, 12, 12),
+    lambda x: x.reshape(-1, 2, 4, 144).permute(0, 2, 1, 3).reshape(-1, 8, 12, 12),
+    lambda x: x[:, [0, 4, 1, 5, 2, 6, 3, 7]],
+    lambda x: x.unflatten(1, (2, 4)).swapaxes(1, 2).flatten(1, 2),
+)
+
+
+@pytest.mark.parametrize("shuffle", SHUFFLES)
+def test_a_shuffle_between_convolutions_costs_nothing_however_it_is_written(
+    shuffle: Forward,
+) -> None:
+    class Shuffled(Changed):
+        def __init__(self) -> None:
+            super().__init__(lambda x: self.last(shuffle(x.relu())))
+            self.last = nn.Conv2d(8, 5, 3)
+
+    assert operators(capture_and_compare(Shuffled(), bound=1e-5)) == ["Conv", "Relu", "Conv"]
+
+
 MOVING = {"Slice", "Concat", "Gather", "GatherElements", "ScatterND", "ScatterElements", "Where"}
 
 

@@ -37,12 +37,13 @@ def shuffle_at(first: ir.Node) -> Shuffle | None:
         return None
     shape, apart = shape_of(first.inputs[0]), shape_of(first.outputs[0])
     swap = sole_consumer(first.outputs[0])
-    if len(shape) != 4 or len(apart) != 5 or swap is None or swap.op_type != "Transpose":
+    if len(shape) != 4 or len(apart) not in (4, 5) or swap is None or swap.op_type != "Transpose":
         return None
     last = sole_consumer(swap.outputs[0])
+    pixels = shape[2:] if len(apart) == 5 else (shape[2] * shape[3],)
     if (
-        (apart[0], *apart[3:]) != (shape[0], *shape[2:])
-        or ints(swap, "perm", ()) != (0, 2, 1, 3, 4)
+        (apart[0], *apart[3:]) != (shape[0], *pixels)
+        or ints(swap, "perm", ()) != (0, 2, 1, 3, 4)[: len(apart)]
         or last is None
         or last.op_type != "Reshape"
         or shape_of(last.outputs[0]) != shape

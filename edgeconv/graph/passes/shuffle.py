@@ -53,6 +53,8 @@ _MOST_PARTS = 5
 def fold_shuffles(model: ir.Model) -> None:
     """Replaces operators that move channels, where a shuffle is among them, by Slices and Concats.
 
+    A list of indices is one as well, however a net comes by it.
+
     They stay as they are where that would take many runs, because sources and results must keep
     their order: they are the graph's own, or read by operators that are neither dense convolutions
     nor treat every channel by itself (the grouped convolutions of the first ShuffleNet).
@@ -62,7 +64,7 @@ def fold_shuffles(model: ir.Model) -> None:
     moving = {node for shuffle in found for node in shuffle.nodes}
     moving |= {node for node in model.graph if moves_channels(node)}
     for group in joined_groups(model.graph, moving):
-        if not shuffles.keys().isdisjoint(group):
+        if not shuffles.keys().isdisjoint(group) or any(n.op_type == "Gather" for n in group):
             _fold(model, group, shuffles)
 
 

@@ -80,6 +80,10 @@ class Pieces:
         """Any operator, of the first input's type."""
         return self._add(op_type, inputs, shape, inputs[0])
 
+    def put_before(self) -> None:
+        """Leaves the old node, which reads what was made."""
+        self._model.graph.insert_before(self._node, self._made)
+
     def give(self, value: ir.Value) -> None:
         """Makes all readers of the old node read this value instead."""
         output = self._node.outputs[0]

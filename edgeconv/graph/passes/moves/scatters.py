@@ -35,6 +35,7 @@ def settle_scatters(model: ir.Model) -> None:
 def _settle(model: ir.Model, node: ir.Node) -> None:
     if string(node, "reduction", "none") != "none":
         return
+    _drop_what_is_not_written(model, node)
     value, updates, sources = input_of(node), input_of(node, 2), scattered(node)
     pieces = Pieces(model, node)
     if not (sources >= 0).any():
@@ -44,6 +45,17 @@ def _settle(model: ir.Model, node: ir.Node) -> None:
     block = None if sides is None else _block(pieces, updates, sources[np.ix_(*sides)])
     if sides is not None and block is not None:
         pieces.give(overwritten(pieces, value, block, sides))
+
+
+def _drop_what_is_not_written(model: ir.Model, node: ir.Node) -> None:
+    """PyTorch takes updates of which the indices name a corner; ONNX takes none but those named."""
+    updates, shape = input_of(node, 2), shape_of(input_of(node, 1))
+    if node.op_type == "ScatterElements" and shape_of(updates) != shape:
+        pieces = Pieces(model, node)
+        for axis, length in enumerate(shape):
+            updates = pieces.taken(updates, axis, np.arange(length))
+        pieces.put_before()
+        node.replace_input_with(2, updates)
 
 
 def _block(pieces: Pieces, updates: ir.Value, sources: NDArray[np.int64]) -> ir.Value | None:
