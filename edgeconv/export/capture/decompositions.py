@@ -177,10 +177,10 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **PATCHES,
         **POOLS,
         **UNPOOLINGS,
-        **WHOLE_NUMBERS,
         **RECURRENT,
         **ARITHMETIC,
         **FUNCTIONS,
+        **WHOLE_NUMBERS,  # after the functions of reals, which they hand on to
         **SHAPES,
     }
 )

@@ -15,20 +15,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from edgeconv.export.capture.functions import FUNCTIONS
+
 
 def _floor_divide(input: Any, other: Any) -> Tensor:
-    if _has_reals(input, other):
-        down: Tensor = torch.div(input, other, rounding_mode="floor")
+    if not _are_whole(input, other):
+        down: Tensor = FUNCTIONS[torch.floor_divide](input, other)
         return down
     exact: Tensor = torch.div(input - torch.remainder(input, other), other, rounding_mode="trunc")
     return exact
 
 
 def _div(input: Tensor, other: Any, *, rounding_mode: str | None = None, **more: Any) -> Tensor:
-    if rounding_mode == "floor" and not _has_reals(input, other):
+    if rounding_mode == "floor" and _are_whole(input, other):
         return _floor_divide(input, other)
-    result: Tensor = torch.div(input, other, rounding_mode=rounding_mode, **more)
+    result: Tensor = FUNCTIONS[torch.div](input, other, rounding_mode=rounding_mode, **more)
     return result
+
+
+def _are_whole(*numbers: Any) -> bool:
+    return not any(
+        n.is_floating_point() if isinstance(n, Tensor) else isinstance(n, float) for n in numbers
+    )
 
 
 def _isinf(input: Tensor) -> Tensor:
@@ -54,21 +62,15 @@ def _nan_to_num(
     return there.clamp(limits.min, limits.max)
 
 
-def _has_reals(*numbers: Any) -> bool:
-    return any(
-        n.is_floating_point() if isinstance(n, Tensor) else isinstance(n, float) for n in numbers
-    )
-
-
 WHOLE_NUMBERS: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         **dict.fromkeys(
             (torch.floor_divide, Tensor.floor_divide, Tensor.__floordiv__), _floor_divide
         ),
+        **dict.fromkeys((torch.div, torch.divide, Tensor.div, Tensor.divide), _div),
         **dict.fromkeys((torch.isinf, Tensor.isinf), _isinf),
         **dict.fromkeys((torch.isfinite, Tensor.isfinite), _isfinite),
         **dict.fromkeys((torch.nan_to_num, Tensor.nan_to_num), _nan_to_num),
-        **dict.fromkeys((torch.div, torch.divide, Tensor.div, Tensor.divide), _div),
     }
 )
 """Functions of PyTorch, and what stands for them."""
