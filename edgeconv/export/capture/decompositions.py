@@ -21,10 +21,9 @@ While `Decompositions` is active a call is replaced by others of the same value:
   which it drops or changes an argument;
 - scaled_dot_product_attention, of which it scales queries and keys both, and the matrix transposes
   `mT` and `adjoint`, for which it has no form;
+- max-unpooling, by the places of the maxima in windows side by side (`unpooling`);
 - LSTMs whose hidden state is projected (`recurrent`);
 - what `arithmetic` and `functions` spell out.
-- max-unpooling, by the places of the maxima in windows side by side (`unpooling`);
-- LSTMs whose hidden state is projected (`recurrent`).
 """
 
 # ruff: noqa: A002 - callers may name the arguments as PyTorch does, `input` among them
