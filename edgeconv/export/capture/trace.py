@@ -20,6 +20,7 @@ from torch.jit import TracerWarning  # type: ignore[attr-defined]  # public, not
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture import functions
 from edgeconv.export.capture.calls import Call, calls_of, is_foreign
+from edgeconv.export.capture.composites import Composites, has_composition
 from edgeconv.export.capture.constants import Constants
 from edgeconv.export.capture.decompositions import Decompositions
 from edgeconv.export.capture.inlined import inlined
@@ -75,15 +76,18 @@ def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.
         NetRefused: the exporter gave up; says on what.
     """
     traced: set[int] = set()
+    composed: dict[str, str] = {}  # operator -> how it would be refused
     while True:
         constants = Constants(frozenset(traced))
+        composites = Composites(frozenset(composed))
         try:
-            written = _exported(module, example, outputs, constants)
+            written = _exported(module, example, outputs, constants, composites)
         except FOREIGN_ERRORS as error:
             if constants.written <= traced:
-                raise NetRefused(_refusal(error, module, example, outputs)) from error
-        if constants.written <= traced:
-            break
+                _take_apart(error, composed, module, example, outputs)
+        else:
+            if constants.written <= traced:
+                break
         traced |= constants.written
     proto = onnx.load_from_string(written)
     for node in proto.graph.node:
@@ -91,8 +95,35 @@ def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.
     return proto
 
 
+def _take_apart(
+    error: BaseException,
+    composed: dict[str, str],
+    module: nn.Module,
+    example: torch.Tensor,
+    outputs: Sequence[str],
+) -> None:
+    """Adds the operator that the exporter gave up on to those that are taken apart.
+
+    Raises:
+        NetRefused: it gave up on something else, or on what it found inside of one.
+    """
+    said = _OPERATOR.search(str(error))
+    is_unknown = said is not None and "Exporting the operator" in str(error)
+    name = said[1] if said is not None and is_unknown else None
+    if composed and (name is None or _call_of(name, module, example) is None):
+        raise NetRefused(list(composed.values())[-1]) from error
+    refusal = _refusal(error, module, example, outputs)
+    if name is None or name in composed or not has_composition(name):
+        raise NetRefused(refusal) from error
+    composed[name] = refusal
+
+
 def _exported(
-    module: nn.Module, example: torch.Tensor, outputs: list[str], constants: Constants
+    module: nn.Module,
+    example: torch.Tensor,
+    outputs: list[str],
+    constants: Constants,
+    composites: Composites,
 ) -> bytes:
     """What the exporter writes; it changes what it is given to run."""
     buffer = io.BytesIO()
@@ -101,6 +132,7 @@ def _exported(
         _stdout_discarded(),
         unchanged(module),
         inlined(module),
+        composites,
         Decompositions(),
         constants,
     ):
