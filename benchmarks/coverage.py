@@ -11,8 +11,8 @@ step is a child process within limits. Every file that comes out is run in onnxr
 directly and compared with PyTorch in float64 on photos that no tool calibrated on.
 
 Weights are random but calm (`rows/build.py`): a float file passes within what float32 holds, an
-int8 file where edgeconv found every operator right and its SQNR is 10 dB or, where that is more
-than the net allows, no more than 1 dB below a peer's.
+int8 file where edgeconv found every operator right and its SQNR is 10 dB or, where the net allows
+less, no more than 1 dB below a peer's.
 
 Exits 1 where fewer than 95 % of the nets or 90 % of the idioms pass in all four files, where a row
 is wrong, ends in a traceback, hangs or is refused without a file and line, or where a peer converts
