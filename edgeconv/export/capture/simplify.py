@@ -18,8 +18,10 @@ from edgeconv.graph.passes.automatic_pads import state_automatic_pads
 from edgeconv.graph.passes.batchnorm import fold_batchnorm
 from edgeconv.graph.passes.biases import add_zero_biases
 from edgeconv.graph.passes.bypass import bypass_no_ops
+from edgeconv.graph.passes.convolutions.early_activations import clamp_early
+from edgeconv.graph.passes.convolutions.flat import widen_flat_convolutions
+from edgeconv.graph.passes.convolutions.transposed import convolve_transposed
 from edgeconv.graph.passes.divisions import multiply_by_reciprocals
-from edgeconv.graph.passes.flat_convolutions import widen_flat_convolutions
 from edgeconv.graph.passes.gelu import recognise_gelu
 from edgeconv.graph.passes.gemm import normalise_gemm
 from edgeconv.graph.passes.grouped_shuffles import settle_grouped_shuffles
@@ -41,10 +43,9 @@ from edgeconv.graph.passes.pads import fold_pads
 from edgeconv.graph.passes.pads_apart import set_pads_apart
 from edgeconv.graph.passes.pixel_shuffles import reorder_pixel_shuffles
 from edgeconv.graph.passes.pooling import normalise_pooling
-from edgeconv.graph.passes.reshapes import normalise_reshapes
+from edgeconv.graph.passes.reshapes import drop_detours, normalise_reshapes
 from edgeconv.graph.passes.shuffle import fold_shuffles
 from edgeconv.graph.passes.stacked_sums import add_stacked
-from edgeconv.graph.passes.transposed_convolutions import convolve_transposed
 from edgeconv.graph.view import keep_in_float, set_place, title_of
 
 Pass = Callable[[ir.Model], object]
@@ -73,9 +74,11 @@ PASSES: tuple[Pass, ...] = (
     fold_batchnorm,
     widen_flat_convolutions,  # after BatchNorm, which stands right behind them
     convolve_transposed,  # those of images, which all are now
+    clamp_early,  # before the views that these two added
     normalise_pooling,
     recognise_hard_activations,
     normalise_reshapes,
+    drop_detours,  # which lines of numbers take between two layers
     look_for_largest,
     fold_shuffles,  # after BatchNorm, whose factors follow the order of the channels
     settle_grouped_shuffles,  # those that are left

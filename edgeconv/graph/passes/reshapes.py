@@ -6,8 +6,8 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.passes.edit import add_constant
-from edgeconv.graph.view import integer, shape_of
+from edgeconv.graph.passes.edit import add_constant, substitute
+from edgeconv.graph.view import input_of, integer, shape_of
 
 
 def normalise_reshapes(model: ir.Model) -> None:
@@ -28,3 +28,17 @@ def normalise_reshapes(model: ir.Model) -> None:
         node.attributes.clear()
         node.resize_inputs(2)
         node.replace_input_with(1, constant)
+
+
+def drop_detours(model: ir.Model) -> None:
+    """Takes out two Reshapes in a row, the second of which gives back what the first one read."""
+    for second in tuple(model.graph):
+        first = input_of(second).producer() if second.op_type == "Reshape" else None
+        if first is None or first.op_type != "Reshape" or second.outputs[0].is_graph_output():
+            continue
+        source, detour = input_of(first), first.outputs[0]
+        if shape_of(source) == shape_of(second.outputs[0]):
+            substitute(model, second.outputs[0], source)
+            model.graph.remove(second, safe=True)
+            if not tuple(detour.uses()) and not detour.is_graph_output():
+                model.graph.remove(first, safe=True)

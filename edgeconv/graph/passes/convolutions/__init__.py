@@ -1,0 +1,1 @@
+"""Passes that bring convolutions into the forms that phones have kernels for."""
