@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import NHWC, Layout, Shape
-from edgeconv.export.tflite.program import Tensor
+from edgeconv.export.tflite.program import Tensor, constant
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.passes.pads_apart import SMALLEST
 from edgeconv.graph.view import constant_of, input_of, integer, require_constant, shape_of, string
@@ -22,7 +22,7 @@ _SYMMETRIC: int = schema.MirrorPadMode.SYMMETRIC
 
 
 def pad(node: ir.Node, b: Builder) -> None:
-    """Pad -> PAD (zeros), PADV2 (another number) or MIRROR_PAD (reflect; edge).
+    """Pad -> PAD (zeros), CONCATENATION or PADV2 (another number) or MIRROR_PAD (reflect; edge).
 
     Repeating the edge once is mirroring with the edge included; k times takes k operators. int8:
     one scale, PAD fills with the zero point. No negative padding, no wrapping.
@@ -46,9 +46,24 @@ def pad(node: ir.Node, b: Builder) -> None:
         fill = _pad_value(node)
         if abs(fill) <= SMALLEST:
             b.write(node, "PAD", [x, paddings], layout, schema.PadOptionsT())
+        elif np.count_nonzero(file_amounts) == 1:
+            _join_fill(node, b, x, file_amounts, fill)
         else:
             value = b.scalar(f"{node.name}/fill", fill, x)
             b.write(node, "PADV2", [x, paddings, value], layout, schema.PadV2OptionsT())
+
+
+def _join_fill(
+    node: ir.Node, b: Builder, x: Tensor, amounts: NDArray[np.int64], fill: float
+) -> None:
+    """One side of one axis -> CONCATENATION with a constant: XNNPACK has no PADV2."""
+    ((axis, side),) = np.argwhere(amounts).tolist()
+    shape = tuple(int(amounts[i].sum()) if i == axis else n for i, n in enumerate(x.shape))
+    value = b.scalar(f"{node.name}/fill", fill, x)
+    filled = constant(value.name, np.broadcast_to(value.values.reshape(()), shape), x.quantization)
+    parts = [x, filled] if side else [filled, x]
+    options = schema.ConcatenationOptionsT(axis=axis)
+    b.write(node, "CONCATENATION", parts, Layout(b.layout(node).order), options)
 
 
 def _pad_by_edge(node: ir.Node, b: Builder, x: Tensor, amounts: NDArray[np.int64]) -> None:

@@ -15,6 +15,7 @@ def places(images: int) -> np.ndarray:
 CASES: dict[str, Case] = {
     "Pad": node("Pad", IMAGE, ints(0, 0, 1, 2, 0, 0, 3, 0)),
     "Pad with a number": node("Pad", IMAGE, ints(0, 1, 0, 0, 0, 1, 0, 0), np.float32(-1)),
+    "Pad with a number at one end": node("Pad", IMAGE, ints(0, 0, 0, 0, 0, 2, 0, 0), np.float32(1)),
     "Pad by reflection": node("Pad", IMAGE, ints(0, 0, 2, 1, 0, 0, 2, 1), mode="reflect"),
     "Pad by one edge": node("Pad", IMAGE, ints(0, 0, 1, 1, 0, 0, 1, 1), mode="edge"),
     "Pad by three edges": node("Pad", IMAGE, ints(0, 0, 1, 3, 0, 0, 3, 0), mode="edge"),
