@@ -17,7 +17,7 @@ _QUANTIZED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
-    """The module without what torch.compile and the data-parallel classes put around it.
+    """The module without what torch.compile, torch.export and the data-parallel classes put there.
 
     Args:
         module: any; its submodules are changed in place.
@@ -26,6 +26,8 @@ def unwrapped(module: nn.Module) -> nn.Module:
         module = inner
     for child in module.modules():
         child._compiled_call_impl = None  # what Module.compile leaves
+        for mode in ("train", "eval"):  # torch.export's modules refuse both; they have one mode
+            vars(child).pop(mode, None)
         _restore_forward(child)
         for name, grandchild in list(child.named_children()):
             bare = grandchild

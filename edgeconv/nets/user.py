@@ -73,6 +73,8 @@ def load_user_net(
         )
         factory = _attribute(source, attribute, target)
         module = _build(factory, target, options, classes)
+    if isinstance(module, torch.export.ExportedProgram):
+        module = module.module()
     if not isinstance(module, nn.Module):
         raise NetRefused(f"{target} returned a {type(module).__name__}, not an nn.Module")
     bare = unwrapped(module)

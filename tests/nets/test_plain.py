@@ -76,6 +76,8 @@ def net():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1))
 
+def program(): return torch.export.export(net(), (torch.rand(1, 3, 12, 12),))
+def program_module(): return program().module()
 def half(): return net().half()
 def double(): return net().double()
 def one_spectral():
@@ -115,6 +117,13 @@ def test_weights_of_another_type_become_float32_with_a_note(path: Path, name: st
     assert {p.dtype for p in loaded.module.parameters()} == {torch.float32}
     assert "computes with them in float32" in str(loaded.weights.note)
     assert load_net(f"{path}:net").weights.note is None
+
+
+@pytest.mark.parametrize("name", ["program", "program_module"])
+def test_an_exported_program_is_a_net(path: Path, name: str) -> None:
+    module = load_net(f"{path}:{name}").module
+    assert not module.training
+    torch.testing.assert_close(module(X), load_net(f"{path}:net").module(X))
 
 
 def test_values_of_a_parametrized_net_are_loaded_before_it_is_folded(path: Path) -> None:

@@ -83,16 +83,9 @@ def test_a_form_onnx_lacks_is_told_without_boilerplate():
     assert re.search(rf"{Path(__file__).name}:\d+ in a form that ONNX", message)
 
 
-def grid(y: Tensor) -> Tensor:
-    return nn.functional.affine_grid(
-        y.mean((2, 3)).repeat(1, 2)[:, :6].reshape(1, 2, 3), [1, 4, 5, 5], False
-    )
-
-
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (grid, "torch.nn.functional.affine_grid"),
         (lambda y: y.median(1)[0], "torch.Tensor.median"),
         (lambda y: torch.linalg.svdvals(y), "torch.linalg.svdvals"),
         (lambda y: torch.view_as_real(torch.complex(y, y)), "torch.complex"),
