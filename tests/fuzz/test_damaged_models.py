@@ -173,6 +173,8 @@ def check(
         lines = [list(map(str, command(held, number))) for number in batch]
         for number, ran in zip(batch, things.programs.run(things.place, lines), strict=True):
             ends[ran.code] += 1
+            if ran.seconds > MOST_SECONDS:  # of a process that was short of memory or of cores
+                ran = things.programs.as_a_user(things.place, ran.words)
             if (what := problem(ran, may_crash=may_crash)) == "" and _is_sample(number, ran):
                 ran = things.programs.as_a_user(things.place, ran.words)
                 what = problem(ran, may_crash=False)
