@@ -95,6 +95,18 @@ def test_what_decodes_boxes_and_scores_loses_nothing_behind_the_layers(
     assert bundle.parity_passed
 
 
+def test_unlike_parts_that_are_taken_apart_again_keep_their_accuracy(tmp_path: Path) -> None:
+    bundle = exported(tmp_path, "taken_apart")
+    real = pytorch(tmp_path, "taken_apart", bundle)
+    assert isinstance(real, dict)
+    for artifact in ("int8.onnx", "int8.tflite"):
+        for name, made in outputs(bundle, artifact).items():
+            assert sqnr_db(real[name].numpy(), made) > LEAST_SQNR_DB, (artifact, name)
+    ends = bundle.manifest["artifacts"]["int8.tflite"]["outputs"]
+    assert [end["dtype"] for end in ends] == ["int8"] * 2
+    assert bundle.parity_passed
+
+
 def test_scores_below_a_step_of_a_sigmoids_grid_have_a_grid_of_their_own(tmp_path: Path) -> None:
     bundle = exported(tmp_path, "faint_alone")
     real = pytorch(tmp_path, "faint_alone", bundle)

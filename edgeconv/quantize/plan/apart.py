@@ -25,7 +25,7 @@ from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.parts import Joined, channel_axis, is_in_place, next_before, parts_of
 from edgeconv.graph.view import activation_inputs, is_real, name_of, shape_of
 from edgeconv.quantize.observe.statistics import TensorStatistics
-from edgeconv.quantize.plan.decode import decoding
+from edgeconv.quantize.plan.decode import behind, decoding
 from edgeconv.quantize.plan.ranges import LEVELS
 from edgeconv.quantize.plan.shared import keeps_scale
 from edgeconv.quantize.plan.weights import layer_of
@@ -132,8 +132,23 @@ def keep_apart(model: ir.Model, seen: Statistics) -> Apart:
         if lost and path and _is_alone(path, output):
             nodes |= decoding(model, {node.name or "" for node in path})
             outputs.add(name_of(output))
+    nodes |= _joined_on_the_way(model, seen)
     sources = _read_by(model, nodes)
     return Apart(frozenset(nodes), frozenset(outputs), sources, tuple(grids))
+
+
+def _joined_on_the_way(model: ir.Model, seen: Statistics) -> frozenset[str]:
+    """What joins unlike parts that are taken apart again before the outputs, and decodes them.
+
+    Each output of it has a grid of its own.
+    """
+    ends: set[str] = set()
+    for node in model.graph:
+        if operator_of(node).channels != "joined" or node.name in ends:
+            continue
+        if any(grid.lost for grid in part_grids(parts_of(node.outputs[0]), seen)):
+            ends |= behind(node) or set()
+    return decoding(model, ends) if ends else frozenset()
 
 
 def _read_by(model: ir.Model, nodes: Set[str]) -> frozenset[str]:

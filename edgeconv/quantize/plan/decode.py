@@ -47,6 +47,20 @@ def decoding(model: ir.Model, ends: Collection[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def behind(node: ir.Node) -> set[str] | None:
+    """Names of a node and of all that hangs on it; None where that is more than decoding."""
+    found: set[str] = set()
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        if not decodes(each):
+            return None
+        if each.name not in found:
+            found.add(each.name or "")
+            pending += [use.node for value in each.outputs for use in value.uses()]
+    return found
+
+
 def decodes(node: ir.Node) -> bool:
     """Whether an operator is none of the layers that int8 is for; a mean over bins is none."""
     if layer_of(node) is None:
