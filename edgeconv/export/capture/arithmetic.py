@@ -108,6 +108,16 @@ def _cummin(x: Tensor, dim: int) -> Any:
     return torch.return_types.cummin((_scanned(torch.minimum, x, dim), places))
 
 
+def _median(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The lower of the two in the middle of an even number, as PyTorch has it; values alone."""
+    if dim is None:
+        return _median(x.flatten(), 0)[0]
+    middle = (int(x.shape[dim]) - 1) // 2
+    values = torch.sort(x, dim)[0].narrow(dim, middle, 1)
+    places = torch.median(x, dim, keepdim)[1]
+    return torch.return_types.median((values if keepdim else values.squeeze(dim), places))
+
+
 ARITHMETIC: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     everywhere(
         softshrink=_softshrink,
@@ -126,6 +136,7 @@ ARITHMETIC: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         logcumsumexp=_logcumsumexp,
         cummax=_cummax,
         cummin=_cummin,
+        median=_median,
         fmax=torch.maximum,
         fmin=torch.minimum,
         sgn=torch.sign,
