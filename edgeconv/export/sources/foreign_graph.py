@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, inliner, shape_inference, version_converter
 
 from edgeconv.errors import ArtifactRefused, NetRefused, UsageError
+from edgeconv.export.sources.spelled_out import spell_out
 from edgeconv.files.onnx.foreign import FOREIGN
 from edgeconv.files.onnx.load import DAMAGE, load_proto, refusing_damage
 from edgeconv.graph.passes.older_forms import OPSET
@@ -74,6 +75,8 @@ def prepared(graph: ForeignGraph, path: Path) -> onnx.ModelProto:
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(graph.proto)
+    with refusing_damage(path):
+        proto = spell_out(proto, graph.opset)
     if graph.opset < OPSET:
         try:
             proto = version_converter.convert_version(proto, OPSET)

@@ -140,3 +140,27 @@ def changed(path: Path, shape: list[Any] | None = None, node: Any = None) -> Pat
         model.graph.output[0].name = node.output[0]
     onnx.save(model, path)
     return path
+
+
+def composed(path: Path, op_type: str, opset: int, **attributes: Any) -> Path:
+    """A net with one operator that ONNX composes of others, or of several tensors."""
+    rng = np.random.default_rng(0)
+    held = [
+        numpy_helper.from_array(rng.normal(0, 0.3, (8, 3, 3, 3)).astype(np.float32), "w"),
+        numpy_helper.from_array(np.ones(8, np.float32), "one"),
+        numpy_helper.from_array(np.zeros(8, np.float32), "zero"),
+    ]
+    reads = {"GroupNormalization": ["x", "one", "zero"]}.get(op_type, ["x"])
+    if op_type in ("Sum", "Mean"):
+        reads = ["x", "x2", "x3"]
+    nodes = [
+        helper.make_node("Conv", ["image", "w"], ["x"], "conv"),
+        helper.make_node("Relu", ["x"], ["x2"], "relu"),
+        helper.make_node("Sigmoid", ["x"], ["x3"], "sigmoid"),
+        helper.make_node(op_type, reads, ["y"], "own", **attributes),
+        helper.make_node("Mul", ["y", "x3"], ["p"], "mul"),
+        helper.make_node("Add", ["p", "x2"], ["map"], "add"),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])
+    ends = [helper.make_tensor_value_info("map", TensorProto.FLOAT, None)]
+    return saved(path, nodes, image, ends, held, opset)

@@ -171,3 +171,24 @@ def test_labels_of_another_number_than_classes_are_refused(tmp_path: Path) -> No
     stated = Stated((0.5,) * 3, (0.25,) * 3, 40, labels=("cat", "dog"))
     with pytest.raises(NetRefused, match="2 labels"):
         exported(files.traced(tmp_path / "net.onnx"), tmp_path / "out", stated=stated)
+
+
+@pytest.mark.parametrize(
+    ("op_type", "opset", "attributes"),
+    [
+        ("Sum", 13, {}),
+        ("Mean", 13, {}),
+        ("Mish", 18, {}),
+        ("Shrink", 17, {"lambd": 0.3, "bias": 0.1}),
+        ("ThresholdedRelu", 17, {"alpha": 0.2}),
+        ("Softsign", 22, {}),
+        ("MeanVarianceNormalization", 13, {"axes": [0, 2, 3]}),
+        ("GroupNormalization", 21, {"num_groups": 4, "epsilon": 1e-3}),
+    ],
+)
+def test_operators_that_onnx_composes_of_others(
+    op_type: str, opset: int, attributes: dict[str, Any], tmp_path: Path
+) -> None:
+    path = files.composed(tmp_path / "net.onnx", op_type, opset, **attributes)
+    bundle = exported(path, tmp_path / "out")
+    assert bundle.parity_passed
