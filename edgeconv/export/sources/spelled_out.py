@@ -103,7 +103,7 @@ def _body(graph: onnx.GraphProto, node: onnx.NodeProto, opset: int) -> onnx.Func
 
 
 def _nearest(versions: Sequence[int], opset: int) -> int:
-    """The newest that an opset has; the oldest where ONNX said only later what it is composed of."""
+    """The newest that an opset has; the oldest where ONNX said later what it is composed of."""
     return max((version for version in versions if version <= opset), default=min(versions))
 
 
