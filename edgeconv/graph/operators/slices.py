@@ -37,14 +37,18 @@ _GATHER = replace(
     int16=False,
 )
 #: Any value at any place: no channel stays what it was.
-_GATHER_ND = replace(_GATHER, name="GatherND", channels="mixed")
+_GATHER_ND = replace(
+    _GATHER,
+    name="GatherND",
+    channels="mixed",
+    engines=Engines("float", "none", "copies"),
+)
 _SCATTER_ND = replace(
     _GATHER_ND,
     name="ScatterND",
     slots=("", "/indices", ""),
     operands=True,
     scales="joined",
-    engines=Engines("float", "none", "copies"),
 )
 _TILE = replace(
     _SLICE,
@@ -74,7 +78,7 @@ ROWS = (
     ),
     _GATHER,
     _GATHER_ND,
-    replace(_GATHER_ND, name="GatherElements"),
+    replace(_GATHER_ND, name="GatherElements", engines=Engines("copies", "none", "copies")),
     _SCATTER_ND,
     replace(_SCATTER_ND, name="ScatterElements"),
     _TILE,
