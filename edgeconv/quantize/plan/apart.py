@@ -22,7 +22,7 @@ from edgeconv.graph.fusion import clip_bounds, writer_of, written_outputs
 from edgeconv.graph.metrics import multiply_adds, node_multiply_adds
 from edgeconv.graph.operators.operator import UNBOUNDED
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.parts import Joined, channel_axis, is_in_place, next_before, parts_of
+from edgeconv.graph.parts import Joined, channel_axis, is_in_place, next_before, parts_of, uncopied
 from edgeconv.graph.view import activation_inputs, is_real, name_of, shape_of
 from edgeconv.quantize.observe.statistics import TensorStatistics
 from edgeconv.quantize.plan.decode import behind, decoding
@@ -130,7 +130,7 @@ def keep_apart(model: ir.Model, seen: Statistics) -> Apart:
         lost = [grid for grid in found if grid.lost]
         grids += lost
         if lost and path and _is_alone(path, output):
-            nodes |= decoding(model, {node.name or "" for node in path})
+            nodes |= decoding(model, {node.name or "" for node in path} - _shared(path))
             outputs.add(name_of(output))
     nodes |= _joined_on_the_way(model, seen)
     sources = _read_by(model, nodes)
@@ -244,11 +244,28 @@ def _is_read_by(value: ir.Value, path: list[ir.Node]) -> bool:
 
 
 def _is_alone(path: tuple[ir.Node, ...], output: ir.Value) -> bool:
-    """Whether nothing but this output hangs on what the path writes."""
+    """Whether nothing but this output hangs on what the path writes.
+
+    A copy that other operators read too does not count: it may stay in int8.
+    """
     names = {node.name for node in path}
-    values = [value for node in path for value in written_outputs(node)]
+    values = [value for node in path if not _is_copy(node) for value in written_outputs(node)]
     return all(
         {use.node.name for use in value.uses()} <= names
         and (value is output or not value.is_graph_output())
         for value in values
     )
+
+
+def _is_copy(node: ir.Node) -> bool:
+    return uncopied(node.outputs[0])[0] is not node.outputs[0]
+
+
+def _shared(path: tuple[ir.Node, ...]) -> set[str]:
+    """Names of the path's copies that others read too."""
+    names = {node.name for node in path}
+    return {
+        node.name or ""
+        for node in path
+        if _is_copy(node) and not {use.node.name for use in node.outputs[0].uses()} <= names
+    }
