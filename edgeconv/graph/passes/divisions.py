@@ -18,13 +18,18 @@ from edgeconv.graph.view import constant_of
 _JUMPS = frozenset({"Cast", "Ceil", "Floor", "Mod", "Round", "Sign"})
 
 
+def is_made_whole(value: ir.Value) -> bool:
+    """Whether whole numbers are made of a value, for which its last place counts."""
+    return any(use.node.op_type in _JUMPS for use in value.uses())
+
+
 def multiply_by_reciprocals(model: ir.Model) -> None:
     """Replaces every division by finite constants, none of them zero or too small to turn over.
 
     Where whole numbers are made of the quotient it stays.
     """
     for node in model.graph:
-        if node.op_type != "Div" or any(u.node.op_type in _JUMPS for u in node.outputs[0].uses()):
+        if node.op_type != "Div" or is_made_whole(node.outputs[0]):
             continue
         divisor = constant_of(node.inputs[1])
         if divisor is None or divisor.dtype != np.float32:

@@ -18,6 +18,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.operators.table import operator_of
+from edgeconv.graph.passes.divisions import is_made_whole
 from edgeconv.graph.passes.edit import add_constant, substitute
 from edgeconv.graph.view import (
     activation_inputs,
@@ -38,11 +39,12 @@ def fold_factors(model: ir.Model) -> None:
     """Takes out every Mul or Div by a number that a layer before it, or before a product, takes."""
     for node in tuple(model.graph):
         found = _factor(node)
-        if found is None or node.outputs[0].is_graph_output():
+        result = node.outputs[0]
+        if found is None or result.is_graph_output() or is_made_whole(result):
             continue
         value, factor = found
         if _absorb(model, value, node, factor):
-            substitute(model, node.outputs[0], value)
+            substitute(model, result, value)
             model.graph.remove(node, safe=True)
 
 
