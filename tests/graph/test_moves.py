@@ -334,6 +334,46 @@ def test_any_chain_of_moves_keeps_its_values(data: st.DataObject) -> None:
     assert np.array_equal(settled(model)(inputs), wanted)
 
 
+def best_tokens(x: Tensor) -> Tensor:
+    y = x.flatten(2).transpose(1, 2)
+    best = y.sum(2).topk(5, 1)[1]
+    return y.gather(1, best.unsqueeze(-1).expand(-1, -1, 6))
+
+
+def at_peaks(x: Tensor) -> Tensor:
+    cells = x.shape[2] * x.shape[3]
+    peaks = x[:, :2].flatten(1).topk(4)[1] % cells
+    return x.flatten(2).gather(2, peaks[:, None].expand(-1, 8, -1))
+
+
+def table_by_largest(x: Tensor) -> Tensor:
+    return torch.from_numpy(weights(8, 3))[x.argmax(1)]
+
+
+@pytest.mark.parametrize("read", [best_tokens, at_peaks, table_by_largest])
+def test_what_is_read_at_computed_places_by_whole_rows_is_a_gather(read: Forward) -> None:
+    found = operators(capture_and_compare(Changed(read)))
+    assert found.count("Gather") == 1
+    assert "GatherElements" not in found
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda x: x.gather(3, x.argsort(3)),
+        lambda x: torch.take_along_dim(x, x.argmax(1, keepdim=True), 1),
+        lambda x: x.gather(1, x[:, :4, :5, :7].argmin(2, keepdim=True)),
+        lambda x: x[0, :, 0][:, x[0, 0, 0].argmax(0, keepdim=True) - 12],
+    ],
+)
+def test_what_is_read_at_computed_places_is_what_pytorch_reads(read: Forward) -> None:
+    capture_and_compare(Changed(read))
+
+
+def test_moved_axes_have_a_shape_wherever_they_are_counted_from() -> None:
+    capture_and_compare(Changed(lambda x: x.movedim(1, -1).swapaxes(1, 2).moveaxis(-1, 1)))
+
+
 def added_in_place(x: Tensor) -> Tensor:
     y = x.clone()
     y[:, 0:4].add_(1.0)

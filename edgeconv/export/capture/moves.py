@@ -43,9 +43,24 @@ def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
     return rolled
 
 
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """By a permute: the exporter's own has axes in it that count from the end, and no shape."""
+    rank = input.dim()
+    taken, put = (
+        [int(axis) % rank for axis in (axes if isinstance(axes, Sequence) else (axes,))]
+        for axes in (source, destination)
+    )
+    if len(set(taken)) != len(put) or len(set(put)) != len(taken):
+        return torch.movedim(input, source, destination)  # PyTorch's own refusal
+    others = iter(axis for axis in range(rank) if axis not in taken)
+    return input.permute(
+        [taken[put.index(axis)] if axis in put else next(others) for axis in range(rank)]
+    )
+
+
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """Every value of the flattened matrices that is a row and a column behind the last."""
-    flat = input.movedim((dim1, dim2), (-2, -1))
+    flat = movedim(input, (dim1, dim2), (-2, -1))
     rows, columns = (int(n) for n in flat.shape[-2:])
     begin = offset if offset >= 0 else -offset * columns
     count = min(rows + min(offset, 0), columns - max(offset, 0))
@@ -61,7 +76,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     begin = offset if offset >= 0 else -offset * size
     ends = torch.zeros(*lead, begin), torch.zeros(*lead, size * size)
     flat = torch.cat([ends[0], apart, ends[1]], -1)[..., : size * size]
-    return flat.reshape(*lead, size, size).movedim((-2, -1), (dim1, dim2))
+    return movedim(flat.reshape(*lead, size, size), (-2, -1), (dim1, dim2))
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -229,6 +244,8 @@ MOVES: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
     {
         **dict.fromkeys((torch.rot90, Tensor.rot90), rot90),
         **dict.fromkeys((torch.roll, Tensor.roll), roll),
+        **dict.fromkeys((torch.movedim, Tensor.movedim), movedim),
+        **dict.fromkeys((torch.moveaxis, Tensor.moveaxis), movedim),
         **dict.fromkeys((torch.diagonal, Tensor.diagonal), diagonal),
         **dict.fromkeys((torch.diag_embed, Tensor.diag_embed), diag_embed),
         **dict.fromkeys((torch.take_along_dim, Tensor.take_along_dim), take_along_dim),

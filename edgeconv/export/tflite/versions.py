@@ -95,6 +95,7 @@ _USES: Mapping[Feature, Callable[[Operator], bool]] = MappingProxyType(
         "over 5 axes": lambda o: _rank(o) > 5,
         "broadcast over 4 axes": lambda o: _broadcasts(o) and _rank(o) > 4,
         "factor of 1 or more": _grows,
+        "batch": lambda o: bool(o.options.batchDims),
         "half pixels": lambda o: bool(o.options.halfPixelCenters),
         "corners aligned": lambda o: bool(o.options.alignCorners),
     }

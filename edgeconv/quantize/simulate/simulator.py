@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import UsageError
 from edgeconv.graph.fusion import is_absorbed, written_output, written_outputs
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import activation_inputs, name_of, shape_of
+from edgeconv.graph.view import activation_inputs, input_of, name_of, shape_of
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.in_float import is_float_only
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantParams
@@ -165,7 +165,7 @@ class Simulator:
             if node.op_type in COMPILERS and not is_float_only(node):
                 kernel = COMPILERS[node.op_type](Step(node, self._plan))
                 return lambda inputs: [kernel(inputs)]
-            if operator.scales == "moved":
+            if operator.scales == "moved" and input_of(node).const_value is None:
                 return moves.evaluator(node, opset)
             if operator.kind == "resize":
                 resized = moves.resize(moves.evaluator(node, opset))

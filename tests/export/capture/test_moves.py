@@ -87,6 +87,8 @@ SAME: tuple[tuple[Callable[..., Any], Callable[..., Any], tuple[Any, ...]], ...]
       for dims in ([2, 3], [3, 1])),
     *((moves.roll, torch.roll, (X, *each)) for each in
       (((3,)), (0, 2), (-9, 3), ((2, -1), (2, 0)))),
+    *((moves.movedim, torch.movedim, (X, *each)) for each in
+      ((1, -1), (-1, 0), ((-1, 0), (1, -2)), ((2, 3, 0), (0, -1, 2)), ((), ()))),
     *((moves.diagonal, torch.diagonal, (X, o, 2, 3)) for o in (-4, -1, 0, 2, 5)),
     *((moves.diagonal, torch.diagonal, (X, o, 3, 0)) for o in (-4, 0, 2)),
     *((moves.diag_embed, torch.diag_embed, (MATRIX, o)) for o in (-2, 0, 1)),

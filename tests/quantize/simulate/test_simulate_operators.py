@@ -84,6 +84,13 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "shuffle": lambda: Net(shuffled),
     "pixel_shuffle": lambda: Net(same, nn.PixelShuffle(2)),
     "slices": lambda: Net(lambda x: torch.cat(x.chunk(2, 1)[::-1], 1)[:, :, 1:, ::2]),
+    "sorted": lambda: Net(lambda x: torch.take_along_dim(x, x.argsort(3), 3)),
+    "largest_rows": lambda: Net(
+        lambda x: x.gather(2, x.mean((1, 3)).topk(3)[1][:, None, :, None].expand(-1, 8, -1, SIZE))
+    ),
+    "table": lambda: Net(
+        lambda x: torch.linspace(-2, 3, 40).reshape(8, 5)[x.argmax(1)].permute(0, 3, 1, 2)
+    ),
     "nearest": lambda: Net(same, nn.Upsample(scale_factor=2)),
     "bilinear": lambda: Net(same, nn.Upsample(scale_factor=2, mode="bilinear")),
     "transposed": lambda: Net(same, nn.ConvTranspose2d(8, 5, 3, 2, 1, output_padding=1)),

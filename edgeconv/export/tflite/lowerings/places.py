@@ -76,8 +76,6 @@ def _write(node: ir.Node, b: Builder, tensors: Sequence[Tensor], places: Places)
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
-        "GatherElements": gather,
-        "GatherND": gather,
         "ScatterElements": scatter,
         "ScatterND": scatter,
     }

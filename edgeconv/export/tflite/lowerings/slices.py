@@ -16,7 +16,6 @@ from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.view import (
     input_of,
     integer,
-    require_constant,
     shape_of,
     slices_of,
 )
@@ -109,23 +108,6 @@ def slice_(node: ir.Node, b: Builder) -> None:
     b.write(node, "STRIDED_SLICE", inputs, layout, schema.StridedSliceOptionsT(endMask=mask))
 
 
-def gather(node: ir.Node, b: Builder) -> None:
-    """Gather by constant indices -> GATHER; int8: one scale.
-
-    The axes of the indices stand where the axis stood: none for a single index.
-    """
-    indices = require_constant(node, 1)
-    layout = Layout(b.layout(node).order)
-    x = b.read(node, 0, layout)
-    axis = integer(node, "axis", 0) % len(layout.order)
-    where = layout.file_axis(axis)
-    positive = b.ints(f"{node.name}/indices", indices % x.shape[where])
-    put = {a: [a if a < axis else a + indices.ndim - 1] for a in layout.order}
-    put[axis] = list(range(axis, axis + indices.ndim))
-    left = Layout(tuple(a for each in layout.order for a in put[each]))
-    b.write(node, "GATHER", [x, positive], left, schema.GatherOptionsT(axis=where))
-
-
 def _is_read(value: ir.Value) -> bool:
     return bool(tuple(value.uses())) or value.is_graph_output()
 
@@ -142,7 +124,6 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
         "Concat": concat,
         "Expand": tile,
-        "Gather": gather,
         "Slice": slice_,
         "Split": split,
         "Tile": tile,

@@ -23,6 +23,7 @@ Feature = Literal[
     "over 5 axes",
     "broadcast over 4 axes",
     "factor of 1 or more",  # of the product of the input scales to the output's
+    "batch",  # each of its own indices
     "half pixels",
     "corners aligned",
 ]

@@ -71,12 +71,19 @@ ROWS = (
         runs=DELEGATED,
         limits=("over 4 outputs",),
     ),
-    Row("GATHER", "move", scales="moved", versions=(("int8", 2),), runs=OWN_KERNELS),
+    Row(
+        "GATHER",
+        "move",
+        scales="moved",
+        versions=(("batch", 5), ("int8", 2)),
+        runtimes=((5, (2, 5, 0)),),
+        runs=OWN_KERNELS,
+    ),
     Row("TILE", "move", scales="moved", runs=OWN_KERNELS),
     *(
         Row(name, "move", scales="moved", runs=OWN_KERNELS)
         for name in (
-            *("SPLIT_V", "UNPACK", "BROADCAST_TO", "REVERSE_V2"),
+            *("SPLIT_V", "UNPACK", "BROADCAST_TO", "REVERSE_V2", "GATHER_ND"),
             *("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"),
         )
     ),

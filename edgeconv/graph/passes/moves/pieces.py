@@ -76,9 +76,11 @@ class Pieces:
         shape = np.broadcast_shapes(*map(shape_of, values))
         return self._add(op_type, values, shape, values[-1], **attributes)
 
-    def made(self, op_type: str, inputs: Sequence[ir.Value], shape: tuple[int, ...]) -> ir.Value:
+    def made(
+        self, op_type: str, inputs: Sequence[ir.Value], shape: tuple[int, ...], **attributes: Any
+    ) -> ir.Value:
         """Any operator, of the first input's type."""
-        return self._add(op_type, inputs, shape, inputs[0])
+        return self._add(op_type, inputs, shape, inputs[0], **attributes)
 
     def put_before(self) -> None:
         """Leaves the old node, which reads what was made."""
