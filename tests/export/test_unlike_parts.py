@@ -146,7 +146,9 @@ def test_split_outputs_gives_every_part_its_own_output(tmp_path: Path) -> None:
     for artifact in ("onnx", "tflite", "int8.onnx", "int8.tflite"):
         made = list(outputs(bundle, artifact).values())
         for one, other in zip(wanted, made, strict=True):
-            assert sqnr_db(one.numpy(), other) > LEAST_SQNR_DB
+            if other.ndim == 4 and artifact.endswith("tflite"):
+                other = other.transpose(0, 3, 1, 2)
+            assert sqnr_db(one.numpy(), other.reshape(one.shape)) > LEAST_SQNR_DB
     ends = bundle.manifest["artifacts"]["int8.tflite"]["outputs"]
     assert [end["dtype"] for end in ends] == ["int8"] * 3
     assert len({end["scale"] for end in ends}) == 3

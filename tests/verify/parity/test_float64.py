@@ -46,12 +46,11 @@ class Cancelling(nn.Module):
 
 
 class Stubborn(Cancelling):
-    '''It names float32.'''
+    '''It insists on float32.'''
 
     def forward(self, x):
-        return super().forward(x) + torch.nn.functional.conv2d(
-            x, torch.zeros(4, 3, 1, 1, dtype=torch.float32), stride=2
-        )
+        assert x.dtype is torch.float32
+        return super().forward(x)
 
 
 def cancelling():
