@@ -62,3 +62,17 @@ def test_an_unknown_attribute_is_an_attribute_error() -> None:
 
     with pytest.raises(AttributeError, match="no_such_name"):
         edgeconv.no_such_name  # noqa: B018
+
+
+def test_no_room_is_crowded() -> None:
+    """At most 25 modules beside each other; the definitions of nets are as many as there are."""
+    package = ROOT / "edgeconv"
+    folders = {path.parent for path in package.rglob("*.py") if "nets" not in path.parts}
+    crowded = {
+        str(folder.relative_to(ROOT)): count
+        for folder in folders
+        if (count := len([p for p in folder.glob("*.py") if p.name != "__init__.py"])) > 25
+    }
+    assert not crowded
+    lines = {path: path.read_text("utf-8").count("\n") for path in package.rglob("*.py")}
+    assert not [path for path, count in lines.items() if count > 400]

@@ -24,7 +24,6 @@ from edgeconv.graph.passes.convolutions.transposed import convolve_transposed
 from edgeconv.graph.passes.divisions import multiply_by_reciprocals
 from edgeconv.graph.passes.gelu import recognise_gelu
 from edgeconv.graph.passes.gemm import normalise_gemm
-from edgeconv.graph.passes.grouped_shuffles import settle_grouped_shuffles
 from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.largest import look_for_largest
 from edgeconv.graph.passes.moves.computed_weights import multiply_by_computed_weights
@@ -41,10 +40,11 @@ from edgeconv.graph.passes.own_constants import own_constants
 from edgeconv.graph.passes.padded_averages import convolve_padded_averages
 from edgeconv.graph.passes.pads import fold_pads
 from edgeconv.graph.passes.pads_apart import set_pads_apart
-from edgeconv.graph.passes.pixel_shuffles import reorder_pixel_shuffles
 from edgeconv.graph.passes.pooling import normalise_pooling
 from edgeconv.graph.passes.reshapes import drop_detours, normalise_reshapes
-from edgeconv.graph.passes.shuffle import fold_shuffles
+from edgeconv.graph.passes.shuffles.grouped_shuffles import settle_grouped_shuffles
+from edgeconv.graph.passes.shuffles.pixel_shuffles import reorder_pixel_shuffles
+from edgeconv.graph.passes.shuffles.shuffle import fold_shuffles
 from edgeconv.graph.passes.stacked_sums import add_stacked
 from edgeconv.graph.view import keep_in_float, set_place, title_of
 

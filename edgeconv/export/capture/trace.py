@@ -18,11 +18,11 @@ from torch import nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined]  # public, not in its __all__
 
 from edgeconv.errors import NetRefused
-from edgeconv.export.capture import functions
 from edgeconv.export.capture.calls import Call, calls_of, is_foreign
-from edgeconv.export.capture.composites import Composites, has_composition
 from edgeconv.export.capture.constants import Constants
-from edgeconv.export.capture.decompositions import Decompositions
+from edgeconv.export.capture.decompositions import functions
+from edgeconv.export.capture.decompositions.composites import Composites, has_composition
+from edgeconv.export.capture.decompositions.table import Decompositions
 from edgeconv.export.capture.inlined import inlined
 from edgeconv.nets.running import unchanged
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeconv.export.capture.decompositions import Decompositions
+from edgeconv.export.capture.decompositions.table import Decompositions
 from tests.helpers.hub import capture_and_compare, operators
 
 SIZES = [(3, 3), (7, 5), (1, 5), (5, 1), (4, 6), (20, 17), (None, 3), 5]

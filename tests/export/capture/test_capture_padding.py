@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgeconv.export.capture.decompositions import Decompositions
+from edgeconv.export.capture.decompositions.table import Decompositions
 from tests.helpers.hub import capture_and_compare, operators
 
 

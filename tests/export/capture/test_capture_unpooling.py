@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgeconv.errors import NetRefused
-from edgeconv.export.capture.decompositions import Decompositions
+from edgeconv.export.capture.decompositions.table import Decompositions
 from edgeconv.export.capture.hub import capture
 from tests.export.tflite import engines
 from tests.helpers.hub import capture_and_compare

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeconv.export.capture.functions import FUNCTIONS
+from edgeconv.export.capture.decompositions.functions import FUNCTIONS
 from edgeconv.export.capture.hub import capture
 from edgeconv.quantize.plan.in_float import float_nodes
 from tests.export.tflite import engines, graphs

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from edgeconv.export.capture import moves
-from edgeconv.export.capture.einsum import einsum
-from edgeconv.export.capture.patches import fold, unfold
+from edgeconv.export.capture.decompositions import moves
+from edgeconv.export.capture.decompositions.einsum import einsum
+from edgeconv.export.capture.decompositions.patches import fold, unfold
 
 SIDES = st.tuples(st.integers(1, 3), st.integers(1, 3))
 EQUATIONS = (

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edgeconv.export.capture.spellings import everywhere
+from edgeconv.export.capture.decompositions.spellings import everywhere
 
 
 def _softshrink(x: Tensor, lambd: float = 0.5) -> Tensor:

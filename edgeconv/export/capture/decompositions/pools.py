@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgeconv.errors import NetRefused
-from edgeconv.export.capture.unpooling import remember_maxima
+from edgeconv.export.capture.decompositions.unpooling import remember_maxima
 
 _Sizes = int | Sequence[int]
 _MAX_POOLS = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)

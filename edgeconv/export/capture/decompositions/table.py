@@ -40,21 +40,21 @@ from torch._ops import OpOverload
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from edgeconv.export.capture.adaptive_pools import ADAPTIVE_POOLS
-from edgeconv.export.capture.arithmetic import ARITHMETIC
-from edgeconv.export.capture.attention import scaled_dot_product_attention
-from edgeconv.export.capture.einsum import einsum
-from edgeconv.export.capture.functions import FUNCTIONS
-from edgeconv.export.capture.grids import affine_grid
-from edgeconv.export.capture.moves import MOVES, by_places
-from edgeconv.export.capture.padding import PADS
-from edgeconv.export.capture.patches import PATCHES
-from edgeconv.export.capture.pools import POOLS
-from edgeconv.export.capture.recurrent import RECURRENT
-from edgeconv.export.capture.resampling import interpolate
-from edgeconv.export.capture.static_shapes import SHAPES, shape_of
-from edgeconv.export.capture.unpooling import UNPOOLINGS
-from edgeconv.export.capture.whole_numbers import WHOLE_NUMBERS
+from edgeconv.export.capture.decompositions.adaptive_pools import ADAPTIVE_POOLS
+from edgeconv.export.capture.decompositions.arithmetic import ARITHMETIC
+from edgeconv.export.capture.decompositions.attention import scaled_dot_product_attention
+from edgeconv.export.capture.decompositions.einsum import einsum
+from edgeconv.export.capture.decompositions.functions import FUNCTIONS
+from edgeconv.export.capture.decompositions.grids import affine_grid
+from edgeconv.export.capture.decompositions.moves import MOVES, by_places
+from edgeconv.export.capture.decompositions.padding import PADS
+from edgeconv.export.capture.decompositions.patches import PATCHES
+from edgeconv.export.capture.decompositions.pools import POOLS
+from edgeconv.export.capture.decompositions.recurrent import RECURRENT
+from edgeconv.export.capture.decompositions.resampling import interpolate
+from edgeconv.export.capture.decompositions.static_shapes import SHAPES, shape_of
+from edgeconv.export.capture.decompositions.unpooling import UNPOOLINGS
+from edgeconv.export.capture.decompositions.whole_numbers import WHOLE_NUMBERS
 from edgeconv.nets.running import tensors_of
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.passes.channel_orders import ChannelOrders, reorder
 from edgeconv.graph.passes.edit import replace_chain
+from edgeconv.graph.passes.shuffles.channel_orders import ChannelOrders, reorder
 from edgeconv.graph.view import input_of, integer, ints, shape_of, sole_consumer, string
 
 

@@ -23,8 +23,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.passes.channel_moves import Shuffle, shuffle_at
 from edgeconv.graph.passes.edit import add_constant, make_node, make_reshape
+from edgeconv.graph.passes.shuffles.channel_moves import Shuffle, shuffle_at
 from edgeconv.graph.view import (
     constant_of,
     input_of,

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edgeconv.export.capture.spellings import everywhere
+from edgeconv.export.capture.decompositions.spellings import everywhere
 
 Number = float | Tensor
 

@@ -22,8 +22,8 @@ from torch.nn import functional
 
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture.calls import place
-from edgeconv.export.capture.padding import pad
-from edgeconv.export.capture.static_shapes import shape_of
+from edgeconv.export.capture.decompositions.padding import pad
+from edgeconv.export.capture.decompositions.static_shapes import shape_of
 
 _MAXIMA = "_edgeconv_maxima"
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edgeconv.export.capture.functions import FUNCTIONS
+from edgeconv.export.capture.decompositions.functions import FUNCTIONS
 
 
 def _floor_divide(input: Any, other: Any) -> Tensor:

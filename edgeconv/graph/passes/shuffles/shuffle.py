@@ -32,15 +32,15 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.graph.passes.channel_moves import (
+from edgeconv.graph.passes.edit import add_constant, make_node, substitute
+from edgeconv.graph.passes.shuffles.channel_moves import (
     Channels,
     follow,
     joined_groups,
     moves_channels,
     shuffle_at,
 )
-from edgeconv.graph.passes.channel_orders import ChannelOrders, reorder
-from edgeconv.graph.passes.edit import add_constant, make_node, substitute
+from edgeconv.graph.passes.shuffles.channel_orders import ChannelOrders, reorder
 from edgeconv.graph.view import producer_of, shape_of
 
 #: Taking a tensor apart into more runs than this is dearer than to shuffle it.

@@ -1,0 +1,1 @@
+"""PyTorch functions spelled as others that its exporter has a form for."""

@@ -1,0 +1,1 @@
+"""Shuffles of channels, and what follows them through the graph."""
