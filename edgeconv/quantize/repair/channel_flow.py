@@ -168,7 +168,7 @@ class ChannelFlow:
 
     def _gated(self, node: ir.Node, sources: list[ir.Value], read: list[Index]) -> Iterator[Index]:
         """The channels of a product of which one side's scale is fixed: a constant, or a gate."""
-        if len(read) == 1 and len(read[0]) == shape_of(node.outputs[0])[1]:
+        if len(read) == 1 and shape_of(node.outputs[0])[1:2] == (len(read[0]),):
             yield read[0]
         elif len(read) == 2 and shape_of(sources[0])[:2] == shape_of(sources[1])[:2]:
             gates = [_is_gate(value) for value in sources]
