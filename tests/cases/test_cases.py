@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 import edgeconv
-from edgeconv.errors import NetRefused, UnsupportedOperator
 from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.nets.running import tensors_of
 from edgeconv.runtime.adapt import Images, run_outputs
@@ -31,17 +30,10 @@ LEAST_SQNR_DB = {
 }
 #: Where the parts of an output lie along axis 1.
 PARTS = {"detector_head": (slice(0, 4), slice(4, 10))}
-#: Refused, and the words that say why.
-REFUSED = {
-    "attention": "computed",
-    "slice_assignment": "",
-}
 EXPORTED = sorted(
     name
     for name, value in vars(nets).items()
-    if inspect.isfunction(value)
-    and value.__qualname__ == "case.<locals>.build"
-    and name not in REFUSED
+    if inspect.isfunction(value) and value.__qualname__ == "case.<locals>.build"
 )
 
 
@@ -91,12 +83,3 @@ def test_case(name: str, tmp_path: Path) -> None:
                     assert np.abs(error).max() <= 3e-5 * np.abs(right[at]).max(), artifact
     assert bundle.parity_passed, bundle.manifest["parity"]["failed"]
     assert not diagnosed(bundle).findings
-
-
-@pytest.mark.parametrize("name", sorted(REFUSED))
-def test_what_is_not_taken_is_refused_in_words(name: str, tmp_path: Path) -> None:
-    options = edgeconv.ExportOptions(int8=True, recipe="fast")
-    with pytest.raises((NetRefused, UnsupportedOperator), match=REFUSED[name]) as refused:
-        edgeconv.export_bundle(f"{NETS}:{name}", options, out=tmp_path / name)
-    assert "Traceback" not in str(refused.value)
-    assert not (tmp_path / name).exists()

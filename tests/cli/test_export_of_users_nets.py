@@ -125,12 +125,12 @@ def test_a_decision_by_the_inputs_values_is_refused_with_its_line(
     ("body", "said"),
     [
         ("return y, 'done'", "gives a str as output_1"),
-        ("return None", "gives a NoneType"),
+        ("return None", "gives no tensor"),
         ("return y + torch.randn_like(y)", "it draws random numbers in torch.randn_like at"),
         ("return torch.fft.fft2(y).abs()", "calls torch.fft.fft2 at"),
         ("return nn.functional.max_pool2d(y, 32)", "cannot take an input of 1 x 3 x 32 x 32"),
         ("raise ValueError('not this one')", "ValueError: not this one"),
-        ("return torch.celu(torch.selu(y))", "Selu (selu at"),
+        ("return nn.functional.max_pool3d(y[:, None], (1, 2, 2))[:, 0]", "MaxPool (maxpool at"),
     ],
 )
 def test_what_is_no_graph_of_known_operators_is_refused(
@@ -144,7 +144,10 @@ def test_what_is_no_graph_of_known_operators_is_refused(
 
 
 def test_operators_that_tflite_lacks_can_go_to_onnx_alone(run: Run, tmp_path: Path) -> None:
-    target = write(tmp_path, "return self.head(torch.selu(y).mean((2, 3)))")
+    target = write(
+        tmp_path,
+        "y = nn.functional.max_pool3d(y[:, None], (1, 2, 2))[:, 0]\n        return self.head(y.mean((2, 3)))",
+    )
     assert "--format onnx" in run("export", target).err
     assert run("export", target, "--format", "onnx", "--int8").code == 0
 

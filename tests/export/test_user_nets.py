@@ -30,7 +30,7 @@ FLOAT: dict[str, set[str]] = {
     "other_norms": {"MEAN", "SUB", "MUL", "ADD", "RSQRT"},
     "activations": {"ABS", "NEG", "EXP", "ADD", "LOG", "RELU", "DIV", "PRELU"},
     "reshaping": {"SUM"},
-    "oddments": {"POW", "MEAN"},
+    "oddments": {"SOFTMAX", "MUL", "POW", "MEAN"},
     "gates": {"MUL", "SUM", "SQRT", "MAXIMUM", "DIV"},
 }
 #: A shuffle between two grouped convolutions cannot do without; nothing else transposes.

@@ -26,14 +26,14 @@ IMAGE = (1, 4, 6, 6)
 
 def test_unknown_operators_are_all_named_with_their_nodes(tmp_path: Path) -> None:
     nodes = [
-        helper.make_node("Sin", ["x"], ["a"], name="first.sin"),
-        helper.make_node("Cos", ["a"], ["b"], name="then.cos"),
-        helper.make_node("Sin", ["b"], ["y"], name="last.sin"),
+        helper.make_node("Hardmax", ["x"], ["a"], name="first.max"),
+        helper.make_node("LpNormalization", ["a"], ["b"], name="then.norm"),
+        helper.make_node("Hardmax", ["b"], ["y"], name="last.max"),
     ]
     model = of_nodes(nodes, {"x": IMAGE}, {}, ["y"])
     with pytest.raises(UnsupportedOperator, match="ONNX only") as refusal:
         tflite.write(model, tmp_path / "model.tflite")
-    for name in ("Sin (first.sin, last.sin)", "Cos (then.cos)"):
+    for name in ("Hardmax (first.max, last.max)", "LpNormalization (then.norm)"):
         assert name in str(refusal.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -46,7 +46,7 @@ def test_an_operator_that_tflite_cannot_have_is_refused_with_the_reason_in_its_r
 
 def test_nodes_that_cannot_be_expressed_are_all_named() -> None:
     nodes = [
-        helper.make_node("Elu", ["x"], ["a"], name="act.0", alpha=0.5),
+        helper.make_node("LRN", ["x"], ["a"], name="act.0", size=4),
         helper.make_node("Relu", ["a"], ["b"], name="act.1"),
         helper.make_node("LeakyRelu", ["b"], ["c"], name="act.2"),
         helper.make_node(
@@ -61,7 +61,9 @@ def test_nodes_that_cannot_be_expressed_are_all_named() -> None:
     ]
     with pytest.raises(UnsupportedOperator) as refusal:
         tflite_bytes(of_nodes(nodes, {"x": IMAGE}, {}, ["y"]))
-    assert "Elu has alpha 0.5; ELU has alpha 1 (act.0)" in str(refusal.value)
+    assert "LRN normalizes over an even number of channels; an odd one is supported (act.0)" in str(
+        refusal.value
+    )
     assert "MaxPool has a window that lies in its padding alone" in str(refusal.value)
     assert "(pool)" in str(refusal.value)
 
