@@ -61,9 +61,8 @@ def test_nodes_that_cannot_be_expressed_are_all_named() -> None:
     ]
     with pytest.raises(UnsupportedOperator) as refusal:
         tflite_bytes(of_nodes(nodes, {"x": IMAGE}, {}, ["y"]))
-    assert "LRN normalizes over an even number of channels; an odd one is supported (act.0)" in str(
-        refusal.value
-    )
+    assert "LRN normalizes over an even number of channels;" in str(refusal.value)
+    assert "(act.0)" in str(refusal.value)
     assert "MaxPool has a window that lies in its padding alone" in str(refusal.value)
     assert "(pool)" in str(refusal.value)
 
