@@ -71,10 +71,11 @@ class SshServer:
     def stop(self) -> None:
         """Ends the server and every connection to it."""
         if self.process is not None:
-            for child in children(self.process.pid):
-                kill_all(child)
-            self.process.kill()
+            connections = children(self.process.pid)
+            self.process.kill()  # first, so that none is made anew meanwhile
             self.process.wait()
+            for child in connections:
+                kill_all(child)
 
     def drop_connections(self) -> None:
         """Cuts every connection, and keeps listening."""
