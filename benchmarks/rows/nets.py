@@ -67,7 +67,8 @@ _TRANSFORMERS = [
         112, "eva02_tiny_patch14_224 vit_small_patch16_rope_224 vit_wee_patch16_reg1_gap_256"
     ),
     *_resized(112, "swin_tiny_patch4_window7_224 mixer_s32_224 gmlp_ti16_224 resmlp_12_224"),
-    *_resized(128, "swinv2_tiny_window8_256 swinv2_cr_tiny_224 coat_lite_tiny tiny_vit_5m_224"),
+    *_resized(128, "swinv2_tiny_window8_256 swinv2_cr_tiny_224 coat_lite_tiny"),
+    *_nets("timm", 224, "tiny_vit_5m_224"),
     *_resized(128, "vit_tiny_patch16_dinov3_qkvb"),
     *_resized(128, "coatnet_nano_rw_224 maxvit_pico_rw_256 maxxvit_rmlp_nano_rw_256"),
     *_nets("timm", 128, "efficientvit_b0 efficientvit_l1 mobilevit_xxs mobilevitv2_050"),
