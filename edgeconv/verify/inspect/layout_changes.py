@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -44,18 +45,19 @@ _AT_THE_END = "an output has its axes as an app expects them"
 def layout_changes(operations: ModelOperations) -> tuple[LayoutChange, ...]:
     """Every transpose of a file."""
     given = {tensor.name for tensor in operations.given}
+    readers: dict[str, list[Operation]] = defaultdict(list)
+    for one in operations.operations:
+        for name in dict.fromkeys(tensor.name for tensor in one.reads):
+            readers[name].append(one)
     return tuple(
-        _change(one, list(_readers(operations, one)), {t.name for t in one.writes} & given)
+        _change(
+            one,
+            list({id(reader): reader for t in one.writes for reader in readers[t.name]}.values()),
+            {t.name for t in one.writes} & given,
+        )
         for one in operations.operations
         if one.kind == "transpose" and one.writes
     )
-
-
-def _readers(operations: ModelOperations, transpose: Operation) -> Iterator[Operation]:
-    written = {tensor.name for tensor in transpose.writes}
-    for one in operations.operations:
-        if written & {tensor.name for tensor in one.reads}:
-            yield one
 
 
 def _change(one: Operation, readers: list[Operation], given: set[str]) -> LayoutChange:
