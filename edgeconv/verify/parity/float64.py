@@ -9,6 +9,7 @@ few times as far from that as PyTorch's float32 is.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from edgeconv.runtime.metrics import Figures, compare
@@ -65,15 +66,17 @@ class FloatJudge:
 
     def _by_units(self, as_usual: FloatVerdicts) -> FloatVerdicts:
         """With the bounds of what sigmoids and the like give, whose errors are parts of one."""
-        units = allowed_errors(self.files, self.expected.outputs)
-        bounds = tuple(
-            bound if found.equal is not None else replace(bound, limit=max(bound.limit, unit))
-            for name, bound, found in zip(
-                self.expected.outputs, as_usual.thresholds, as_usual.figures, strict=True
-            )
-            for unit in [units.get(name, 0.0)]
-        )
-        return replace(as_usual, thresholds=bounds)
+        bounds = list(as_usual.thresholds)
+        for index, name in enumerate(self.expected.outputs):
+            if as_usual.figures[index].equal is None:
+                limit = max(bounds[index].limit, self._units.get(name, 0.0))
+                bounds[index] = replace(bounds[index], limit=limit)
+        return replace(as_usual, thresholds=tuple(bounds))
+
+    @cached_property
+    def _units(self) -> dict[str, float]:
+        """What `allowed_errors` finds in the files, each of which is read once."""
+        return allowed_errors(self.files, self.expected.outputs)
 
     def _by_sums(self, run: Run, as_usual: FloatVerdicts) -> FloatVerdicts | None:
         """Where what is lost in a long sum explains the error."""
@@ -114,11 +117,11 @@ class FloatJudge:
 
         Twice what each may be from float64, where that was needed: it is not asked for.
         """
-        exact, units = self.expected.float64(), allowed_errors(self.files, self.expected.outputs)
+        exact = self.expected.float64()
         return tuple(
             max(
                 self.bound.limit,
-                2 * units.get(name, 0.0),
+                2 * self._units.get(name, 0.0),
                 2 * self.factor * self.float32_error(name, exact) if exact.outputs else 0.0,
             )
             for name in self.expected.outputs
