@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from edgeconv.export.capture.untraced import untraced
 from edgeconv.nets.running import tensors_of
 
 _MARK = "_edgeconv_constant"
@@ -66,28 +67,21 @@ class Constants(TorchFunctionMode):
         kwargs = kwargs or {}
         self._calls += 1
         if func in _SIZES:
-            return _untraced(func, args, kwargs)
+            with untraced():
+                return func(*args, **kwargs)
         read = list(tensors_of((args, kwargs)))
         constants = [tensor for tensor in read if hasattr(tensor, _MARK)]
         if len(constants) < len(read) or self._calls in self._traced:
             if _writes(func, kwargs):
                 self.written |= {self._made[_memory(tensor)] for tensor in constants}
             return func(*args, **kwargs)
-        result = _untraced(func, args, kwargs)
+        with untraced():
+            result = func(*args, **kwargs)
         for tensor in tensors_of(result):
             setattr(tensor, _MARK, True)
             if all(_memory(tensor) != _memory(other) for other in constants):
                 self._made[_memory(tensor)] = self._calls
         return result
-
-
-def _untraced(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    state = torch._C._get_tracing_state()
-    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
-    try:
-        return func(*args, **kwargs)
-    finally:
-        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
 
 
 def _writes(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:

@@ -50,8 +50,7 @@ def capture(
             outputs = output_names(result, output)
             require_plain_values(zip(outputs, tensors_of(result), strict=True))
         _require_repeatable(module, example, name)
-        with unchanged(module):
-            proto = trace(module, example.clone(), outputs)
+        proto = trace(module, example, outputs)
     return simplify(proto, name=name, modules=modules)
 
 

@@ -64,7 +64,7 @@ FOREIGN_ERRORS = (
 
 
 def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.ModelProto:
-    """The module as the exporter's raw ONNX graph.
+    """The module as the exporter's raw ONNX graph; module and example stay as they are.
 
     A node's `doc_string` is its file and line, with `IN_FLOAT` before it where the node is a part
     of a function that must compute in float.

@@ -18,12 +18,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
+from edgeconv.export.sources.float64 import Run
 from edgeconv.nets.running import tensors_of
 from edgeconv.runtime.metrics import Whole, is_whole
 from edgeconv.verify.thresholds import Thresholds
 
-#: What a module makes of photos, by the output's name; see `torch_run`.
-Run = Callable[[nn.Module, NDArray[Any]], Mapping[str, NDArray[Any]]]
 #: Noise on a tensor of reals; told all finite reals that decide together with it, and whether they
 #: decide places, or truth values.
 Noise = Callable[[Tensor, Tensor, bool], Tensor]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edgeconv.export.capture.decompositions.untraced import untraced
+from edgeconv.export.capture.untraced import untraced
 
 
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:

@@ -226,7 +226,7 @@ def _is_all(index: Any) -> bool:
 
 
 def transposed(input: Tensor) -> Tensor:
-    """mT: the last two axes change places."""
+    """mT and adjoint: the last two axes change places."""
     return input.transpose(-2, -1)
 
 
@@ -261,5 +261,6 @@ MOVES: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         torch.column_stack: column_stack,
         torch.block_diag: block_diag,
         Tensor.mT.__get__: transposed,  # type: ignore[attr-defined]  # a property
+        Tensor.adjoint: transposed,
     }
 )

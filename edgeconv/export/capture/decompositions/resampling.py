@@ -29,7 +29,7 @@ from edgeconv.export.capture.decompositions.adaptive_pools import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
 )
-from edgeconv.export.capture.decompositions.untraced import untraced
+from edgeconv.export.capture.untraced import untraced
 
 _Numbers = Any  # one, or a sequence with one for each axis; in a trace, sizes are tensors
 

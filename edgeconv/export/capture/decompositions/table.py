@@ -19,8 +19,7 @@ While `Decompositions` is active a call is replaced by others of the same value:
 - pools whose arguments the exporter drops or ONNX takes otherwise (`capture_pools`),
   cosine_similarity with an eps that matters, pairwise_distance and cdist of other norms than 2, of
   which it drops or changes an argument;
-- scaled_dot_product_attention, of which it scales queries and keys both, and the matrix transposes
-  `mT` and `adjoint`, for which it has no form;
+- scaled_dot_product_attention, of which it scales queries and keys both;
 - max-unpooling, by the places of the maxima in windows side by side (`unpooling`);
 - LSTMs whose hidden state is projected (`recurrent`);
 - what `arithmetic` and `functions` spell out.
@@ -170,8 +169,6 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **PADS,
         torch.einsum: einsum,
         functional.scaled_dot_product_attention: scaled_dot_product_attention,
-        Tensor.mT.__get__: lambda x: x.transpose(-2, -1),  # type: ignore[attr-defined]
-        Tensor.adjoint: lambda x: x.transpose(-2, -1),
         **MOVES,
         **PATCHES,
         **POOLS,
