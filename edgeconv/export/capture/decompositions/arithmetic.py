@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgeconv.export.capture.decompositions.spellings import everywhere
+from edgeconv.export.capture.decompositions.static_shapes import shape_of
 
 
 def _softshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
@@ -70,9 +71,9 @@ def _float_power(x: float | Tensor, exponent: float | Tensor) -> Tensor:
 
 def _bilinear(x: Tensor, other: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """sum_ij x_i w_oij y_j: a linear layer of x for each o and j, then products with y, summed."""
-    outputs, left, right = (int(size) for size in weight.shape)
+    outputs, left, right = shape_of(weight)
     rows = weight.permute(0, 2, 1).reshape(outputs * right, left)
-    leading = [int(size) for size in x.shape[:-1]]
+    leading = shape_of(x)[:-1]
     planes = functional.linear(x, rows).reshape(*leading, outputs, right)
     total = (planes * other.unsqueeze(-2)).sum(-1)
     return total if bias is None else total + bias

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edgeconv.export.capture.decompositions.static_shapes import shape_of
+
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """By a flip and a transpose."""
@@ -32,7 +34,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
     shifts = shifts if isinstance(shifts, Sequence) else (shifts,)
     dims = dims if isinstance(dims, Sequence) else (dims,)
     if not dims:
-        return roll(input.reshape(-1), shifts, 0).reshape([int(n) for n in input.shape])
+        return roll(input.reshape(-1), shifts, 0).reshape(shape_of(input))
     rolled = input
     for shift, axis in zip(shifts, dims, strict=True):
         length = int(input.shape[axis])
@@ -61,7 +63,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """Every value of the flattened matrices that is a row and a column behind the last."""
     flat = movedim(input, (dim1, dim2), (-2, -1))
-    rows, columns = (int(n) for n in flat.shape[-2:])
+    rows, columns = shape_of(flat)[-2:]
     begin = offset if offset >= 0 else -offset * columns
     count = min(rows + min(offset, 0), columns - max(offset, 0))
     end = begin + (count - 1) * (columns + 1) + 1
@@ -70,7 +72,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Zeros behind every value of a row, as many as bring the next one onto the diagonal."""
-    *lead, count = (int(n) for n in input.shape)
+    *lead, count = shape_of(input)
     size = count + abs(offset)
     apart = torch.cat([input.unsqueeze(-1), torch.zeros(*lead, count, size)], -1).flatten(-2)
     begin = offset if offset >= 0 else -offset * size
@@ -94,7 +96,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 
 
 def _without(x: Tensor, axis: int) -> tuple[int, ...]:
-    shape = [int(n) for n in x.shape]
+    shape = list(shape_of(x))
     del shape[axis]
     return tuple(shape)
 
@@ -213,7 +215,7 @@ def _spread_mask(x: Tensor, index: Any, value: Any) -> Tensor | None:
     behind = sum(map(_is_all, after))
     if not any(each is Ellipsis for each in given[: masks[0]]):
         behind += x.dim() - mask.dim() - sum(map(_is_all, given))
-    spread: Tensor = mask.reshape(*(int(n) for n in mask.shape), *(1,) * behind)
+    spread: Tensor = mask.reshape(*shape_of(mask), *(1,) * behind)
     return spread
 
 

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edgeconv.export.capture.decompositions.static_shapes import each_axis, shape_of
+
 
 @dataclass(frozen=True)
 class _Windows:
@@ -54,7 +56,7 @@ def unfold(
     """(N, C, H, W) -> (N, C * kernel, windows), as torch.nn.functional.unfold."""
     if input.dim() == 3:
         return unfold(input.unsqueeze(0), kernel_size, dilation, padding, stride).squeeze(0)
-    batch, channels, *size = (int(n) for n in input.shape)
+    batch, channels, *size = shape_of(input)
     rows, columns = _windows(kernel_size, dilation, padding, stride, size)
     x, top, left = input, rows.padding, columns.padding
     if rows.is_tiling and columns.is_tiling:
@@ -91,7 +93,7 @@ def fold(
     if input.dim() == 2:
         arguments = (output_size, kernel_size, dilation, padding, stride)
         return fold(input.unsqueeze(0), *arguments).squeeze(0)
-    rows, columns = _windows(kernel_size, dilation, padding, stride, _pair(output_size))
+    rows, columns = _windows(kernel_size, dilation, padding, stride, each_axis(output_size, 2))
     batch, channels = int(input.shape[0]), int(input.shape[1]) // (rows.kernel * columns.kernel)
     x = input.reshape(batch, channels, rows.kernel, columns.kernel, rows.count, columns.count)
     if rows.is_tiling and columns.is_tiling:
@@ -135,20 +137,13 @@ def _padded(x: Tensor, axis: int, before: int, after: int) -> Tensor:
 def _windows(
     kernel_size: Any, dilation: Any, padding: Any, stride: Any, size: Sequence[int]
 ) -> tuple[_Windows, _Windows]:
-    pairs = [_pair(setting) for setting in (kernel_size, dilation, padding, stride)]
+    pairs = [each_axis(setting, 2) for setting in (kernel_size, dilation, padding, stride)]
     kernels, dilations, paddings, strides = pairs
     rows, columns = (
         _Windows(kernels[axis], dilations[axis], paddings[axis], strides[axis], size[axis])
         for axis in range(2)
     )
     return rows, columns
-
-
-def _pair(setting: Any) -> tuple[int, int]:
-    if isinstance(setting, int):
-        return setting, setting
-    first, second = setting
-    return int(first), int(second)
 
 
 PATCHES: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(

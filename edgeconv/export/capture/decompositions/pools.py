@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgeconv.errors import NetRefused
+from edgeconv.export.capture.decompositions.static_shapes import each_axis, shape_of
 from edgeconv.export.capture.decompositions.unpooling import remember_maxima
 
 _Sizes = int | Sequence[int]
@@ -156,7 +157,7 @@ def lp_pool(
         )
         return sign * largest
     mean = average_pool(rank, input.pow(norm_type), kernel_size, stride, ceil_mode=ceil_mode)
-    taps = math.prod(_each(kernel_size, rank))
+    taps = math.prod(each_axis(kernel_size, rank))
     total: Tensor = mean.mul(taps)
     return total.pow(1.0 / norm_type)
 
@@ -170,18 +171,13 @@ def _windows(
     dilation: _Sizes,
     ceil_mode: bool,
 ) -> list[_Window]:
-    sizes = [int(size) for size in input.shape[-rank:]]
-    kernels = _each(kernel_size, rank)
-    strides = kernels if stride is None else _each(stride, rank) or kernels
-    axes = zip(sizes, kernels, strides, _each(padding, rank), _each(dilation, rank), strict=True)
+    sizes = shape_of(input)[-rank:]
+    kernels = each_axis(kernel_size, rank)
+    strides = kernels if stride is None else each_axis(stride, rank) or kernels
+    axes = zip(
+        sizes, kernels, strides, each_axis(padding, rank), each_axis(dilation, rank), strict=True
+    )
     return [_Window(*axis, ceil_mode) for axis in axes]
-
-
-def _each(value: _Sizes, rank: int) -> list[int]:
-    """One number for each axis."""
-    given: Any = value if isinstance(value, (tuple, list)) else [value]
-    numbers = [int(number) for number in given]  # in a trace, sizes are tensors
-    return numbers * rank if len(numbers) == 1 else numbers
 
 
 def _are_miscounted(windows: Sequence[_Window]) -> bool:

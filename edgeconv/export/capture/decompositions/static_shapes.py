@@ -20,6 +20,13 @@ def shape_of(x: Tensor) -> tuple[int, ...]:
     return tuple(int(size) for size in x.shape)
 
 
+def each_axis(setting: Any, rank: int) -> list[int]:
+    """A setting that is one number for all axes, or one for each, such as a kernel's size."""
+    given: Any = setting if isinstance(setting, (tuple, list)) else [setting]
+    numbers = [int(number) for number in given]  # in a trace, sizes are tensors
+    return numbers * rank if len(numbers) == 1 else numbers
+
+
 def _size(x: Tensor, dim: int | None = None) -> Any:
     return torch.Size(shape_of(x)) if dim is None else shape_of(x)[dim]
 

@@ -23,7 +23,7 @@ from torch.nn import functional
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture.calls import place
 from edgeconv.export.capture.decompositions.padding import pad
-from edgeconv.export.capture.decompositions.static_shapes import shape_of
+from edgeconv.export.capture.decompositions.static_shapes import each_axis, shape_of
 
 _MAXIMA = "_edgeconv_maxima"
 
@@ -74,18 +74,15 @@ def _output_size(rank: int, x: Tensor, *arguments: Any, **named: Any) -> tuple[i
     if size is not None:
         return tuple(int(side) for side in size)[-rank:]
     kernel, stride, padding = (
-        _each(given.get(name), rank) for name in ("kernel_size", "stride", "padding")
+        each_axis(setting, rank)
+        for setting in (
+            given["kernel_size"],
+            given.get("stride") or given["kernel_size"],
+            given.get("padding") or 0,
+        )
     )
-    strides, pads = stride or kernel, padding or [0] * rank
-    axes = zip(shape_of(x)[-rank:], kernel, strides, pads, strict=True)
+    axes = zip(shape_of(x)[-rank:], kernel, stride, padding, strict=True)
     return tuple((n - 1) * s - 2 * p + k for n, k, s, p in axes)
-
-
-def _each(value: Any, rank: int) -> list[int]:
-    if value is None:
-        return []
-    numbers = value if isinstance(value, (tuple, list)) else [value] * rank
-    return [int(number) for number in numbers]
 
 
 def _places(image: Tensor, kernel: Sequence[int], counts: Sequence[int]) -> Tensor:
