@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edgeconv.export.capture.decompositions.static_shapes import shape_of
+from edgeconv.export.capture.decompositions.plain_numbers import shape_of
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:

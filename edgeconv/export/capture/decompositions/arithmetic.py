@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edgeconv.export.capture.decompositions.plain_numbers import shape_of
 from edgeconv.export.capture.decompositions.spellings import everywhere
-from edgeconv.export.capture.decompositions.static_shapes import shape_of
 
 
 def _softshrink(x: Tensor, lambd: float = 0.5) -> Tensor:

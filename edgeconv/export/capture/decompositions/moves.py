@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgeconv.export.capture.decompositions.static_shapes import shape_of
+from edgeconv.export.capture.decompositions.plain_numbers import shape_of
 
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:

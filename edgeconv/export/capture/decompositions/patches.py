@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edgeconv.export.capture.decompositions.static_shapes import each_axis, shape_of
+from edgeconv.export.capture.decompositions.plain_numbers import each_axis, shape_of
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgeconv.errors import NetRefused
-from edgeconv.export.capture.decompositions.static_shapes import each_axis, shape_of
+from edgeconv.export.capture.decompositions.plain_numbers import each_axis, shape_of
 from edgeconv.export.capture.decompositions.unpooling import remember_maxima
 
 _Sizes = int | Sequence[int]

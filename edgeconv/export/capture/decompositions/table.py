@@ -2,7 +2,7 @@
 
 While `Decompositions` is active a call is replaced by others of the same value:
 
-- shapes by plain numbers (`static_shapes`);
+- what is read of a tensor's data by the tensor without its history, which a trace loses;
 - channel_shuffle, which ONNX has no operator for, by the reshapes and the transpose of its paper;
 - adaptive pooling to sizes that do not divide the image's, by one pooling for each bin
   (`capture.adaptive_pools`);
@@ -48,10 +48,10 @@ from edgeconv.export.capture.decompositions.grids import affine_grid
 from edgeconv.export.capture.decompositions.moves import MOVES, by_places
 from edgeconv.export.capture.decompositions.padding import PADS
 from edgeconv.export.capture.decompositions.patches import PATCHES
+from edgeconv.export.capture.decompositions.plain_numbers import shape_of
 from edgeconv.export.capture.decompositions.pools import POOLS
 from edgeconv.export.capture.decompositions.recurrent import RECURRENT
 from edgeconv.export.capture.decompositions.resampling import interpolate
-from edgeconv.export.capture.decompositions.static_shapes import SHAPES, shape_of
 from edgeconv.export.capture.decompositions.unpooling import UNPOOLINGS
 from edgeconv.export.capture.decompositions.whole_numbers import WHOLE_NUMBERS
 from edgeconv.nets.running import tensors_of
@@ -177,7 +177,7 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **ARITHMETIC,
         **FUNCTIONS,
         **WHOLE_NUMBERS,  # after the functions of reals, which they hand on to
-        **SHAPES,
+        Tensor.data.__get__: lambda x, *_: x.detach(),  # type: ignore[attr-defined]
     }
 )
 

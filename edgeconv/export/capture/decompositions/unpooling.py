@@ -23,7 +23,7 @@ from torch.nn import functional
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture.calls import place
 from edgeconv.export.capture.decompositions.padding import pad
-from edgeconv.export.capture.decompositions.static_shapes import each_axis, shape_of
+from edgeconv.export.capture.decompositions.plain_numbers import each_axis, shape_of
 
 _MAXIMA = "_edgeconv_maxima"
 
