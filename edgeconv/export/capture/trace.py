@@ -24,9 +24,8 @@ from edgeconv.export.capture.decompositions import functions
 from edgeconv.export.capture.decompositions.composites import Composites, has_composition
 from edgeconv.export.capture.decompositions.table import Decompositions
 from edgeconv.export.capture.inlined import inlined
+from edgeconv.graph.passes.older_forms import OPSET
 from edgeconv.nets.running import unchanged
-
-OPSET = 17
 
 #: Marks nodes of `functions`.
 IN_FLOAT = "in float: "

@@ -20,6 +20,7 @@ from edgeconv.export.onnx import int16 as onnx_int16
 from edgeconv.export.onnx import stored_weights as onnx_stored_weights
 from edgeconv.export.onnx.clamps import without_implied_clamps
 from edgeconv.export.onnx.islands import spell_out
+from edgeconv.graph.operators.table import STANDARD_DOMAINS
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.precision import PrecisionName
 from edgeconv.quantize.plan.qdq import insert_qdq
@@ -97,7 +98,7 @@ def _save(model: ir.Model, path: Path, metadata: Mapping[str, str]) -> None:
 
 
 def _require_standard_operators(model: ir.Model) -> None:
-    foreign = [node for node in model.graph if node.domain not in {"", "ai.onnx"}]
+    foreign = [node for node in model.graph if node.domain not in STANDARD_DOMAINS]
     if foreign:
         listed = ", ".join(f"{node.domain}.{node.op_type} {node.name}" for node in foreign)
         raise UnsupportedOperator(

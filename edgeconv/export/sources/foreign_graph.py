@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from onnx import TensorProto, helper, inliner, shape_inference, version_converte
 from edgeconv.errors import ArtifactRefused, NetRefused, UsageError
 from edgeconv.export.sources.spelled_out import spell_out
 from edgeconv.files.onnx.foreign import FOREIGN
-from edgeconv.files.onnx.load import DAMAGE, load_proto, refusing_damage
+from edgeconv.files.onnx.load import DAMAGE, load_proto, nodes_in, refusing_damage
+from edgeconv.graph.operators.table import STANDARD_DOMAINS
 from edgeconv.graph.passes.older_forms import OPSET
 
 #: The oldest opset that onnx converts from without loss.
 OLDEST_OPSET = 7
 #: From here on a Resize says how the places of its output lie over those of its input.
 _RESIZE_STATES_ITS_GRID = 11
-_STANDARD = ("", "ai.onnx")
 #: Of an image's axes.
 TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 _CHANNELS = 3
@@ -95,7 +95,7 @@ def prepared(graph: ForeignGraph, path: Path) -> onnx.ModelProto:
 
 def _state_grids(proto: onnx.ModelProto) -> None:
     """Older resizes scale coordinates from the corner, which onnx's own conversion forgets."""
-    for node in _nodes(proto.graph):
+    for node in nodes_in(proto.graph):
         if node.op_type == "Resize" and not any(
             attribute.name == "coordinate_transformation_mode" for attribute in node.attribute
         ):
@@ -113,7 +113,7 @@ def _drop_inputs_with_values(proto: onnx.ModelProto) -> None:
 
 def _require_float(proto: onnx.ModelProto, path: Path) -> None:
     """Raises NetRefused for a file of integers, and for operators that only one engine knows."""
-    nodes = list(_nodes(proto.graph))
+    nodes = list(nodes_in(proto.graph))
     rows = ((node, FOREIGN.get(node.op_type)) for node in nodes)
     for node, row in rows:
         if row and (row.kind == "conversion" or row.weights or row.type_slot is not None):
@@ -121,7 +121,7 @@ def _require_float(proto: onnx.ModelProto, path: Path) -> None:
                 f"{path} is quantized already ({node.op_type} {_title(node)}); give the float file "
                 "that it was made from, and edgeconv quantizes it"
             )
-    others = {f"{n.domain}.{n.op_type}": n for n in nodes if n.domain not in _STANDARD}
+    others = {f"{n.domain}.{n.op_type}": n for n in nodes if n.domain not in STANDARD_DOMAINS}
     if others:
         shown = ", ".join(f"{name} ({_title(node)})" for name, node in list(others.items())[:5])
         raise NetRefused(
@@ -130,20 +130,12 @@ def _require_float(proto: onnx.ModelProto, path: Path) -> None:
         )
 
 
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _nodes(inner)
-
-
 def _title(node: onnx.NodeProto) -> str:
     return (node.name or (node.output[0] if node.output else "?"))[:100]
 
 
 def _opset(proto: onnx.ModelProto, path: Path) -> int:
-    stated = [entry.version for entry in proto.opset_import if entry.domain in _STANDARD]
+    stated = [entry.version for entry in proto.opset_import if entry.domain in STANDARD_DOMAINS]
     if not stated:
         raise ArtifactRefused(f"{path} is no ONNX file: it names no opset")
     newest = onnx.defs.onnx_opset_version()

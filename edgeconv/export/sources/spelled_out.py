@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper, shape_inference
-from onnx.defs import OpSchema
 
-from edgeconv.graph.operators.table import operator_named
+from edgeconv.graph.operators.table import STANDARD_DOMAINS, operator_named
+from edgeconv.graph.passes.older_forms import schema_at
 
 #: What one is composed of may be composed itself; none is deeper than this.
 _MOST_ROUNDS = 4
-_STANDARD = ("", "ai.onnx")
 
 
 def spell_out(proto: onnx.ModelProto, opset: int) -> onnx.ModelProto:
@@ -63,17 +62,10 @@ def _parts(
     return found
 
 
-def _schema(node: onnx.NodeProto, opset: int) -> OpSchema | None:
-    try:
-        return onnx.defs.get_schema(node.op_type, opset)
-    except onnx.defs.SchemaError:
-        return None
-
-
 def _is_composed(node: onnx.NodeProto, opset: int) -> bool:
-    if node.domain not in _STANDARD or operator_named(node.op_type).kind != "unknown":
+    if node.domain not in STANDARD_DOMAINS or operator_named(node.op_type).kind != "unknown":
         return False
-    schema = _schema(node, opset)
+    schema = schema_at(node.op_type, opset)
     return schema is not None and (
         schema.has_function or schema.has_context_dependent_function  # type: ignore[attr-defined]  # not in onnx's stubs
     )
@@ -112,7 +104,7 @@ def _add_up(graph: onnx.GraphProto) -> None:
     nodes = list(graph.node)
     del graph.node[:]
     for node in nodes:
-        if node.op_type in ("Sum", "Mean") and node.domain in _STANDARD:
+        if node.op_type in ("Sum", "Mean") and node.domain in STANDARD_DOMAINS:
             graph.node.extend(_additions(graph, node))
         else:
             graph.node.append(node)

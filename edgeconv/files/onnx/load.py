@@ -159,13 +159,14 @@ def _messages(message: Message) -> Iterator[Message]:
 def _check_length(model: onnx.ModelProto) -> None:
     """Raises ValueError for more nodes than any net has, once every call of a function is one."""
     bodies = (
-        ((one.domain, one.name), Counter(map(_called, _nodes(one)))) for one in model.functions
+        ((one.domain, one.name), Counter(map(_called, nodes_in(one)))) for one in model.functions
     )
-    calls = Counter(map(_called, _nodes(model.graph)))
+    calls = Counter(map(_called, nodes_in(model.graph)))
     onnx_functions.require_few_nodes(onnx_functions.merged(bodies), calls)
 
 
-def _nodes(message: Message) -> Iterator[onnx.NodeProto]:
+def nodes_in(message: Message) -> Iterator[onnx.NodeProto]:
+    """Every node in a message, those of graphs inside of nodes too."""
     return (one for one in _messages(message) if isinstance(one, onnx.NodeProto))
 
 

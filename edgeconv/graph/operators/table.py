@@ -32,6 +32,9 @@ _FAMILIES = (
     *(logic, selections),
 )
 
+#: What files call the domain of ONNX's own operators.
+STANDARD_DOMAINS = ("", "ai.onnx")
+
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
     {row.name: row for family in _FAMILIES for row in family.ROWS}
 )
@@ -73,6 +76,6 @@ def operator_named(name: str) -> Operator:
 
 def operator_of(node: ir.Node) -> Operator:
     """What a node's operator is; one of another domain than ONNX's is unknown."""
-    if node.domain in ("", "ai.onnx"):
+    if node.domain in STANDARD_DOMAINS:
         return operator_named(node.op_type)
     return replace(_UNKNOWN, name=node.op_type)

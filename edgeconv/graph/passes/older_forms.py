@@ -49,7 +49,8 @@ def _changed(node: ir.Node) -> Callable[[ir.Model, ir.Node], None] | None:
 
 def _axes_as_attribute(_: ir.Model, node: ir.Node) -> None:
     """Of a reduction; ReduceSum has had them as an input since opset 13."""
-    if _older(node.op_type).max_input > 1 or len(node.inputs) < 2:
+    older = schema_at(node.op_type, OPSET)
+    if older is None or older.max_input > 1 or len(node.inputs) < 2:
         return
     if node.inputs[1] is not None:
         axes = [int(axis) for axis in require_constant(node, 1)]
@@ -120,9 +121,10 @@ _CHANGES: Mapping[str, Callable[[ir.Model, ir.Node], None]] = MappingProxyType(
 
 def _drop_defaults(node: ir.Node, opset: int) -> None:
     """Takes out the attributes that opset 17 lacks, where they say what it does anyway."""
-    if _since(node.op_type, OPSET) is None:
+    older, newer = schema_at(node.op_type, OPSET), schema_at(node.op_type, opset)
+    if older is None:
         return
-    known, newer = _older(node.op_type).attributes, _since(node.op_type, opset)
+    known = older.attributes
     for name, attribute in list(node.attributes.items()):
         stated = None if newer is None or name in known else newer.attributes.get(name)
         if stated is not None and _is_idle(name, attribute.value, stated):
@@ -139,9 +141,9 @@ def _is_idle(name: str, value: Any, stated: onnx.defs.OpSchema.Attribute) -> boo
 
 def _require_older(node: ir.Node, opset: int) -> None:
     """Raises NetRefused where opset 17 has no such form of a node, and hub graphs have none."""
-    older = _since(node.op_type, OPSET)
+    older = schema_at(node.op_type, OPSET)
     if older is None:
-        if operator_of(node).kind == "unknown" and _since(node.op_type, opset) is not None:
+        if operator_of(node).kind == "unknown" and schema_at(node.op_type, opset) is not None:
             raise NetRefused(
                 f"{node.op_type} {title_of(node)} is an operator of opset {opset} that edgeconv "
                 "does not know; export the net at an older opset, such as 17"
@@ -156,11 +158,7 @@ def _require_older(node: ir.Node, opset: int) -> None:
         )
 
 
-def _older(op_type: str) -> onnx.defs.OpSchema:
-    return onnx.defs.get_schema(op_type, OPSET)
-
-
-def _since(op_type: str, opset: int) -> onnx.defs.OpSchema | None:
+def schema_at(op_type: str, opset: int) -> onnx.defs.OpSchema | None:
     """An operator as an opset has it; None where it has none, or none is known that new."""
     try:
         return onnx.defs.get_schema(op_type, min(opset, onnx.defs.onnx_opset_version()))

@@ -58,5 +58,5 @@ def chosen_operand(intervals: tuple[Range, Range]) -> int:
 
 def symmetric_params(interval: Range) -> QuantParams:
     """int8 parameters at zero point 0."""
-    reach = max(-interval[0], interval[1]) or DEAD[1]
+    reach = symmetric_range(interval)[1] or DEAD[1]
     return params(max(reach, NARROWEST) / WEIGHT_MAX, 0)

@@ -174,7 +174,7 @@ def _settle_products(
 
 def _step(interval: Range) -> float:
     """At most what an int8 grid over an interval, or a symmetric one, has for a step."""
-    return 2 * max(-interval[0], interval[1]) / LEVELS
+    return 2 * symmetric_range(interval)[1] / LEVELS
 
 
 @dataclass

@@ -167,7 +167,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "Clip": clamp,
         "Gelu": gelu,
         "HardSigmoid": hard_sigmoid,
-        "HardSwish": unary("HARD_SWISH", schema.HardSwishOptionsT),
+        "HardSwish": unary("HARD_SWISH"),
         "LeakyRelu": leaky_relu,
         "LogSoftmax": log_softmax,
         "PRelu": prelu,

@@ -6,43 +6,17 @@ that XNNPACK takes, or says why not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
-
 import numpy as np
 import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder
 from edgeconv.export.tflite.layout import Layout
 from edgeconv.export.tflite.program import Tensor
-from edgeconv.export.tflite.schema import activation, schema
+from edgeconv.export.tflite.schema import elementwise, schema
 from edgeconv.graph.fusion import ActivationKind
 
 #: A factor that makes at least one of every normal float32 number.
 HUGE = float(np.finfo(np.float32).max)
-
-_FUSING: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {
-        "ADD": schema.AddOptionsT,
-        "SUB": schema.SubOptionsT,
-        "MUL": schema.MulOptionsT,
-        "DIV": schema.DivOptionsT,
-    }
-)
-_PLAIN: Mapping[str, Callable[[], Any]] = MappingProxyType(
-    {
-        "ABS": schema.AbsOptionsT,
-        "NEG": schema.NegOptionsT,
-        "EXP": schema.ExpOptionsT,
-        "COS": schema.CosOptionsT,
-        "ATAN2": schema.ATan2OptionsT,
-        "FLOOR_MOD": schema.FloorModOptionsT,
-        "POW": schema.PowOptionsT,
-        "MAXIMUM": schema.MaximumMinimumOptionsT,
-        "MINIMUM": schema.MaximumMinimumOptionsT,
-    }
-)
 
 Operand = Tensor | float
 #: Shape of a number among tensors.
@@ -73,7 +47,7 @@ class Composition:
         tensors = self._tensors(name, operands)
         shapes = {tensor.shape for tensor in tensors}
         shape = np.broadcast_shapes(*(shapes - {_ONE} or shapes))
-        options = _options(code, fused)
+        options = elementwise(code, fused or "none")
         return self._b.step(self._node, name, code, tensors, shape, options=options)
 
     def reduce(
@@ -86,7 +60,7 @@ class Composition:
     def write(self, code: str, *operands: Operand, fused: ActivationKind | None = None) -> None:
         """The last operator, which gives the node's output."""
         tensors = self._tensors("last", operands)
-        self._b.write(self._node, code, tensors, self.layout, _options(code, fused))
+        self._b.write(self._node, code, tensors, self.layout, elementwise(code, fused or "none"))
 
     def write_reduced(self, code: str, x: Tensor, where: Tensor, *, keeps_axes: bool) -> None:
         """A reduction that gives the node's output."""
@@ -105,7 +79,6 @@ class Composition:
         ]
 
 
-def _options(code: str, fused: ActivationKind | None) -> Any:
-    if code in _FUSING:
-        return _FUSING[code](fusedActivationFunction=activation(fused or "none"))
-    return _PLAIN[code]() if code in _PLAIN else None
+def begin(node: ir.Node, b: Builder) -> tuple[Tensor, Composition]:
+    """The node's first input as it lies, and a composition whose result lies so."""
+    return b.read(node), Composition(node, b, b.layout(node))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout, standard
 from edgeconv.export.tflite.program import Tensor
-from edgeconv.export.tflite.schema import absorbed, schema
+from edgeconv.export.tflite.schema import elementwise
+from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.view import constant_of, input_of, shape_of
 
 Array = NDArray[Any]
 
 
-def binary(code: str, make_options: Callable[..., Any]) -> Lowering:
+def binary(code: str) -> Lowering:
     """Add, Sub, Mul, Div -> ADD, SUB, MUL, DIV.
 
     Both operands broadcast from their last file axis, so operands of fewer axes get leading ones in
@@ -29,7 +30,8 @@ def binary(code: str, make_options: Callable[..., Any]) -> Lowering:
 
     def lower(node: ir.Node, b: Builder) -> None:
         operands, layout = operands_of(node, b)
-        options = make_options(fusedActivationFunction=absorbed(node))
+        fused = fused_activation(node)
+        options = elementwise(code, "none" if fused is None else fused.kind)
         if operands[0].dtype == np.int16 and code in ("ADD", "SUB"):
             options.potScaleInt16 = False
         b.write(node, code, operands, layout, options)
@@ -49,12 +51,12 @@ def extremum(code: str) -> Lowering:
         operands, layout = operands_of(node, b)
         if b.is_quantized(node):
             operands = [b.at_output_scale(node, operand) for operand in operands]
-        b.write(node, code, operands, layout, schema.MaximumMinimumOptionsT())
+        b.write(node, code, operands, layout, elementwise(code))
 
     return lower
 
 
-def unary(code: str, make_options: Callable[[], Any] = lambda: None) -> Lowering:
+def unary(code: str) -> Lowering:
     """An operator on every value by itself -> one of TFLite's, in whatever layout the input lies.
 
     int8: not LOG, NEG and SQRT. LOGISTIC's output has scale 1/256, zero point -128; TANH's 1/128,
@@ -62,7 +64,7 @@ def unary(code: str, make_options: Callable[[], Any] = lambda: None) -> Lowering
     """
 
     def lower(node: ir.Node, b: Builder) -> None:
-        b.write(node, code, [b.read(node)], b.layout(node), make_options())
+        b.write(node, code, [b.read(node)], b.layout(node), elementwise(code))
 
     return lower
 
@@ -105,16 +107,16 @@ def _like(array: Array, layout: Layout) -> Array:
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
-        "Abs": unary("ABS", schema.AbsOptionsT),
-        "Add": binary("ADD", schema.AddOptionsT),
-        "Div": binary("DIV", schema.DivOptionsT),
-        "Exp": unary("EXP", schema.ExpOptionsT),
+        "Abs": unary("ABS"),
+        "Add": binary("ADD"),
+        "Div": binary("DIV"),
+        "Exp": unary("EXP"),
         "Log": unary("LOG"),
         "Max": extremum("MAXIMUM"),
         "Min": extremum("MINIMUM"),
-        "Mul": binary("MUL", schema.MulOptionsT),
-        "Neg": unary("NEG", schema.NegOptionsT),
+        "Mul": binary("MUL"),
+        "Neg": unary("NEG"),
         "Sqrt": unary("SQRT"),
-        "Sub": binary("SUB", schema.SubOptionsT),
+        "Sub": binary("SUB"),
     }
 )

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, Lowering
-from edgeconv.export.tflite.lowerings.composition import Composition
+from edgeconv.export.tflite.lowerings.composition import begin
 from edgeconv.graph.view import number
 from edgeconv.quantize.plan.in_float import has_unit_alpha
 
@@ -35,7 +35,7 @@ def celu(node: ir.Node, b: Builder) -> None:
 
 def _bent(node: ir.Node, b: Builder, *, above: float, below: float, inside: float = 1.0) -> None:
     """above max(x, 0) + below ELU(inside min(x, 0)): RELU, MINIMUM, ELU, MULs and ADD."""
-    x, c = b.read(node), Composition(node, b, b.layout(node))
+    x, c = begin(node, b)
     positive = c.step("positive", "RELU", x)
     if above != 1.0:
         positive = c.step("straight", "MUL", positive, above)

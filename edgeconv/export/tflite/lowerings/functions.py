@@ -9,10 +9,9 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, Lowering
-from edgeconv.export.tflite.lowerings.composition import HUGE, Composition
+from edgeconv.export.tflite.lowerings.composition import HUGE, Composition, begin
 from edgeconv.export.tflite.lowerings.elementwise import operands_of, unary
 from edgeconv.export.tflite.program import Tensor
-from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.view import integer
 
 #: erf(x) = x P(x^2) / Q(x^2) on [-4, 4], beyond which float32 has nothing but -1 and 1:
@@ -32,7 +31,7 @@ _SIGNS = (("low", -1.0), ("high", 1.0))
 
 def tangent(node: ir.Node, b: Builder) -> None:
     """Tan -> SIN / COS."""
-    x, c = _begin(node, b)
+    x, c = begin(node, b)
     c.write("DIV", c.step("sine", "SIN", x), c.step("cosine", "COS", x))
 
 
@@ -41,20 +40,20 @@ def arc_tangent(node: ir.Node, b: Builder) -> None:
 
     The ones are made of x, which may be infinite: its sign times 0, plus 1.
     """
-    x, c = _begin(node, b)
+    x, c = begin(node, b)
     side = c.step("side", "MUL", x, HUGE, fused="relu_n1_to_1")
     c.write("ATAN2", x, c.step("one", "ADD", c.step("zero", "MUL", side, 0.0), 1.0))
 
 
 def arc_sine(node: ir.Node, b: Builder) -> None:
     """Asin -> ATAN2(x, sqrt((1 - x) (1 + x)))."""
-    x, c = _begin(node, b)
+    x, c = begin(node, b)
     c.write("ATAN2", x, _other_side(x, c))
 
 
 def arc_cosine(node: ir.Node, b: Builder) -> None:
     """Acos -> ATAN2(sqrt((1 - x) (1 + x)), x)."""
-    x, c = _begin(node, b)
+    x, c = begin(node, b)
     c.write("ATAN2", _other_side(x, c), x)
 
 
@@ -70,7 +69,7 @@ def sign(node: ir.Node, b: Builder) -> None:
     Exact but for numbers below the normal ones. TFLite's SIGN would leave XNNPACK.
     A whole number is clamped as it is.
     """
-    x, c = _begin(node, b)
+    x, c = begin(node, b)
     if x.is_whole:
         low, high = (b.scalar(f"{node.name}/{name}", value, x) for name, value in _SIGNS)
         c.write("MINIMUM", c.step("above", "MAXIMUM", x, low), high)
@@ -80,13 +79,13 @@ def sign(node: ir.Node, b: Builder) -> None:
 
 def reciprocal(node: ir.Node, b: Builder) -> None:
     """Reciprocal -> 1 / x: DIV."""
-    x, c = _begin(node, b)
+    x, c = begin(node, b)
     c.write("DIV", 1.0, x)
 
 
 def error_function(node: ir.Node, b: Builder) -> None:
     """Erf -> a quotient of two polynomials, 26 operators; inside a gelu it is none of these."""
-    x, c = _begin(node, b)
+    x, c = begin(node, b)
     near = c.step("near", "MAXIMUM", c.step("below", "MINIMUM", x, 4.0), -4.0)
     square = c.step("square", "MUL", near, near)
     odd = c.step("odd", "MUL", near, _polynomial("p", _ERF_P, square, c))
@@ -128,17 +127,13 @@ def _size_of(operand: Tensor, b: Builder, c: Composition) -> Tensor:
     return b.floats(f"{operand.name}/size", np.abs(operand.data))
 
 
-def _begin(node: ir.Node, b: Builder) -> tuple[Tensor, Composition]:
-    return b.read(node), Composition(node, b, b.layout(node))
-
-
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
         "Acos": arc_cosine,
         "Asin": arc_sine,
         "Atan": arc_tangent,
         "Ceil": unary("CEIL"),
-        "Cos": unary("COS", schema.CosOptionsT),
+        "Cos": unary("COS"),
         "Erf": error_function,
         "Floor": unary("FLOOR"),
         "Mod": remainder,

@@ -11,21 +11,8 @@ import onnx_ir as ir
 from edgeconv.export.tflite.builder import Builder, Lowering
 from edgeconv.export.tflite.lowerings.elementwise import operands_of, unary
 from edgeconv.export.tflite.program import Tensor
-from edgeconv.export.tflite.schema import schema
+from edgeconv.export.tflite.schema import elementwise, schema
 from edgeconv.export.tflite.types import type_in_file
-
-_OPTIONS = MappingProxyType(
-    {
-        "EQUAL": schema.EqualOptionsT,
-        "NOT_EQUAL": schema.NotEqualOptionsT,
-        "GREATER": schema.GreaterOptionsT,
-        "GREATER_EQUAL": schema.GreaterEqualOptionsT,
-        "LESS": schema.LessOptionsT,
-        "LESS_EQUAL": schema.LessEqualOptionsT,
-        "LOGICAL_AND": schema.LogicalAndOptionsT,
-        "LOGICAL_OR": schema.LogicalOrOptionsT,
-    }
-)
 
 
 def paired(code: str) -> Lowering:
@@ -37,7 +24,7 @@ def paired(code: str) -> Lowering:
 
     def lower(node: ir.Node, b: Builder) -> None:
         operands, layout = operands_of(node, b)
-        b.write(node, code, operands, layout, _OPTIONS[code]())
+        b.write(node, code, operands, layout, elementwise(code))
 
     return lower
 
@@ -61,7 +48,7 @@ def _real(b: Builder, operand: Tensor) -> Tensor:
 def is_nan(node: ir.Node, b: Builder) -> None:
     """IsNaN -> NOT_EQUAL of a tensor to itself, which nothing else is."""
     x = b.read(node)
-    b.write(node, "NOT_EQUAL", [x, x], b.layout(node), schema.NotEqualOptionsT())
+    b.write(node, "NOT_EQUAL", [x, x], b.layout(node), elementwise("NOT_EQUAL"))
 
 
 def cast(node: ir.Node, b: Builder) -> None:
@@ -86,7 +73,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "IsNaN": is_nan,
         "Less": paired("LESS"),
         "LessOrEqual": paired("LESS_EQUAL"),
-        "Not": unary("LOGICAL_NOT", schema.LogicalNotOptionsT),
+        "Not": unary("LOGICAL_NOT"),
         "Or": paired("LOGICAL_OR"),
         "Where": where,
         "Xor": paired("NOT_EQUAL"),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, Lowering
-from edgeconv.export.tflite.lowerings.composition import Composition
+from edgeconv.export.tflite.lowerings.composition import Composition, begin
 from edgeconv.export.tflite.lowerings.elementwise import operands_of
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.graph.view import constant_of
@@ -25,8 +25,7 @@ def power(node: ir.Node, b: Builder) -> None:
     exponent = constant_of(node.inputs[1])
     number = None if exponent is None or exponent.size != 1 else float(exponent.item())
     if number == 2.0:
-        x = b.read(node)
-        c = Composition(node, b, b.layout(node))
+        x, c = begin(node, b)
         c.write("MUL", x, x)
     elif number is None or abs(number) not in _SPELLED:
         operands, layout = operands_of(node, b)
@@ -37,7 +36,7 @@ def power(node: ir.Node, b: Builder) -> None:
 
 def _spelled(node: ir.Node, b: Builder, number: float) -> None:
     """A power of which the last step is a product, a root or a quotient."""
-    x, c = b.read(node), Composition(node, b, b.layout(node))
+    x, c = begin(node, b)
     if number == 0.5:
         c.write("SQRT", x)
     elif number == -0.5:
