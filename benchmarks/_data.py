@@ -20,7 +20,13 @@ WEIGHTS_FILE = {
     "mobilenet_v2": "mobilenet_v2.safetensors",
     "mobilenet_v1": "mobilenet_v1_075.safetensors",
     "squeezenet1_1": "squeezenet1_1.safetensors",
+    "efficientnet_lite0": "efficientnet_lite0.safetensors",
+    "efficientnet_b0_real": "efficientnet_b0.safetensors",
 }
+"""Name of a subject with real weights -> their file."""
+
+OTHER_CLASSES = frozenset({"efficientnet_b0_real"})
+"""Subjects whose classes are none of the photos': they are judged by the float net's top-1."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,24 @@ class Subject:
         weights: file.
         calib: folder of calibration photos.
         data: folder of labelled photos that no tool calibrates on, or None where none is known.
+        name: as tables show it, where several subjects are of one net.
     """
 
     net: str
     weights: Path
     calib: Path
     data: Path | None = None
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """As tables show it."""
+        return self.name or self.net
+
+
+def net_of(name: str) -> str:
+    """The net of a subject: `efficientnet_b0_real` is no hard net, but the published one."""
+    return name.removesuffix("_real")
 
 
 def root() -> Path:
@@ -76,4 +94,4 @@ def _subject(name: str, weights: Path | None, calib: Path | None) -> Subject:
         if not path.exists():
             raise SystemExit(f"{path} does not exist; set EDGECONV_DATA, or name it")
     data = root() / "photos" / "validation"
-    return Subject(name, weights.resolve(), calib.resolve(), data)
+    return Subject(net_of(name), weights.resolve(), calib.resolve(), data, name)

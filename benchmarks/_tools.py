@@ -121,6 +121,21 @@ def tensorflow_files(subject: Subject, models: Path | None = None) -> Path:
     return _cached("tensorflow", subject, made_by, build, models)
 
 
+def nncf_files(subject: Subject, models: Path | None = None) -> Path:
+    """The folder with NNCF's model.int8.onnx, from the simplified file that `chain_files` has."""
+    source = chain_files("onnxruntime", subject, models) / "prepared.onnx"
+
+    def build(out: Path) -> Cost:
+        prepared = run(_script("onnx2tf_inputs.py", subject, out), out / "inputs.txt")
+        quantize = [environment.python("nncf"), CHAINS / "run_nncf.py", source, out]
+        quantized = run(quantize, out / "log.txt")
+        (out / "calibration.npy").unlink()
+        return together(prepared, quantized)
+
+    made_by = [CHAINS / "onnx2tf_inputs.py", CHAINS / "run_nncf.py", source]
+    return _cached("nncf", subject, [*made_by, environment.requirements("nncf")], build, models)
+
+
 def cost_of(folder: Path) -> Cost | None:
     """What it took to make a kept folder, or None where nobody measured it."""
     path = folder / "cost.json"
@@ -142,9 +157,9 @@ def _cached(
     """`build`'s folder for exactly these inputs; a build that is cut off leaves nothing there."""
     environment.python("others")
     models = models or environment.folder("others") / "models"
-    target = models / f"{subject.net}-{tool}-{_digest(subject, made_by)}"
+    target = models / f"{subject.title}-{tool}-{_digest(subject, made_by)}"
     if not target.is_dir():
-        print(f"making {tool}'s files of {subject.net} ...", file=sys.stderr, flush=True)
+        print(f"making {tool}'s files of {subject.title} ...", file=sys.stderr, flush=True)
         models.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=models) as scratch:
             out = Path(scratch) / "out"

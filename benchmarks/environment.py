@@ -4,9 +4,9 @@
 
 Creates `benchmarks/.env-others` (torch.onnx, onnxsim, onnxruntime's quantizer, litert-torch,
 ai-edge-quantizer; from others.txt), `benchmarks/.env-onnx2tf` (onnx2tf with TensorFlow; from
-onnx2tf.txt) and `benchmarks/.env-coverage` (from others.txt, and coverage.txt's libraries of nets,
-these without what they ask for): 8 GB, some minutes. An environment that matches its files is left
-as it is.
+onnx2tf.txt), `benchmarks/.env-nncf` (NNCF; from nncf.txt) and `benchmarks/.env-coverage` (from
+others.txt, and coverage.txt's libraries of nets, these without what they ask for): 9 GB, some
+minutes. An environment that matches its files is left as it is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import venv
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("others", "onnx2tf", "coverage")
+NAMES = ("others", "onnx2tf", "nncf", "coverage")
 _BEFORE = {"coverage": ("others",)}
 """Whose versions are installed first, with all they need; the environment's own then have it."""
 

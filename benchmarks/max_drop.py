@@ -44,7 +44,7 @@ from typing import Any
 
 import _hard
 import numpy as np
-from _data import WEIGHTS_FILE, Subject, root
+from _data import OTHER_CLASSES, WEIGHTS_FILE, Subject, net_of, root
 from _logits import Outputs, Photos, outputs
 from _markdown import show_table
 from _process import ROOT, run
@@ -61,15 +61,6 @@ from edgeconv.verify.audit.any_file import audit
 
 GIVEN_SEED, GIVEN_COUNT = 5, 1500
 """Hard nets' images that exports are given."""
-
-REAL = {
-    **WEIGHTS_FILE,
-    "efficientnet_lite0": "efficientnet_lite0.safetensors",
-    "efficientnet_b0_real": "efficientnet_b0.safetensors",
-}
-"""Name of a trial with real weights -> their file."""
-
-UNLABELLED = frozenset({"efficientnet_b0_real"})
 
 COLUMNS = (
     *("net", "recipe", "P", "promised", "predicted", "measured", "expected"),
@@ -155,14 +146,13 @@ def trial(name: str, given: Path, *, labels: bool) -> Trial:
     if name in _hard.NETS:
         subject = Subject(name, _hard.weights(name), given, _hard.folders().test)
         return Trial(f"{name}, hard", subject, labels)
-    if name not in REAL:
-        raise SystemExit(f"{name} is none of {', '.join((*REAL, *_hard.NETS))}")
-    photos, weights = root() / "photos", root() / "weights" / REAL[name]
+    if name not in WEIGHTS_FILE:
+        raise SystemExit(f"{name} is none of {', '.join((*WEIGHTS_FILE, *_hard.NETS))}")
+    photos, weights = root() / "photos", root() / "weights" / WEIGHTS_FILE[name]
     if not weights.exists():
         raise SystemExit(f"{weights} does not exist; set EDGECONV_DATA")
-    net = name.removesuffix("_real")
-    subject = Subject(net, weights, photos / "calibration", photos / "validation")
-    return Trial(name, subject, labels and name not in UNLABELLED)
+    subject = Subject(net_of(name), weights, photos / "calibration", photos / "validation")
+    return Trial(name, subject, labels and name not in OTHER_CLASSES)
 
 
 def measure(one: Trial, recipe: str, bound: float, limit: int | None) -> Row:
@@ -220,7 +210,7 @@ def parse() -> argparse.Namespace:
     def bounds(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
 
-    parser.add_argument("--net", type=words, default=[*REAL, *_hard.NETS])
+    parser.add_argument("--net", type=words, default=[*WEIGHTS_FILE, *_hard.NETS])
     parser.add_argument("--max-drop", type=bounds, default=[1.0, 2.0, 5.0], help="points of top-1")
     parser.add_argument("--recipe", type=words, default=["fast", "default"])
     parser.add_argument("--no-labels", action="store_true", help="bound changes of all nets")

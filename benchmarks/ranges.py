@@ -33,7 +33,7 @@ from pathlib import Path
 import _hard
 import numpy as np
 import torch
-from _data import WEIGHTS_FILE, root
+from _data import WEIGHTS_FILE, net_of, root
 from _process import ROOT
 from numpy.typing import NDArray
 
@@ -111,7 +111,7 @@ def measure(name: str, data: Path, folds: int, ways: list[str]) -> Iterator[Row]
     """Some ways on one net."""
     is_hard = name in _hard.NETS
     weights = _hard.weights(name) if is_hard else data / "weights" / WEIGHTS_FILE[name]
-    net = load_net(name, weights=str(weights))
+    net = load_net(net_of(name), weights=str(weights))
     height, width = net.preprocessing.input_size
     model = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
     pixels = _hard_images() if is_hard else _photographs(data, net.preprocessing)
