@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from edgeconv.documents import NotJson, parse
 from edgeconv.errors import UsageError
 
 _LARGEST_SIZE = 8192
+_MOST_DIGITS = 9
 
 
 def input_size(text: str | None) -> tuple[int, int] | None:
@@ -49,6 +50,17 @@ def triple(option: str, text: str | None) -> tuple[float, float, float] | None:
     if len(numbers) not in (1, 3):
         raise UsageError(f"{option} {text[:80]} is no R,G,B, such as 0.485,0.456,0.406")
     return numbers[0], numbers[len(numbers) // 2], numbers[-1]
+
+
+def resize(option: str, text: str | None) -> int | Literal["stretch"] | None:
+    """256 from "256"; the word "stretch" as it is."""
+    if text is None:
+        return None
+    if text == "stretch":
+        return "stretch"
+    if not text.isascii() or not text.isdigit() or len(text) > _MOST_DIGITS:
+        raise UsageError(f"{option} {text[:80]} is no number of pixels, such as 256, nor stretch")
+    return int(text)
 
 
 def integers(option: str, text: str, *, low: int, high: int) -> list[int]:

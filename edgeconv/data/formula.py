@@ -36,26 +36,39 @@ def describe_input(
         scale: the input's quantization scale; needed for int8.
         zero_point: the input's quantization zero point; needed for int8.
     """
-    height, width = pre.input_size
     lines = [
         "1. Decode the photo to 8-bit RGB and turn it upright (EXIF orientation).",
-        f"2. Scale it so that its short side is {pre.resize} pixels ({pre.interpolation}, "
-        "antialiased).",
-        f"3. Cut the centre: {width} wide, {height} high.",
+        *_geometry(pre),
     ]
+    number = len(lines) + 1
     if io == "uint8":
-        return "\n".join([*lines, "4. Feed the pixels as they are (0 to 255)."])
+        return "\n".join([*lines, f"{number}. Feed the pixels as they are (0 to 255)."])
     if io == "float32":
-        step = "4. For each channel, value = (pixel / 255 - mean) / std:"
+        step = f"{number}. For each channel, value = (pixel / 255 - mean) / std:"
         return "\n".join([*lines, step, *_channel_lines(affine(pre))])
     if scale is None or zero_point is None:
         raise ValueError("an int8 input has a scale and a zero point")
     step = (
-        "4. For each channel, value = round((pixel / 255 - mean) / std / scale) + zero_point with "
-        f"scale {scale:.9g} and zero_point {zero_point}, kept within -128 and 127:"
+        f"{number}. For each channel, value = round((pixel / 255 - mean) / std / scale) + "
+        f"zero_point with scale {scale:.9g} and zero_point {zero_point}, kept within -128 and 127:"
     )
     shown = _channel_lines(affine(pre, scale, zero_point), rounded=True)
     return "\n".join([*lines, step, *shown])
+
+
+def _geometry(pre: Preprocessing) -> list[str]:
+    """The steps from a photo to the pixels a net sees; the first is number 2."""
+    height, width = pre.input_size
+    if pre.resize == "stretch":
+        return [
+            f"2. Scale the whole photo to {width} wide, {height} high, whatever its proportions "
+            f"({pre.interpolation}, antialiased)."
+        ]
+    return [
+        f"2. Scale it so that its short side is {pre.resize} pixels ({pre.interpolation}, "
+        "antialiased).",
+        f"3. Cut the centre: {width} wide, {height} high.",
+    ]
 
 
 def _channel_lines(pairs: tuple[tuple[float, float], ...], rounded: bool = False) -> list[str]:

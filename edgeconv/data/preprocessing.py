@@ -26,6 +26,7 @@ from edgeconv.documents import NotJson, parse
 from edgeconv.errors import RefusedError, UsageError
 
 Interpolation = Literal["bilinear", "bicubic"]
+Stretch = Literal["stretch"]
 
 MAX_SIDE = 8192
 """Longest input side or resize in pixels; past it a wrong number is likelier than a wish."""
@@ -40,7 +41,8 @@ class Preprocessing:
     Attributes:
         input_size: (height, width) in pixels of what the net sees, the centre crop.
         resize: length in pixels the photo's short side is scaled to before the crop. Where it is
-            less than a side of `input_size`, the crop is padded with black.
+            less than a side of `input_size`, the crop is padded with black. "stretch": the whole
+            photo is scaled to `input_size` whatever its proportions, and nothing is cut off.
         mean: per-channel mean on 0..1 RGB.
         std: per-channel standard deviation on 0..1 RGB.
         interpolation: resampling filter of the resize, with antialiasing.
@@ -50,7 +52,7 @@ class Preprocessing:
     """
 
     input_size: tuple[int, int] = (224, 224)
-    resize: int = 256
+    resize: int | Stretch = 256
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     interpolation: Interpolation = "bilinear"
@@ -58,7 +60,12 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if len(self.input_size) != 2:
             raise UsageError(f"input_size is {self.input_size!r}; it is (height, width)")
-        for name, side in (*(("input_size", s) for s in self.input_size), ("resize", self.resize)):
+        sides = [("input_size", side) for side in self.input_size]
+        if not isinstance(self.resize, str):
+            sides.append(("resize", self.resize))
+        elif self.resize not in get_args(Stretch):
+            raise UsageError(f"resize is {self.resize[:60]!r}; it is a number of pixels or stretch")
+        for name, side in sides:
             if not 1 <= side <= MAX_SIDE:
                 raise UsageError(f"{name} is {side!r} pixels; 1 to {MAX_SIDE} are possible")
         for name, values in (("mean", self.mean), ("std", self.std)):
@@ -123,9 +130,13 @@ class Preprocessing:
 def scaled_to(preprocessing: Preprocessing, input_size: tuple[int, int]) -> Preprocessing:
     """The same share of a photo at another size, (H, W): `resize` in proportion to its longer side.
 
+    A stretched photo is stretched to the other size.
+
     Raises:
         UsageError: the size is none.
     """
+    if preprocessing.resize == "stretch":
+        return replace(preprocessing, input_size=input_size)
     ratio = preprocessing.resize / max(preprocessing.input_size)
     resize = max(1, round(max(input_size) * ratio))
     return replace(preprocessing, input_size=input_size, resize=resize)
@@ -135,7 +146,8 @@ def _value(name: str, value: Any) -> Any:
     if name == "interpolation":
         return value if isinstance(value, str) else _wrong(name, value, "a string")
     if name == "resize":
-        return value if _is_number(value, int) else _wrong(name, value, "an integer")
+        fits = value in get_args(Stretch) or _is_number(value, int)
+        return value if fits else _wrong(name, value, 'an integer or "stretch"')
     wanted, kind, length = (
         ("two integers, height and width", int, 2)
         if name == "input_size"
@@ -159,20 +171,25 @@ def _wrong(name: str, value: Any, wanted: str) -> Any:
 
 
 def crop_pixels(image: Image.Image, pre: Preprocessing) -> NDArray[np.uint8]:
-    """Scales the short side to `pre.resize` and cuts the centre, as an app is asked to do.
+    """Scales a photo and cuts the centre, or stretches it, as an app is asked to do.
 
     Args:
         image: a decoded photo; modes other than RGB go through `images.to_rgb` first.
         pre: the geometry.
 
     Returns:
-        uint8 RGB pixels (H, W, 3), equal to torchvision's Resize and CenterCrop bit for bit.
+        uint8 RGB pixels (H, W, 3), equal to torchvision's Resize and CenterCrop bit for bit, or
+        where it is stretched to its Resize to (H, W).
 
     Raises:
         ImageRefused: the photo is so narrow that the scaled one would exhaust memory.
     """
     image = to_rgb(image)
-    cropped = resize_and_crop(image, pre.resize, pre.input_size, _FILTERS[pre.interpolation])
+    resample = _FILTERS[pre.interpolation]
+    if pre.resize == "stretch":
+        height, width = pre.input_size
+        return np.array(image.resize((width, height), resample), dtype=np.uint8)
+    cropped = resize_and_crop(image, pre.resize, pre.input_size, resample)
     return np.array(cropped, dtype=np.uint8)
 
 

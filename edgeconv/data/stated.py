@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgeconv.data.preprocessing import Interpolation, Preprocessing
+from edgeconv.data.preprocessing import Interpolation, Preprocessing, Stretch
 from edgeconv.errors import UsageError
 
 Triple = tuple[float, float, float]
@@ -17,14 +17,14 @@ class Stated:
 
     Attributes:
         mean, std: per channel, on 0..1 RGB.
-        resize: of the short side, in pixels, before the crop.
+        resize: of the short side, in pixels, before the crop; or "stretch".
         interpolation: of the resize.
         labels: class names in the order of the logits.
     """
 
     mean: Triple | None = None
     std: Triple | None = None
-    resize: int | None = None
+    resize: int | Stretch | None = None
     interpolation: Interpolation | None = None
     labels: tuple[str, ...] | None = None
 

@@ -88,13 +88,14 @@ class PublishedPreprocessing:
 
     Attributes:
         input_size: (height, width) in pixels of the centre crop.
-        resize: pixels of the short side before the crop.
+        resize: pixels of the short side before the crop; "stretch": the whole photo is scaled to
+            `input_size`, whatever its proportions.
         mean, std: per RGB channel, on 0..1.
         interpolation: resampling filter of the resize.
     """
 
     input_size: tuple[int, int] = (224, 224)
-    resize: int = 256
+    resize: int | Literal["stretch"] = 256
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"

@@ -50,6 +50,17 @@ def test_an_unknown_net_suggests_near_ones(run: Run, tmp_path: Path) -> None:
     assert left_behind(tmp_path) == []
 
 
+@pytest.mark.parametrize("word", ["squeeze", "-3", "2.5", "9" * 5000, "٣"])
+def test_a_resize_that_is_no_number_of_pixels_says_what_may_stand_there(
+    run: Run, tmp_path: Path, word: str
+) -> None:
+    result = run("export", "resnet18", f"--resize={word}")
+    assert result.code == 2
+    assert "--resize" in result.err
+    assert "no number of pixels, such as 256, nor stretch" in result.err
+    assert left_behind(tmp_path) == []
+
+
 def test_weights_of_another_net_name_the_first_wrong_keys(
     run: Run, tmp_path: Path, weights: Path
 ) -> None:

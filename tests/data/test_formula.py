@@ -40,6 +40,13 @@ def test_geometry_is_spelled_out() -> None:
     assert "160 wide, 192 high" in text
 
 
+def test_a_stretched_photo_is_not_cut() -> None:
+    text = describe_input(Preprocessing((192, 160), "stretch"), "uint8")
+    assert "whole photo to 160 wide, 192 high" in text
+    assert "Cut" not in text
+    assert [line[:2] for line in text.splitlines()] == ["1.", "2.", "3."]
+
+
 def test_int8_needs_its_parameters() -> None:
     with pytest.raises(ValueError, match="scale and a zero point"):
         describe_input(PRE, "int8")

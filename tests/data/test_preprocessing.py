@@ -76,6 +76,20 @@ def test_crops_equal_torchvision_bit_for_bit(
 @settings(max_examples=60)
 @given(
     st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.tuples(st.integers(1, 70), st.integers(1, 70)),
+)
+def test_a_stretched_photo_is_torchvisions_resize_to_both_sides(
+    transforms: Any, size: tuple[int, int], input_size: tuple[int, int]
+) -> None:
+    image = noise(*size)
+    expected = np.asarray(transforms.Resize(list(input_size))(image))
+    pixels = crop_pixels(image, Preprocessing(input_size=input_size, resize="stretch"))
+    np.testing.assert_array_equal(pixels, expected)
+
+
+@settings(max_examples=60)
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
     st.integers(1, 60),
     st.tuples(st.integers(1, 70), st.integers(1, 70)),
 )
@@ -124,6 +138,8 @@ def test_json_round_trip_keeps_everything() -> None:
     pre = Preprocessing((192, 160), 200, (0.1, 0.2, 0.3), (1 / 3, 0.5, 1.0), "bicubic")
     assert Preprocessing.from_json(pre.to_json()) == pre
     assert Preprocessing.from_json(json.dumps(pre.to_json())) == pre
+    stretched = Preprocessing((320, 300), "stretch")
+    assert Preprocessing.from_json(json.dumps(stretched.to_json())) == stretched
     assert Preprocessing.from_json({}) == Preprocessing()
     assert Preprocessing.from_json({"mean": [0, 0, 0]}).mean == (0.0, 0.0, 0.0)
 
@@ -140,6 +156,8 @@ def test_json_round_trip_keeps_everything() -> None:
         ({"input_size": [0, 224]}, "1 to 8192"),
         ({"resize": "256"}, "must be an integer"),
         ({"resize": True}, "must be an integer"),
+        ({"resize": "squeeze"}, 'must be an integer or "stretch"'),
+        ({"resize": ["stretch"]}, 'must be an integer or "stretch"'),
         ({"resize": 10**9}, "1 to 8192"),
         ({"mean": [0.5, 0.5]}, "three numbers"),
         ({"mean": [0.5, 0.5, float("nan")]}, "three finite numbers"),
@@ -157,9 +175,13 @@ def test_a_foreign_document_is_refused_with_the_reason(document: Any, message: s
 def test_a_wrong_value_from_the_caller_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="resize is 0 pixels; 1 to 8192"):
         Preprocessing(resize=0)
+    with pytest.raises(UsageError, match=r"'squeeze'; it is a number of pixels or stretch"):
+        Preprocessing(resize="squeeze")  # type: ignore[arg-type]
 
 
 def test_another_size_sees_the_same_share_of_a_photo() -> None:
     assert scaled_to(Preprocessing(), (112, 112)).resize == 128
     wide = scaled_to(Preprocessing(), (112, 448))
     assert (wide.input_size, wide.resize) == ((112, 448), 512)
+    whole = Preprocessing((320, 320), "stretch")
+    assert scaled_to(whole, (96, 64)) == Preprocessing((96, 64), "stretch")

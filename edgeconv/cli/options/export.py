@@ -66,9 +66,11 @@ class Input:
         help="Standard deviation of each channel, likewise.",
         show_default="the net's own",
     )
-    resize: int | None = typer.Option(
+    resize: str | None = typer.Option(
         None,
-        help="Pixels the photo's short side is scaled to before the centre is cut out.",
+        metavar="PIXELS",
+        help="Pixels the photo's short side is scaled to before the centre is cut out; stretch: "
+        "the whole photo is scaled to the input's size.",
         show_default="the net's own",
     )
     interpolation: Literal["bilinear", "bicubic"] | None = typer.Option(
@@ -88,7 +90,7 @@ class Input:
         return Stated(
             mean=arguments.triple("--mean", self.mean),
             std=arguments.triple("--std", self.std),
-            resize=self.resize,
+            resize=arguments.resize("--resize", self.resize),
             interpolation=self.interpolation,
             labels=None if self.label_names is None else _labels(self.label_names),
         )
