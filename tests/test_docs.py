@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,12 @@ def test_the_paths_that_the_architecture_names_are_there() -> None:
     paths = re.findall(r"`((?:[a-z_0-9]+/)+(?:[a-z_0-9]+\.py)?)`", text)
     missing = {p for p in paths if not ((ROOT / "edgeconv" / p).exists() or (ROOT / p).exists())}
     assert missing == set()
+
+
+def test_the_table_of_operators_is_the_one_that_the_command_writes() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "operator_table.py"))
+    page = made["PAGE"].read_text("utf-8")
+    assert made["with_table"](page) == page, "python docs/operator_table.py writes it anew"
+    outdated = page.replace("| Softmax |", "| Hardmax |", 1)
+    assert outdated != page
+    assert made["with_table"](outdated) == page
