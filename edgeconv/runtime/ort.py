@@ -50,7 +50,12 @@ class OrtSession:
     engine: EngineName = "onnxruntime"
 
     def __init__(
-        self, source: Path | bytes, options: SessionOptions, *, profile: Path | None = None
+        self,
+        source: Path | bytes,
+        options: SessionOptions,
+        *,
+        profile: Path | None = None,
+        label: str | None = None,
     ) -> None:
         """Opens a file, or a model held in memory.
 
@@ -58,6 +63,7 @@ class OrtSession:
             source: the model.
             options: how to run it.
             profile: where the engine's profiler writes, a prefix; None leaves it off.
+            label: what the model is called in a message, if not by its path.
 
         Raises:
             ArtifactRefused: no ONNX model, damaged, reaches for files outside its folder, unfolds
@@ -65,7 +71,8 @@ class OrtSession:
             UnavailableError: onnxruntime is not installed, or has not the provider.
             UsageError: `keep_tensors`, which this engine cannot do.
         """
-        self._label = str(source) if isinstance(source, Path) else "the model in memory"
+        of_itself = str(source) if isinstance(source, Path) else "the model in memory"
+        self._label = label or of_itself
         if options.keep_tensors:
             raise UsageError("keep_tensors works with .tflite files only; onnxruntime keeps none")
         if isinstance(source, bytes):

@@ -22,6 +22,8 @@ import pytest
 from PIL import Image
 
 from edgeconv.errors import CRASHES
+from tests.export.sources import foreign_files
+from tests.export.sources.foreign_files import SIDE
 from tests.helpers import damaged_onnx, damaged_tflite
 from tests.helpers.command_batches import CommandBatches, Ran
 from tests.helpers.mutations import LONGEST_MESSAGE, mutated, mutated_json
@@ -52,6 +54,8 @@ def build():
     torch.manual_seed(1)
     return Net()
 """
+INT8 = ["--int8", "--recipe", "fast", "--calib-samples", "2"]
+STATED = ["--mean", "0.5", "--std", "0.25", "--resize", "36"]
 DOCUMENTED = {0, 1, 2, 3, 4}
 MOST_SECONDS = 20
 MOST_MIB = 1536
@@ -72,6 +76,10 @@ class Things:
     def bundle(self) -> Path:
         return self.place / "bundle"
 
+    @property
+    def foreign(self) -> list[Path]:
+        return sorted((self.place / "foreign").iterdir())
+
 
 @pytest.fixture(scope="module")
 def things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Things]:
@@ -79,10 +87,10 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Things]:
     (place / "net.py").write_text(NET)
     programs = CommandBatches(tmp_path_factory.mktemp("caches"))
     weights = ["net.py:build", "--weights", "w.safetensors"]
-    exported = ["export", *weights, "--int8", "--recipe", "fast", "--calib-samples", "2"]
     _write_weights(place)
-    (done,) = programs.run(place, [[*exported, "--out", "bundle"]])
+    (done,) = programs.run(place, [["export", *weights, *INT8, "--out", "bundle"]])
     assert done.code in (0, 1), done
+    _write_foreign(place / "foreign")
     for label in range(5):
         (place / "photos" / str(label)).mkdir(parents=True)
         pixels = np.random.default_rng(label).integers(0, 256, (20, 20, 3), dtype=np.uint8)
@@ -99,6 +107,15 @@ def _write_weights(place: Path) -> None:
     exec(compile(NET, "net.py", "exec"), namespace)
     with torch.random.fork_rng():
         save_file(namespace["build"]().state_dict(), place / "w.safetensors")
+
+
+def _write_foreign(place: Path) -> None:
+    """Files as other tools save them: of an older opset, channels last, with composed operators."""
+    place.mkdir()
+    axes = {"image": {0: "n", 2: "height", 3: "width"}}
+    foreign_files.traced(place / "traced.onnx", 10, dynamic_axes=axes, resizes=True)
+    foreign_files.channels_last(place / "channels_last.onnx", ("n", "h", "w", 3))
+    foreign_files.composed(place / "composed.onnx", "Mean", 13)
 
 
 def damaged_file(seed: Path, number: int) -> bytes:
@@ -222,6 +239,19 @@ def test_damaged_bundles_are_run_or_refused(things: Things, few: range, verb: st
         damaged_bundle(things.bundle, held / str(number), number)
         words: list[object] = [verb, held / str(number)]
         return words + (["--data", things.place / "photos"] if verb == "eval" else [])
+
+    check(things, few, command, may_crash=True)
+
+
+def test_damaged_onnx_files_are_exported_or_refused(things: Things, few: range) -> None:
+    seeds = [things.bundle / "model.onnx", *things.foreign]
+
+    def command(held: Path, number: int) -> list[object]:
+        path, seed = held / f"{number}.onnx", seeds[number // 4 % len(seeds)]
+        path.write_bytes(damaged_file(seed, number))
+        size = ["--input-size", SIDE] if seed in things.foreign else []
+        to = ["--out", held / str(number), *(INT8 if number % 2 else [])]
+        return ["export", path, *STATED, *size, "--calib", things.place / "photos", *to]
 
     check(things, few, command, may_crash=True)
 

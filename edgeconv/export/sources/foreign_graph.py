@@ -20,6 +20,8 @@ from edgeconv.graph.passes.older_forms import OPSET
 OLDEST_OPSET = 7
 #: From here on a Resize says how the places of its output lie over those of its input.
 _RESIZE_STATES_ITS_GRID = 11
+#: The IR version from which on weights are no inputs.
+_LISTS_NO_WEIGHTS = 4
 #: Of an image's axes.
 TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 _CHANNELS = 3
@@ -30,12 +32,14 @@ class ForeignGraph:
     """A file's graph with all sizes fixed.
 
     Attributes:
+        path: of the file.
         proto: as the file has it: its reference.
         is_nhwc: whether its image, and what it gives of four axes, is (N, H, W, C).
         input_size: (height, width) of the image.
         opset: of the file.
     """
 
+    path: Path
     proto: onnx.ModelProto
     is_nhwc: bool
     input_size: tuple[int, int]
@@ -55,19 +59,19 @@ def read(path: Path, batch: int, input_size: tuple[int, int] | None) -> ForeignG
         if proto.functions:
             proto = inliner.inline_local_functions(proto)
         _drop_inputs_with_values(proto)
-    _require_float(proto, path)
-    opset = _opset(proto, path)
-    image = _image(proto, path)
-    found = _sizes(image, path, batch, input_size)
-    with refusing_damage(path):
+        _require_float(proto, path)
+        opset = _opset(proto, path)
+        image = _image(proto, path)
+        found = _sizes(image, path, batch, input_size)
         proto = _fixed(proto, image, found)
-    _require_reals(proto, path)
+        _require_reals(proto, path)
+        onnx.checker.check_model(proto)
     is_nhwc = found[1] != _CHANNELS
     height, width = found[1:3] if is_nhwc else found[2:]
-    return ForeignGraph(proto, is_nhwc, (height, width), opset)
+    return ForeignGraph(path, proto, is_nhwc, (height, width), opset)
 
 
-def prepared(graph: ForeignGraph, path: Path) -> onnx.ModelProto:
+def prepared(graph: ForeignGraph) -> onnx.ModelProto:
     """The graph as `simplify` takes it: `input` is (N, C, H, W), a single output is `logits`.
 
     Raises:
@@ -75,22 +79,27 @@ def prepared(graph: ForeignGraph, path: Path) -> onnx.ModelProto:
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(graph.proto)
-    with refusing_damage(path):
-        proto = spell_out(proto, graph.opset)
-    if graph.opset < OPSET:
-        try:
-            proto = version_converter.convert_version(proto, OPSET)
-        except DAMAGE as error:
-            raise NetRefused(
-                f"{path} of opset {graph.opset} cannot be brought to opset {OPSET}: "
-                f"{str(error).strip().splitlines()[-1]}; export it at opset {OPSET}"
-            ) from error
-    if graph.opset < _RESIZE_STATES_ITS_GRID:
-        _state_grids(proto)
-    _rename_ends(proto, path)
-    if graph.is_nhwc:
-        _turn_ends(proto)
+    with refusing_damage(graph.path):
+        proto = _in_newer_opset(spell_out(proto, graph.opset), graph)
+        _rename_ends(proto, graph.path)
+        if graph.is_nhwc:
+            _turn_ends(proto)
     return proto
+
+
+def _in_newer_opset(proto: onnx.ModelProto, graph: ForeignGraph) -> onnx.ModelProto:
+    if graph.opset >= OPSET:
+        return proto
+    try:
+        newer: onnx.ModelProto = version_converter.convert_version(proto, OPSET)
+    except (*DAMAGE, version_converter.ConvertError) as error:
+        raise NetRefused(
+            f"{graph.path} of opset {graph.opset} cannot be brought to opset {OPSET}: "
+            f"{str(error).strip().splitlines()[-1]}; export it at opset {OPSET}"
+        ) from error
+    if graph.opset < _RESIZE_STATES_ITS_GRID:
+        _state_grids(newer)
+    return newer
 
 
 def _state_grids(proto: onnx.ModelProto) -> None:
@@ -104,7 +113,8 @@ def _state_grids(proto: onnx.ModelProto) -> None:
 
 
 def _drop_inputs_with_values(proto: onnx.ModelProto) -> None:
-    """Files of before IR version 4 list weights among the inputs, too."""
+    """Files of before IR version 4 list weights among the inputs, too, and have to."""
+    proto.ir_version = max(proto.ir_version, _LISTS_NO_WEIGHTS)
     held = {tensor.name for tensor in proto.graph.initializer}
     inputs = [value for value in proto.graph.input if value.name not in held]
     del proto.graph.input[:]

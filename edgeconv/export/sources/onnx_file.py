@@ -76,8 +76,7 @@ class OnnxRun:
 
     @cached_property
     def _session(self) -> OrtSession:
-        content = self.graph.proto.SerializeToString()
-        return OrtSession(content, SessionOptions(kernels="reference"))
+        return _opened(self.graph)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +84,7 @@ class OnnxSource:
     """An ONNX file.
 
     Attributes:
-        path: of the file.
-        graph: its graph, of fixed sizes.
+        graph: the file's graph, of fixed sizes.
         preprocessing: as the user stated it.
         labels: likewise.
         weights: names the file.
@@ -94,7 +92,6 @@ class OnnxSource:
         net_options: none.
     """
 
-    path: Path
     graph: ForeignGraph
     preprocessing: Preprocessing
     labels: tuple[str, ...] | None
@@ -105,7 +102,7 @@ class OnnxSource:
     @property
     def name(self) -> str:
         """The file's, without its ending."""
-        return self.path.stem
+        return self.graph.path.stem
 
     @property
     def parameters(self) -> int:
@@ -116,7 +113,7 @@ class OnnxSource:
 
     def captured(self, _options: ExportOptions, /) -> ir.Model:
         """As `Source.captured`."""
-        proto = foreign_graph.prepared(self.graph, self.path)
+        proto = foreign_graph.prepared(self.graph)
         modules = modules_of(node.name for node in proto.graph.node)
         with within_free_memory():
             return simplify(proto, name=self.name, modules=modules)
@@ -135,10 +132,23 @@ def load_onnx(target: str, options: ExportOptions) -> OnnxSource:
     """
     path = Path(target)
     graph = foreign_graph.read(path, options.batch, options.input_size)
+    preprocessing = options.stated.whole(graph.input_size, target)
+    _try_out(graph)
     return OnnxSource(
-        path=path,
         graph=graph,
-        preprocessing=options.stated.whole(graph.input_size, target),
+        preprocessing=preprocessing,
         labels=options.stated.labels,
         weights=WeightsInfo(kind="file", source=path.name, sha256=sha256_of(path)),
     )
+
+
+def _try_out(graph: ForeignGraph) -> None:
+    """Raises ArtifactRefused where onnxruntime, which gives the reference, does not run a file."""
+    with within_free_memory():
+        session = _opened(graph)
+        session.run([np.zeros(spec.shape, spec.dtype) for spec in session.inputs])
+
+
+def _opened(graph: ForeignGraph) -> OrtSession:
+    content = graph.proto.SerializeToString()
+    return OrtSession(content, SessionOptions(kernels="reference"), label=str(graph.path))
