@@ -5,6 +5,7 @@ The whole API:
     import edgeconv
 
     bundle = edgeconv.export_bundle("mobilenet_v2", edgeconv.ExportOptions(int8=True))
+    bundle = edgeconv.export_bundle(my_module)  # or a function that makes it
     bundle = edgeconv.Bundle.load("mobilenet_v2")
 
     bundle.parity().passed              # every file against the float reference
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgeconv.data.preprocessing import Preprocessing
+    from edgeconv.data.stated import Stated
     from edgeconv.errors import EdgeconvError
     from edgeconv.export.bundle.bundle import Bundle
     from edgeconv.export.options import ExportOptions
@@ -37,6 +39,7 @@ __all__ = [
     "ExportOptions",
     "Preprocessing",
     "SessionOptions",
+    "Stated",
     "Thresholds",
     "export_bundle",
 ]
@@ -48,6 +51,7 @@ _HOMES = {
     "export_bundle": "edgeconv.export.pipeline",
     "Preprocessing": "edgeconv.data.preprocessing",
     "SessionOptions": "edgeconv.runtime.session",
+    "Stated": "edgeconv.data.stated",
     "Thresholds": "edgeconv.verify.thresholds",
 }
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
+from torch import nn
+from torch.export import ExportedProgram
 
 from edgeconv.errors import NetRefused
 from edgeconv.export.bundle import artifacts, bundle, describe, labels, manifest, staging
@@ -21,8 +24,12 @@ from edgeconv.export.sources.source import Source
 from edgeconv.export.threads import one_thread
 from edgeconv.graph.passes.split_outputs import split_outputs
 from edgeconv.graph.view import shape_of
+from edgeconv.nets.handed_over import handed_over
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
 from edgeconv.verify.parity.output_parts import parts_of_outputs
+
+#: What an export may be given.
+Target = str | nn.Module | ExportedProgram | Callable[..., Any]
 
 #: Photos that show whether a net fits in half precision.
 _HALF_PRECISION_PHOTOS = 8
@@ -30,7 +37,7 @@ _HALF_PRECISION_PHOTOS = 8
 
 @one_thread()
 def export_bundle(
-    target: str,
+    target: Target,
     options: ExportOptions | None = None,
     *,
     out: Path | str | None = None,
@@ -41,7 +48,7 @@ def export_bundle(
 
     Args:
         target: a net's name, `path/to/net.py:factory`, `package.module:factory`, or the path of an
-            ONNX file.
+            ONNX file; or a module, a program of torch.export, a function or class that makes one.
         options: what to export and how.
         out: the bundle's directory; None means `./NET`, or `./NET-untrained`.
         force: whether a bundle that stands there is replaced.
@@ -54,9 +61,10 @@ def export_bundle(
         EdgeconvError: see the classes in `edgeconv.errors`; nothing is left behind.
     """
     options = options or ExportOptions()
-    check_request(target, options, None if out is None else Path(out), force=force)
+    given = target if isinstance(target, str) else handed_over(target)
+    check_request(given, options, None if out is None else Path(out), force=force)
     progress.step("load the net and its weights")
-    net = load_source(target, options, progress)
+    net = load_source(given, options, progress)
     if net.weights.note:
         progress.warn(net.weights.note)
     destination = Path(out or (net.name if net.trained else f"{net.name}-untrained"))

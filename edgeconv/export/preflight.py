@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeconv.errors import UsageError
 from edgeconv.export.bundle import bundle, staging
@@ -14,13 +15,16 @@ from edgeconv.export.photo_check import check_photos
 from edgeconv.nets.registry import check_target, is_onnx_file
 from edgeconv.nets.weights_path import check_weights
 
+if TYPE_CHECKING:  # it imports PyTorch
+    from edgeconv.nets.handed_over import HandedOver
 
-def check_request(target: str, options: ExportOptions, out: Path | None, *, force: bool) -> None:
+
+def check_request(
+    target: str | HandedOver, options: ExportOptions, out: Path | None, *, force: bool
+) -> None:
     """Raises what `export` would raise later, of the target, the options and every path."""
-    if is_onnx_file(target):
-        _check_onnx(target, options)
-    else:
-        check_target(target, options.net_options, options.input_size)
+    if isinstance(target, str):
+        _check_target(target, options)
     if options.classes is not None and options.classes < 1:
         raise UsageError(f"classes={options.classes} cannot be; a net has at least 1")
     check_weights(options.weights)
@@ -32,6 +36,13 @@ def check_request(target: str, options: ExportOptions, out: Path | None, *, forc
     check_labels(options)
     if own is not None:
         check_photos(own, options)
+
+
+def _check_target(target: str, options: ExportOptions) -> None:
+    if is_onnx_file(target):
+        _check_onnx(target, options)
+    else:
+        check_target(target, options.net_options, options.input_size)
 
 
 def _check_onnx(target: str, options: ExportOptions) -> None:
@@ -53,13 +64,15 @@ def _check_onnx(target: str, options: ExportOptions) -> None:
     options.stated.require_whole(target)
 
 
-def _destinations(target: str, options: ExportOptions, out: Path | None) -> tuple[Path, ...]:
+def _destinations(
+    target: str | HandedOver, options: ExportOptions, out: Path | None
+) -> tuple[Path, ...]:
     """Where the bundle will stand, as far as that is known: not whether published weights are."""
     if out is not None:
         return (out,)
-    if is_onnx_file(target):
+    if isinstance(target, str) and is_onnx_file(target):
         return (Path(Path(target).stem),)
-    name = target.rpartition(":")[2]
+    name = target.rpartition(":")[2] if isinstance(target, str) else target.name
     if options.weights == "auto":
         staging.check_name(Path(f"{name}-untrained"))
         return ()

@@ -22,6 +22,7 @@ from edgeconv.nets.agreement import (
 from edgeconv.nets.apply_state import apply_state, check_finite
 from edgeconv.nets.calibrate_bn import has_initial_batchnorm
 from edgeconv.nets.file_metadata import FileMetadata, parse_metadata
+from edgeconv.nets.handed_over import HandedOver
 from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
 from edgeconv.nets.plain import fold_parametrizations
 from edgeconv.nets.registry import spec_of
@@ -73,7 +74,7 @@ class _Request:
 
 
 def load_net(
-    target: str,
+    target: str | HandedOver,
     *,
     weights: str = "auto",
     net_options: Mapping[str, Any] = {},
@@ -85,7 +86,8 @@ def load_net(
     """Build a net and give it its values.
 
     Args:
-        target: a name of the registry, "path/to/file.py:factory" or "package.module:factory".
+        target: a name of the registry, "path/to/file.py:factory" or "package.module:factory";
+            or a net that is handed over.
         weights: "auto" (published, or untrained where they cannot be had), "pretrained" (published
             or an error), "random" (seeded), or the path of a `.safetensors`, `.pth` or `.pt` file.
             For a user's module "auto" leaves the values as the factory made them.
@@ -104,7 +106,7 @@ def load_net(
     if classes is not None and classes < 1:
         raise UsageError(f"classes={classes} cannot be; a net has at least 1")
     request = _Request(weights, net_options, classes, input_size, seed, progress)
-    spec = spec_of(target)
+    spec = None if isinstance(target, HandedOver) else spec_of(target)
     return _load_user(target, request) if spec is None else _load_known(spec, request)
 
 
@@ -222,7 +224,7 @@ def _title(spec: NetSpec, options: Mapping[str, OptionValue]) -> str:
     return f"{spec.name} ({stated})" if stated else spec.name
 
 
-def _load_user(target: str, request: _Request) -> LoadedNet:
+def _load_user(target: str | HandedOver, request: _Request) -> LoadedNet:
     if request.weights == "pretrained":
         raise UsageError(
             f"nobody publishes weights for {target}; give --weights FILE, or auto for the values "
@@ -232,9 +234,9 @@ def _load_user(target: str, request: _Request) -> LoadedNet:
         return _user_from_file(target, request, read_state_file(Path(request.weights)))
     with seeded(request.seed):
         user = load_user_net(target, request.net_options, request.classes)
-    check_finite(user.module, target)
+    check_finite(user.module, str(target))
     weights = _noted(_user_weights(user, target, request), user)
-    run_user_code(lambda: fold_parametrizations(user.module), target)
+    run_user_code(lambda: fold_parametrizations(user.module), str(target))
     return LoadedNet(
         module=user.module.eval(),
         name=user.name,
@@ -247,7 +249,7 @@ def _load_user(target: str, request: _Request) -> LoadedNet:
     )
 
 
-def _user_from_file(target: str, request: _Request, state: StateFile) -> LoadedNet:
+def _user_from_file(target: str | HandedOver, request: _Request, state: StateFile) -> LoadedNet:
     metadata = parse_metadata(state.metadata, state.path)
     options = agreed_keywords(request.net_options, metadata, state.path)
     try:
@@ -257,8 +259,8 @@ def _user_from_file(target: str, request: _Request, state: StateFile) -> LoadedN
         if error.name not in metadata.net_options:
             raise
         raise WeightsRefused(f"{state.path}: net_options in its metadata: {error}") from error
-    apply_state(user.module, state.tensors, str(state.path), target)
-    run_user_code(lambda: fold_parametrizations(user.module), target)
+    apply_state(user.module, state.tensors, str(state.path), str(target))
+    run_user_code(lambda: fold_parametrizations(user.module), str(target))
     published = PublishedPreprocessing(**asdict(user.preprocessing))
     return LoadedNet(
         module=user.module.eval(),
@@ -279,7 +281,7 @@ def _noted(weights: WeightsInfo, user: UserNet) -> WeightsInfo:
     return weights if weights.note else replace(weights, note=user.note)
 
 
-def _user_weights(user: UserNet, target: str, request: _Request) -> WeightsInfo:
+def _user_weights(user: UserNet, target: str | HandedOver, request: _Request) -> WeightsInfo:
     if request.weights == "random":
         return WeightsInfo(kind="random", source=f"seed {request.seed}")
     if has_initial_batchnorm(user.module):
@@ -288,4 +290,4 @@ def _user_weights(user: UserNet, target: str, request: _Request) -> WeightsInfo:
             "the factory, or give --weights FILE"
         )
         return WeightsInfo(kind="random", source=f"seed {request.seed}", note=note)
-    return WeightsInfo(kind="module", source=target)
+    return WeightsInfo(kind="module", source=str(target))

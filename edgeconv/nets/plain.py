@@ -22,19 +22,23 @@ def unwrapped(module: nn.Module) -> nn.Module:
     Args:
         module: any; its submodules are changed in place.
     """
-    while (inner := _inside(module)) is not None:
-        module = inner
+    module = innermost(module)
     for child in module.modules():
         child._compiled_call_impl = None  # what Module.compile leaves
         for mode in ("train", "eval"):  # torch.export's modules refuse both; they have one mode
             vars(child).pop(mode, None)
         _restore_forward(child)
         for name, grandchild in list(child.named_children()):
-            bare = grandchild
-            while (inner := _inside(bare)) is not None:
-                bare = inner
+            bare = innermost(grandchild)
             if bare is not grandchild:
                 setattr(child, name, bare)
+    return module
+
+
+def innermost(module: nn.Module) -> nn.Module:
+    """What is in wrappers of torch.compile and of the data-parallel classes; nothing is changed."""
+    while (inner := _inside(module)) is not None:
+        module = inner
     return module
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +18,7 @@ from torch.nn.parameter import is_lazy
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import NetRefused, RefusedError, UnknownName, UsageError
 from edgeconv.nets.detectors import refuse_detection
+from edgeconv.nets.handed_over import READY, HandedOver
 from edgeconv.nets.labels import is_label
 from edgeconv.nets.plain import narrowed, require_float_net, unwrapped
 from edgeconv.nets.user_code import import_file, import_named, neighbours, run_user_code
@@ -46,13 +47,13 @@ class UserNet:
 
 
 def load_user_net(
-    target: str, options: Mapping[str, Any] = {}, classes: int | None = None
+    target: str | HandedOver, options: Mapping[str, Any] = {}, classes: int | None = None
 ) -> UserNet:
     """Import the user's code and build the net.
 
     Args:
         target: "path/to/file.py:factory" or "package.module:factory", where factory is a module, a
-            class or a function.
+            class or a function; or such a one itself.
         options: keywords for the factory.
         classes: passed as `classes` or `num_classes`, whichever the factory takes.
 
@@ -61,33 +62,43 @@ def load_user_net(
         UsageError: there is no such file, module or attribute, or it cannot be called like this.
         NetRefused: the user's code raised, or returned something else than an nn.Module.
     """
+    title = str(target)
+    # What the user's code prints must not mix with results on stdout.
+    with redirect_stdout(sys.stderr), _factory(target) as (factory, name):
+        module = _build(factory, title, options, classes)
+    if isinstance(module, torch.export.ExportedProgram):
+        module = module.module()
+    if not isinstance(module, nn.Module):
+        raise NetRefused(f"{title} returned a {type(module).__name__}, not an nn.Module")
+    bare = unwrapped(module)
+    _check_module(bare, title)
+    refuse_detection(bare, title)
+    note = narrowed((*bare.parameters(), *bare.buffers()))
+    return UserNet(
+        module=bare.to("cpu", torch.float32),
+        name=name,
+        preprocessing=_preprocessing((bare, module, factory), title),
+        labels=_labels((bare, module, factory), title),
+        note=note,
+    )
+
+
+@contextmanager
+def _factory(target: str | HandedOver) -> Iterator[tuple[Any, str]]:
+    """What makes a net, and its name; in the block, code beside a file can be imported by name."""
+    if isinstance(target, HandedOver):
+        yield target.own(), target.name
+        return
     place, _, attribute = target.rpartition(":")
     if not place or not attribute:
         raise UsageError(f"{target} is not path/to/file.py:factory or package.module:factory")
     is_file = place.endswith(".py") or "/" in place or "\\" in place
     path = Path(place).resolve()
-    # What the user's code prints must not mix with results on stdout.
-    with neighbours(path.parent if is_file else Path.cwd()), redirect_stdout(sys.stderr):
+    with neighbours(path.parent if is_file else Path.cwd()):
         source = run_user_code(
             lambda: import_file(path) if is_file else import_named(place), target
         )
-        factory = _attribute(source, attribute, target)
-        module = _build(factory, target, options, classes)
-    if isinstance(module, torch.export.ExportedProgram):
-        module = module.module()
-    if not isinstance(module, nn.Module):
-        raise NetRefused(f"{target} returned a {type(module).__name__}, not an nn.Module")
-    bare = unwrapped(module)
-    _check_module(bare, target)
-    refuse_detection(bare, target)
-    note = narrowed((*bare.parameters(), *bare.buffers()))
-    return UserNet(
-        module=bare.to("cpu", torch.float32),
-        name=attribute,
-        preprocessing=_preprocessing((bare, module, factory), target),
-        labels=_labels((bare, module, factory), target),
-        note=note,
-    )
+        yield _attribute(source, attribute, target), attribute
 
 
 def _attribute(source: ModuleType, name: str, target: str) -> Any:
@@ -101,7 +112,7 @@ def _attribute(source: ModuleType, name: str, target: str) -> Any:
 
 def _build(factory: Any, target: str, options: Mapping[str, Any], classes: int | None) -> Any:
     keywords = dict(options)
-    if isinstance(factory, nn.Module):
+    if isinstance(factory, READY):
         if keywords or classes is not None:
             raise UsageError(f"{target} is a module already, so it takes no options and no classes")
         return factory

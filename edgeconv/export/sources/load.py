@@ -7,11 +7,14 @@ from edgeconv.export.progress import ExportProgress
 from edgeconv.export.sources.module import load_module
 from edgeconv.export.sources.onnx_file import load_onnx
 from edgeconv.export.sources.source import Source
+from edgeconv.nets.handed_over import HandedOver
 from edgeconv.nets.registry import is_onnx_file
 
 
-def load_source(target: str, options: ExportOptions, progress: ExportProgress) -> Source:
-    """The net that a command's NET names; raises as `load_net` and `load_onnx`."""
-    if is_onnx_file(target):
+def load_source(
+    target: str | HandedOver, options: ExportOptions, progress: ExportProgress
+) -> Source:
+    """What an export is given; raises as `load_net` and `load_onnx`."""
+    if isinstance(target, str) and is_onnx_file(target):
         return load_onnx(target, options)
     return load_module(target, options, progress)

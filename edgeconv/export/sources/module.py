@@ -20,6 +20,7 @@ from edgeconv.graph.parts import Joined
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
 from edgeconv.nets.facts import count_parameters
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
+from edgeconv.nets.handed_over import HandedOver
 from edgeconv.nets.load import LoadedNet, load_net
 from edgeconv.nets.weights import WeightsInfo
 
@@ -80,7 +81,9 @@ class ModuleSource:
         return TorchRun(self.net.module, model, former, batch, self.name)
 
 
-def load_module(target: str, options: ExportOptions, progress: ExportProgress) -> ModuleSource:
+def load_module(
+    target: str | HandedOver, options: ExportOptions, progress: ExportProgress
+) -> ModuleSource:
     """Builds a net with its values; an untrained one gets BatchNorm statistics from photos.
 
     Raises:
