@@ -37,11 +37,11 @@ def require_hub_graph(model: ir.Model) -> None:
         if node.op_type in _WHY:
             raise NetRefused(f"{node.op_type} {title_of(node)} {_WHY[node.op_type]}")
     require_static_shapes(model)
-    for value in (value for node in graph for value in node.outputs if value.name):
-        if 0 in shape_of(value):
+    for node in graph:
+        for value in (value for value in node.outputs if value.name and 0 in shape_of(value)):
             raise NetRefused(
-                f"{value.name}, which the net computes, has the shape {list(shape_of(value))} and "
-                "holds no value; leave it out of the net"
+                f"{value.name}, which {node.op_type} {title_of(node)} gives, has the shape "
+                f"{list(shape_of(value))} and holds no value; leave it out of the net"
             )
     _require_ends(graph)
     for name, value in graph.initializers.items():

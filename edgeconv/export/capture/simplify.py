@@ -46,7 +46,7 @@ from edgeconv.graph.passes.shuffles.grouped_shuffles import settle_grouped_shuff
 from edgeconv.graph.passes.shuffles.pixel_shuffles import reorder_pixel_shuffles
 from edgeconv.graph.passes.shuffles.shuffle import fold_shuffles
 from edgeconv.graph.passes.stacked_sums import add_stacked
-from edgeconv.graph.view import keep_in_float, set_place, title_of
+from edgeconv.graph.view import keep_in_float, place_of, set_place, title_of
 
 Pass = Callable[[ir.Model], object]
 
@@ -137,8 +137,10 @@ def _require_valid(model: ir.Model) -> None:
         common.CheckerPass(full_check=True)(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         said = str(error).strip().partition("\n")[0]
+        named = (node for node in model.graph if f"node name: {node.name})" in said)
+        where = next((f" (at {place_of(node)})" for node in named), "")
         raise NetRefused(
-            f"{model.graph.name} is no valid ONNX graph{_odd(model)}: {said}"
+            f"{model.graph.name} is no valid ONNX graph{_odd(model)}: {said}{where}"
         ) from error
 
 

@@ -235,4 +235,14 @@ def _text(error: BaseException) -> str:
 def _where(error: BaseException) -> str:
     """The line of the net it rose at, in brackets; empty where there is none."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if is_foreign(f.filename)]
-    return f" (at {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else _place_of_operator(error)
+    return f" (at {place})" if place else ""
+
+
+def _place_of_operator(error: BaseException) -> str:
+    """The line of the operator that the exporter was at: its own frames alone know it."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        for held in list(frame.f_locals.values()):
+            if isinstance(held, torch._C.Node) and (place := _place(str(held.sourceRange()))):
+                return place
+    return ""

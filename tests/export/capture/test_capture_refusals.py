@@ -14,6 +14,7 @@ from edgeconv.export.capture import hub as capture_module
 from edgeconv.export.capture.hub import capture
 
 X = torch.zeros(1, 3, 12, 12)
+PLACES = (torch.arange(100) % 5).expand(1, 4, 100)
 
 
 class Apply(nn.Module):
@@ -102,6 +103,25 @@ def test_a_shape_that_depends_on_values_names_its_line():
     assert re.search(
         rf"NonZero /NonZero at .*{Path(__file__).name}:\d+", refusal(lambda y: y.nonzero() * 1.0)
     )
+
+
+@torch.library.custom_op("edgeconv_tests::twice", mutates_args=())
+def twice(y: Tensor) -> Tensor:
+    return y * 2
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        twice,  # an operator of another name space
+        lambda y: y.new_zeros(1, 4, 5).scatter_reduce(2, PLACES, y.flatten(2), "amax"),
+        lambda y: y.mean((2, 3)) + y.mean((2, 3)) @ torch.zeros(4, 0) @ torch.zeros(0, 4),
+    ],
+    ids=["exporting", "checking", "empty"],
+)
+def test_what_the_exporter_fails_at_names_its_line(function):
+    said = refusal(function)
+    assert re.search(rf"at .*{Path(__file__).name}:\d+", said)
 
 
 def last_mixed_in(net: nn.Module, y: Tensor) -> Tensor:
