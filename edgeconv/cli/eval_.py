@@ -1,8 +1,11 @@
-"""edgeconv eval: accuracy on labelled photos, paired with the float net's."""
+"""edgeconv eval: what files do on photos, paired with the float net."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +15,21 @@ from edgeconv.cli.bundles import given_or_here
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.options import device as devices
 from edgeconv.cli.options.groups import gathered
+from edgeconv.cli.options.tasks import TaskOptions
 from edgeconv.cli.shown.accuracy import show_evaluations
+from edgeconv.cli.shown.tasks import show_figures
 from edgeconv.errors import UsageError
 from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from edgeconv.cli.eval_task import Judged
     from edgeconv.cli.models import Models
     from edgeconv.data.folders import LabelledImage
     from edgeconv.devices.profile.model import Profile
-    from edgeconv.verify.accuracy.evaluate import Evaluation
+    from edgeconv.progress import Progress
+    from edgeconv.runtime.session import Opener
+
+    _Run = Callable[[str, Profile, int], output.Found]
 
 
 @gathered
@@ -37,68 +44,121 @@ def evaluate(
         show_default="the bundles in this directory",
         autocompletion=complete.bundle_or_file,
     ),
-    labels: Path | None = typer.Option(
-        None,
-        help="CSV with the columns file and label.",
-        show_default="DIR.csv, DIR/labels.csv",
-    ),
     threads: int = typer.Option(1, min=1, help="Threads of the engines."),
+    asked: TaskOptions,
     device: str = devices.DEVICE,
     way: devices.Way,
     as_json: bool = output.JSON,
 ) -> None:
-    """Top-1, top-5, agreement with float, and the paired drop (McNemar) with its interval.
+    """What each file does on photos, beside the float file: accuracy, and how often they agree.
+
+    Of classifiers top-1, top-5, and the paired drop (McNemar) with its interval; of other nets, and
+    without labels, the agreement of their outputs with float.
 
     The float file of a bundle is the reference. A single FILE is judged against the float file of
     the bundle it stands in, or alone where it stands in none. On a device, the reference runs here,
-    and every other file both there and here.
+    and every other file there.
     """
     from edgeconv.cli.models import models_to_evaluate
-    from edgeconv.data.folders import labelled
 
     if not data.is_dir():
         raise UsageError(f"--data {data} is no folder; give one of photos")
-    if labels is not None and not labels.is_file():
-        raise UsageError(f"--labels {labels}: there is no such file")
     chosen = devices.profile(device, way)
     targets = given_or_here([] if target is None else [target])
     models = [models_to_evaluate(one) for one in targets]
-    photos = [labelled(data, labels, class_names=one.labels, classes=one.classes) for one in models]
-    found = [
-        _found(target, one.reference, _evaluated(one, labelled_photos, chosen, threads))
-        for target, one, labelled_photos in zip(targets, models, photos, strict=True)
-    ]
+    runs = [_prepared(one, data, asked) for one in models]
+    found = [run(target, chosen, threads) for target, run in zip(targets, runs, strict=True)]
     output.show_each(found, as_json=as_json)
 
 
-def _found(target: str, reference: str, evaluations: list[Evaluation]) -> output.Found:
-    document = {"reference": reference, "evaluations": evaluations}
-    return output.Found(target, document, lambda: show_evaluations(evaluations, reference))
+def _prepared(models: Models, data: Path, asked: TaskOptions) -> _Run:
+    """What will run on one target's files, with its labels read."""
+    name = asked.task or ("classification" if models.classes is not None else "agreement")
+    if name == "classification":
+        return partial(_classified, models, _labelled(models, data, asked.labels))
+    from edgeconv.cli.eval_task import prepared
+
+    return partial(_judged, models, name, prepared(name, models, data, asked))
 
 
-def _evaluated(
-    models: Models, photos: Sequence[LabelledImage], chosen: Profile, threads: int
-) -> list[Evaluation]:
-    """One target's files, here or on a device."""
+def _labelled(models: Models, data: Path, labels: Path | None) -> list[LabelledImage]:
+    from edgeconv.data.folders import labelled
+
+    if labels is not None and not labels.is_file():
+        raise UsageError(f"--labels {labels}: there is no such file")
+    return labelled(data, labels, class_names=models.labels, classes=models.require_classes())
+
+
+def _classified(
+    models: Models, photos: list[LabelledImage], target: str, chosen: Profile, threads: int
+) -> output.Found:
+    """Top-1 and what belongs to it, here or on a device."""
+    from edgeconv.verify.accuracy.evaluate import evaluate as run
+
+    with _opened(models, chosen) as way:
+        evaluations = run(
+            way.artifacts,
+            models.reference,
+            photos,
+            models.preprocessing,
+            threads=threads,
+            elsewhere=way.elsewhere,
+            progress=way.progress,
+            parts=models.parts,
+        )
+    document = {"reference": models.reference, "evaluations": evaluations}
+    return output.Found(target, document, lambda: show_evaluations(evaluations, models.reference))
+
+
+def _judged(
+    models: Models, name: str, judged: Judged, target: str, chosen: Profile, threads: int
+) -> output.Found:
+    """Another task's figures, here or on a device."""
+    from edgeconv.verify.tasks.run import evaluate as run
+
+    with _opened(models, chosen) as way:
+        files = run(
+            way.artifacts,
+            models.reference,
+            judged.photos,
+            models.preprocessing,
+            judged.task_of,
+            threads=threads,
+            elsewhere=way.elsewhere,
+            progress=way.progress,
+        )
+    document = {
+        "task": name,
+        "photos": len(judged.photos),
+        "reference": models.reference,
+        "evaluations": files,
+    }
+    return output.Found(
+        target, document, lambda: show_figures(files, len(judged.photos), judged.note)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """Where one target's files run: see `edgeconv.verify.accuracy.evaluate.evaluate`."""
+
+    artifacts: dict[str, Path]
+    elsewhere: Opener | None
+    progress: Progress
+
+
+@contextmanager
+def _opened(models: Models, chosen: Profile) -> Iterator[_Way]:
+    """Here, or on a device that is reached for as long."""
     from edgeconv.devices.agent.session import opener
     from edgeconv.report.progress import Steps
-    from edgeconv.verify.accuracy.evaluate import evaluate as run
 
     with ExitStack() as stack:
         artifacts, elsewhere = models.artifacts, None
         if chosen.transport != devices.LOCAL:
             artifacts = _for_engines(models.artifacts, models.reference, chosen)
             elsewhere = opener(stack.enter_context(devices.machine(chosen)))
-        return run(
-            artifacts,
-            models.reference,
-            photos,
-            models.preprocessing,
-            threads=threads,
-            elsewhere=elsewhere,
-            progress=stack.enter_context(Steps(lasting=False)),
-            parts=models.parts,
-        )
+        yield _Way(artifacts, elsewhere, stack.enter_context(Steps(lasting=False)))
 
 
 def _for_engines(artifacts: dict[str, Path], reference: str, chosen: Profile) -> dict[str, Path]:

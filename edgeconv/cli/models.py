@@ -25,16 +25,31 @@ class Models:
         reference: which of them is the float reference.
         preprocessing: how a photo becomes an input.
         labels: names of the classes, None where they are not known.
-        classes: how many there are.
-        parts: columns of the logits that are joined from tensors of their own, by name.
+        classes: how many there are; None where the first output is no row of logits.
+        output_parts: how each output is told apart, by its name.
     """
 
     artifacts: dict[str, Path]
     reference: str
     preprocessing: Preprocessing
     labels: tuple[str, ...] | None
-    classes: int
-    parts: dict[str, slice] = field(default_factory=dict)
+    classes: int | None
+    output_parts: dict[str, OutputParts] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, slice]:
+        """Columns of the logits that are joined from tensors of their own, by name."""
+        told = next(iter(self.output_parts.values()), OutputParts())
+        return {part.name: slice(part.start[0], part.stop[0]) for part in told.parts}
+
+    def require_classes(self) -> int:
+        """How many classes there are; raises RefusedError where the net is no classifier."""
+        if self.classes is None:
+            raise RefusedError(
+                f"{self.artifacts[self.reference]} gives no row of logits for a photo, so it is no "
+                "classifier; leave --task out to see how far its files agree with float"
+            )
+        return self.classes
 
 
 def model_files(target: str, out: Path | None = None) -> dict[str, Path]:
@@ -58,14 +73,13 @@ def _of_bundle(bundle: Bundle, artifacts: dict[str, Path]) -> Models:
     reference = next((name for name in ("onnx", "tflite") if name in artifacts), None)
     if reference is None:
         raise RefusedError(f"{bundle.directory} holds no float file to compare with")
-    told = next(iter(bundle.output_parts.values()), OutputParts())
     return Models(
         artifacts,
         reference,
         bundle.preprocessing,
         bundle.labels,
         _classes(artifacts[reference]),
-        {part.name: slice(part.start[0], part.stop[0]) for part in told.parts},
+        bundle.output_parts,
     )
 
 
@@ -89,8 +103,6 @@ def _single(path: Path) -> Models:
     return Models({path.name: path}, path.name, preprocessing, None, _classes(path))
 
 
-def _classes(path: Path) -> int:
+def _classes(path: Path) -> int | None:
     shape = open_session(path).outputs[0].shape
-    if len(shape) != 2:
-        raise RefusedError(f"{path} gives an output of shape {shape}; eval judges classifiers")
-    return shape[1]
+    return shape[1] if len(shape) == 2 else None

@@ -49,7 +49,7 @@ def test_help_fits_and_ends_with_the_examples(
         ("export", ["Net", "Input", "Files", "Quantization", "Checks", "Output"]),
         ("bench", ["Measuring", "Files", "Device", "Output"]),
         ("parity", ["Options", "Checks", "Device"]),
-        ("eval", ["Options", "Device"]),
+        ("eval", ["Options", "Task", "Device"]),
     ],
 )
 def test_options_stand_in_groups(run: Run, verb: str, headings: list[str]) -> None:

@@ -123,7 +123,7 @@ class _Judged:
         elsewhere: Opener | None,
         parts: Mapping[str, slice] | None,
     ) -> _Judged:
-        here, kernels = _open(path, threads)
+        here, kernels = open_exact(path, threads)
         tally = ComparisonTally(parts)
         if elsewhere is None:
             return cls(name, here, kernels, None, tally)
@@ -148,7 +148,7 @@ class _Judged:
         return Evaluation(self.name, self.session.engine, self.kernels, self.tally.result(), here)
 
 
-def _open(path: Path, threads: int) -> tuple[Session, Kernels]:
+def open_exact(path: Path, threads: int) -> tuple[Session, Kernels]:
     """A session whose kernels compute what the file says, also where the default ones saturate."""
     saturates = engine_of(path) == "onnxruntime" and int8_convolution_saturates()
     kernels: Kernels = "reference" if saturates else "default"
@@ -158,11 +158,13 @@ def _open(path: Path, threads: int) -> tuple[Session, Kernels]:
 def _chunks(
     photos: Sequence[LabelledImage], preprocessing: Preprocessing, size: int
 ) -> Iterator[tuple[Images, NDArray[np.int64]]]:
-    pixels = stream((photo.path for photo in photos), preprocessing)
     labels = iter(photos)
+    for images in batches([photo.path for photo in photos], preprocessing, size):
+        yield images, np.array([next(labels).label for _ in range(len(images))], np.int64)
+
+
+def batches(paths: Sequence[Path], preprocessing: Preprocessing, size: int) -> Iterator[Images]:
+    """Photos as inputs, `size` at a time; raises ImageRefused for one that cannot be decoded."""
+    pixels = stream(paths, preprocessing)
     while chunk := list(islice(pixels, size)):
-        images = Images(
-            normalized=normalize_batch(chunk, preprocessing),
-            pixels=np.stack(chunk),
-        )
-        yield images, np.array([next(labels).label for _ in chunk], np.int64)
+        yield Images(normalized=normalize_batch(chunk, preprocessing), pixels=np.stack(chunk))

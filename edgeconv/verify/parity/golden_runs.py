@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -132,7 +132,7 @@ class GoldenRuns:
                 break
             parts.append(run_outputs(session, images[start : start + at_a_time]))
         whole = [np.concatenate(rows) for rows in zip(*parts, strict=True)]
-        return _in_order(self._expected.outputs, session, whole)
+        return in_order(self.names, session, whole)
 
 
 def _is_fast(run: Run) -> bool:
@@ -148,18 +148,27 @@ def compare_all(references: Outputs, others: Outputs) -> tuple[Figures, ...]:
     return tuple(compare(a[:photos], b[:photos]) for a, b in pairs)
 
 
-def _in_order(references: Mapping[str, FloatArray], session: Session, outputs: Outputs) -> Outputs:
-    """A file's outputs by the reference's names; by position where the file has other names."""
-    if len(outputs) != len(references):
+def in_order(names: Sequence[str], session: Session, outputs: Outputs) -> Outputs:
+    """A file's outputs in the order of the reference's, (N, C, H, W) where they are maps.
+
+    Args:
+        names: of the reference's outputs; those of a file with other names go by their position.
+        session: what gave them.
+        outputs: in the file's own order and layout.
+
+    Raises:
+        UsageError: the file has another number of outputs.
+    """
+    if len(outputs) != len(names):
         raise UsageError(
-            f"a {session.engine} file has {len(outputs)} outputs, the reference {len(references)}"
+            f"a {session.engine} file has {len(outputs)} outputs, the reference {len(names)}"
         )
     if session.engine == "litert":
         pairs = zip(session.outputs, outputs, strict=True)
         outputs = [_nchw(output, len(spec.shape)) for spec, output in pairs]
     named = dict(zip((spec.name for spec in session.outputs), outputs, strict=True))
-    if set(named) == set(references):
-        return [named[name] for name in references]
+    if set(named) == set(names):
+        return [named[name] for name in names]
     return outputs
 
 

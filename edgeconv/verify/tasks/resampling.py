@@ -1,0 +1,71 @@
+"""Intervals of figures that are no shares of photos: the bootstrap over photos.
+
+Every figure here is a function of sums over photos (energies, intersections, squared errors), so a
+resample is a weight for each photo, and its figure that function of the weighted sums. All figures
+of all files see the same resamples: a change between two files is resampled in pairs.
+
+Source: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13: percentiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.verify.accuracy.proportions import LEVEL
+from edgeconv.verify.tasks.figures import Estimate
+
+Sums = NDArray[np.float64]
+#: (resamples, columns) of sums to (resamples,) of a figure.
+Statistic = Callable[[Sums], NDArray[np.float64]]
+
+#: Fewer photos get no interval: percentiles of so few are far too narrow.
+FEWEST_PHOTOS = 10
+_RESAMPLES = 1000
+#: Weights that are held at a time.
+_HELD = 2**22
+
+
+def estimate(statistic: Statistic, sums: Sums) -> Estimate:
+    """A figure of one file.
+
+    Args:
+        statistic: the figure of sums.
+        sums: (photos, columns), what each photo adds.
+    """
+    value = float(statistic(sums.sum(axis=0, keepdims=True))[0])
+    if len(sums) < FEWEST_PHOTOS:
+        return Estimate(value)
+    return _with_interval(value, statistic(_resampled(sums)))
+
+
+def estimated_change(statistic: Statistic, sums: Sums, reference: Sums) -> Estimate:
+    """How much a file's figure exceeds the reference's on the same photos; arguments as above."""
+    value = estimate(statistic, sums).value - estimate(statistic, reference).value
+    if len(sums) < FEWEST_PHOTOS:
+        return Estimate(value)
+    return _with_interval(value, statistic(_resampled(sums)) - statistic(_resampled(reference)))
+
+
+def _with_interval(value: float, figures: NDArray[np.float64]) -> Estimate:
+    """Percentiles that are figures themselves, for between two infinite ones there is none."""
+    known = figures[~np.isnan(figures)]
+    if not known.size:
+        return Estimate(value)
+    ends = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+    low, high = np.quantile(known, ends, method="inverted_cdf")
+    return Estimate(value, float(low), float(high))
+
+
+def _resampled(sums: Sums) -> Sums:
+    """(resamples, columns): sums over as many photos, drawn with replacement."""
+    photos = len(sums)
+    draws, even = np.random.default_rng(0), np.full(photos, 1 / photos)
+    at_once = max(1, _HELD // photos)
+    parts = []
+    for start in range(0, _RESAMPLES, at_once):
+        weights = draws.multinomial(photos, even, size=min(at_once, _RESAMPLES - start))
+        parts.append(weights.astype(np.float64) @ sums)
+    return np.concatenate(parts)

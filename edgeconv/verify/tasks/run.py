@@ -1,0 +1,134 @@
+"""Runs model files over photos and keeps of each photo what a task's figures are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from numpy.typing import NDArray
+
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.errors import RefusedError, UsageError
+from edgeconv.progress import SILENT, Progress
+from edgeconv.runtime.adapt import batch_size, run_outputs
+from edgeconv.runtime.session import Kernels, Opener, Session, SessionOptions, TensorSpec
+from edgeconv.verify.accuracy.evaluate import batches, open_exact
+from edgeconv.verify.parity.golden_runs import in_order
+from edgeconv.verify.tasks.figures import Figure, FileFigures
+
+#: One photo's outputs, in the files' order.
+Outputs = Sequence[NDArray[Any]]
+Kept = TypeVar("Kept")
+
+#: Photos that files run on before the next are decoded; fewer where outputs are large.
+_MOST = 32
+#: The same for files on a device: to get there costs much, once for all of them.
+_MOST_FAR = 128
+#: Bytes of outputs of one file that are held at a time.
+_HELD_BYTES = 64 * 2**20
+
+
+class Task(Protocol[Kept]):
+    """What is asked of files."""
+
+    def keep(self, photo: int, outputs: Outputs, expected: Outputs) -> Kept:
+        """What is needed of a file's outputs for a photo, (...) each, beside the reference's.
+
+        Raises:
+            RefusedError: they are not what the task needs.
+        """
+        ...
+
+    def figures(self, kept: Sequence[Kept], reference: Sequence[Kept] | None) -> list[Figure]:
+        """What was found over all photos; `reference` is None for the reference itself."""
+        ...
+
+
+def evaluate(
+    artifacts: Mapping[str, Path],
+    reference: str,
+    photos: Sequence[Path],
+    preprocessing: Preprocessing,
+    task_of: Callable[[Sequence[TensorSpec]], Task[Kept]],
+    *,
+    threads: int = 1,
+    elsewhere: Opener | None = None,
+    progress: Progress = SILENT,
+) -> list[FileFigures]:
+    """A task's figures of every file.
+
+    Args:
+        artifacts: model files by the name they are shown under.
+        reference: which of them is the float reference, which runs on this machine.
+        photos: image files.
+        preprocessing: how a photo becomes an input.
+        task_of: makes the task for the outputs that the reference has.
+        threads: of each engine.
+        elsewhere: opens the other files on a device.
+        progress: told how many photos are done.
+
+    Raises:
+        UsageError: no photo, or labels that do not fit the net.
+        ImageRefused: a photo cannot be decoded; names it.
+        RefusedError: a file cannot be run, or its outputs do not fit the reference's.
+    """
+    if not photos:
+        raise UsageError("there is no photo to evaluate on")
+    first, first_kernels = open_exact(artifacts[reference], threads)
+    task = task_of(first.outputs)
+    opened = {
+        name: _opened(path, threads, elsewhere)
+        for name, path in artifacts.items()
+        if name != reference
+    }
+    kept: dict[str, list[Kept]] = {name: [] for name in artifacts}
+    done, most = 0, _most_photos(first, far=elsewhere is not None)
+    progress.step("evaluate on the photos", len(photos))
+    names = [spec.name for spec in first.outputs]
+    for images in batches(photos, preprocessing, most):
+        expected = in_order(names, first, run_outputs(first, images))
+        for name, own in kept.items():
+            outputs = expected
+            if name != reference:
+                session = opened[name][0]
+                outputs = in_order(names, session, run_outputs(session, images))
+            _require_alike(name, outputs, expected)
+            own += [
+                task.keep(done + i, [o[i] for o in outputs], [e[i] for e in expected])
+                for i in range(len(images))
+            ]
+        done += len(images)
+        progress.advance(done)
+    opened[reference] = (first, first_kernels)
+    return [
+        FileFigures(
+            name,
+            opened[name][0].engine,
+            opened[name][1],
+            tuple(task.figures(own, None if name == reference else kept[reference])),
+        )
+        for name, own in kept.items()
+    ]
+
+
+def _opened(path: Path, threads: int, elsewhere: Opener | None) -> tuple[Session, Kernels]:
+    if elsewhere is None:
+        return open_exact(path, threads)
+    return elsewhere(path, SessionOptions(threads=threads)), "default"
+
+
+def _most_photos(session: Session, *, far: bool) -> int:
+    """As many as hold little memory: maps of classes take ten megabytes a photo and more."""
+    of_a_photo = sum(spec.nbytes for spec in session.outputs) // batch_size(session)
+    most = _MOST_FAR if far else _MOST
+    return max(1, min(most, _HELD_BYTES // max(of_a_photo, 1)))
+
+
+def _require_alike(name: str, outputs: Outputs, expected: Outputs) -> None:
+    own, theirs = ([array.shape[1:] for array in arrays] for arrays in (outputs, expected))
+    if own != theirs:
+        raise RefusedError(
+            f"{name} has outputs of shapes {own} for a photo, the float file {theirs}; they are of "
+            "different nets"
+        )
