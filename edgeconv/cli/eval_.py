@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgeconv.cli.bundles import given_or_here
+from edgeconv.cli.eval_task import Judged, prepared, require_fitting
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.options import device as devices
 from edgeconv.cli.options.groups import gathered
@@ -22,7 +23,6 @@ from edgeconv.errors import UsageError
 from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
-    from edgeconv.cli.eval_task import Judged
     from edgeconv.cli.models import Models
     from edgeconv.data.folders import LabelledImage
     from edgeconv.devices.profile.model import Profile
@@ -75,9 +75,8 @@ def _prepared(models: Models, data: Path, asked: TaskOptions) -> _Run:
     """What will run on one target's files, with its labels read."""
     name = asked.task or ("classification" if models.classes is not None else "agreement")
     if name == "classification":
+        require_fitting(name, asked)
         return partial(_classified, models, _labelled(models, data, asked.labels))
-    from edgeconv.cli.eval_task import prepared
-
     return partial(_judged, models, name, prepared(name, models, data, asked))
 
 

@@ -7,13 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeconv.errors import UsageError
+from edgeconv.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from edgeconv.cli.models import Models
     from edgeconv.cli.options.tasks import TaskName, TaskOptions
     from edgeconv.runtime.session import TensorSpec
     from edgeconv.verify.tasks.run import Task
+
+
+#: Options that a task needs, and others that it takes.
+_OPTIONS: dict[TaskName, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "classification": ((), ("labels",)),
+    "agreement": ((), ()),
+    "segmentation": (("labels",), ("output",)),
+}
+#: What `--labels` is.
+_WANTED: dict[TaskName, str] = {
+    "segmentation": "a folder of masks, a PNG of class numbers for each photo",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,39 +39,80 @@ class Judged:
     """
 
     photos: Sequence[Path]
-    task_of: Callable[[Sequence[TensorSpec]], Task[Any]]
+    task_of: Callable[[Sequence[TensorSpec]], Task[Any, Any]]
     note: str
 
 
 def prepared(name: TaskName, models: Models, data: Path, options: TaskOptions) -> Judged:
-    """Reads the labels of a task.
+    """Reads the labels of a task other than classification.
 
     Raises:
         UsageError: an option is missing, or is none of this task's; labels that do not fit.
         RefusedError: labels that cannot be read.
     """
-    _require_fitting(name, models, options)
+    require_fitting(name, options)
+    if name == "segmentation":
+        return _segmentation(models, data, options)
     return _agreement(models, data)
 
 
-def _require_fitting(name: TaskName, models: Models, options: TaskOptions) -> None:
-    if name == "agreement" and options.labels is not None:
-        raise UsageError(
-            f"--labels {options.labels}: agreement with float has no labels; name their --task"
-        )
-    if name == "agreement" and len(models.artifacts) < 2:
-        raise UsageError(
-            f"{models.reference} has no float file beside it to agree with; give a bundle, or a "
-            "file in one"
-        )
+def require_fitting(name: TaskName, options: TaskOptions) -> None:
+    """Raises UsageError where an option is missing, or is none of the task's."""
+    needed, possible = _OPTIONS[name]
+    for option in ("labels", "output"):
+        given = getattr(options, option)
+        if given is None and option in needed:
+            raise UsageError(f"--task {name} needs --{option}: {_WANTED[name]}")
+        if given is not None and option not in needed + possible:
+            raise UsageError(
+                f"--{option} {given} says nothing to --task {name}; name another --task, or leave "
+                "it out"
+            )
 
 
 def _agreement(models: Models, data: Path) -> Judged:
     from edgeconv.data.folders import list_images
     from edgeconv.verify.tasks.agreement import Agreement
 
+    if len(models.artifacts) < 2:
+        raise UsageError(
+            f"{models.reference} has no float file beside it to agree with; give a bundle, or a "
+            "file in one"
+        )
     return Judged(
         list_images(data),
         lambda outputs: Agreement(outputs, models.output_parts),
         f"against {models.reference}, on the same photos",
     )
+
+
+def _segmentation(models: Models, data: Path, options: TaskOptions) -> Judged:
+    from edgeconv.data.annotations.masks import masked_photos
+    from edgeconv.verify.tasks.segmentation import Segmentation
+
+    photos = masked_photos(data, _labels(options))
+
+    def task_of(outputs: Sequence[TensorSpec]) -> Task[Any, Any]:
+        place = _place(outputs, options.output)
+        return Segmentation(outputs[place], place, photos, models.preprocessing)
+
+    return Judged(
+        [pair.photo for pair in photos],
+        task_of,
+        f"masks compared at the input's size; float is {models.reference}",
+    )
+
+
+def _labels(options: TaskOptions) -> Path:
+    assert options.labels is not None  # `require_fitting` saw it
+    return options.labels
+
+
+def _place(outputs: Sequence[TensorSpec], name: str | None) -> int:
+    """Of the output that is judged."""
+    names = [spec.name for spec in outputs]
+    if name is None:
+        return 0
+    if name not in names:
+        raise UnknownName("output of the net", name, names, f"It has {', '.join(names)}")
+    return names.index(name)

@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
@@ -39,6 +40,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from edgeconv.disk import open_regular
 from edgeconv.errors import ImageRefused
 
 MAX_FILE_BYTES = 256 * 2**20
@@ -95,6 +97,9 @@ _UPRIGHT = {
 }
 """EXIF orientation (tag 0x0112) to the operation that sets the photo upright (EXIF 2.32, 4.6.4)."""
 
+_SIDEWAYS = (5, 6, 7, 8)
+"""Orientations whose width is the upright photo's height."""
+
 _ORIENTATION = 0x0112
 
 
@@ -117,6 +122,43 @@ def count_pixels(path: Path | str) -> int:
     """How many pixels a file's header promises; raises what `load_image` does before it decodes."""
     with _opened(Path(path)) as image:
         return image.width * image.height
+
+
+def upright_size(path: Path | str) -> tuple[int, int]:
+    """(width, height) in pixels of what `load_image` gives; raises what it does before it decodes.
+
+    Raises:
+        ImageRefused: see `load_image`.
+    """
+    with _opened(Path(path)) as image:
+        turned = _orientation(image) in _SIDEWAYS
+        return (image.height, image.width) if turned else (image.width, image.height)
+
+
+def load_indices(path: Path | str) -> NDArray[np.uint8]:
+    """A PNG's pixels as numbers, (H, W): grey values of 8 bits, or places in its palette.
+
+    Raises:
+        ImageRefused: it is no such PNG, or as `load_image`.
+    """
+    with _opened(Path(path)) as image:
+        image.load()
+        if image.format != "PNG" or image.mode not in ("L", "P") or not _has_whole_bytes(path):
+            raise ImageRefused(
+                f"it is no PNG of one channel of numbers ({image.format}, Pillow's mode "
+                f"{image.mode}); write 8-bit grey, or a palette"
+            )
+        return np.array(image, dtype=np.uint8)
+
+
+def _has_whole_bytes(path: Path | str) -> bool:
+    """Whether a PNG's pixels are read as they stand: Pillow scales grey of fewer bits up.
+
+    Bytes 24 and 25 are IHDR's bit depth and colour type (PNG specification, 11.2.2).
+    """
+    with open_regular(Path(path)) as file:
+        depth, colour = file.read(26)[24:26]
+    return colour == 3 or depth == 8
 
 
 @contextmanager
@@ -174,13 +216,17 @@ def _from_16_bit(image: Image.Image) -> Image.Image:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    orientation = _orientation(image)
+    return image if orientation is None else image.transpose(_UPRIGHT[orientation])
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """A key of `_UPRIGHT`; None where the photo is upright, or nobody can tell."""
     try:
         orientation = image.getexif().get(_ORIENTATION)
     except _DECODER_ERRORS:  # a damaged EXIF block does not make the pixels any worse
-        return image
-    if not isinstance(orientation, int) or orientation not in _UPRIGHT:
-        return image
-    return image.transpose(_UPRIGHT[orientation])
+        return None
+    return orientation if isinstance(orientation, int) and orientation in _UPRIGHT else None
 
 
 def _check_file(path: Path) -> None:

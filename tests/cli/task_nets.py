@@ -36,6 +36,17 @@ class Heads(_Small):
         return {"map": made, "scores": made.mean((2, 3)), "best": made.argmax(1)}
 
 
+class Dense(_Small):
+    """Logits of four classes, at a quarter of the photo's size."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        made = self.body(x)
+        return {"row": made.mean((2, 3)), "logits": made}
+
+
 def bundle_of(name: str, place: Path) -> Path:
     """A bundle of one of the nets above, float and int8."""
     options = edgeconv.ExportOptions(int8=True, weights="random", calib_samples=8)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image, ImageDraw
 
 from edgeconv.data.builtin import FOLDER
 from edgeconv.data.decode import load_pixels
@@ -78,7 +81,7 @@ def test_a_net_without_labels_is_judged_by_its_agreement_with_float(
     ("words", "code", "said"),
     [
         (("--task", "classification"), 4, "it is no classifier"),
-        (("--labels", "a.csv"), 2, "agreement with float has no labels; name their --task"),
+        (("--labels", "a.csv"), 2, "--labels a.csv says nothing to --task agreement; name another"),
         (("--task", "chess"), 2, "'chess' is not one of"),
     ],
 )
@@ -98,3 +101,133 @@ def test_a_file_without_a_float_file_beside_it_has_nothing_to_agree_with(
     done = run("eval", alone, "--data", photos, "--task", "agreement")
     assert done.code == 2
     assert "no float file beside it" in done.err
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundle_of("Dense", tmp_path_factory.mktemp("dense"))
+
+
+@pytest.fixture
+def masks(tmp_path: Path, photos: Path) -> Path:
+    """Four classes drawn by hand on each photo, and a frame that is ignored."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for number, name in enumerate(NAMES):
+        with Image.open(photos / name) as photo:
+            width, height = photo.size
+        mask = Image.new("L", (width, height), 0)
+        pen = ImageDraw.Draw(mask)
+        pen.rectangle((width // 4, height // 5, width // 2, height - 9 * number), fill=1)
+        pen.ellipse((width // 3, height // 3, width - 20, height - 10), fill=2)
+        if number % 2:
+            pen.polygon([(0, 0), (width // 2, 0), (0, height // 2)], fill=3)
+        pen.rectangle((0, 0, width - 1, height - 1), outline=255, width=12)
+        mask.save(folder / Path(name).with_suffix(".png"))
+    return folder
+
+
+def _confusion(logits: np.ndarray, masks: Path, shown: tuple[int, int]) -> np.ndarray:
+    """As torchvision's references/segmentation counts: (truth, prediction), by PyTorch."""
+    classes = logits.shape[1]
+    counts = torch.zeros(classes, classes, dtype=torch.float64)
+    for name, row in zip(NAMES, logits, strict=True):
+        mask = Image.open(masks / Path(name).with_suffix(".png"))
+        ratio = 72 / min(mask.size)
+        size = [72 if side == min(mask.size) else int(ratio * side) for side in mask.size]
+        seen = np.asarray(mask.resize(size, Image.Resampling.NEAREST))
+        top, left = round((size[1] - shown[0]) / 2), round((size[0] - shown[1]) / 2)
+        truth = torch.from_numpy(seen[top : top + shown[0], left : left + shown[1]].astype(int))
+        large = torch.nn.functional.interpolate(
+            torch.from_numpy(row[None]), size=shown, mode="bilinear", align_corners=False
+        )
+        made = large.argmax(1)[0]
+        known = truth != 255
+        pairs = classes * truth[known] + made[known]
+        counts += torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+    return counts.numpy()
+
+
+def test_masks_are_judged_as_torchvisions_reference_does(
+    run: Run, photos: Path, masks: Path, dense: Path
+) -> None:
+    words = ("--task", "segmentation", "--labels", masks, "--output", "logits")
+    done = run("eval", dense, "--data", photos, *words, "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["task"], told["photos"]) == ("segmentation", 10)
+    found = {f["artifact"]: {g["name"]: g for g in f["figures"]} for f in told["evaluations"]}
+    expected = {}
+    for artifact in ("onnx", "int8.onnx"):
+        counts = _confusion(_outputs(dense, artifact, photos)["logits"], masks, (64, 64))
+        iou = np.diag(counts) / (counts.sum(0) + counts.sum(1) - np.diag(counts))
+        expected[artifact] = (iou.mean(), np.diag(counts).sum() / counts.sum())
+        for name, value in zip(("mean IoU", "pixel accuracy"), expected[artifact], strict=True):
+            shown = found[artifact][name]["estimate"]
+            assert shown["value"] == pytest.approx(value, abs=1e-6)
+            assert shown["low"] <= value <= shown["high"]
+    change = found["int8.onnx"]["mean IoU"]["change"]
+    assert change["value"] == pytest.approx(
+        expected["int8.onnx"][0] - expected["onnx"][0], abs=1e-6
+    )
+    assert change["low"] <= change["value"] <= change["high"]
+    assert "change" not in found["onnx"]["mean IoU"] or not found["onnx"]["mean IoU"]["change"]
+    assert 0.9 < found["int8.tflite"]["pixels as in float"]["estimate"]["value"] < 1
+    assert "masks compared at the input's size" in run("eval", dense, "--data", photos, *words).out
+
+
+def _small(masks: Path) -> None:
+    Image.new("L", (10, 10)).save(masks / f"{Path(NAMES[3]).stem}.png")
+
+
+def _other_class(masks: Path) -> None:
+    path = masks / f"{Path(NAMES[3]).stem}.png"
+    changed = np.array(Image.open(path))
+    changed[100, 100] = 9
+    Image.fromarray(changed).save(path)
+
+
+def _coloured(masks: Path) -> None:
+    path = masks / f"{Path(NAMES[3]).stem}.png"
+    Image.open(path).convert("RGB").save(path)
+
+
+def _nameless(masks: Path) -> None:
+    Image.new("L", (10, 10)).save(masks / "nobody.png")
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "words", "code", "said"),
+    [
+        (_small, (), 4, f"{Path(NAMES[3]).stem}.png has 10 x 10 pixels, its photo"),
+        (_other_class, (), 4, "holds the number 9; the net has the classes 0 to 3"),
+        (_coloured, (), 4, "it is no PNG of one channel of numbers (PNG, Pillow's mode RGB)"),
+        (_nameless, (), 2, "1 masks in"),
+        (None, ("--output", "row"), 4, "output row gives float32 of shape (4,) for a photo"),
+        (None, ("--output", "logit"), 2, "logit is no output of the net; did you mean logits?"),
+        (None, ("--labels", "nowhere"), 2, "nowhere is no folder; give one of masks"),
+    ],
+)
+def test_masks_that_do_not_fit(
+    run: Run,
+    photos: Path,
+    masks: Path,
+    dense: Path,
+    spoiled: Callable[[Path], None] | None,
+    words: tuple[object, ...],
+    code: int,
+    said: str,
+) -> None:
+    if spoiled is not None:
+        spoiled(masks)
+    given = ("--task", "segmentation", "--output", "logits", "--labels", masks, *words)
+    done = run("eval", dense, "--data", photos, *given)
+    assert (done.code, done.out) == (code, ""), done.err
+    assert said in " ".join(done.err.split())
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_masks_are_asked_for(run: Run, photos: Path, dense: Path) -> None:
+    done = run("eval", dense, "--data", photos, "--task", "segmentation")
+    assert done.code == 2
+    assert "needs --labels: a folder of masks" in done.err

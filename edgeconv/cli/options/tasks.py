@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import typer
 
-TaskName = Literal["classification", "agreement"]
+TaskName = Literal["classification", "agreement", "segmentation"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,10 @@ class TaskOptions:
     )
     labels: Path | None = typer.Option(
         None,
-        help="Of classes: a CSV with the columns file and label.",
-        show_default="DIR.csv, DIR/labels.csv",
+        help="Classes: a CSV with the columns file and label. Segmentation: a folder of masks, a "
+        "PNG of class numbers for each photo, 255 for what is not counted.",
+        show_default="for classes DIR.csv, DIR/labels.csv",
+    )
+    output: str | None = typer.Option(
+        None, metavar="NAME", help="Which output is judged.", show_default="the first"
     )

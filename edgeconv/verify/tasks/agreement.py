@@ -18,14 +18,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.errors import RefusedError
 from edgeconv.runtime.metrics import is_whole
 from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.accuracy.proportions import share
 from edgeconv.verify.parity.output_parts import OutputPart, OutputParts
 from edgeconv.verify.tasks.figures import Estimate, Figure
-from edgeconv.verify.tasks.resampling import Sums, estimate
-from edgeconv.verify.tasks.run import Outputs
+from edgeconv.verify.tasks.resampling import Sums, estimate, ratio
+from edgeconv.verify.tasks.run import Outputs, require_finite
 
 Kind = Literal["SQNR", "top-1 as in float", "values as in float"]
 
@@ -56,7 +55,7 @@ class _Compared:
         if self.kind == "SQNR":
             return Figure(self.kind, "dB", _sqnr(sums), of=self.name)
         if self.kind == "values as in float":
-            return Figure(self.kind, "share", estimate(_ratio, sums), of=self.name)
+            return Figure(self.kind, "share", estimate(_equal, sums), of=self.name)
         same = share(int(sums[:, 0].sum()), len(sums))
         return Figure(self.kind, "share", Estimate(same.value, same.low, same.high), of=self.name)
 
@@ -70,11 +69,15 @@ class Agreement:
         self._parts = parts
         self._compared: list[_Compared] = []
 
-    def keep(self, photo: int, outputs: Outputs, expected: Outputs) -> Sums:
-        """(compared, 2): see `_Compared.sums`."""
+    def expect(self, photo: int, outputs: Outputs) -> Outputs:
+        """The reference's outputs; raises RefusedError where they are not finite."""
         if not self._compared:
-            self._compared = list(self._told_apart(expected))
-        self._require_finite(photo, expected)
+            self._compared = list(self._told_apart(outputs))
+        require_finite(self._outputs, outputs, photo)
+        return outputs
+
+    def keep(self, outputs: Outputs, expected: Outputs) -> Sums:
+        """(compared, 2): see `_Compared.sums`."""
         return np.array([one.sums(outputs, expected) for one in self._compared], np.float64)
 
     def figures(self, kept: Sequence[Sums], reference: Sequence[Sums] | None) -> list[Figure]:
@@ -94,14 +97,6 @@ class Agreement:
                 yield _Compared("top-1 as in float", place, spec.name)
             for part in self._parts.get(spec.name, OutputParts()).parts:
                 yield _Compared("SQNR", place, f"{spec.name}, part {part.name}", part)
-
-    def _require_finite(self, photo: int, expected: Outputs) -> None:
-        for spec, array in zip(self._outputs, expected, strict=True):
-            if not np.isfinite(array).all():
-                raise RefusedError(
-                    f"the float file's output {spec.name} for photo {photo} (from 0) holds NaN or "
-                    "infinity: the net or its weights are broken"
-                )
 
 
 def _energies(own: NDArray[Any], theirs: NDArray[Any]) -> tuple[float, float]:
@@ -123,5 +118,5 @@ def _decibels(sums: Sums) -> NDArray[np.float64]:
     return np.where(noise == 0, np.inf, ratio)
 
 
-def _ratio(sums: Sums) -> NDArray[np.float64]:
-    return np.asarray(sums[:, 0] / sums[:, 1])
+def _equal(sums: Sums) -> NDArray[np.float64]:
+    return ratio(sums[:, 0], sums[:, 1])

@@ -49,6 +49,12 @@ def estimated_change(statistic: Statistic, sums: Sums, reference: Sums) -> Estim
     return _with_interval(value, statistic(_resampled(sums)) - statistic(_resampled(reference)))
 
 
+def ratio(over: NDArray[np.float64], under: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One sum over another; NaN where the latter is none."""
+    found = np.full_like(over, np.nan)
+    return np.divide(over, under, out=found, where=under != 0)
+
+
 def _with_interval(value: float, figures: NDArray[np.float64]) -> Estimate:
     """Percentiles that are figures themselves, for between two infinite ones there is none."""
     known = figures[~np.isnan(figures)]

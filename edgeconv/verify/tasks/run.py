@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.data.preprocessing import Preprocessing
@@ -19,6 +20,7 @@ from edgeconv.verify.tasks.figures import Figure, FileFigures
 
 #: One photo's outputs, in the files' order.
 Outputs = Sequence[NDArray[Any]]
+Expected = TypeVar("Expected")
 Kept = TypeVar("Kept")
 
 #: Photos that files run on before the next are decoded; fewer where outputs are large.
@@ -29,15 +31,19 @@ _MOST_FAR = 128
 _HELD_BYTES = 64 * 2**20
 
 
-class Task(Protocol[Kept]):
+class Task(Protocol[Expected, Kept]):
     """What is asked of files."""
 
-    def keep(self, photo: int, outputs: Outputs, expected: Outputs) -> Kept:
-        """What is needed of a file's outputs for a photo, (...) each, beside the reference's.
+    def expect(self, photo: int, outputs: Outputs) -> Expected:
+        """What files are held against for a photo: its labels, and the reference's outputs.
 
         Raises:
-            RefusedError: they are not what the task needs.
+            RefusedError: the reference's outputs, or the labels, are not what the task needs.
         """
+        ...
+
+    def keep(self, outputs: Outputs, expected: Expected) -> Kept:
+        """What is needed later of a file's outputs for a photo."""
         ...
 
     def figures(self, kept: Sequence[Kept], reference: Sequence[Kept] | None) -> list[Figure]:
@@ -45,12 +51,22 @@ class Task(Protocol[Kept]):
         ...
 
 
+def require_finite(specs: Sequence[TensorSpec], outputs: Outputs, photo: int) -> None:
+    """Raises RefusedError where the reference's outputs hold NaN or infinity."""
+    for spec, array in zip(specs, outputs, strict=True):
+        if not np.isfinite(array).all():
+            raise RefusedError(
+                f"the float file's output {spec.name} for photo {photo} (from 0) holds NaN or "
+                "infinity: the net or its weights are broken"
+            )
+
+
 def evaluate(
     artifacts: Mapping[str, Path],
     reference: str,
     photos: Sequence[Path],
     preprocessing: Preprocessing,
-    task_of: Callable[[Sequence[TensorSpec]], Task[Kept]],
+    task_of: Callable[[Sequence[TensorSpec]], Task[Expected, Kept]],
     *,
     threads: int = 1,
     elsewhere: Opener | None = None,
@@ -87,17 +103,15 @@ def evaluate(
     progress.step("evaluate on the photos", len(photos))
     names = [spec.name for spec in first.outputs]
     for images in batches(photos, preprocessing, most):
-        expected = in_order(names, first, run_outputs(first, images))
+        exact = in_order(names, first, run_outputs(first, images))
+        expected = [task.expect(done + i, row) for i, row in enumerate(_rows(exact))]
         for name, own in kept.items():
-            outputs = expected
+            outputs = exact
             if name != reference:
                 session = opened[name][0]
                 outputs = in_order(names, session, run_outputs(session, images))
-            _require_alike(name, outputs, expected)
-            own += [
-                task.keep(done + i, [o[i] for o in outputs], [e[i] for e in expected])
-                for i in range(len(images))
-            ]
+            _require_alike(name, outputs, exact)
+            own += map(task.keep, _rows(outputs), expected)
         done += len(images)
         progress.advance(done)
     opened[reference] = (first, first_kernels)
@@ -123,6 +137,11 @@ def _most_photos(session: Session, *, far: bool) -> int:
     of_a_photo = sum(spec.nbytes for spec in session.outputs) // batch_size(session)
     most = _MOST_FAR if far else _MOST
     return max(1, min(most, _HELD_BYTES // max(of_a_photo, 1)))
+
+
+def _rows(outputs: Outputs) -> Iterator[Outputs]:
+    """The outputs of each photo."""
+    return (list(row) for row in zip(*outputs, strict=True))
 
 
 def _require_alike(name: str, outputs: Outputs, expected: Outputs) -> None:

@@ -1,0 +1,164 @@
+"""Dense labels: mean intersection over union, pixel accuracy, and how many pixels are as in float.
+
+Counted as torchvision's reference does (references/segmentation, `SegmentationPresetEval` and
+`evaluate`): the mask goes the photo's way, resized by the nearest neighbour, and is compared at the
+input's size, up to which a coarser map of logits is enlarged bilinearly before its arg max. So what
+preprocessing cuts off is not judged, and padding is ignored.
+
+    IoU of a class = pixels that are it in both / pixels that are it in either
+
+summed over all photos first; the mean is over the classes that occur in a mask or a prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgeconv.data.annotations.masks import IGNORED, MaskedPhoto, load_mask
+from edgeconv.data.placement import Placement
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.errors import RefusedError
+from edgeconv.runtime.metrics import is_whole
+from edgeconv.runtime.session import TensorSpec
+from edgeconv.verify.tasks.figures import Figure
+from edgeconv.verify.tasks.resampling import (
+    Statistic,
+    Sums,
+    estimate,
+    estimated_change,
+    ratio,
+)
+from edgeconv.verify.tasks.run import Outputs, require_finite
+
+_NO_CLASS = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A photo's truth, and what float makes of it: class numbers of the pixels that count."""
+
+    counted: NDArray[np.bool_]
+    truth: NDArray[np.int64]
+    in_float: NDArray[np.int64]
+
+
+class Segmentation:
+    """The task of giving every pixel its class."""
+
+    def __init__(
+        self,
+        output: TensorSpec,
+        place: int,
+        photos: Sequence[MaskedPhoto],
+        preprocessing: Preprocessing,
+    ) -> None:
+        """`place` is that of `output` among the outputs; raises RefusedError if it is no map."""
+        self._output, self._place = output, place
+        self._photos, self._preprocessing = photos, preprocessing
+
+    def expect(self, photo: int, outputs: Outputs) -> Labelled:
+        """Raises as `load_mask`, and RefusedError where the output is no map of classes."""
+        own = outputs[self._place]
+        require_finite([self._output], [own], photo)
+        pair, classes = self._photos[photo], self._classes(own)
+        mask = load_mask(pair, classes)
+        placement = Placement.of((mask.shape[1], mask.shape[0]), self._preprocessing)
+        seen = placement.of_mask(mask, IGNORED)
+        counted = seen != IGNORED
+        truth = seen[counted].astype(np.int64)
+        return Labelled(counted, truth, self._pixels(own)[counted])
+
+    def keep(self, outputs: Outputs, expected: Labelled) -> Sums:
+        """(2 * classes + 3,): intersections, unions, right pixels, those as in float, all."""
+        own = outputs[self._place]
+        classes = self._classes(own)
+        made, truth = self._pixels(own)[expected.counted], expected.truth
+        of_truth, of_made, of_both = (
+            np.bincount(numbers, minlength=classes)
+            for numbers in (truth, made[made != _NO_CLASS], truth[truth == made])
+        )
+        as_in_float = int((made == expected.in_float).sum())
+        unions = of_truth + of_made - of_both
+        rest = [of_both.sum(), as_in_float, truth.size]
+        return np.concatenate([of_both, unions, rest]).astype(np.float64)
+
+    def figures(self, kept: Sequence[Sums], reference: Sequence[Sums] | None) -> list[Figure]:
+        """The three, with their changes."""
+        sums = np.stack(kept)
+        if not sums[:, -1].any():
+            raise RefusedError("every pixel of the masks is ignored; there is nothing to judge")
+        exact = None if reference is None else np.stack(reference)
+        own: list[tuple[str, Statistic]] = [("mean IoU", _mean_iou), ("pixel accuracy", _accuracy)]
+        found = [
+            Figure(
+                name,
+                "share",
+                estimate(statistic, sums),
+                None if exact is None else estimated_change(statistic, sums, exact),
+            )
+            for name, statistic in own
+        ]
+        if exact is not None:
+            found.append(Figure("pixels as in float", "share", estimate(_as_in_float, sums)))
+        return found
+
+    def _classes(self, output: NDArray[Any]) -> int:
+        """How many there may be: a map of numbers does not say it."""
+        channels = output.shape[0] if output.ndim == 3 else int(output.ndim == 2)
+        if is_whole(output) and channels == 1:
+            return IGNORED
+        if not is_whole(output) and output.ndim == 3 and 2 <= channels <= IGNORED:
+            return channels
+        raise RefusedError(
+            f"output {self._output.name} gives {output.dtype} of shape {output.shape} for a photo; "
+            f"a map of classes is real (2 to {IGNORED} classes, height, width), or whole numbers "
+            "(height, width); choose the output by --output, or another --task"
+        )
+
+    def _pixels(self, output: NDArray[Any]) -> NDArray[np.int64]:
+        """The class of each pixel of the input, -1 where logits are not finite."""
+        height, width = self._preprocessing.input_size
+        if is_whole(output):
+            *_, own_height, own_width = output.shape
+            numbers = output.reshape(own_height, own_width).astype(np.int64)
+            rows, columns = _nearest(own_height, height), _nearest(own_width, width)
+            numbers = numbers[rows[:, None], columns]
+            return np.where((numbers >= 0) & (numbers < IGNORED), numbers, _NO_CLASS)
+        logits = _enlarged(output.astype(np.float32), (width, height))
+        finite = np.isfinite(logits).all(axis=0)
+        return np.where(finite, logits.argmax(axis=0), _NO_CLASS)
+
+
+def _enlarged(logits: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """(C, h, w) to (width, height), to larger sizes as PyTorch's bilinear `interpolate`."""
+    if logits.shape[:0:-1] == size:
+        return logits
+    channels = map(Image.fromarray, np.ascontiguousarray(logits))
+    return np.stack([np.asarray(one.resize(size, Image.Resampling.BILINEAR)) for one in channels])
+
+
+def _nearest(length: int, wanted: int) -> NDArray[np.int64]:
+    """Which of `length` pixels lies at the centre of each of `wanted`."""
+    return ((np.arange(wanted) + 0.5) * length / wanted).astype(np.int64)
+
+
+def _mean_iou(sums: Sums) -> NDArray[np.float64]:
+    classes = (sums.shape[1] - 3) // 2
+    both, either = sums[:, :classes], sums[:, classes : 2 * classes]
+    occurs = either > 0
+    shares = np.divide(both, either, out=np.zeros_like(both), where=occurs)
+    return ratio(shares.sum(axis=1), occurs.sum(axis=1).astype(np.float64))
+
+
+def _accuracy(sums: Sums) -> NDArray[np.float64]:
+    return ratio(sums[:, -3], sums[:, -1])
+
+
+def _as_in_float(sums: Sums) -> NDArray[np.float64]:
+    return ratio(sums[:, -2], sums[:, -1])
