@@ -18,6 +18,12 @@ from edgeconv.errors import UsageError
 
 FloatArray = NDArray[np.float32]
 
+#: A sample's energy counts as at least this share of the samples' mean, in its own ratio: an error
+#: of next to nothing in a sample of next to nothing is none.
+_QUIET = 0.1
+#: How far a sample's own ratio goes, in either direction.
+_MOST_DB = 200.0
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -26,6 +32,8 @@ class Figures:
     Attributes:
         relative_error: largest |other - reference| over the largest |reference|.
         sqnr_db: 10 log10 of the reference's energy over the error's; infinite where they are equal.
+        median_sqnr_db, quartile_sqnr_db: median and lower quartile of the samples' own ratios: a
+            sample with many times the others' energy decides `sqnr_db` alone, whatever they are.
         cosine: cosine of the angle between the two, all samples as one vector.
         top1_agreement: share of samples with the same largest output, 0 to 1; None where a sample
             is no row of logits but a map.
@@ -41,6 +49,8 @@ class Figures:
 
     relative_error: float
     sqnr_db: float
+    median_sqnr_db: float
+    quartile_sqnr_db: float
     cosine: float
     top1_agreement: float | None
     flips: int
@@ -91,9 +101,12 @@ def compare_whole(
     apart = 1 - float(judged.mean()) if judged.size else 0.0
     whole = same if which is None else same | ~which
     differing = int((~whole.reshape(len(whole), -1).all(axis=1)).sum())
+    ratio = decibels(1.0, apart)
     return Figures(
         relative_error=apart,
-        sqnr_db=decibels(1.0, apart),
+        sqnr_db=ratio,
+        median_sqnr_db=ratio,
+        quartile_sqnr_db=ratio,
         cosine=1 - apart,
         top1_agreement=None,
         flips=differing,
@@ -118,9 +131,12 @@ def compare(reference: NDArray[Any], other: NDArray[Any]) -> Figures:
     b = other.astype(np.float64).reshape(len(other), -1)
     flips, counting = _flips(a, b)
     finite = bool(np.isfinite(a).all() and np.isfinite(b).all())
+    median, quartile = _quantiles_db(a, b) if finite else (-math.inf, -math.inf)
     return Figures(
         relative_error=_relative_error(a, b) if finite else math.inf,
         sqnr_db=sqnr_db(a, b),
+        median_sqnr_db=median,
+        quartile_sqnr_db=quartile,
         cosine=_cosine(a, b) if finite else 0.0,
         top1_agreement=1 - flips / len(a) if reference.ndim == 2 else None,
         flips=flips,
@@ -141,6 +157,16 @@ def sqnr_db(reference: NDArray[np.floating], other: NDArray[np.floating]) -> flo
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return -math.inf
     return decibels(float(np.square(a).sum()), float(np.square(a - b).sum()))
+
+
+def _quantiles_db(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
+    """Median and lower quartile of the samples' own ratios."""
+    signal, noise = np.square(a).sum(axis=1), np.square(a - b).sum(axis=1)
+    signal = np.maximum(signal, _QUIET * signal.mean())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(noise > 0, 10 * np.log10(signal / noise), _MOST_DB)
+    median, quartile = np.quantile(np.clip(ratios, -_MOST_DB, _MOST_DB), (0.5, 0.25))
+    return float(median), float(quartile)
 
 
 def decibels(signal: float, noise: float) -> float:

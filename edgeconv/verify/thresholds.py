@@ -27,12 +27,18 @@ from edgeconv.runtime.half_precision import computes_in_half_precision
 if TYPE_CHECKING:
     from edgeconv.runtime.metrics import Figures
 
-FigureName = Literal["relative_error", "sqnr_db", "equal"]
+FigureName = Literal["relative_error", "sqnr_db", "median_sqnr_db", "equal"]
+
+#: How far below the bound of the median photo the lower quartile may lie.
+QUARTILE_SLACK_DB = 5.0
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """The bound of one figure: an error at most `limit`, a ratio or a share at least."""
+    """The bound of one figure: an error at most `limit`, a ratio or a share at least.
+
+    That of the median photo's ratio binds the lower quartile too, `QUARTILE_SLACK_DB` below.
+    """
 
     figure: FigureName
     limit: float
@@ -45,13 +51,25 @@ class Threshold:
             return figures.relative_error <= self.limit
         if self.figure == "equal":
             return figures.equal is not None and figures.equal >= self.limit
+        if self.figure == "median_sqnr_db":
+            least = self.limit - QUARTILE_SLACK_DB
+            return figures.median_sqnr_db >= self.limit and figures.quartile_sqnr_db >= least
         return figures.sqnr_db >= self.limit
+
+    @property
+    def of_parts(self) -> dict[str, float]:
+        """The same bound as parts of an output take it, over all photos together."""
+        is_error = self.figure == "relative_error"
+        return {"relative_error" if is_error else "sqnr_db": self.limit}
 
     def __str__(self) -> str:
         if self.figure == "relative_error":
             return f"error <= {self.limit:g} of the largest logit"
         if self.figure == "equal":
             return f"the same values >= {self.limit:.4%}"
+        if self.figure == "median_sqnr_db":
+            least = self.limit - QUARTILE_SLACK_DB
+            return f"SQNR of the median photo >= {self.limit:.1f} dB, lower quartile >= {least:.1f}"
         return f"SQNR >= {self.limit:.1f} dB"
 
 
@@ -79,7 +97,8 @@ class Thresholds:
         half_precision_error: the same of a float16 TFLite file where the CPU computes it in half
             precision: products and sums are rounded as the constants are, and three nets were 2.1
             to 4.4 times as far off on a Cortex-A76 as with float32 between the constants.
-        int8_sqnr_db: least SQNR of an int8 file's logits against the float reference.
+        int8_sqnr_db: least SQNR of an int8 file's logits against the float reference, of the median
+            photo.
         pair_factor: how many times as far from each other two int8 runs may be as the nearer is
             from float.
         pair_slack_db: how far below the floor they may lie.
@@ -137,7 +156,7 @@ class Thresholds:
             return Threshold("relative_error", self.half_precision_error)
         if artifact.startswith("float16"):
             return Threshold("relative_error", self.float16_error)
-        return Threshold("sqnr_db", self.int8_sqnr_db)
+        return Threshold("median_sqnr_db", self.int8_sqnr_db)
 
 
 DEFAULTS = Thresholds()

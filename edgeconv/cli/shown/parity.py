@@ -55,6 +55,7 @@ def show_stages(stages: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> 
         Column("parity with the reference"),
         Column("error", "quantity", rank=3),
         Column("SQNR dB", "number", 1, rank=1),
+        Column("lower quartile", "number", 1, rank=4),
         Column("cosine", "number", 6, rank=5),
         Column("top-1 agreement", "percent", 0, rank=4),
         Column("threshold", rank=2),
@@ -71,7 +72,7 @@ def show_stages(stages: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> 
                 (
                     f"{stage['name']}, {name}" if several else stage["name"],
                     _error(figures["relative_error"]),
-                    figures["sqnr_db"],
+                    *_ratios(figures, bound),
                     figures["cosine"],
                     figures["top1_agreement"],
                     "-" if bound is None else _bound(bound),
@@ -79,7 +80,7 @@ def show_stages(stages: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> 
                 )
             )
         if not stage["figures"]:
-            rows.append((stage["name"], *(None,) * 4, "-", _verdict(stage, stage["passed"])))
+            rows.append((stage["name"], *(None,) * 5, "-", _verdict(stage, stage["passed"])))
         if stage["worst_part"] is not None:
             rows.append(_part_row(stage))
         for remark in filter(None, stage["note"].split("; ")):
@@ -93,6 +94,15 @@ def _error(relative: float | None) -> str:
     return "inf" if relative is None else f"{relative:.1e}"
 
 
+def _ratios(
+    figures: dict[str, Any], bound: dict[str, Any] | None
+) -> tuple[float | None, float | None]:
+    """What is judged: the photos' median and lower quartile, or the ratio over all of them."""
+    if bound is not None and bound["figure"] == "median_sqnr_db":
+        return figures["median_sqnr_db"], figures["quartile_sqnr_db"]
+    return figures["sqnr_db"], None
+
+
 def _part_row(stage: dict[str, Any]) -> tuple[Any, ...]:
     """The worst part of a stage's outputs, as a line of its own."""
     part = stage["worst_part"]
@@ -100,7 +110,7 @@ def _part_row(stage: dict[str, Any]) -> tuple[Any, ...]:
         f"  worst part: {part['output']}, {part['part']}",
         _error(part["relative_error"]),
         part["sqnr_db"],
-        *(None, None, "-"),
+        *(None, None, None, "-"),
         _verdict(stage, part["passed"]),
     )
 

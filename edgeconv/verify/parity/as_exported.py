@@ -61,7 +61,7 @@ def stage(
     figures, bounds = compare_all(then, now), _bounds(run[0], expected, runs.steps(run), thresholds)
     limit = loosest(bounds)
     named = dict(zip(runs.names, then, strict=True))
-    worst = worst_part(expected.parts, named, now, **{limit.figure: limit.limit})
+    worst = worst_part(expected.parts, named, now, **limit.of_parts)
     met = all(map(Threshold.met_by, bounds, figures))
     return replace(
         begun,

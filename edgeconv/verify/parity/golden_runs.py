@@ -99,9 +99,8 @@ class GoldenRuns:
         """The part of an output that lies furthest from the reference; None where none is told."""
         if bound.figure == "equal":  # whole numbers have no parts
             return None
-        limit = {bound.figure: bound.limit}
         expected = self._expected
-        return worst_part(expected.parts, expected.outputs, self.outputs(run), **limit)
+        return worst_part(expected.parts, expected.outputs, self.outputs(run), **bound.of_parts)
 
     def _run(self, path: Path, run: Run, images: Images) -> Outputs | None:
         """None where LiteRT's reference kernels would take too long, or lack an operator."""

@@ -193,4 +193,4 @@ def test_the_document_repeats_byte_for_byte_and_is_strict_json(files):
     (text,) = documents
     document = json.loads(text)
     assert document["status"] == "passed"
-    assert document["stages"][3]["thresholds"] == [{"figure": "sqnr_db", "limit": 10.0}]
+    assert document["stages"][3]["thresholds"] == [{"figure": "median_sqnr_db", "limit": 10.0}]
