@@ -28,8 +28,9 @@ from edgeconv.quantize.plan.faint import faint_nodes
 from edgeconv.quantize.plan.in_float import float_nodes, with_islands
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.plan.products import is_product, symmetric_params
-from edgeconv.quantize.plan.ranges import Range, RangeMethod, Stretch, choose
+from edgeconv.quantize.plan.ranges import RangeMethod, Stretch, choose
 from edgeconv.quantize.plan.shared import share
+from edgeconv.quantize.plan.useful import useful_ranges
 from edgeconv.quantize.plan.weights import layer_of, quantize_layer
 
 #: Name of the graph input that holds raw pixels, 0..255.
@@ -98,9 +99,10 @@ def _activations(
 ) -> tuple[dict[str, QuantParams], dict[Edge, QuantParams]]:
     """Parameters of every activation, and of the edges that see one requantized."""
     prescribed = {t.name: found for t in wanted if (found := _prescribed(t, islands)) is not None}
+    useful = useful_ranges(wanted, observations.tensors, islands)
     sharing = share(
         model,
-        choose(observations, config.ranges, config.stretch, _useful(wanted, islands), whole),
+        choose(observations, config.ranges, config.stretch, useful, whole),
         prescribed=prescribed,
         threshold=config.concat_threshold,
         islands=islands,
@@ -117,21 +119,6 @@ def _activations(
         source = name_of(input_of(_node(model, edge.consumer), edge.index))
         requantize[edge] = symmetric_params(covered(activations[source]))
     return activations, requantize
-
-
-def _useful(wanted: list[Target], islands: frozenset[str]) -> dict[str, Range]:
-    """The interval outside of which all readers of a tensor saturate, where they do in int8."""
-    found = {}
-    for target in wanted:
-        readers = [use.node for use in target.value.uses()]
-        if any(node.name in islands for node in readers):
-            continue
-        grids = [operator_of(node).prescribed for node in readers]
-        ends = [None if grid is None else grid.saturated for grid in grids]
-        known = [end for end in ends if end is not None]
-        if known and len(known) == len(ends) and not target.value.is_graph_output():
-            found[target.name] = (-max(known), max(known))
-    return found
 
 
 def _prescribed(target: Target, islands: frozenset[str]) -> QuantParams | None:

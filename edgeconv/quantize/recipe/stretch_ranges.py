@@ -19,6 +19,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import fused_activation
+from edgeconv.graph.gates import argument_factors
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import input_of, name_of
 from edgeconv.quantize.observe.targets import targets
@@ -142,12 +143,18 @@ def _clamps(node: ir.Node) -> bool:
 
 
 def _flattened(model: ir.Model) -> set[str]:
-    """Tensors of which an activation that no layer absorbs gives next to nothing below zero."""
-    return {
-        name_of(input_of(node))
+    """Tensors of which an activation that no layer absorbs gives next to nothing below zero.
+
+    What a swish with an argument of its own reads is one of them (`repair.swish`).
+    """
+    read = {
+        input_of(node)
         for node in model.graph
         if operator_of(node).kind == "activation" and math.isfinite(operator_of(node).bounds[0])
     }
+    arguments = [value.producer() for value in read]
+    read |= {input_of(n) for n in arguments if n is not None and argument_factors(n) is not None}
+    return {name_of(value) for value in read}
 
 
 def _units(draft: Draft) -> list[_Unit]:

@@ -16,6 +16,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import clip_bounds
+from edgeconv.graph.gates import argument_factors, is_gate
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.passes.pads_apart import SMALLEST
 from edgeconv.graph.view import (
@@ -171,7 +172,7 @@ class ChannelFlow:
         if len(read) == 1 and shape_of(node.outputs[0])[1:2] == (len(read[0]),):
             yield read[0]
         elif len(read) == 2 and shape_of(sources[0])[:2] == shape_of(sources[1])[:2]:
-            gates = [_is_gate(value) for value in sources]
+            gates = [is_gate(value) for value in sources]
             if gates.count(True) == 1 and sources[0] is not sources[1]:
                 free = gates.index(False)
                 if shape_of(sources[free]) == shape_of(node.outputs[0]):
@@ -179,29 +180,9 @@ class ChannelFlow:
                     yield read[free]
 
 
-def _is_gate(value: ir.Value) -> bool:
-    """Whether a value is a sigmoid's: of squeeze-and-excitation, or of a swish."""
-    node = value.producer()
-    if node is None:
-        return False
-    operator = operator_of(node)
-    return operator.kind == "activation" and operator.bounds == (0.0, 1.0)
-
-
 def _is_argument(node: ir.Node) -> bool:
-    """Whether a node gives gates their argument: a product by a constant for each channel."""
-    if node.op_type != "Mul" or node.outputs[0].is_graph_output():
-        return False
-    factor, source = node.inputs[1], input_of(node)
-    readers = [use.node for use in node.outputs[0].uses()]
-    return (
-        factor is not None
-        and factor.const_value is not None
-        and len(tuple(factor.uses())) == 1
-        and shape_of(factor) == tuple(n if i == 1 else 1 for i, n in enumerate(shape_of(source)))
-        and bool(readers)
-        and all(_is_gate(reader.outputs[0]) for reader in readers)
-    )
+    """Whether a node gives gates their argument: a product by a constant of its own."""
+    return argument_factors(node) is not None and len(tuple(input_of(node, 1).uses())) == 1
 
 
 def _is_pairwise(node: ir.Node) -> bool:
