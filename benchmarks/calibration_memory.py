@@ -90,7 +90,7 @@ def plan(subject: Subject, count: int, input_size: int | None, recipe: str) -> N
     sys.path.insert(0, str(ROOT))
     import torch
 
-    from edgeconv.export.calibration import calibration_photos, own_photos
+    from edgeconv.export.calibration import calibration_photos, own_samples
     from edgeconv.export.capture.hub import capture
     from edgeconv.nets.load import load_net
     from edgeconv.quantize.recipe.recipes import named, quantize
@@ -100,7 +100,7 @@ def plan(subject: Subject, count: int, input_size: int | None, recipe: str) -> N
     net = load_net(subject.net, weights=str(subject.weights), input_size=size)
     height, width = net.preprocessing.input_size
     model = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
-    calibration = calibration_photos(own_photos(subject.calib), net.preprocessing, count)
+    calibration = calibration_photos(own_samples(subject.calib), net.intake, count)
     ends = ends_of(net.preprocessing, is_classifier=net.labels is not None)
     quantize(model, lambda: calibration.batches(1, raw=False), ends=ends, recipe=named(recipe))
 

@@ -62,17 +62,16 @@ def diagnose(
 def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
     from edgeconv.export.pixels import with_pixel_input
     from edgeconv.report.progress import Said
-    from edgeconv.runtime.adapt import Images
     from edgeconv.verify.diagnose import diagnose as walk
 
     vectors = bundle.golden
-    held = len(vectors.normalized)
+    held = len(vectors.samples)
     if photos > held:
-        say(f"warning: the bundle holds {held} golden photos, not {photos}", err=True)
+        say(f"warning: the bundle holds {held} golden samples, not {photos}", err=True)
     recorded = bundle.manifest.get("quantization", {}).get("tensors", {})
     return walk(
         bundle.artifacts,
-        Images(normalized=vectors.normalized, pixels=vectors.pixels),
+        vectors.samples,
         vectors.reference,
         recorded=recorded,
         as_written=bundle.as_written,

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeconv.data.arrays import SUFFIXES as TENSOR_SUFFIXES
 from edgeconv.data.class_folders import class_indices
 from edgeconv.data.images import SUFFIXES
 from edgeconv.data.label_csv import read_label_csv
@@ -48,20 +49,50 @@ def list_images(folder: Path | str) -> list[Path]:
         UsageError: the folder is missing, no directory, cannot be read, holds no image, or more
             than `MAX_FILES`.
     """
-    folder = Path(folder)
-    images: list[Path] = []
-    for path in _image_files(folder):
-        images.append(path)
-        if len(images) > MAX_FILES:
-            raise UsageError(
-                f"{folder} holds more than {MAX_FILES:,} images; give a folder with a part of them"
-            )
-    if not images:
+    found = _listed(Path(folder), SUFFIXES)
+    if not found:
+        raise _holds_no(folder, "image", SUFFIXES)
+    return found
+
+
+def list_samples(folder: Path | str) -> list[Path]:
+    """Every image of a folder as `list_images` finds them, or every sample of tensors.
+
+    Raises:
+        UsageError: as `list_images`, or the folder holds both.
+    """
+    images, tensors = (_listed(Path(folder), each) for each in (SUFFIXES, TENSOR_SUFFIXES))
+    if images and tensors:
         raise UsageError(
-            f"{folder} and its direct sub-folders hold no image (known endings: "
-            f"{', '.join(SUFFIXES)})"
+            f"{folder} holds photos ({images[0].name}, ...) and tensors ({tensors[0].name}, ...); "
+            "give a folder of either"
         )
-    return sorted(images, key=lambda path: path.relative_to(folder).as_posix())
+    if not images and not tensors:
+        raise _holds_no(folder, "image and no tensor", (*SUFFIXES, *TENSOR_SUFFIXES))
+    return images or tensors
+
+
+def holds_tensors(paths: Sequence[Path]) -> bool:
+    """Whether files that `list_samples` found are of tensors."""
+    return paths[0].name.lower().endswith(TENSOR_SUFFIXES)
+
+
+def _listed(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files with these endings, sorted by their path in the folder."""
+    found: list[Path] = []
+    for path in _files(folder, suffixes):
+        found.append(path)
+        if len(found) > MAX_FILES:
+            raise UsageError(
+                f"{folder} holds more than {MAX_FILES:,} files; give a folder with a part of them"
+            )
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _holds_no(folder: Path | str, what: str, suffixes: Sequence[str]) -> UsageError:
+    return UsageError(
+        f"{folder} and its direct sub-folders hold no {what} (known endings: {', '.join(suffixes)})"
+    )
 
 
 def labelled(
@@ -122,13 +153,13 @@ def _find_csv(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _image_files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     _check_folder(folder)
     for entry in _entries(folder):
         if _is_folder(entry):
             inner = Path(entry.path)
-            yield from (Path(e.path) for e in _entries(inner) if _is_image(e))
-        elif _is_image(entry):
+            yield from (Path(e.path) for e in _entries(inner) if _is_file(e, suffixes))
+        elif _is_file(entry, suffixes):
             yield Path(entry.path)
 
 
@@ -140,8 +171,8 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         raise UsageError(f"{folder} cannot be listed: {error.strerror}") from error
 
 
-def _is_image(entry: os.DirEntry[str]) -> bool:
-    return entry.name.lower().endswith(SUFFIXES) and not _is_folder(entry)
+def _is_file(entry: os.DirEntry[str], suffixes: tuple[str, ...]) -> bool:
+    return entry.name.lower().endswith(suffixes) and not _is_folder(entry)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -71,6 +71,34 @@ def _geometry(pre: Preprocessing) -> list[str]:
     ]
 
 
+def describe_tensor(
+    name: str,
+    shape: tuple[int, ...],
+    file_shape: tuple[int, ...],
+    *,
+    is_nhwc: bool,
+    scale: float | None = None,
+    zero_point: int | None = None,
+) -> str:
+    """How a net's tensor is fed to a file, in one line.
+
+    Args:
+        name: of the file's input.
+        shape: of one sample, in the net's own order of axes.
+        file_shape: of the file's input, with the batch axis.
+        is_nhwc: whether the file has its images, of three axes and the batch's, channels last.
+        scale: the input's quantization scale; None where it takes float32.
+        zero_point: likewise.
+    """
+    order = "the axes in the net's own order"
+    if len(shape) == 3 and is_nhwc:
+        order = "the axes (1, 2, 0) of a sample behind the batch: (N, C, H, W) becomes (N, H, W, C)"
+    values = "the values as the net takes them"
+    if scale is not None:
+        values = f"round(value / {scale:.9g}) + {zero_point}, kept within the type"
+    return f"{name}: {list(file_shape)}, {order}; {values}."
+
+
 def _channel_lines(pairs: tuple[tuple[float, float], ...], rounded: bool = False) -> list[str]:
     opening, closing = ("round(", ")") if rounded else ("", "")
     return [

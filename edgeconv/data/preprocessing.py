@@ -78,6 +78,11 @@ class Preprocessing:
             raise UsageError(f"interpolation is {self.interpolation[:60]!r}; allowed: {allowed}")
 
     @property
+    def channels(self) -> int:
+        """Of the net's image."""
+        return len(self.mean)
+
+    @property
     def low(self) -> tuple[float, ...]:
         """What a black pixel becomes, by channel: no value of an input is below."""
         return tuple(-mean / std for mean, std in zip(self.mean, self.std, strict=True))

@@ -28,6 +28,11 @@ class Stated:
     interpolation: Interpolation | None = None
     labels: tuple[str, ...] | None = None
 
+    @property
+    def is_of_photos(self) -> bool:
+        """Whether anything is stated of how a photo becomes an input."""
+        return bool(self._fields)
+
     def applied(self, preprocessing: Preprocessing) -> Preprocessing:
         """A net's own preprocessing with what is stated in its place.
 

@@ -1,6 +1,7 @@
-"""Which photos an export calibrates on, streamed so that memory does not grow with their number.
+"""Which samples an export calibrates on, streamed so that memory does not grow with their number.
 
-Of the user's those that judge the exported files are taken away first, whatever the others do.
+Samples are photos, or tensors where nothing says how a photo becomes what the net takes. Of the
+user's those that judge the exported files are taken away first, whatever the others do.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgeconv.data import builtin, folders
-from edgeconv.data.decode import stream
-from edgeconv.data.preprocessing import Preprocessing, normalize
+from edgeconv.data.arrays import check_arrays, load_arrays
+from edgeconv.data.inputs import Intake
+from edgeconv.data.samples import Sample, stacked, stream
+from edgeconv.errors import UsageError
+from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.feeds import Batch
 
 #: Crops of the built-in photographs; more would only show the same ones again.
 BUILTIN_PHOTOS = 64
@@ -25,6 +27,9 @@ BUILTIN_PHOTOS = 64
 #: without a folder. Of a small one it is every eighth, so that calibration hardly misses them.
 HELD_BACK_PHOTOS = 8
 _HELD_BACK_SHARE = 8
+
+#: Files whose headers are read before the work begins, at most: about a second.
+_MOST_HEADERS = 10_000
 
 _GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
 
@@ -35,8 +40,8 @@ _BUILTIN_NOTE = (
 
 
 @dataclass(frozen=True)
-class OwnPhotos:
-    """The photos of a user's folder.
+class OwnSamples:
+    """The photos, or the samples of tensors, of a user's folder.
 
     Attributes:
         judging: those that judge the exported files.
@@ -47,6 +52,11 @@ class OwnPhotos:
     judging: tuple[Path, ...]
     others: tuple[Path, ...]
     are_held_back: bool
+
+    @property
+    def are_tensors(self) -> bool:
+        """Whether they are no photos."""
+        return folders.holds_tensors(self.others)
 
     @property
     def held_back(self) -> int:
@@ -60,102 +70,129 @@ class OwnPhotos:
             return None
         count = len(self.others)
         return (
-            f"{count} photo{' is' if count == 1 else 's are'} too few to hold one back, so that "
-            f"calibration saw those that judge the files; of {_HELD_BACK_SHARE} photos or more, "
+            f"{count} sample{' is' if count == 1 else 's are'} too few to hold one back, so that "
+            f"calibration saw those that judge the files; of {_HELD_BACK_SHARE} or more, "
             f"one in {_HELD_BACK_SHARE} is held back, {HELD_BACK_PHOTOS} at most"
         )
 
 
-def own_photos(folder: Path | None) -> OwnPhotos | None:
-    """The user's photos; the same folder is always divided the same way.
+def own_samples(folder: Path | None) -> OwnSamples | None:
+    """The user's samples; the same folder is always divided the same way.
 
     Raises:
-        UsageError: the folder does not exist or holds no photo.
+        UsageError: the folder does not exist, or holds no sample or both kinds.
     """
-    return None if folder is None else held_back(folders.list_images(folder))
+    return None if folder is None else held_back(folders.list_samples(folder))
 
 
-def held_back(paths: Sequence[Path]) -> OwnPhotos:
-    """Takes the photos away that judge, evenly spread over the folder's."""
+def held_back(paths: Sequence[Path]) -> OwnSamples:
+    """Takes the samples away that judge, evenly spread over the folder's."""
     judging = _spread(list(paths), min(HELD_BACK_PHOTOS, len(paths) // _HELD_BACK_SHARE))
     if not judging:
-        return OwnPhotos(tuple(paths), tuple(paths), are_held_back=False)
+        return OwnSamples(tuple(paths), tuple(paths), are_held_back=False)
     apart = set(judging)
     others = tuple(path for path in paths if path not in apart)
-    return OwnPhotos(tuple(judging), others, are_held_back=True)
+    return OwnSamples(tuple(judging), others, are_held_back=True)
+
+
+def fitting(own: OwnSamples | None, intake: Intake, of: str) -> OwnSamples:
+    """The user's samples, where they are of the kind that a net takes.
+
+    Args:
+        own: the samples; None where no folder is given.
+        intake: what the net takes.
+        of: what it is called in a message.
+
+    Raises:
+        UsageError: there are none and the net takes tensors, or they are of the other kind.
+        RefusedError: a file holds other arrays than the net takes; names it.
+    """
+    if own is None:
+        raise UsageError(
+            f"nothing says how a photo becomes what {of} takes ({intake}), and edgeconv invents no "
+            "data: give --calib DIR of .npy or .npz files, one sample a file; or, where it takes "
+            "one image, --mean, --std and --resize"
+        )
+    if intake.preprocessing is None:
+        if not own.are_tensors:
+            intake.of_photo(of)
+        for path in (*own.judging, *islice(fair_order(own.others, _MOST_HEADERS), _MOST_HEADERS)):
+            check_arrays(path, intake.inputs)
+        for path in own.judging:  # all that is in them: at once, not after minutes
+            load_arrays(path, intake.inputs)
+    elif own.are_tensors:
+        raise UsageError(
+            f"{own.others[0].parent} holds tensors ({own.others[0].name}, ...), and it is known "
+            f"how a photo becomes what {of} takes; give a folder of photos"
+        )
+    return own
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A set of calibration photos.
+    """A set of calibration samples.
 
     Attributes:
         source: "builtin", or "folder".
-        count: how many photos.
-        preprocessing: geometry and normalization of the inputs.
+        count: how many there are.
+        intake: what they are made into.
         note: what to tell the user of this choice, None where there is nothing to tell.
     """
 
     source: str
     count: int
-    preprocessing: Preprocessing
+    intake: Intake
     note: str | None
-    _photos: Callable[[], Iterator[NDArray[np.uint8]]]
+    _samples: Callable[[], Iterator[Sample]]
 
-    def batches(self, batch: int, *, raw: bool) -> Iterator[NDArray[np.float32]]:
-        """Inputs of the graph: float32 (batch, 3, H, W), normalized, or 0..255 where `raw`.
+    def batches(self, batch: int, *, raw: bool) -> Iterator[Batch]:
+        """Inputs of the graph: float32 (batch, ...), photos normalized, or 0..255 where `raw`.
 
-        A last batch that is not full is filled up with its last photo.
+        A last batch that is not full is filled up with its last sample.
         """
-        photos = self._photos()
-        while part := list(islice(photos, batch)):
+        samples = self._samples()
+        while part := list(islice(samples, batch)):
             part += [part[-1]] * (batch - len(part))
-            yield np.stack([self._input(pixels, raw) for pixels in part])
-
-    def _input(self, pixels: NDArray[np.uint8], raw: bool) -> NDArray[np.float32]:
-        if raw:
-            return pixels.transpose(2, 0, 1).astype(np.float32)
-        return normalize(pixels, self.preprocessing)
+            given = stacked(part, self.intake)
+            yield given.raw_reals if raw and isinstance(given, Images) else given.reals
 
 
-def calibration_photos(
-    own: OwnPhotos | None, preprocessing: Preprocessing, samples: int
-) -> Calibration:
-    """The calibration photos of an export.
+def calibration_photos(own: OwnSamples | None, intake: Intake, samples: int) -> Calibration:
+    """The calibration samples of an export.
 
     They come in an order in which any first part of them is a fair sample of all: a folder often
-    holds one class after another. Only their paths are held, never the photos.
+    holds one class after another. Only their paths are held, never the samples.
 
     Args:
-        own: the user's photos; None takes the built-in ones.
-        preprocessing: geometry of the crops.
-        samples: most photos to take; from a larger folder, evenly spread ones.
+        own: the user's; None takes the built-in photos.
+        intake: what the net takes.
+        samples: most to take; from a larger folder, evenly spread ones.
     """
     if own is None:
-        return builtin_photos(preprocessing, 0, samples)
-    return photos_of(fair_order(own.others, samples), preprocessing)
+        return builtin_photos(intake, 0, samples)
+    return samples_of(fair_order(own.others, samples), intake)
 
 
-def builtin_photos(preprocessing: Preprocessing, start: int, stop: int) -> Calibration:
+def builtin_photos(intake: Intake, start: int, stop: int) -> Calibration:
     """Some of the photos that come along, or as many as there are of them."""
-    stop = min(stop, BUILTIN_PHOTOS)
+    stop, preprocessing = min(stop, BUILTIN_PHOTOS), intake.of_photo("the net")
     return Calibration(
         source="builtin",
         count=max(stop - start, 0),
-        preprocessing=preprocessing,
+        intake=intake,
         note=_BUILTIN_NOTE,
-        _photos=lambda: islice(builtin.photos(preprocessing, stop, "calibration"), start, None),
+        _samples=lambda: islice(builtin.photos(preprocessing, stop, "calibration"), start, None),
     )
 
 
-def photos_of(paths: Sequence[Path], preprocessing: Preprocessing) -> Calibration:
-    """The user's photos, in this order."""
+def samples_of(paths: Sequence[Path], intake: Intake) -> Calibration:
+    """The user's samples, in this order."""
     return Calibration(
         source="folder",
         count=len(paths),
-        preprocessing=preprocessing,
+        intake=intake,
         note=None,
-        _photos=lambda: stream(paths, preprocessing),
+        _samples=lambda: stream(paths, intake),
     )
 
 

@@ -5,7 +5,7 @@
     judge       the plan that is exported is judged on them, which has chosen nothing by them
 
 Where so few photos cannot show the bound whatever they say, none judge: all go into the choice.
-Those that judge the exported files are none of these (`calibration.OwnPhotos`).
+Those that judge the exported files are none of these (`calibration.OwnSamples`).
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.data.inputs import Intake
 from edgeconv.errors import UsageError
 from edgeconv.export.calibration import (
     BUILTIN_PHOTOS,
     HELD_BACK_PHOTOS,
     Calibration,
-    OwnPhotos,
+    OwnSamples,
     builtin_photos,
     fair_order,
-    photos_of,
+    samples_of,
 )
 from edgeconv.quantize.mixed.predicted_drop import FEWEST_PHOTOS
 from edgeconv.verify.accuracy.promise import fewest_photos
@@ -63,7 +63,7 @@ class DividedPhotos:
     total: int
 
 
-def require_enough(own: OwnPhotos) -> None:
+def require_enough(own: OwnSamples) -> None:
     """Raises UsageError where so few photos can neither calibrate nor choose."""
     total = len(own.others)
     if total < FEWEST_OTHERS:
@@ -76,8 +76,8 @@ def require_enough(own: OwnPhotos) -> None:
 
 
 def divide(
-    own: OwnPhotos | None,
-    preprocessing: Preprocessing,
+    own: OwnSamples | None,
+    intake: Intake,
     samples: int,
     max_drop: float,
     labels: Mapping[Path, int] | None = None,
@@ -87,7 +87,7 @@ def divide(
     Args:
         own: the user's photos; None takes the built-in ones, which never judge: they are crops of
             a few photographs, none of which is the user's.
-        preprocessing: geometry of the crops.
+        intake: what the net takes.
         samples: most photos to calibrate on.
         max_drop: the bound that they are to show, in points.
         labels: class of each photo that has one; without it photos need none to judge.
@@ -99,9 +99,9 @@ def divide(
         counts = division(BUILTIN_PHOTOS, samples, max_drop, 0)
         end = counts.calibrate + counts.choose
         return DividedPhotos(
-            builtin_photos(preprocessing, 0, counts.calibrate),
-            builtin_photos(preprocessing, counts.calibrate, end),
-            builtin_photos(preprocessing, end, end),
+            builtin_photos(intake, 0, counts.calibrate),
+            builtin_photos(intake, counts.calibrate, end),
+            builtin_photos(intake, end, end),
             None,
             BUILTIN_PHOTOS,
         )
@@ -112,9 +112,9 @@ def divide(
     judging = fair_order(able, len(able))[: counts.judge]
     others = fair_order(sorted({*paths} - {*judging}), counts.calibrate + counts.choose)
     return DividedPhotos(
-        photos_of(others[: counts.calibrate], preprocessing),
-        photos_of(others[counts.calibrate :], preprocessing),
-        photos_of(judging, preprocessing),
+        samples_of(others[: counts.calibrate], intake),
+        samples_of(others[counts.calibrate :], intake),
+        samples_of(judging, intake),
         None if labels is None else tuple(labels[path] for path in judging),
         len(paths) + own.held_back,
     )

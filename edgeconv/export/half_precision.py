@@ -8,14 +8,13 @@ file asks only where nothing that photos make of the net comes near.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from edgeconv.errors import RefusedError
 from edgeconv.quantize.observe.observations import observe
+from edgeconv.runtime.feeds import Batch
 
 _LARGEST = float(np.finfo(np.float16).max)
 #: How many times larger than anything seen a value may be: other photos make other values, and a
@@ -23,12 +22,12 @@ _LARGEST = float(np.finfo(np.float16).max)
 _MARGIN = 16.0
 
 
-def fits_half_precision(model: ir.Model, inputs: Iterable[NDArray[Any]]) -> bool:
+def fits_half_precision(model: ir.Model, inputs: Iterable[Batch]) -> bool:
     """Whether every value of a hub graph stays within half precision by a margin.
 
     Args:
         model: the graph, in float.
-        inputs: what to run, each of the graph input's shape.
+        inputs: what to run.
     """
     try:
         seen = observe(model, inputs).tensors.values()

@@ -1,16 +1,16 @@
-"""The parity check of an export: the photos, what PyTorch makes of them, the verdict.
+"""The parity check of an export: the samples, what PyTorch makes of them, the verdict.
 
 Without a folder of the user's, built-in photos judge the files and are the bundle's golden ones.
 With one, photos of it judge them, for only those are sure to be of the kind the net was made for;
 they stay on this machine. The golden photos are built-in ones all the same, unless the user lets
 the own ones into the bundle, and judge the float32 files, which are right on any photo; what the
 files of integers gave for them is kept for whoever checks the bundle later
-(`verify.parity.as_exported`).
+(`verify.parity.as_exported`). A net that takes tensors has no built-in ones: the user's are golden.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import cycle, islice
@@ -21,16 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.data import builtin
-from edgeconv.data.decode import stream
-from edgeconv.data.preprocessing import normalize_batch
+from edgeconv.data.samples import Sample, stacked, stream
 from edgeconv.errors import NetRefused
 from edgeconv.export.bundle import artifacts
 from edgeconv.export.bundle.golden import Golden
 from edgeconv.export.bundle.verdict import Judges, Verdict
-from edgeconv.export.calibration import OwnPhotos
+from edgeconv.export.calibration import OwnSamples
 from edgeconv.export.sources.source import Reference, Source
 from edgeconv.graph.metrics import depth
-from edgeconv.runtime.adapt import Images, app_input
+from edgeconv.runtime.adapt import app_input
+from edgeconv.runtime.feeds import Batch
 from edgeconv.verify.parity import against_reference, bundle_files
 from edgeconv.verify.parity.as_exported import KEPT_PHOTOS
 from edgeconv.verify.parity.expected import Expected
@@ -83,7 +83,7 @@ class _Given:
         return dict(self.float64().outputs) if was_needed else {}
 
 
-def judged(subject: Subject, own: OwnPhotos | None, *, own_in_bundle: bool) -> Verdict:
+def judged(subject: Subject, own: OwnSamples | None, *, own_in_bundle: bool) -> Verdict:
     """Holds every model file against PyTorch, and writes golden.npz beside them.
 
     Args:
@@ -96,15 +96,16 @@ def judged(subject: Subject, own: OwnPhotos | None, *, own_in_bundle: bool) -> V
         ArtifactRefused: an engine cannot run a file.
         ImageRefused: a photo cannot be read.
     """
-    if own is not None and not own_in_bundle:
-        return _by_own_photos(subject, own)
+    takes_photos = subject.net.intake.preprocessing is not None
+    if own is not None and takes_photos and not own_in_bundle:
+        return _by_own_samples(subject, own)
     golden = _builtin(subject) if own is None else _own(subject, own)
     report = bundle_files.check(subject.files, golden.expected, subject.thresholds)
     _save(subject, golden, report)
     return Verdict(report, golden.told, golden.told)
 
 
-def _by_own_photos(subject: Subject, photos: OwnPhotos) -> Verdict:
+def _by_own_samples(subject: Subject, photos: OwnSamples) -> Verdict:
     """The user's photos judge everything; golden ones the float32 files, which hold on any."""
     way_out = "; with --golden-from-calib photos of your folder take their place"
     own, golden = _own(subject, photos), _builtin(subject, way_out)
@@ -140,12 +141,11 @@ def _first(expected: Expected, photos: int) -> Expected:
 def _save(subject: Subject, golden: _Given, report: ParityReport) -> None:
     """Writes golden.npz, with the photos as an app feeds them to the smallest TFLite file."""
     told = report.interfaces.get("int8.tflite", report.interfaces.get("tflite"))
-    images = golden.expected.images
-    assert images.pixels is not None  # all of ours have them
+    samples = golden.expected.images
+    fed = () if told is None else told.inputs
     Golden(
-        normalized=images.normalized,
-        pixels=images.pixels,
-        app_input=None if told is None else app_input(told.inputs[0], images),
+        samples=samples,
+        app_inputs={spec.name: app_input(spec, samples, "litert") for spec in fed},
         reference=dict(golden.expected.outputs),
         float64=golden.exact,
         as_exported=dict(golden.expected.as_exported),
@@ -155,17 +155,19 @@ def _save(subject: Subject, golden: _Given, report: ParityReport) -> None:
 
 def _builtin(subject: Subject, way_out: str = "") -> _Given:
     count = _whole_batches(GOLDEN_PHOTOS, subject)
-    photos = list(builtin.photos(subject.net.preprocessing, count, "golden"))
+    how = subject.net.intake.of_photo(subject.net.name)
+    photos = list(builtin.photos(how, count, "golden"))
     told = Judges("builtin", count, held_back=True)
     return _given(subject, photos, told, f"ordinary photos{way_out}")
 
 
-def _own(subject: Subject, own: OwnPhotos) -> _Given:
+def _own(subject: Subject, own: OwnSamples) -> _Given:
     """The user's; where they are no whole batch, they fill it up in turns."""
-    held = list(stream(own.judging, subject.net.preprocessing))
-    photos = list(islice(cycle(held), _whole_batches(len(held), subject)))
+    held = list(stream(own.judging, subject.net.intake))
+    samples = list(islice(cycle(held), _whole_batches(len(held), subject)))
     told = Judges("folder", len(held), own.are_held_back)
-    return _given(subject, photos, told, "photos of your folder")
+    kind = "samples" if own.are_tensors else "photos"
+    return _given(subject, samples, told, f"{kind} of your folder")
 
 
 def _whole_batches(photos: int, subject: Subject) -> int:
@@ -173,22 +175,20 @@ def _whole_batches(photos: int, subject: Subject) -> int:
     return -(-photos // batch) * batch
 
 
-def _given(subject: Subject, photos: list[NDArray[np.uint8]], told: Judges, which: str) -> _Given:
+def _given(subject: Subject, samples: Sequence[Sample], told: Judges, which: str) -> _Given:
     net, run = subject.net, subject.reference
-    pixels, normalized = np.stack(photos), normalize_batch(photos, net.preprocessing)
-    reference = _reference(run, normalized, which)
-    float64 = cache(partial(run.float64, normalized))
-    images, layers = Images(normalized, pixels), depth(run.model)
-    whole = run.doubts(normalized, reference, subject.thresholds)
-    expected = Expected(images, reference, layers, net.trained, subject.parts, float64, whole=whole)
+    given = stacked(samples, net.intake)
+    reference = _reference(run, given.reals, which)
+    float64 = cache(partial(run.float64, given.reals))
+    layers = depth(run.model)
+    whole = run.doubts(given.reals, reference, subject.thresholds)
+    expected = Expected(given, reference, layers, net.trained, subject.parts, float64, whole=whole)
     return _Given(expected, float64, told)
 
 
-def _reference(
-    run: Reference, normalized: NDArray[np.float32], which: str
-) -> dict[str, NDArray[np.float32]]:
-    """What the float net makes of the photos, by output name."""
-    reference = run.outputs(normalized)
+def _reference(run: Reference, samples: Batch, which: str) -> dict[str, NDArray[np.float32]]:
+    """What the float net makes of the samples, by output name."""
+    reference = run.outputs(samples)
     for name, array in reference.items():
         if not np.isfinite(array).all():
             raise NetRefused(f"the net's output {name} is not finite on {which}")

@@ -30,6 +30,7 @@ from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.quantize.recipe.recipes import Quantized
+from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.threads import count_workers, stream
 from edgeconv.verify.accuracy.promise import (
     RISK,
@@ -261,10 +262,10 @@ class Judge:
         """The first class of each photo, the lowest of equal ones as in an app; -1 for NaN."""
         photos, options = self._photos.judging, self._options
         self._progress.step(f"judge {name} on photos that chose nothing", photos.count)
-        session, taken = open_graph(model), name_of(model.graph.inputs[0])
+        session, taken = open_graph(model), [name_of(value) for value in model.graph.inputs]
 
-        def first(batch: NDArray[np.float32]) -> NDArray[np.int64]:
-            (logits,) = session.run(None, {taken: batch})
+        def first(batch: Batch) -> NDArray[np.int64]:
+            (logits,) = session.run(None, by_name(batch, taken))
             return np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), -1)
 
         batches = photos.batches(options.batch, raw=options.io == "uint8")

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from edgeconv.data.images import count_pixels, load_image
-from edgeconv.export.calibration import OwnPhotos, fair_order
+from edgeconv.export.calibration import OwnSamples, fair_order
 from edgeconv.export.options import ExportOptions
 
 #: Pixels that are decoded of photos that do not judge, about: a sixth of a second.
@@ -21,8 +21,13 @@ CHEAP_PIXELS = 2**24
 MOST_HEADERS = 10_000
 
 
-def check_photos(own: OwnPhotos, options: ExportOptions) -> None:
-    """Raises ImageRefused for the first photo that is found broken; names it."""
+def check_photos(own: OwnSamples, options: ExportOptions) -> None:
+    """Raises ImageRefused for the first photo that is found broken; names it.
+
+    Tensors are looked at once it is known what the net takes.
+    """
+    if own.are_tensors:
+        return
     for path in own.judging:
         _check(path, *_version(path), decoded=True)
     most = MOST_HEADERS if options.max_drop is not None else options.calib_samples

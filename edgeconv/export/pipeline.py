@@ -12,7 +12,7 @@ from torch.export import ExportedProgram
 
 from edgeconv.errors import NetRefused
 from edgeconv.export.bundle import artifacts, bundle, describe, labels, manifest, staging
-from edgeconv.export.calibration import OwnPhotos, calibration_photos, own_photos
+from edgeconv.export.calibration import OwnSamples, calibration_photos, own_samples
 from edgeconv.export.half_precision import fits_half_precision
 from edgeconv.export.judged import Subject, judged
 from edgeconv.export.options import ExportOptions
@@ -77,7 +77,7 @@ def _fill(
     directory: Path, net: Source, options: ExportOptions, progress: ExportProgress
 ) -> dict[str, Any]:
     """Writes every file of the bundle into `directory`; gives its manifest."""
-    own = own_photos(options.calib)
+    own = own_samples(options.calib)
     if own is not None and own.note:
         progress.warn(own.note)
     progress.step("capture the graph")
@@ -110,8 +110,8 @@ def _fill(
     return manifest.write(directory, document)
 
 
-def _fits_half_precision(net: Source, model: ir.Model, own: OwnPhotos | None, batch: int) -> bool:
-    photos = calibration_photos(own, net.preprocessing, _HALF_PRECISION_PHOTOS)
+def _fits_half_precision(net: Source, model: ir.Model, own: OwnSamples | None, batch: int) -> bool:
+    photos = calibration_photos(own, net.intake, _HALF_PRECISION_PHOTOS)
     return fits_half_precision(model, photos.batches(batch, raw=False))
 
 
@@ -130,7 +130,7 @@ def _identity(net: Source, model: ir.Model, options: ExportOptions) -> artifacts
         )
     return artifacts.Identity(
         net=net.name,
-        preprocessing=net.preprocessing,
+        preprocessing=net.intake.preprocessing,
         labels=names,
         license=net.weights.license,
         trained=net.trained,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgeconv.errors import UsageError
 from edgeconv.export.bundle import bundle, staging
-from edgeconv.export.calibration import own_photos
+from edgeconv.export.calibration import own_samples
 from edgeconv.export.divided_photos import require_enough
 from edgeconv.export.judging_labels import check_labels
 from edgeconv.export.options import ExportOptions
@@ -30,7 +30,7 @@ def check_request(
     check_weights(options.weights)
     for destination in _destinations(target, options, out):
         staging.check_destination(destination, force=force, is_ours=bundle.is_bundle)
-    own = own_photos(options.calib)
+    own = own_samples(options.calib)
     if own is not None and options.max_drop is not None:
         require_enough(own)
     check_labels(options)

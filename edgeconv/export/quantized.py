@@ -8,7 +8,7 @@ from functools import cached_property
 import onnx_ir as ir
 
 from edgeconv.export import max_drop
-from edgeconv.export.calibration import Calibration, OwnPhotos, calibration_photos
+from edgeconv.export.calibration import Calibration, OwnSamples, calibration_photos
 from edgeconv.export.divided_photos import DividedPhotos, divide
 from edgeconv.export.judging_labels import judging_labels
 from edgeconv.export.max_drop import Mixed
@@ -58,7 +58,7 @@ class QuantizedNet:
 def quantized_net(
     net: Source,
     model: ir.Model,
-    own: OwnPhotos | None,
+    own: OwnSamples | None,
     options: ExportOptions,
     progress: ExportProgress,
 ) -> QuantizedNet:
@@ -77,12 +77,12 @@ def quantized_net(
     """
     progress.step("read the calibration photos")
     raw = options.io == "uint8"
-    graph = with_pixel_input(model, net.preprocessing) if raw else model
+    graph = with_pixel_input(model, net.intake.of_photo(net.name)) if raw else model
     is_classifier = net.labels is not None and not options.features
-    ends = ends_of(net.preprocessing, is_classifier=is_classifier, raw=raw)
+    ends = ends_of(net.intake.preprocessing, is_classifier=is_classifier, raw=raw)
     divided = _divided(net, graph, own, options, progress)
     if divided is None:
-        calibration = calibration_photos(own, net.preprocessing, options.calib_samples)
+        calibration = calibration_photos(own, net.intake, options.calib_samples)
     else:
         calibration = divided.calibration
     if calibration.note:
@@ -101,7 +101,7 @@ def quantized_net(
 def _divided(
     net: Source,
     graph: ir.Model,
-    own: OwnPhotos | None,
+    own: OwnSamples | None,
     options: ExportOptions,
     progress: ExportProgress,
 ) -> DividedPhotos | None:
@@ -109,8 +109,7 @@ def _divided(
     if options.max_drop is None:
         return None
     labels = judging_labels(options, net.labels, graph)
-    preprocessing, samples = net.preprocessing, options.calib_samples
-    divided = divide(own, preprocessing, samples, options.max_drop, labels)
+    divided = divide(own, net.intake, options.calib_samples, options.max_drop, labels)
     if warning := max_drop.warning(divided, options):
         progress.warn(warning)
     return divided

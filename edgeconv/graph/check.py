@@ -59,11 +59,17 @@ def _require_static(node: ir.Node, value: ir.Value) -> None:
 
 
 def _require_ends(graph: ir.Graph) -> None:
-    if len(graph.inputs) != 1 or not tuple(graph.inputs[0].uses()):
+    if not any(tuple(value.uses()) for value in graph.inputs):
         raise NetRefused("the net's output does not depend on its input")
-    (photo,) = graph.inputs
-    for value in (photo, *graph.outputs):
-        allowed = _INPUT if value is photo else _OUTPUTS
+    for value in graph.inputs:
+        if not tuple(value.uses()):
+            raise NetRefused(
+                f"the net's output does not depend on its input {name_of(value)}; take it out of "
+                "its forward"
+            )
+    inputs = set(graph.inputs)
+    for value in (*graph.inputs, *graph.outputs):
+        allowed = _INPUT if value in inputs else _OUTPUTS
         if value.dtype not in allowed:
             raise NetRefused(
                 f"{name_of(value)} {list(shape_of(value))} is {value.dtype}; it must be "

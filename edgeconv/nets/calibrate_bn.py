@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from edgeconv.errors import NetRefused, UsageError
-from edgeconv.nets.running import forward, unchanged
+from edgeconv.nets.running import Given, each, forward, unchanged
 
 
 def set_batchnorm_statistics(
-    module: nn.Module, batches: Iterable[Tensor], target: str = "the net"
+    module: nn.Module, batches: Iterable[Given], target: str = "the net"
 ) -> int:
     """Set every BatchNorm's running statistics to the plain mean of those of the batches.
 
@@ -24,7 +24,7 @@ def set_batchnorm_statistics(
 
     Args:
         module: changed in place; its modes and momenta are as before afterwards.
-        batches: float32 (N, 3, H, W), each with the same N, of at least two photos where a layer
+        batches: float32 (N, ...), each with the same N, of at least two photos where a layer
             sees a single pixel.
         target: what the net is called in a message.
 
@@ -75,15 +75,15 @@ def _counting(layers: list[_BatchNorm]) -> Iterator[None]:
             layer.momentum = momentum
 
 
-def _run(module: nn.Module, batch: Tensor, target: str) -> None:
+def _run(module: nn.Module, batch: Given, target: str) -> None:
     try:
         forward(module, batch, target)
     except NetRefused as error:
         if "more than 1 value per channel" not in str(error):
             raise
         raise UsageError(
-            f"BatchNorm statistics cannot be set from batches of {batch.shape[0]} at this input "
-            "size: a layer sees one value a channel; give larger batches"
+            f"BatchNorm statistics cannot be set from batches of {len(each(batch)[0])} at this "
+            "input size: a layer sees one value a channel; give larger batches"
         ) from error
 
 

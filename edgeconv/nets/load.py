@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from edgeconv.data.inputs import Intake
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UnknownName, UsageError, WeightsRefused, WeightsUnavailable
 from edgeconv.nets.agreement import (
@@ -17,10 +18,10 @@ from edgeconv.nets.agreement import (
     agreed_labels,
     agreed_options,
     agreed_preprocessing,
-    resized,
 )
 from edgeconv.nets.apply_state import apply_state, check_finite
 from edgeconv.nets.calibrate_bn import has_initial_batchnorm
+from edgeconv.nets.declared_inputs import agreeing
 from edgeconv.nets.file_metadata import FileMetadata, parse_metadata
 from edgeconv.nets.handed_over import HandedOver
 from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
@@ -44,21 +45,29 @@ class LoadedNet:
         module: in eval mode, float32, on the CPU.
         name: what its bundle is called; a trained and an untrained one share it.
         net_options: every option of the net at its value.
-        preprocessing: what its input must have gone through.
+        intake: its inputs, and what a photo must have gone through.
         labels: class names in the order of the logits, or None where they are not known.
         trained: False where the values are random and the output means nothing.
         weights: where the values come from.
         spec: the registry's entry, or None for a user's own module.
+        is_assumed: whether neither the net nor the user says what it takes, and it is taken for
+            one that takes photos as most do.
     """
 
     module: nn.Module
     name: str
     net_options: dict[str, Any]
-    preprocessing: Preprocessing
+    intake: Intake
     labels: tuple[str, ...] | None
     trained: bool
     weights: WeightsInfo
     spec: NetSpec | None
+    is_assumed: bool = False
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a photo becomes its input; raises UsageError where that is not known."""
+        return self.intake.of_photo(self.name)
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,7 @@ def _published(spec: NetSpec, request: _Request) -> LoadedNet:
         module=module.eval(),
         name=spec.name,
         net_options=dict(options),
-        preprocessing=preprocessing,
+        intake=Intake.of_photos(preprocessing),
         labels=imagenet_categories(),
         trained=True,
         weights=WeightsInfo(
@@ -167,7 +176,7 @@ def _untrained(spec: NetSpec, request: _Request, reason: str | None) -> LoadedNe
         module=module.eval(),
         name=spec.name,
         net_options=dict(options),
-        preprocessing=preprocessing,
+        intake=Intake.of_photos(preprocessing),
         labels=None,
         trained=False,
         weights=WeightsInfo(
@@ -202,7 +211,7 @@ def _from_file(spec: NetSpec, request: _Request, state: StateFile) -> LoadedNet:
         module=module.eval(),
         name=spec.name,
         net_options=dict(options),
-        preprocessing=preprocessing,
+        intake=Intake.of_photos(preprocessing),
         labels=agreed_labels(metadata, classes, state.path),
         trained=True,
         weights=_file_info(state, metadata),
@@ -241,11 +250,12 @@ def _load_user(target: str | HandedOver, request: _Request) -> LoadedNet:
         module=user.module.eval(),
         name=user.name,
         net_options=dict(request.net_options),
-        preprocessing=resized(user.preprocessing, None, request.input_size),
+        intake=_intake(user, {}, request, str(target)),
         labels=user.labels,
         trained=weights.kind != "random",
         weights=weights,
         spec=None,
+        is_assumed=user.inputs is None and user.preprocessing is None,
     )
 
 
@@ -261,19 +271,43 @@ def _user_from_file(target: str | HandedOver, request: _Request, state: StateFil
         raise WeightsRefused(f"{state.path}: net_options in its metadata: {error}") from error
     apply_state(user.module, state.tensors, str(state.path), str(target))
     run_user_code(lambda: fold_parametrizations(user.module), str(target))
-    published = PublishedPreprocessing(**asdict(user.preprocessing))
     return LoadedNet(
         module=user.module.eval(),
         name=user.name,
         net_options=options,
-        preprocessing=agreed_preprocessing(
-            None, published, metadata.preprocessing, request.input_size, str(state.path)
-        ),
+        intake=_intake(user, metadata.preprocessing, request, str(state.path)),
         labels=metadata.labels or user.labels,
         trained=True,
         weights=_noted(_file_info(state, metadata), user),
         spec=None,
+        is_assumed=user.inputs is None
+        and user.preprocessing is None
+        and not metadata.preprocessing,
     )
+
+
+def _intake(user: UserNet, overriding: Mapping[str, Any], request: _Request, origin: str) -> Intake:
+    """What the user's net takes: as it says, or photos as most nets take them.
+
+    Args:
+        user: the net.
+        overriding: what its weights file says of preprocessing.
+        request: may ask for another size.
+        origin: who says it.
+    """
+    own = user.preprocessing
+    if user.inputs is not None and own is None and not overriding:
+        if request.input_size is not None:
+            raise UsageError(
+                f"{origin} says the shapes of its inputs itself (input_shapes); leave --input-size "
+                "out"
+            )
+        return Intake(user.inputs)
+    published = PublishedPreprocessing(**asdict(own or Preprocessing()))
+    preprocessing = agreed_preprocessing(None, published, overriding, request.input_size, origin)
+    if user.inputs is None:
+        return Intake.of_photos(preprocessing)
+    return Intake(user.inputs, agreeing(user.inputs, preprocessing, origin))
 
 
 def _noted(weights: WeightsInfo, user: UserNet) -> WeightsInfo:

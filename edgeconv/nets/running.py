@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,13 +20,21 @@ from edgeconv.nets.input_hints import hint
 from edgeconv.nets.one_float import OneFloat
 from edgeconv.nets.user_code import run_user_code
 
+Given: TypeAlias = Tensor | Sequence[Tensor]
+"""What a forward takes: one tensor, or several in their order."""
 
-def outputs_of(module: nn.Module, x: Tensor, target: str) -> list[Tensor]:
-    """The tensors a net gives for an input, as copies, in the order of `tensors_of`.
+
+def each(x: Given) -> tuple[Tensor, ...]:
+    """The tensors that a forward takes."""
+    return (x,) if isinstance(x, Tensor) else tuple(x)
+
+
+def outputs_of(module: nn.Module, x: Given, target: str) -> list[Tensor]:
+    """The tensors a net gives for its input, as copies, in the order of `tensors_of`.
 
     Args:
         module: as it was, afterwards.
-        x: float32 (N, C, H, W); not changed.
+        x: float32 (N, ...); not changed.
         target: what the net is called in a message.
 
     Raises:
@@ -36,19 +44,20 @@ def outputs_of(module: nn.Module, x: Tensor, target: str) -> list[Tensor]:
         return [tensor.clone() for tensor in tensors_of(forward(module, x, target))]
 
 
-def forward(module: nn.Module, x: Tensor, target: str) -> Any:
-    """What a net gives for a copy of the input.
+def forward(module: nn.Module, x: Given, target: str) -> Any:
+    """What a net gives for a copy of its input.
 
     Raises:
         NetRefused: the net's own code failed; the message holds its error, the place, the line,
             and where it is known the way out.
     """
-    size = " x ".join(str(length) for length in x.shape)
+    given = each(x)
+    sizes = ", ".join(" x ".join(map(str, tensor.shape)) for tensor in given)
     return run_user_code(
-        lambda: _eagerly(module, x.clone()),
+        lambda: _eagerly(module, tuple(tensor.clone() for tensor in given)),
         target,
-        f"cannot take an input of {size}",
-        lambda error: hint(module, x, error),
+        f"cannot take an input of {sizes}" if len(given) == 1 else f"cannot take inputs of {sizes}",
+        lambda error: hint(module, given, error),
     )
 
 
@@ -67,9 +76,9 @@ def gradient_of(value: Tensor, by: Tensor) -> Tensor | None:
     return gradient
 
 
-def _eagerly(module: nn.Module, x: Tensor) -> Any:
-    with uncompiled(), OneFloat(x.dtype):
-        return module(x)
+def _eagerly(module: nn.Module, given: tuple[Tensor, ...]) -> Any:
+    with uncompiled(), OneFloat(given[0].dtype):
+        return module(*given)
 
 
 @contextmanager

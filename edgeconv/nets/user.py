@@ -15,8 +15,10 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from edgeconv.data.inputs import InputSpec
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import NetRefused, RefusedError, UnknownName, UsageError
+from edgeconv.nets.declared_inputs import declared_inputs
 from edgeconv.nets.detectors import refuse_detection
 from edgeconv.nets.handed_over import READY, HandedOver
 from edgeconv.nets.labels import is_label
@@ -33,15 +35,18 @@ class UserNet:
     Attributes:
         module: float32, on the CPU, in the mode the factory left it.
         name: of the factory.
-        preprocessing: its `preprocessing` attribute (a Preprocessing or a mapping of its fields) on
-            the module or the factory, else ImageNet's.
+        inputs: its `input_shapes` attribute (a mapping of names to shapes without the batch axis)
+            on the module or the factory, in the order of its forward; else None.
+        preprocessing: its `preprocessing` attribute (a Preprocessing or a mapping of its fields),
+            else None.
         labels: its `labels` attribute, else None.
         note: what to tell the user of how it was changed, else None.
     """
 
     module: nn.Module
     name: str
-    preprocessing: Preprocessing
+    inputs: tuple[InputSpec, ...] | None
+    preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
     note: str | None
 
@@ -77,6 +82,7 @@ def load_user_net(
     return UserNet(
         module=bare.to("cpu", torch.float32),
         name=name,
+        inputs=declared_inputs((bare, module, factory), bare, title),
         preprocessing=_preprocessing((bare, module, factory), title),
         labels=_labels((bare, module, factory), title),
         note=note,
@@ -175,7 +181,7 @@ def _check_module(module: nn.Module, target: str) -> None:
             )
 
 
-def _preprocessing(holders: Sequence[Any], target: str) -> Preprocessing:
+def _preprocessing(holders: Sequence[Any], target: str) -> Preprocessing | None:
     for holder in holders:
         found = getattr(holder, "preprocessing", None)
         if isinstance(found, Preprocessing):
@@ -185,7 +191,7 @@ def _preprocessing(holders: Sequence[Any], target: str) -> Preprocessing:
                 return Preprocessing.from_json(found)
             except RefusedError as error:
                 raise UsageError(f"{target}: {error}") from error
-    return Preprocessing()
+    return None
 
 
 def _labels(holders: Sequence[Any], target: str) -> tuple[str, ...] | None:

@@ -1,27 +1,29 @@
-"""Turns photos into what a model file takes, and what it gives back into real numbers.
+"""Turns photos and tensors into what a model file takes, and what it gives back into real numbers.
 
 An app does the same: it reads the input's type and layout from the file and feeds accordingly.
 
 | the file's input | is fed                                                                   |
 | ---------------- | ------------------------------------------------------------------------ |
-| float32          | the normalized photo                                                     |
-| int8, int16      | round_half_even(normalized / scale) + zero_point, clamped to the type    |
+| float32          | the normalized photo, the tensor                                         |
+| int8, int16      | round_half_even(that / scale) + zero_point, clamped to the type          |
 | uint8            | the raw pixels: normalization is inside the model                        |
 
-Layout is NCHW or NHWC, whichever the declared shape is.
+Layout is NCHW or NHWC, whichever the declared shape is; of a tensor of other than four axes it is
+the net's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.runtime.session import Session, TensorSpec, run_each
+from edgeconv.runtime.feeds import Batch
+from edgeconv.runtime.session import EngineName, Session, TensorSpec, run_each
 
 Layout = Literal["NCHW", "NHWC"]
 
@@ -60,12 +62,67 @@ class Images:
             raise UsageError("raw uint8 pixels are needed, and only normalized photos were given")
         return self.pixels
 
+    @property
+    def reals(self) -> Batch:
+        """What the float net takes."""
+        return self.normalized
+
+    @property
+    def raw_reals(self) -> NDArray[np.float32]:
+        """What a net takes that normalizes by itself: float32 (N, C, H, W) of 0 to 255."""
+        return np.ascontiguousarray(self.raw.transpose(0, 3, 1, 2), np.float32)
+
     def __len__(self) -> int:
         return len(self.normalized)
 
     def __getitem__(self, which: slice) -> Images:
         """Some of the photos, as views."""
         return Images(self.normalized[which], None if self.pixels is None else self.pixels[which])
+
+
+@dataclass(frozen=True, eq=False)
+class Tensors:
+    """Samples of a net that is fed no photos.
+
+    Attributes:
+        arrays: float32 (N, ...) for each input by its name, axes in the net's own order.
+    """
+
+    arrays: Mapping[str, NDArray[np.float32]]
+
+    def __post_init__(self) -> None:
+        for name, array in self.arrays.items():
+            if array.dtype != np.float32 or array.shape[:1] != (len(self),):
+                raise UsageError(
+                    f"tensors are float32 ({len(self)}, ...), not {array.dtype} {array.shape} "
+                    f"({name})"
+                )
+
+    @property
+    def reals(self) -> Batch:
+        """What the float net takes."""
+        return self.arrays if len(self.arrays) > 1 else next(iter(self.arrays.values()))
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def __getitem__(self, which: slice) -> Tensors:
+        """Some of the samples, as views."""
+        return Tensors({name: array[which] for name, array in self.arrays.items()})
+
+    def of(self, name: str) -> NDArray[np.float32]:
+        """The array of one input; that of a net's only input has any name."""
+        if len(self.arrays) == 1:
+            return next(iter(self.arrays.values()))
+        if name not in self.arrays:
+            raise UsageError(
+                f"the model takes an input {name}; the samples are of {', '.join(self.arrays)}"
+            )
+        return self.arrays[name]
+
+
+Samples: TypeAlias = Images | Tensors
+"""What nets and files are run on."""
 
 
 def layout_of(spec: TensorSpec, images: Images) -> Layout:
@@ -80,23 +137,54 @@ def layout_of(spec: TensorSpec, images: Images) -> Layout:
     )
 
 
-def app_input(spec: TensorSpec, images: Images) -> NDArray[Any]:
-    """What an app feeds for these photos: (N, ...) in the input's own type and layout.
+def app_inputs(session: Session, samples: Samples) -> list[NDArray[Any]]:
+    """What an app feeds for these samples, an array for each input; raises as `app_input`."""
+    if isinstance(samples, Images) and len(session.inputs) != 1:
+        raise UsageError(f"the model takes {len(session.inputs)} inputs, photos are one")
+    return [app_input(spec, samples, session.engine) for spec in session.inputs]
+
+
+def app_input(
+    spec: TensorSpec, samples: Samples, engine: EngineName = "onnxruntime"
+) -> NDArray[Any]:
+    """What an app feeds for these samples: (N, ...) in the input's own type and layout.
+
+    Args:
+        spec: the file's input.
+        samples: photos, or tensors.
+        engine: of the file; decides the layout where both are of one shape.
 
     Raises:
-        UsageError: photos of another size, or raw pixels are wanted and not at hand.
+        UsageError: samples of another size, or raw pixels are wanted and not at hand.
         ArtifactRefused: an input type that no photo can be turned into.
     """
-    layout = layout_of(spec, images)
+    if isinstance(samples, Tensors):
+        return _in_type(_in_layout(samples.of(spec.name), spec, engine), spec)
+    layout = layout_of(spec, samples)
     if spec.dtype == np.uint8:
-        pixels = images.raw
+        pixels = samples.raw
         return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) if layout == "NCHW" else pixels)
-    array = images.normalized
-    if layout == "NHWC":
-        array = array.transpose(0, 2, 3, 1)
-    if spec.dtype == np.float32:
-        return np.ascontiguousarray(array)
-    return np.ascontiguousarray(quantize(array, spec))
+    array = samples.normalized
+    return _in_type(array.transpose(0, 2, 3, 1) if layout == "NHWC" else array, spec)
+
+
+def _in_layout(
+    array: NDArray[np.float32], spec: TensorSpec, engine: EngineName
+) -> NDArray[np.float32]:
+    """A tensor in the order of axes of a file's input; raises UsageError where it fits none."""
+    turned = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+    both = (turned, array) if engine == "litert" else (array, turned)
+    fitting = [each for each in both if each.shape[1:] == spec.shape[1:]]
+    if not fitting:
+        raise UsageError(
+            f"input {spec.name} has the shape {spec.shape}; a sample is of shape {array.shape[1:]}"
+        )
+    return fitting[0]
+
+
+def _in_type(array: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
+    reals = array if spec.dtype == np.float32 else quantize(array, spec)
+    return np.ascontiguousarray(reals)
 
 
 def quantize(array: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
@@ -124,16 +212,20 @@ def dequantize(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
 
 
 def batch_size(session: Session) -> int:
-    """How many photos a model takes at once; raises UsageError where it takes none."""
-    if len(session.inputs) != 1:
-        raise UsageError(f"the model takes {len(session.inputs)} inputs, photos are one")
-    shape = session.inputs[0].shape
-    if not shape or shape[0] < 1:
-        raise UsageError(f"input {session.inputs[0].name} of shape {shape} takes no photo")
-    return shape[0]
+    """How many samples a model takes at once; raises UsageError where it takes none."""
+    if not session.inputs:
+        raise UsageError("the model takes no input")
+    for spec in session.inputs:
+        if not spec.shape or spec.shape[0] < 1:
+            raise UsageError(f"input {spec.name} of shape {spec.shape} takes no photo")
+    sizes = {spec.shape[0] for spec in session.inputs}
+    if len(sizes) > 1:
+        told = ", ".join(f"{spec.name} {spec.shape}" for spec in session.inputs)
+        raise UsageError(f"the model's inputs take different numbers of samples at once: {told}")
+    return sizes.pop()
 
 
-def run_outputs(session: Session, images: Images) -> list[NDArray[Any]]:
+def run_outputs(session: Session, images: Samples) -> list[NDArray[Any]]:
     """Every output for every photo, what is quantized as reals: (N, ...) each, in the file's order.
 
     Photos go in by the file's own batch size; the last batch is filled up with its last photo. See
@@ -142,16 +234,17 @@ def run_outputs(session: Session, images: Images) -> list[NDArray[Any]]:
     if not len(images):
         raise UsageError("no photos were given")
     batch = batch_size(session)
-    fed = app_input(session.inputs[0], images)
+    fed = app_inputs(session, images)
     for spec in session.outputs:
         if batch > 1 and spec.shape[:1] != (batch,):
             raise ArtifactRefused(
                 f"output {spec.name} has the shape {spec.shape}: not one row for each of the "
                 f"{batch} photo(s) the model takes at once"
             )
-    runs = run_each(session, ([part] for part in full_batches(fed, batch)))
+    parts = (full_batches(array, batch) for array in fed)
+    runs = run_each(session, zip(*parts, strict=True))
     outputs = zip(session.outputs, zip(*runs, strict=True), strict=True)
-    return [dequantize(join_runs(made, batch)[: len(fed)], spec) for spec, made in outputs]
+    return [dequantize(join_runs(made, batch)[: len(images)], spec) for spec, made in outputs]
 
 
 def join_runs(made: Sequence[NDArray[Any]], batch: int) -> NDArray[Any]:
@@ -168,7 +261,7 @@ def join_runs(made: Sequence[NDArray[Any]], batch: int) -> NDArray[Any]:
     return np.concatenate(made) if has_batch_axis else np.stack(made)
 
 
-def run_logits(session: Session, images: Images) -> NDArray[np.float32]:
+def run_logits(session: Session, images: Samples) -> NDArray[np.float32]:
     """The first output for every photo as real numbers: float32 (N, classes)."""
     return run_outputs(session, images)[0]
 

@@ -1,15 +1,44 @@
-"""Inputs of sessions: checked before they reach native code, or drawn at random."""
+"""Inputs of nets and sessions: by name, checked before they reach native code, drawn at random."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.runtime.session import Session, TensorSpec
+
+Batch: TypeAlias = NDArray[np.float32] | Mapping[str, NDArray[np.float32]]
+"""What a float net takes, (N, ...): the array of its one input, or those of several by name."""
+
+
+def by_name(batch: Batch, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """The arrays of a batch under the names of a graph's inputs, in their order."""
+    if isinstance(batch, Mapping):
+        return {name: batch[name] for name in names}
+    (name,) = names
+    return {name: batch}
+
+
+def arrays_of(batch: Batch) -> tuple[NDArray[np.float32], ...]:
+    """The arrays of a batch, one for each input."""
+    return tuple(batch.values()) if isinstance(batch, Mapping) else (batch,)
+
+
+def rows(batch: Batch, which: slice) -> Batch:
+    """Some of the samples, as views."""
+    found: Batch = of_each(batch, lambda array: array[which])
+    return found
+
+
+def of_each(batch: Batch, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
+    """A batch of what becomes of each of its arrays."""
+    if isinstance(batch, Mapping):
+        return {name: change(array) for name, array in batch.items()}
+    return change(batch)
 
 
 def check_feeds(inputs: Sequence[TensorSpec], feeds: Sequence[NDArray[Any]]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import edgeconv
 from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.nets.running import tensors_of
-from edgeconv.runtime.adapt import Images, run_outputs
+from edgeconv.runtime.adapt import run_outputs
 from edgeconv.runtime.open import open_session
 from tests.cases import nets
 from tests.helpers.diagnosed import diagnosed
@@ -53,9 +53,9 @@ def real(name: str, photos: bytes, count: int) -> list[NDArray[np.float64]]:
 def made(bundle: Bundle, artifact: str) -> list[NDArray[np.float64]]:
     """The file's outputs in the layout and order of PyTorch's."""
     golden = bundle.golden
-    images = Images(normalized=golden.normalized, pixels=golden.pixels)
+    images = golden.samples
     session = open_session(bundle.artifacts[artifact])
-    rows = [run_outputs(session, images[i : i + 1]) for i in range(len(golden.normalized))]
+    rows = [run_outputs(session, images[i : i + 1]) for i in range(len(golden.samples.normalized))]
     names = [spec.name for spec in session.outputs]
     order = [names.index(name) if name in names else i for i, name in enumerate(golden.reference)]
     found = [np.stack([row[i] for row in rows]).astype(np.float64) for i in order]
@@ -68,7 +68,7 @@ def made(bundle: Bundle, artifact: str) -> list[NDArray[np.float64]]:
 def test_case(name: str, tmp_path: Path) -> None:
     options = edgeconv.ExportOptions(int8=True, recipe="fast")
     bundle = edgeconv.export_bundle(f"{NETS}:{name}", options, out=tmp_path / name)
-    photos = bundle.golden.normalized
+    photos = bundle.golden.samples.normalized
     wanted = real(name, photos.tobytes(), len(photos))
     for artifact in bundle.artifacts:
         for right, got in zip(wanted, made(bundle, artifact), strict=True):

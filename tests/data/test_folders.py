@@ -65,7 +65,7 @@ class TestListing:
         self, photos: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(folders, "MAX_FILES", 2)
-        with pytest.raises(UsageError, match="more than 2 images"):
+        with pytest.raises(UsageError, match="more than 2 files"):
             list_images(photos)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from edgeconv.data.inputs import Intake
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import NetRefused, UnknownName, UsageError
 from edgeconv.explain.explanation import Explanation, explain
@@ -41,7 +42,7 @@ def net(labels: tuple[str, ...] | None = LABELS) -> LoadedNet:
         module=Small().eval(),
         name="small",
         net_options={},
-        preprocessing=Preprocessing(input_size=(16, 16)),
+        intake=Intake.of_photos(Preprocessing(input_size=(16, 16))),
         labels=labels,
         trained=True,
         weights=WeightsInfo(kind="module", source="test"),

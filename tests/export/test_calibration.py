@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgeconv.data.inputs import Intake
 from edgeconv.data.preprocessing import Preprocessing
-from edgeconv.export.calibration import calibration_photos, held_back, own_photos
+from edgeconv.export.calibration import calibration_photos, held_back, own_samples
 
-PREPROCESSING = Preprocessing(input_size=(8, 8), resize=8)
+INTAKE = Intake.of_photos(Preprocessing(input_size=(8, 8), resize=8))
 
 
 def class_folder(root: Path, classes: int, each: int) -> Path:
@@ -25,8 +26,8 @@ def class_folder(root: Path, classes: int, each: int) -> Path:
 
 
 def test_the_first_photos_of_a_folder_sorted_by_class_are_of_all_classes(tmp_path: Path) -> None:
-    own = own_photos(class_folder(tmp_path, 10, 12))
-    calibration = calibration_photos(own, PREPROCESSING, 120)
+    own = own_samples(class_folder(tmp_path, 10, 12))
+    calibration = calibration_photos(own, INTAKE, 120)
     classes = [int(batch[0, 0, 0, 0]) for batch in calibration.batches(1, raw=True)]
     assert len(set(classes[:20])) == 10
     assert len(set(classes[0:40:2])) == 10
@@ -37,9 +38,9 @@ def test_the_first_photos_of_a_folder_sorted_by_class_are_of_all_classes(tmp_pat
 
 
 def test_every_photo_comes_once_whatever_their_number(tmp_path: Path) -> None:
-    own = own_photos(class_folder(tmp_path, 5, 5))
+    own = own_samples(class_folder(tmp_path, 5, 5))
     for samples in (1, 2, 7, 22, 25, 100):
-        calibration = calibration_photos(own, PREPROCESSING, samples)
+        calibration = calibration_photos(own, INTAKE, samples)
         assert len(list(calibration.batches(1, raw=True))) == calibration.count == min(samples, 22)
 
 

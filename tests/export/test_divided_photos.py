@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from edgeconv.data.inputs import Intake
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
-from edgeconv.export.calibration import HELD_BACK_PHOTOS, Calibration, held_back, own_photos
+from edgeconv.export.calibration import HELD_BACK_PHOTOS, Calibration, held_back, own_samples
 from edgeconv.export.divided_photos import (
     MOST_CHOOSING,
     divide,
@@ -19,7 +20,7 @@ from edgeconv.export.divided_photos import (
 from edgeconv.verify.accuracy.promise import fewest_photos
 from tests.export.test_calibration import class_folder
 
-PREPROCESSING = Preprocessing(input_size=(8, 8), resize=8)
+INTAKE = Intake.of_photos(Preprocessing(input_size=(8, 8), resize=8))
 
 
 def classes(photos: Calibration) -> list[int]:
@@ -28,7 +29,7 @@ def classes(photos: Calibration) -> list[int]:
 
 
 def test_no_photo_does_two_things_and_each_part_is_of_all_classes(tmp_path: Path) -> None:
-    divided = divide(own_photos(class_folder(tmp_path, 10, 20)), PREPROCESSING, 40, 5.0)
+    divided = divide(own_samples(class_folder(tmp_path, 10, 20)), INTAKE, 40, 5.0)
     parts = [classes(part) for part in (divided.calibration, divided.choosing, divided.judging)]
     counts = [len(part) for part in parts]
     assert counts == [divided.calibration.count, divided.choosing.count, divided.judging.count]
@@ -41,15 +42,15 @@ def test_no_photo_does_two_things_and_each_part_is_of_all_classes(tmp_path: Path
 def test_labels_follow_the_photos_that_judge_and_only_labelled_ones_judge(tmp_path: Path) -> None:
     folder = class_folder(tmp_path, 10, 20)
     labels = {path: int(path.parent.name) for path in folder.glob("*/*.png") if path.stem != "3"}
-    divided = divide(own_photos(folder), PREPROCESSING, 40, 5.0, labels)
+    divided = divide(own_samples(folder), INTAKE, 40, 5.0, labels)
     assert divided.labels is not None
     assert list(divided.labels) == classes(divided.judging)
     few = {path: label for path, label in labels.items() if label == 1}
-    assert divide(own_photos(folder), PREPROCESSING, 40, 5.0, few).judging.count == 0
+    assert divide(own_samples(folder), INTAKE, 40, 5.0, few).judging.count == 0
 
 
 def test_built_in_photos_judge_nothing() -> None:
-    divided = divide(None, PREPROCESSING, 128, 50.0)
+    divided = divide(None, INTAKE, 128, 50.0)
     assert (divided.calibration.count, divided.choosing.count) == (32, 32)
     assert divided.judging.count == 0
     pixels = {batch.tobytes() for batch in divided.calibration.batches(1, raw=True)}

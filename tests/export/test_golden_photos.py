@@ -50,7 +50,7 @@ def bundle(make: Make) -> edgeconv.Bundle:
 
 
 def images_of(bundle: edgeconv.Bundle) -> Images:
-    return Images(bundle.golden.normalized, bundle.golden.pixels)
+    return bundle.golden.samples
 
 
 def loosely(report: ParityReport) -> dict[str, Any]:
@@ -126,14 +126,14 @@ class TestANetThatReads:
 class TestWhatABundleHolds:
     def test_photos_of_the_user_stay_on_the_machine(self, bundle):
         assert bundle.manifest["golden"]["source"] == "builtin"
-        assert bundle.golden.pixels.mean() > 60, "crops of digits are nearly black"
+        assert bundle.golden.samples.pixels.mean() > 60, "crops of digits are nearly black"
 
     def test_golden_from_calib_puts_those_that_were_held_back_into_it(self, make):
         made = make("published", golden_from_calib=True)
         vectors = made.golden
         assert made.manifest["golden"] == {"source": "folder", "count": 5, "held_back": True}
         crops = {crop.tobytes() for crop in reader.glyphs(40, seed=2)[0]}
-        assert {photo.tobytes() for photo in vectors.pixels} < crops
+        assert {photo.tobytes() for photo in vectors.samples.pixels} < crops
         assert not vectors.as_exported
         report = made.parity()
         assert report.passed, loosely(report)

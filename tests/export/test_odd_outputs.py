@@ -81,12 +81,14 @@ def test_the_golden_vectors_are_what_a_net_makes_of_one_photo_alone(
     assert bundle.manifest["parity"]["failed"] == []
     assert bundle.parity().passed
     golden = Bundle.load(tmp_path / "out").golden
-    photos = list(builtin.photos(bundle.preprocessing, len(golden.normalized), "golden"))
-    np.testing.assert_array_equal(golden.normalized, normalize_batch(photos, bundle.preprocessing))
+    photos = list(builtin.photos(bundle.preprocessing, len(golden.samples.normalized), "golden"))
+    np.testing.assert_array_equal(
+        golden.samples.normalized, normalize_batch(photos, bundle.preprocessing)
+    )
     if name == "one_size_of_batch":  # untrained: its statistics are set inside the export
         return
     module = load_net(f"{net}:{name}").module
-    for index, photo in enumerate(golden.normalized):
+    for index, photo in enumerate(golden.samples.normalized):
         with torch.no_grad():
             given = module(torch.from_numpy(photo.copy())[None])
         made = given if isinstance(given, tuple) else (given,)

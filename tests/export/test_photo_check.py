@@ -9,7 +9,7 @@ from PIL import Image
 
 from edgeconv.errors import ImageRefused
 from edgeconv.export import photo_check
-from edgeconv.export.calibration import OwnPhotos
+from edgeconv.export.calibration import OwnSamples
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.photo_check import check_photos
 
@@ -26,24 +26,24 @@ def cut(path: Path) -> None:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> OwnPhotos:
+def own(tmp_path: Path) -> OwnSamples:
     paths = folder_of(tmp_path, 9)
-    return OwnPhotos((paths[0],), tuple(paths[1:]), are_held_back=True)
+    return OwnSamples((paths[0],), tuple(paths[1:]), are_held_back=True)
 
 
-def test_right_photos_pass(own: OwnPhotos) -> None:
+def test_right_photos_pass(own: OwnSamples) -> None:
     check_photos(own, ExportOptions())
 
 
 @pytest.mark.parametrize("index", range(9))
-def test_a_cut_photo_is_named_whatever_it_is_for(own: OwnPhotos, index: int) -> None:
+def test_a_cut_photo_is_named_whatever_it_is_for(own: OwnSamples, index: int) -> None:
     path = (*own.judging, *own.others)[index]
     cut(path)
     with pytest.raises(ImageRefused, match=f"{path.name} is broken"):
         check_photos(own, ExportOptions())
 
 
-def test_a_photo_that_changed_meanwhile_is_looked_at_again(own: OwnPhotos) -> None:
+def test_a_photo_that_changed_meanwhile_is_looked_at_again(own: OwnSamples) -> None:
     check_photos(own, ExportOptions())
     cut(own.judging[0])
     with pytest.raises(ImageRefused):
@@ -51,7 +51,7 @@ def test_a_photo_that_changed_meanwhile_is_looked_at_again(own: OwnPhotos) -> No
 
 
 def test_past_the_budget_only_headers_are_read(
-    own: OwnPhotos, monkeypatch: pytest.MonkeyPatch
+    own: OwnSamples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(photo_check, "CHEAP_PIXELS", 0)
     cut(own.others[3])
@@ -61,6 +61,6 @@ def test_past_the_budget_only_headers_are_read(
         check_photos(own, ExportOptions())
 
 
-def test_photos_that_are_not_read_are_not_looked_at(own: OwnPhotos) -> None:
+def test_photos_that_are_not_read_are_not_looked_at(own: OwnSamples) -> None:
     own.others[-1].write_text("no photo")
     check_photos(own, ExportOptions(calib_samples=1))

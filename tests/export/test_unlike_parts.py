@@ -19,7 +19,7 @@ from edgeconv.nets.load import load_net
 from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan import planner
 from edgeconv.quantize.plan.apart import Apart
-from edgeconv.runtime.adapt import Images, run_outputs
+from edgeconv.runtime.adapt import run_outputs
 from edgeconv.runtime.open import open_session
 from edgeconv.verify.accuracy.comparison import ComparisonTally
 from edgeconv.verify.diagnose.walk import diagnose
@@ -45,8 +45,8 @@ def outputs(bundle: Bundle, artifact: str) -> dict[str, NDArray[np.float32]]:
     """What a file gives for the golden photos, in PyTorch's layout."""
     session = open_session(bundle.artifacts[artifact])
     golden = bundle.golden
-    images = Images(normalized=golden.normalized, pixels=golden.pixels)
-    rows = [run_outputs(session, images[i : i + 1]) for i in range(len(golden.normalized))]
+    images = golden.samples
+    rows = [run_outputs(session, images[i : i + 1]) for i in range(len(golden.samples.normalized))]
     return {
         spec.name: np.concatenate([row[i] for row in rows])
         for i, spec in enumerate(session.outputs)
@@ -56,7 +56,7 @@ def outputs(bundle: Bundle, artifact: str) -> dict[str, NDArray[np.float32]]:
 def pytorch(tmp_path: Path, name: str, bundle: Bundle) -> object:
     net = load_net(f"{tmp_path / 'heads.py'}:{name}", weights="auto")
     with torch.no_grad():
-        return net.module.eval()(torch.from_numpy(bundle.golden.normalized.copy()))
+        return net.module.eval()(torch.from_numpy(bundle.golden.samples.normalized.copy()))
 
 
 @pytest.mark.parametrize("name", ["joined", "transposed", "nested", "scaled"])
@@ -234,14 +234,14 @@ def test_diagnose_names_the_part_that_one_scale_has_lost(
     """A file of one scale for boxes and scores, as other tools write it."""
     bundle = exported(tmp_path, "joined")
     hub = ir.from_proto(onnx.load(bundle.artifacts["onnx"]))
-    photos = [bundle.golden.normalized[i : i + 1] for i in range(8)]
+    photos = [bundle.golden.samples.normalized[i : i + 1] for i in range(8)]
     seen = observe(hub, photos)
     monkeypatch.setattr(planner, "keep_apart", lambda _model, _seen: Apart())
     spoilt = planner.build_plan(hub, seen)
     onnx_writer.write(hub, tmp_path / "one.onnx", "int8", spoilt, io="float32")
     files = {"onnx": bundle.artifacts["onnx"], "int8.onnx": tmp_path / "one.onnx"}
     golden = bundle.golden
-    images = Images(normalized=golden.normalized, pixels=golden.pixels)
+    images = golden.samples
     found = diagnose(files, images, golden.reference).findings
     assert [(f.kind, f.artifact) for f in found] == [("output", "int8.onnx")]
     assert "sigmoid" in found[0].message

@@ -13,6 +13,7 @@ import pytest
 from edgeconv.errors import BundleRefused, RefusedError
 from edgeconv.export.bundle import golden, labels, manifest
 from edgeconv.export.bundle.bundle import Bundle
+from edgeconv.runtime.adapt import Images
 from tests.helpers.mutations import mutated, mutated_json, refuses_or_reads
 
 LABELS = ["cat", "hund", "kočka", "猫"]
@@ -52,7 +53,7 @@ def directory(tmp_path: Path) -> Path:
     pixels = np.zeros((2, 4, 5, 3), np.uint8)
     normalized = np.zeros((2, 3, 4, 5), np.float32)
     reference = {"logits": np.ones((2, 4), np.float32)}
-    golden.Golden(normalized, pixels, None, reference).save(tmp_path)
+    golden.Golden(Images(normalized, pixels), {}, reference).save(tmp_path)
     labels.write(tmp_path, LABELS)
     manifest.write(tmp_path, {**MANIFEST, "files": manifest.file_table(tmp_path)})
     return tmp_path

@@ -16,15 +16,15 @@ import pytest
 
 from edgeconv.errors import BundleRefused
 from edgeconv.export.bundle import golden
+from edgeconv.runtime.adapt import Images
 from tests.helpers.mutations import mutated, refuses_or_reads
 
 RNG = np.random.default_rng(0)
 SHAPES = {"boxes": (4, 3), "level": (), "map": (2, 3, 5)}
 PHOTOS = RNG.integers(0, 256, (2, 4, 5, 3), dtype=np.uint8)
 VECTORS = golden.Golden(
-    normalized=RNG.standard_normal((2, 3, 4, 5)).astype(np.float32),
-    pixels=PHOTOS,
-    app_input=PHOTOS.astype(np.int8),
+    samples=Images(RNG.standard_normal((2, 3, 4, 5)).astype(np.float32), PHOTOS),
+    app_inputs={"input": PHOTOS.astype(np.int8)},
     reference={"logits": RNG.standard_normal((2, 7)).astype(np.float32)},
     float64={"logits": RNG.standard_normal((2, 7))},
     as_exported={
@@ -66,8 +66,9 @@ def array_of(array: object) -> bytes:
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     VECTORS.save(tmp_path)
     read = golden.load(tmp_path)
-    for name in ("normalized", "pixels", "app_input"):
-        np.testing.assert_array_equal(getattr(read, name), getattr(VECTORS, name))
+    for name in ("normalized", "pixels"):
+        np.testing.assert_array_equal(getattr(read.samples, name), getattr(VECTORS.samples, name))
+    np.testing.assert_array_equal(read.app_inputs["input"], VECTORS.app_inputs["input"])
     for name in ("reference", "float64"):
         held, written = getattr(read, name)["logits"], getattr(VECTORS, name)["logits"]
         np.testing.assert_array_equal(held, written)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from edgeconv.export.bundle.bundle import Bundle
-from edgeconv.runtime.adapt import Images
 from edgeconv.verify.diagnose import Diagnosis, diagnose
 
 
@@ -12,7 +11,7 @@ def diagnosed(bundle: Bundle) -> Diagnosis:
     golden = bundle.golden
     return diagnose(
         bundle.artifacts,
-        Images(normalized=golden.normalized, pixels=golden.pixels),
+        golden.samples,
         golden.reference,
         recorded=bundle.manifest["quantization"]["tensors"],
         as_written=bundle.as_written,

@@ -35,14 +35,14 @@ class Identity:
 
     Attributes:
         net: the net's name.
-        preprocessing: how a photo becomes the input of the float net.
+        preprocessing: how a photo becomes the input of the float net; None where that is not known.
         labels: the classes' names in the order of the outputs, None where they are not known.
         license: of the weights, None where it is not known.
         trained: whether the weights were trained.
     """
 
     net: str
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
     license: str | None
     trained: bool
@@ -52,8 +52,10 @@ class Identity:
         entries = {
             "edgeconv.net": self.net,
             "edgeconv.trained": json.dumps(self.trained),
-            "edgeconv.preprocessing": json.dumps(self.preprocessing.to_json(), sort_keys=True),
         }
+        if self.preprocessing is not None:
+            told = json.dumps(self.preprocessing.to_json(), sort_keys=True)
+            entries["edgeconv.preprocessing"] = told
         if self.labels is not None:
             entries["edgeconv.labels"] = json.dumps(self.labels, ensure_ascii=False)
         if self.license is not None:
@@ -64,10 +66,14 @@ class Identity:
         self, *, raw_pixels: bool = False, half_precision: bool = False
     ) -> tflite.TfliteMetadata:
         """The metadata of a TFLite file; one that takes raw pixels asks for no normalization."""
+        known = self.preprocessing
+        normalization = None
+        if known is not None:
+            scaled = tuple(tuple(255 * v for v in values) for values in (known.mean, known.std))
+            normalization = ((0.0,), (1.0,)) if raw_pixels else (scaled[0], scaled[1])
         return tflite.TfliteMetadata(
             name=self.net,
-            mean=(0.0,) if raw_pixels else tuple(255 * m for m in self.preprocessing.mean),
-            std=(1.0,) if raw_pixels else tuple(255 * s for s in self.preprocessing.std),
+            normalization=normalization,
             labels=self.labels,
             license=self.license,
             extra=json.dumps(self.onnx_metadata(), sort_keys=True, ensure_ascii=False),

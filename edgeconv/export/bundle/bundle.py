@@ -8,6 +8,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from edgeconv.data.inputs import InputSpec, Intake
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import BundleRefused, UnknownName
 from edgeconv.export.bundle import artifacts, golden, labels, manifest, staging, trial
@@ -16,7 +17,6 @@ from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds
 from edgeconv.quantize.repair.copies import with_copies
 from edgeconv.quantize.repair.repairs import Repairs
 from edgeconv.quantize.repair.swish import with_own_arguments
-from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Opener, SessionOptions
 from edgeconv.verify.parity import bundle_files, on_device
@@ -80,9 +80,16 @@ class Bundle:
         return bool(self.manifest["weights"]["trained"])
 
     @property
+    def intake(self) -> Intake:
+        """What the net takes; raises RefusedError."""
+        told, shapes = self.manifest["preprocessing"], self.manifest["graph"]["inputs"]
+        known = None if told is None else Preprocessing.from_json(told)
+        return Intake(tuple(InputSpec(n, tuple(s[1:])) for n, s in shapes.items()), known)
+
+    @property
     def preprocessing(self) -> Preprocessing:
-        """How a photo becomes the net's input."""
-        return Preprocessing.from_json(self.manifest["preprocessing"])
+        """How a photo becomes the net's input; raises UsageError where that is not known."""
+        return self.intake.of_photo(str(self.directory))
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -122,6 +129,8 @@ class Bundle:
         """
         repairs = self.repairs
         model = with_own_arguments(model, repairs.swishes)
+        if not repairs.copies:
+            return model
         black, white = self.preprocessing.low, self.preprocessing.high
         seen = channel_bounds(model, input_bounds(black, white, widened=0.0))
         return with_copies(model, repairs.copies, seen)
@@ -130,7 +139,7 @@ class Bundle:
     def golden(self) -> golden.Golden:
         """The test vectors; raises BundleRefused."""
         vectors = golden.load(self.directory)
-        vectors.check_fits(self.manifest["graph"]["outputs"], self.preprocessing.input_size)
+        vectors.check_fits(self.manifest["graph"]["outputs"], self.intake)
         return vectors
 
     @property
@@ -143,7 +152,7 @@ class Bundle:
         """What the files are held against."""
         vectors = self.golden
         return Expected(
-            Images(normalized=vectors.normalized, pixels=vectors.pixels),
+            vectors.samples,
             vectors.reference,
             depth=int(self.manifest["net"]["depth"]),
             trained=self.trained,
@@ -212,7 +221,7 @@ class Bundle:
         options = options or SessionOptions()
         trial.require_survival(held[artifact], [options])
         session = open_session(held[artifact], options)
-        return Predictor(session, self.preprocessing, self.labels)
+        return Predictor(session, self.intake, self.labels)
 
     def _require_survival(self) -> None:
         """Tries each file on all kernels that parity runs it on."""

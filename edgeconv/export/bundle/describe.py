@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from edgeconv.data.formula import Io, describe_input
-from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.data.formula import Io, describe_input, describe_tensor
+from edgeconv.data.inputs import Intake
 from edgeconv.export.bundle import artifacts, manifest
 from edgeconv.export.bundle.verdict import Verdict
 from edgeconv.export.options import ExportOptions
@@ -52,6 +52,7 @@ def describe(
     directory: Path,
 ) -> dict[str, Any]:
     """The manifest of a bundle whose files all stand in `directory`."""
+    known, told = net.intake.preprocessing, verdict.report.interfaces
     document: dict[str, Any] = {
         "format": manifest.FORM.number,
         "net": {
@@ -69,18 +70,16 @@ def describe(
             "license": net.weights.license,
             "trained": net.trained,
         },
-        "preprocessing": net.preprocessing.to_json(),
+        "preprocessing": None if known is None else known.to_json(),
         "graph": {
             "inputs": {name_of(v): list(shape_of(v)) for v in model.graph.inputs},
             "outputs": {name_of(v): list(shape_of(v)) for v in model.graph.outputs},
-            "parts": {name: told.to_json() for name, told in parts.items()},
+            "parts": {name: part.to_json() for name, part in parts.items()},
         },
         "artifacts": {
             short: {
                 "file": path.name,
-                **_ends(
-                    verdict.report.interfaces.get(short) or _interface(path), net.preprocessing
-                ),
+                **_ends(short, told.get(short) or _interface(path), net.intake),
                 **_computes(short),
             }
             for short, path in artifacts.present(directory).items()
@@ -115,17 +114,35 @@ def _interface(path: Path) -> Interface:
     return Interface(session.inputs, session.outputs)
 
 
-def _ends(told: Interface, preprocessing: Preprocessing) -> dict[str, Any]:
-    """What a model file takes and gives, and the recipe from a photo to its input."""
-    taken = told.inputs[0]
-    io: Io = "float32"
-    if taken.dtype != np.float32:
-        io = "uint8" if taken.dtype == np.uint8 else "int8"
+def _ends(short: str, told: Interface, intake: Intake) -> dict[str, Any]:
+    """What a model file takes and gives, and the recipe from a photo or tensors to its inputs."""
     return {
         "inputs": [_tensor(spec) for spec in told.inputs],
         "outputs": [_tensor(spec) for spec in told.outputs],
-        "recipe": describe_input(preprocessing, io, taken.scale, taken.zero_point).splitlines(),
+        "recipe": _recipe(short, told.inputs, intake),
     }
+
+
+def _recipe(short: str, inputs: Sequence[TensorSpec], intake: Intake) -> list[str]:
+    if intake.preprocessing is None:
+        shapes = {spec.name: spec.shape for spec in intake.inputs}
+        # A net's only input may have another name in the file.
+        own = [shapes.get(taken.name, intake.inputs[0].shape) for taken in inputs]
+        is_nhwc = short.endswith("tflite")
+        return [
+            describe_tensor(
+                *(taken.name, shape, taken.shape),
+                is_nhwc=is_nhwc,
+                scale=taken.scale,
+                zero_point=taken.zero_point,
+            )
+            for taken, shape in zip(inputs, own, strict=True)
+        ]
+    taken = inputs[0]
+    io: Io = "float32"
+    if taken.dtype != np.float32:
+        io = "uint8" if taken.dtype == np.uint8 else "int8"
+    return describe_input(intake.preprocessing, io, taken.scale, taken.zero_point).splitlines()
 
 
 def _computes(short: str) -> dict[str, Any]:

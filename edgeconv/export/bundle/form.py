@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any
 
 #: Of a bundle, or of a net.
@@ -20,6 +20,7 @@ _TYPES: Mapping[tuple[str, ...], type] = MappingProxyType(
     {
         ("artifacts",): dict,
         ("files",): dict,
+        ("graph", "inputs"): dict,
         ("graph", "outputs"): dict,
         ("graph", "parts"): dict,
         ("net", "depth"): int,
@@ -27,7 +28,6 @@ _TYPES: Mapping[tuple[str, ...], type] = MappingProxyType(
         ("net", "options"): dict,
         ("parity", "stages"): list,
         ("parity", "status"): str,
-        ("preprocessing",): dict,
         ("weights", "trained"): bool,
     }
 )
@@ -61,7 +61,12 @@ def _problems(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"its net.depth is not 0 to {_MOST_DEPTH}"
     yield from _wrong_entries(document, ("files",), _is_file_facts, "bytes and sha256")
     yield from _wrong_entries(document, ("artifacts",), _is_object, "an object")
-    yield from _wrong_entries(document, ("graph", "outputs"), _is_shape, "a shape")
+    if type(document.get("preprocessing")) not in (dict, NoneType):
+        yield "its preprocessing is no dict"
+    for ends in ("inputs", "outputs"):
+        yield from _wrong_entries(document, ("graph", ends), _is_shape, "a shape")
+    if not all(document["graph"]["inputs"].values()):
+        yield "its graph.inputs has one without a batch axis"
     yield from _wrong_entries(document, ("graph", "parts"), _is_object, "an object")
     if "quantization" in document:
         keys = ("quantization", "tensors", "activations")

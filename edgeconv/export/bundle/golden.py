@@ -11,8 +11,10 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.data.inputs import IMAGE, Intake
+from edgeconv.data.npz import Header, NotNpz, Npz
 from edgeconv.errors import BundleRefused
-from edgeconv.export.bundle.npz import Header, NotNpz, Npz
+from edgeconv.runtime.adapt import Images, Samples, Tensors
 from edgeconv.runtime.metrics import Whole
 from edgeconv.runtime.session import Kernels
 from edgeconv.verify.parity.against_reference import ARTIFACTS
@@ -22,6 +24,8 @@ FILE_NAME = "golden.npz"
 _NORMALIZED = "input_float32_nchw"
 _PIXELS = "input_pixels_nhwc"
 _APP_INPUT = "input_app_nhwc"
+_TENSOR_PREFIX = "tensor_"
+_APP_PREFIX = "app_"
 _OUTPUT_PREFIX = "reference_"
 _FLOAT64_PREFIX = "float64_"
 _EXPORTED_PREFIX = "exported_"
@@ -34,7 +38,7 @@ _EXPORTED: Mapping[str, Run] = {
     for kernels in get_args(Kernels)
 }
 _OUTPUT_TYPES = ("float32", "int32", "int64", "bool")
-_CHANNELS = 3
+_APP_TYPES = ("int8", "uint8", "float32")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +46,10 @@ class Golden:
     """Test vectors of a bundle.
 
     Attributes:
-        normalized: float32 (N, 3, H, W), what the float net sees.
-        pixels: uint8 (N, H, W, 3), the crops it was made from.
-        app_input: (N, H, W, 3) exactly as an app feeds the TFLite file of the highest compression
-            in the bundle: int8, uint8 or float32. None where the bundle holds no TFLite file.
+        samples: what the float net sees, and of photos the crops it was made from.
+        app_inputs: exactly what an app feeds the TFLite file of the highest compression in the
+            bundle, int8, uint8 or float32, by the input's name; of images (N, H, W, C). Empty where
+            the bundle holds no TFLite file.
         reference: (N, ...) for every output of the net, by its name: float32, or the whole numbers
             or truth values that it gives.
         float64: float64 (N, ...) for every output, where a float file missed its bound and what
@@ -56,9 +60,8 @@ class Golden:
         whole: how sure each output is that holds whole numbers or truth values, by its name.
     """
 
-    normalized: NDArray[np.float32]
-    pixels: NDArray[np.uint8]
-    app_input: NDArray[Any] | None
+    samples: Samples
+    app_inputs: Mapping[str, NDArray[Any]]
     reference: dict[str, NDArray[Any]]
     float64: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     as_exported: dict[Run, Outputs] = field(default_factory=dict)
@@ -66,7 +69,7 @@ class Golden:
 
     def save(self, directory: Path) -> None:
         """Writes golden.npz; its bytes depend on the arrays alone."""
-        arrays: dict[str, NDArray[Any]] = {_NORMALIZED: self.normalized, _PIXELS: self.pixels}
+        arrays = self._given()
         arrays |= {f"{_OUTPUT_PREFIX}{name}": array for name, array in self.reference.items()}
         arrays |= {f"{_FLOAT64_PREFIX}{name}": array for name, array in self.float64.items()}
         arrays |= {
@@ -75,23 +78,40 @@ class Golden:
         }
         arrays |= {f"{_SURE_PREFIX}{name}": told.sure for name, told in self.whole.items()}
         arrays |= {f"{_STEADY_PREFIX}{name}": told.steady for name, told in self.whole.items()}
-        if self.app_input is not None:
-            arrays[_APP_INPUT] = self.app_input
+        arrays |= self._fed()
         np.savez_compressed(directory / FILE_NAME, allow_pickle=False, **arrays)
 
-    def check_fits(self, outputs: Mapping[str, Sequence[int]], input_size: tuple[int, int]) -> None:
+    def _given(self) -> dict[str, NDArray[Any]]:
+        if isinstance(self.samples, Images):
+            return {_NORMALIZED: self.samples.normalized, _PIXELS: self.samples.raw}
+        return {f"{_TENSOR_PREFIX}{name}": array for name, array in self.samples.arrays.items()}
+
+    def _fed(self) -> dict[str, NDArray[Any]]:
+        if isinstance(self.samples, Images):
+            return dict(zip((_APP_INPUT,), self.app_inputs.values(), strict=False))
+        return {f"{_APP_PREFIX}{name}": array for name, array in self.app_inputs.items()}
+
+    def check_fits(self, outputs: Mapping[str, Sequence[int]], intake: Intake) -> None:
         """Raises BundleRefused where the vectors are of another net than the manifest's.
 
         Args:
             outputs: shape of each output, by name.
-            input_size: (height, width) of its input, in pixels.
+            intake: what it takes.
         """
-        count = len(self.normalized)
-        if self.normalized.shape[2:] != input_size:
-            raise BundleRefused(_of_another_net("photos", self.normalized.shape[2:], input_size))
+        count = len(self.samples)
+        wanted = [spec.shape for spec in intake.inputs]
+        if isinstance(self.samples, Images) != (intake.preprocessing is not None):
+            raise BundleRefused(_of_another_net("samples", "of the other kind", intake))
+        if isinstance(self.samples, Images):
+            held = [self.samples.normalized.shape[1:]]
+        else:
+            arrays = self.samples.arrays
+            held = [arrays[s.name].shape[1:] for s in intake.inputs if s.name in arrays]
+        if held != wanted:
+            raise BundleRefused(_of_another_net("samples", held, wanted))
         if set(self.reference) != set(outputs):
-            held, wanted = (sorted(each)[:3] for each in (self.reference, outputs))
-            raise BundleRefused(_of_another_net("outputs", held, wanted))
+            names = [sorted(each)[:3] for each in (self.reference, outputs)]
+            raise BundleRefused(_of_another_net("outputs", *names))
         for name, array in self.reference.items():
             # An output without a batch axis is a photo's row as it is.
             shape = tuple(outputs[name])
@@ -122,10 +142,10 @@ def load(directory: Path) -> Golden:
         why = error.strerror if isinstance(error, OSError) else error
         raise BundleRefused(f"{path} cannot be read: {why}; export the net again") from error
     reference = _named(arrays, _OUTPUT_PREFIX)
+    samples, app_inputs = _inputs_of(arrays)
     return Golden(
-        normalized=arrays[_NORMALIZED],
-        pixels=arrays[_PIXELS],
-        app_input=arrays.get(_APP_INPUT),
+        samples=samples,
+        app_inputs=app_inputs,
         reference=reference,
         float64=_named(arrays, _FLOAT64_PREFIX),
         as_exported={
@@ -140,36 +160,70 @@ def load(directory: Path) -> Golden:
     )
 
 
+def _inputs_of(
+    arrays: Mapping[str, NDArray[Any]],
+) -> tuple[Samples, dict[str, NDArray[Any]]]:
+    """The samples, and what an app feeds for them."""
+    if _NORMALIZED in arrays:
+        images = Images(arrays[_NORMALIZED], arrays[_PIXELS])
+        return images, {IMAGE: arrays[_APP_INPUT]} if _APP_INPUT in arrays else {}
+    return Tensors(_named(arrays, _TENSOR_PREFIX)), _named(arrays, _APP_PREFIX)
+
+
 def _check_headers(headers: Mapping[str, Header]) -> None:
-    """Raises NotNpz where the arrays are not those of a Golden, all of the same photos."""
-    for name in (_NORMALIZED, _PIXELS):
+    """Raises NotNpz where the arrays are not those of a Golden, all of the same samples."""
+    tensors = _tensors(headers)
+    for name in () if tensors else (_NORMALIZED, _PIXELS):
         if name not in headers:
             raise NotNpz(f"it holds no {name}")
-    shape = headers[_NORMALIZED].shape
-    if len(shape) != 4 or shape[1] != _CHANNELS:
-        raise NotNpz(f"{_NORMALIZED} of shape {shape} holds no photos")
-    photos = (shape[0], *shape[2:], _CHANNELS)
+    given = next(iter(tensors.values())) if tensors else headers[_NORMALIZED]
+    if not tensors and len(given.shape) != 4:
+        raise NotNpz(f"{_NORMALIZED} of shape {given.shape} holds no photos")
+    count = given.shape[:1]
     if not any(name.startswith(_OUTPUT_PREFIX) for name in headers):
         raise NotNpz("it holds no reference")
+    belongs = _belongs_to_tensors if tensors else _belongs_to_photos
     for name, header in headers.items():
-        if not _belongs(name, header, headers, photos):
+        if not belongs(name, header, headers) and not _is_told(name, header, headers, count):
             raise NotNpz(
                 f"{name}, {header.dtype.name} of shape {header.shape}, is no array that belongs "
-                f"to {shape[0]} photos of shape {photos[1:]}"
+                f"to {count[0] if count else 0} samples of shape {given.shape[1:]}"
             )
 
 
-def _belongs(
-    name: str, header: Header, headers: Mapping[str, Header], photos: tuple[int, ...]
-) -> bool:
-    """Whether an array is of a name, type and shape that a Golden has."""
+def _tensors(headers: Mapping[str, Header]) -> dict[str, Header]:
+    """The inputs of a net that takes no photos."""
+    return {name: found for name, found in headers.items() if name.startswith(_TENSOR_PREFIX)}
+
+
+def _belongs_to_photos(name: str, header: Header, headers: Mapping[str, Header]) -> bool:
     kind = header.dtype.name
+    count, channels, *size = headers[_NORMALIZED].shape
+    photos = (count, *size, channels)
     if name == _NORMALIZED:
         return kind == "float32"
     if name == _PIXELS:
         return kind == "uint8" and header.shape == photos
-    if name == _APP_INPUT:
-        return kind in ("int8", "uint8", "float32") and header.shape == photos
+    return name == _APP_INPUT and kind in _APP_TYPES and header.shape == photos
+
+
+def _belongs_to_tensors(name: str, header: Header, headers: Mapping[str, Header]) -> bool:
+    kind, tensors = header.dtype.name, _tensors(headers)
+    if name in tensors:
+        first = next(iter(tensors.values()))
+        return kind == "float32" and header.shape[:1] == first.shape[:1] != ()
+    of = tensors.get(f"{_TENSOR_PREFIX}{name.removeprefix(_APP_PREFIX)}")
+    if not name.startswith(_APP_PREFIX) or of is None or kind not in _APP_TYPES:
+        return False
+    turned = (of.shape[0], *of.shape[2:], of.shape[1]) if len(of.shape) == 4 else of.shape
+    return header.shape in (of.shape, turned)
+
+
+def _is_told(
+    name: str, header: Header, headers: Mapping[str, Header], count: tuple[int, ...]
+) -> bool:
+    """Whether an array is of what the net makes of the samples, by its name, type and shape."""
+    kind = header.dtype.name
     if name.startswith(_FLOAT64_PREFIX):
         reference = headers.get(_OUTPUT_PREFIX + name.removeprefix(_FLOAT64_PREFIX))
         return kind == "float64" and reference is not None and reference.shape == header.shape
@@ -180,16 +234,14 @@ def _belongs(
         return kind == "bool" and is_of_it and f"{_STEADY_PREFIX}{own}" in headers
     if name.startswith(_STEADY_PREFIX):
         sure = headers.get(_SURE_PREFIX + name.removeprefix(_STEADY_PREFIX))
-        return kind == "float64" and sure is not None and header.shape == photos[:1]
+        return kind == "float64" and sure is not None and header.shape == count
     if name in _EXPORTED:
         told = [h.shape for n, h in headers.items() if n.startswith(_OUTPUT_PREFIX)]
         values = sum(math.prod(shape[1:]) for shape in told)
         return (
-            kind == "float32"
-            and header.shape[1:] == (values,)
-            and 1 <= header.shape[0] <= photos[0]
+            kind == "float32" and header.shape[1:] == (values,) and 1 <= header.shape[0] <= count[0]
         )
-    is_output = name.startswith(_OUTPUT_PREFIX) and header.shape[:1] == photos[:1]
+    is_output = name.startswith(_OUTPUT_PREFIX) and header.shape[:1] == count
     return is_output and kind in _OUTPUT_TYPES
 
 

@@ -1,8 +1,8 @@
-"""Photos in, classes out: a session with its preprocessing and labels."""
+"""Photos or tensors in, classes out: a session with its preprocessing and labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,15 @@ from PIL import Image
 from scipy import special
 
 from edgeconv.data.images import load_image
+from edgeconv.data.inputs import Intake
 from edgeconv.data.preprocessing import Preprocessing, crop_pixels, normalize
 from edgeconv.errors import UsageError
-from edgeconv.runtime.adapt import Images, run_logits
+from edgeconv.runtime.adapt import Images, Samples, Tensors, run_logits
+from edgeconv.runtime.feeds import by_name
 from edgeconv.runtime.session import Session
 
 Photo = Path | str | Image.Image | NDArray[np.uint8]
+Arrays = NDArray[np.float32] | Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,10 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """An artifact that takes photos."""
+    """An artifact that takes photos, or tensors where nothing says how a photo becomes one."""
 
     session: Session
-    preprocessing: Preprocessing
+    intake: Intake
     labels: tuple[str, ...] | None
 
     def predict(self, photos: Iterable[Photo]) -> list[Prediction]:
@@ -69,23 +72,47 @@ class Predictor:
 
         Raises:
             ImageRefused: a file is no image that can be read.
-            UsageError: the net is no classifier, or a photo is none of the above.
+            UsageError: the net is no classifier, nothing says how a photo becomes its input, or a
+                photo is none of the above.
         """
-        return [prediction for photo in photos for prediction in self._predict_one(photo)]
+        how = self.intake.of_photo("the net")
+        return [found for photo in photos for found in self._classes(_images(photo, how))]
 
-    def _predict_one(self, photo: Photo) -> Iterator[Prediction]:
-        pixels = crop_pixels(_as_image(photo), self.preprocessing)
-        images = Images(
-            normalized=normalize(pixels, self.preprocessing)[np.newaxis],
-            pixels=pixels[np.newaxis],
-        )
-        logits = run_logits(self.session, images)
+    def predict_tensors(self, samples: Iterable[Arrays]) -> list[Prediction]:
+        """Predicts the classes of samples that are given as the float net takes them.
+
+        Args:
+            samples: float32 arrays of the input's shape without the batch axis, those of several
+                inputs by their names.
+
+        Raises:
+            UsageError: the net is no classifier, or an array is not of its input's name and shape.
+        """
+        return [found for given in samples for found in self._classes(self._tensors(given))]
+
+    def _tensors(self, given: Arrays) -> Tensors:
+        inputs = self.intake.inputs
+        named = by_name(given, [spec.name for spec in inputs])
+        for spec in inputs:
+            if named[spec.name].shape != spec.shape:
+                raise UsageError(
+                    f"{spec.name} is of shape {named[spec.name].shape}; the net takes {spec.shape}"
+                )
+        return Tensors({name: np.asarray(array)[np.newaxis] for name, array in named.items()})
+
+    def _classes(self, samples: Samples) -> Iterator[Prediction]:
+        logits = run_logits(self.session, samples)
         if logits.ndim != 2:
             raise UsageError(
                 f"the net's output has shape {logits.shape}, one row of logits a photo is needed; "
                 "run the session yourself for a net that is no classifier"
             )
         yield from (Prediction(row, self.labels) for row in logits)
+
+
+def _images(photo: Photo, how: Preprocessing) -> Images:
+    pixels = crop_pixels(_as_image(photo), how)
+    return Images(normalize(pixels, how)[np.newaxis], pixels[np.newaxis])
 
 
 def _as_image(photo: Photo) -> Image.Image:

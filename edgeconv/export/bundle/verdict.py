@@ -43,7 +43,7 @@ class Verdict:
         if self.golden.source == "builtin":
             return self.report.warnings
         published = (
-            f"golden.npz holds {self.golden.count} photos of your folder: whoever gets the bundle "
+            f"golden.npz holds {self.golden.count} samples of your folder: whoever gets the bundle "
             "sees them"
         )
         return (*self.report.warnings, published)

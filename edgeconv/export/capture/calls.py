@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from edgeconv.errors import NetRefused
 from edgeconv.nets import one_float, running
-from edgeconv.nets.running import forward, unchanged
+from edgeconv.nets.running import Given, forward, unchanged
 
 _NOT_THE_USERS = (
     str(Path(torch.__file__).parent),
@@ -47,7 +47,7 @@ class Call:
         return f"{self.function} at {self.place}"
 
 
-def calls_of(module: nn.Module, example: Tensor) -> tuple[Call, ...]:
+def calls_of(module: nn.Module, example: Given) -> tuple[Call, ...]:
     """Every call up to the end of a run, or up to where it fails."""
     recorder = _Recorder()
     with unchanged(module), torch.no_grad(), recorder, suppress(NetRefused):

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture.calls import place
-from edgeconv.nets.running import forward, tensors_of
+from edgeconv.nets.running import Given, each, forward, tensors_of
 
 _MARK = "_edgeconv_depends_on_input"
 
@@ -72,13 +72,14 @@ def _is_marked_mask(tensor: torch.Tensor) -> bool:
     return tensor.dtype == torch.bool and getattr(tensor, _MARK, False)
 
 
-def run_followed(module: torch.nn.Module, example: torch.Tensor, name: str) -> Any:
+def run_followed(module: torch.nn.Module, example: Given, name: str) -> Any:
     """What the module called `name` gives for a copy of the example.
 
     Raises:
         NetRefused: see DataFlow; or the module failed.
     """
-    marked = example.clone()
-    setattr(marked, _MARK, True)
+    marked = [tensor.clone() for tensor in each(example)]
+    for tensor in marked:
+        setattr(tensor, _MARK, True)
     with DataFlow():
         return forward(module, marked, name)

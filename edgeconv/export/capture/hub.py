@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import onnx_ir as ir
 import torch
 from torch import nn
 
+from edgeconv.data.inputs import IMAGE
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture.calls import calls_of
 from edgeconv.export.capture.data_flow import run_followed
@@ -16,52 +17,60 @@ from edgeconv.export.capture.outputs import output_names, require_plain_values
 from edgeconv.export.capture.simplify import simplify
 from edgeconv.export.capture.torchscript.opened import opened
 from edgeconv.export.capture.trace import trace
-from edgeconv.nets.running import forward, outputs_of, tensors_of, unchanged
+from edgeconv.nets.running import Given, each, forward, outputs_of, tensors_of, unchanged
 
 #: An ONNX file is one protobuf message, which cannot be larger than 2 GiB.
 LARGEST_BYTES = 2**31 - 2**24
 
 
 def capture(
-    module: nn.Module, example: torch.Tensor, *, name: str, output: str = "logits"
+    module: nn.Module,
+    example: Given,
+    *,
+    name: str,
+    inputs: Sequence[str] = (IMAGE,),
+    output: str = "logits",
 ) -> ir.Model:
     """The hub graph of a module, for inputs of exactly the example's shape.
 
-    What it promises stands in `edgeconv.graph`. The graph's input is called `input`; a single
-    output as told, several by their keys, field names or numbers (`output_0`). The module runs in
-    eval mode and is left as it was, its input too.
+    What it promises stands in `edgeconv.graph`. A single output is called as told, several by their
+    keys, field names or numbers (`output_0`). The module runs in eval mode and is left as it was,
+    its input too.
 
     Args:
-        module: takes one image tensor; on the CPU, float32.
-        example: float32 (N, C, H, W).
+        module: on the CPU, float32.
+        example: float32 (N, ...), one for each input in the order of its forward.
         name: of the net, becomes the graph's name.
+        inputs: what they are called.
         output: what a single output is called.
 
     Raises:
         NetRefused: the module cannot take the example, holds values that are not finite, decides by
             the values of its input, or is not a static graph of ONNX operators.
     """
-    _require_image(example)
+    _require_reals(example)
     _require_sound_parameters(module)
     with opened(module) as module, _inference(module):
         modules = {path for path, _ in module.named_modules() if path}
         with unchanged(module):
             result = run_followed(module, example, name)
-            outputs = output_names(result, output)
+            outputs = output_names(result, output, taken=inputs)
             require_plain_values(zip(outputs, tensors_of(result), strict=True))
         _require_repeatable(module, example, name)
-        proto = trace(module, example, outputs)
+        proto = trace(module, example, inputs, outputs)
     return simplify(proto, name=name, modules=modules)
 
 
-def _require_repeatable(module: nn.Module, example: torch.Tensor, name: str) -> None:
+def _require_repeatable(module: nn.Module, example: Given, name: str) -> None:
     """Raises NetRefused where a photo gives something else once the net has seen another."""
-    photo = torch.rand(example.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    alone = outputs_of(module, -photo, name)
+    drawn_by = torch.Generator().manual_seed(0)
+    photo = [torch.rand(tensor.shape, generator=drawn_by) * 2 - 1 for tensor in each(example)]
+    other = [-tensor for tensor in photo]
+    alone = outputs_of(module, other, name)
     with unchanged(module):
         first, behind, again = (
             [output.clone() for output in tensors_of(forward(module, given, name))]
-            for given in (photo, -photo, photo)
+            for given in (photo, other, photo)
         )
     if all(map(_equal, (*first, *alone), (*again, *behind))):
         return
@@ -80,12 +89,13 @@ def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
     return a.shape == b.shape and torch.allclose(a.double(), b.double(), 1e-4, 1e-6, equal_nan=True)
 
 
-def _require_image(example: torch.Tensor) -> None:
-    if example.ndim != 4 or example.dtype != torch.float32:
-        raise NetRefused(
-            f"the example is {example.dtype} of shape {tuple(example.shape)}; edgeconv takes nets "
-            "with one image input, float32 of shape (N, C, H, W)"
-        )
+def _require_reals(example: Given) -> None:
+    for tensor in each(example):
+        if tensor.ndim == 0 or tensor.dtype != torch.float32:
+            raise NetRefused(
+                f"the example is {tensor.dtype} of shape {tuple(tensor.shape)}; edgeconv takes "
+                "nets whose inputs are float32 of shape (N, ...)"
+            )
 
 
 def _require_sound_parameters(module: nn.Module) -> None:

@@ -24,16 +24,16 @@ def inlined(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _plain_ends(module: nn.Module) -> Iterator[None]:
-    """The module's forward takes one tensor, and gives a tuple of those it gives, nothing else.
+    """The module's forward takes tensors alone, and gives a tuple of those it gives, nothing else.
 
     The exporter fills in arguments that have defaults, which it must not, and knows neither
     dataclasses nor None.
     """
     own, inner = vars(module).get("forward"), module.forward
 
-    def forward(x: Tensor) -> tuple[Tensor, ...]:
-        with OneFloat(x.dtype):
-            return tuple(tensors_of(inner(x)))
+    def forward(*given: Tensor) -> tuple[Tensor, ...]:
+        with OneFloat(given[0].dtype):
+            return tuple(tensors_of(inner(*given)))
 
     module.forward = forward
     try:

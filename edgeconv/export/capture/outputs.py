@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import torch
 
+from edgeconv.data.inputs import IMAGE
 from edgeconv.errors import NetRefused
 from edgeconv.nets.running import items_of
 
-_INPUT = "input"
 _TYPES = (torch.float32, torch.int32, torch.int64, torch.bool)
 
 
@@ -35,13 +35,16 @@ def require_plain_values(outputs: Iterable[tuple[str, torch.Tensor]]) -> None:
             )
 
 
-def output_names(result: Any, single: str = "logits") -> list[str]:
+def output_names(
+    result: Any, single: str = "logits", *, taken: Collection[str] = (IMAGE,)
+) -> list[str]:
     """Names of the tensors a module gave, in the order of `tensors_of`.
 
     Args:
         result: what the module gave; a None in it, such as a loss that is not asked for, is no
             output.
         single: what the only tensor is called.
+        taken: what the net's inputs are called.
 
     Raises:
         NetRefused: the result holds something that is no tensor, or two outputs share a name.
@@ -50,12 +53,12 @@ def output_names(result: Any, single: str = "logits") -> list[str]:
     if not names:
         raise NetRefused("the net gives no tensor")
     if len(names) == 1:
-        return [single]
+        names = [single]
     for name in names:
-        if names.count(name) > 1 or name == _INPUT or not name.isprintable() or not name.strip():
+        if names.count(name) > 1 or name in taken or not name.isprintable() or not name.strip():
             raise NetRefused(
                 f"the net gives an output called {name!r}; each output needs a printable name of "
-                f"its own, and {_INPUT} is what its input is called. Rename the keys it returns"
+                f"its own, and {', '.join(taken)} is what goes in. Rename the keys it returns"
             )
     return names
 

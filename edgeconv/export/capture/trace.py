@@ -25,7 +25,7 @@ from edgeconv.export.capture.decompositions.composites import Composites, has_co
 from edgeconv.export.capture.decompositions.table import Decompositions
 from edgeconv.export.capture.inlined import inlined
 from edgeconv.graph.passes.older_forms import OPSET
-from edgeconv.nets.running import unchanged
+from edgeconv.nets.running import Given, each, unchanged
 
 #: Marks nodes of `functions`.
 IN_FLOAT = "in float: "
@@ -62,7 +62,9 @@ FOREIGN_ERRORS = (
 )
 
 
-def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.ModelProto:
+def trace(
+    module: nn.Module, example: Given, inputs: Sequence[str], outputs: list[str]
+) -> onnx.ModelProto:
     """The module as the exporter's raw ONNX graph; module and example stay as they are.
 
     A node's `doc_string` is its file and line, with `IN_FLOAT` before it where the node is a part
@@ -80,7 +82,7 @@ def trace(module: nn.Module, example: torch.Tensor, outputs: list[str]) -> onnx.
         constants = Constants(frozenset(traced))
         composites = Composites(frozenset(composed))
         try:
-            written = _exported(module, example, outputs, constants, composites)
+            written = _exported(module, example, inputs, outputs, constants, composites)
         except FOREIGN_ERRORS as error:
             if constants.written <= traced:
                 _take_apart(error, composed, module, example, outputs)
@@ -98,7 +100,7 @@ def _take_apart(
     error: BaseException,
     composed: dict[str, str],
     module: nn.Module,
-    example: torch.Tensor,
+    example: Given,
     outputs: Sequence[str],
 ) -> None:
     """Adds the operator that the exporter gave up on to those that are taken apart.
@@ -119,7 +121,8 @@ def _take_apart(
 
 def _exported(
     module: nn.Module,
-    example: torch.Tensor,
+    example: Given,
+    inputs: Sequence[str],
     outputs: list[str],
     constants: Constants,
     composites: Composites,
@@ -142,11 +145,11 @@ def _exported(
         warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx")
         torch.onnx.export(
             module,
-            (example.clone(),),
+            tuple(tensor.clone() for tensor in each(example)),
             cast(str, buffer),  # a file-like object is taken too, the signature leaves it out
             dynamo=False,
             opset_version=OPSET,
-            input_names=["input"],
+            input_names=list(inputs),
             output_names=outputs,
             verbose=True,  # notes each operator's lines of code in its doc_string
         )
@@ -154,7 +157,7 @@ def _exported(
 
 
 def _refusal(
-    error: BaseException, module: nn.Module, example: torch.Tensor, outputs: Sequence[str]
+    error: BaseException, module: nn.Module, example: Given, outputs: Sequence[str]
 ) -> str:
     """What the exporter gave up on, in the words of the net's code."""
     if (constant := _CONSTANT_OUTPUT.search(str(error))) is not None:
@@ -178,7 +181,7 @@ def _refusal(
     return f"the net calls {call} in a form that ONNX (opset {OPSET}) lacks: {_text(error)}"
 
 
-def _call_of(operator: str, module: nn.Module, example: torch.Tensor) -> Call | None:
+def _call_of(operator: str, module: nn.Module, example: Given) -> Call | None:
     """The first call that runs an ATen operator, or that has its name."""
     made = calls_of(module, example)
     named = (c for c in made if c.function.replace(".", "_").endswith(f"_{operator}"))

@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_map
 
 from edgeconv.export.sources.float64 import Run
 from edgeconv.nets.running import tensors_of
+from edgeconv.runtime.feeds import Batch
 from edgeconv.runtime.metrics import Whole, is_whole
 from edgeconv.verify.thresholds import Thresholds
 
@@ -36,7 +37,7 @@ _DRAWS = 3
 def doubts(
     run: Run,
     module: nn.Module,
-    photos: NDArray[np.float32],
+    samples: Batch,
     reference: Mapping[str, NDArray[Any]],
     thresholds: Thresholds,
     depth: int,
@@ -46,7 +47,7 @@ def doubts(
     Args:
         run: runs it.
         module: the net; it stays as it is.
-        photos: float32 (N, 3, H, W).
+        samples: float32 (N, ...).
         reference: its outputs for them.
         thresholds: how far files may be off.
         depth: layers of the net.
@@ -56,8 +57,8 @@ def doubts(
         return {}
     little = _MARGIN * thresholds.of_float(depth).limit
     much = 10 ** (-thresholds.int8_sqnr_db / 20)
-    near = [_with_noise(run, module, photos, _small(sign * little)) for sign in (1, -1)]
-    far = [_with_noise(run, module, photos, _white(much, seed)) for seed in range(_DRAWS)]
+    near = [_with_noise(run, module, samples, _small(sign * little)) for sign in (1, -1)]
+    far = [_with_noise(run, module, samples, _white(much, seed)) for seed in range(_DRAWS)]
     return {
         name: Whole(
             np.logical_and.reduce([made[name] == array for made in near]),
@@ -73,10 +74,10 @@ def _shares(same: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _with_noise(
-    run: Run, module: nn.Module, photos: NDArray[np.float32], noise: Noise
+    run: Run, module: nn.Module, samples: Batch, noise: Noise
 ) -> Mapping[str, NDArray[Any]]:
     with _Noisy(noise):
-        return run(module, photos)
+        return run(module, samples)
 
 
 def _small(size: float) -> Noise:

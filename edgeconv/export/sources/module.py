@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import onnx_ir as ir
 import torch
 
 from edgeconv.data import builtin
-from edgeconv.data.preprocessing import Preprocessing, normalize_batch
+from edgeconv.data.inputs import Intake
+from edgeconv.data.samples import stacked, stream
+from edgeconv.data.stated import Stated
 from edgeconv.errors import NetRefused, UsageError
+from edgeconv.export.calibration import OwnSamples, fitting, own_samples
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.progress import ExportProgress
 from edgeconv.export.sources.torch_run import TorchRun
 from edgeconv.graph.parts import Joined
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
+from edgeconv.nets.declared_inputs import agreeing
 from edgeconv.nets.facts import count_parameters
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.handed_over import HandedOver
 from edgeconv.nets.load import LoadedNet, load_net
 from edgeconv.nets.weights import WeightsInfo
+from edgeconv.runtime.feeds import arrays_of
 
-#: Built-in photos that set the BatchNorm statistics of an untrained net.
-_STATISTICS_PHOTOS = 16
+#: Samples that set the BatchNorm statistics of an untrained net.
+_STATISTICS_SAMPLES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +39,12 @@ class ModuleSource:
 
     Attributes:
         net: the module with its values.
-        preprocessing: the net's, or as the user stated it.
+        intake: the net's, or as the user stated it.
         labels: likewise.
     """
 
     net: LoadedNet
-    preprocessing: Preprocessing
+    intake: Intake
     labels: tuple[str, ...] | None
 
     @property
@@ -69,12 +74,13 @@ class ModuleSource:
 
     def captured(self, options: ExportOptions) -> ir.Model:
         """As `Source.captured`; cut off behind a layer where only its features are asked for."""
-        height, width = self.preprocessing.input_size
-        example = torch.zeros(options.batch, 3, height, width)
+        inputs = self.intake.inputs
+        example = [torch.zeros(options.batch, *spec.shape) for spec in inputs]
+        names = [spec.name for spec in inputs]
         if options.features is None:
-            return capture(self.net.module, example, name=self.name)
+            return capture(self.net.module, example, name=self.name, inputs=names)
         cut = feature_extractor(self.net.module, options.features)
-        return capture(cut, example, name=self.name, output=OUTPUT_NAME)
+        return capture(cut, example, name=self.name, inputs=names, output=OUTPUT_NAME)
 
     def reference(self, model: ir.Model, former: Sequence[Joined] | None, batch: int) -> TorchRun:
         """As `Source.reference`."""
@@ -98,23 +104,49 @@ def load_module(
         seed=options.seed,
         progress=progress,
     )
-    preprocessing = options.stated.applied(net.preprocessing)
+    own = own_samples(options.calib)
+    intake = _intake(net, options.stated, own)
+    if own is not None or intake.preprocessing is None:
+        own = fitting(own, intake, str(target))
     if not net.trained:
+        _set_statistics(net, intake, own, options.batch, progress)
+    return ModuleSource(net, intake, options.stated.labels or net.labels)
+
+
+def _intake(net: LoadedNet, stated: Stated, own: OwnSamples | None) -> Intake:
+    """What the net takes: as the user states it, as it says itself, or as most nets do.
+
+    A net that says nothing takes photos as most do, but for tensors of the user's.
+    """
+    inputs, known = net.intake.inputs, net.intake.preprocessing
+    if net.is_assumed and own is not None and own.are_tensors and not stated.is_of_photos:
+        return Intake(inputs)
+    if known is not None:
+        return replace(net.intake, preprocessing=stated.applied(known))
+    if not stated.is_of_photos:
+        return net.intake
+    size = inputs[0].shape[-2:] if len(inputs[0].shape) == 3 else (1, 1)
+    return Intake(inputs, agreeing(inputs, stated.whole((size[0], size[1]), net.name), net.name))
+
+
+def _set_statistics(
+    net: LoadedNet, intake: Intake, own: OwnSamples | None, batch: int, progress: ExportProgress
+) -> None:
+    """From all samples at once; where the net is made for one size of batch, from such ones."""
+    if intake.preprocessing is None and own is not None:
+        progress.step("set the BatchNorm statistics from your samples")
+        samples = list(stream(own.others[:_STATISTICS_SAMPLES], intake))
+    else:
         progress.step("set the BatchNorm statistics from built-in photos")
-        _set_statistics(net, preprocessing, options.batch)
-    return ModuleSource(net, preprocessing, options.stated.labels or net.labels)
-
-
-def _set_statistics(net: LoadedNet, preprocessing: Preprocessing, batch: int) -> None:
-    """From all photos at once; where the net is made for one size of batch, from such ones."""
-    photos = list(builtin.photos(preprocessing, _STATISTICS_PHOTOS, "calibration"))
-    normalized = torch.from_numpy(normalize_batch(photos, preprocessing))
+        how = intake.of_photo(net.name)
+        samples = list(builtin.photos(how, _STATISTICS_SAMPLES, "calibration"))
+    given = [torch.from_numpy(array) for array in arrays_of(stacked(samples, intake).reals)]
     try:
-        set_batchnorm_statistics(net.module, [normalized], net.name)
+        set_batchnorm_statistics(net.module, [given], net.name)
     except NetRefused as refused:
-        starts = range(0, len(photos) - batch + 1, batch)
+        starts = range(0, len(samples) - batch + 1, batch)
         try:
-            batches = [normalized[start : start + batch] for start in starts]
+            batches = [[array[at : at + batch] for array in given] for at in starts]
             set_batchnorm_statistics(net.module, batches, net.name)
         except UsageError:
             raise refused from None

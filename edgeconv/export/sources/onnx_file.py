@@ -14,7 +14,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.data.inputs import Intake
 from edgeconv.disk import sha256_of
 from edgeconv.export.capture.simplify import simplify
 from edgeconv.export.options import ExportOptions
@@ -24,6 +24,7 @@ from edgeconv.export.sources.rows import rows_by_name
 from edgeconv.graph.parts import Joined
 from edgeconv.graph.passes.names import modules_of
 from edgeconv.nets.weights import WeightsInfo
+from edgeconv.runtime.feeds import Batch, arrays_of
 from edgeconv.runtime.memory import within_free_memory
 from edgeconv.runtime.metrics import Whole
 from edgeconv.runtime.ort import OrtSession
@@ -42,7 +43,7 @@ class OnnxRun:
         graph: as the file has it.
         model: the hub graph.
         former: how the file's own outputs were split, if they were.
-        batch: photos a run.
+        batch: samples a run.
     """
 
     graph: ForeignGraph
@@ -50,17 +51,17 @@ class OnnxRun:
     former: Sequence[Joined] | None
     batch: int
 
-    def outputs(self, photos: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    def outputs(self, samples: Batch) -> dict[str, NDArray[Any]]:
         """As `Reference.outputs`."""
-        return rows_by_name(self._run, photos, self.batch, self.model, self.former)
+        return rows_by_name(self._run, samples, self.batch, self.model, self.former)
 
-    def float64(self, _photos: NDArray[np.float32], /) -> Float64:
+    def float64(self, _samples: Batch, /) -> Float64:
         """As `Reference.float64`."""
         return Float64(why_not=_WHY_NO_FLOAT64)
 
     def doubts(
         self,
-        _photos: NDArray[np.float32],
+        _samples: Batch,
         _outputs: Mapping[str, NDArray[Any]],
         _thresholds: Thresholds,
         /,
@@ -68,10 +69,12 @@ class OnnxRun:
         """As `Reference.doubts`: none, for such files give reals alone."""
         return {}
 
-    def _run(self, given: NDArray[Any]) -> list[NDArray[Any]]:
+    def _run(self, given: Batch) -> list[NDArray[Any]]:
+        arrays = list(arrays_of(given))
         if not self.graph.is_nhwc:
-            return self._session.run([given])
-        made = self._session.run([np.ascontiguousarray(given.transpose(TO_NHWC))])
+            return self._session.run(arrays)
+        turned = [array.transpose(TO_NHWC) if array.ndim == 4 else array for array in arrays]
+        made = self._session.run([np.ascontiguousarray(array) for array in turned])
         return [array.transpose(TO_NCHW) if array.ndim == 4 else array for array in made]
 
     @cached_property
@@ -85,7 +88,7 @@ class OnnxSource:
 
     Attributes:
         graph: the file's graph, of fixed sizes.
-        preprocessing: as the user stated it.
+        intake: its inputs, and what a photo must have gone through as the user stated it.
         labels: likewise.
         weights: names the file.
         trained: always: whether values were learned cannot be seen.
@@ -93,7 +96,7 @@ class OnnxSource:
     """
 
     graph: ForeignGraph
-    preprocessing: Preprocessing
+    intake: Intake
     labels: tuple[str, ...] | None
     weights: WeightsInfo
     trained: bool = True
@@ -136,7 +139,7 @@ def load_onnx(target: str, options: ExportOptions) -> OnnxSource:
     _try_out(graph)
     return OnnxSource(
         graph=graph,
-        preprocessing=preprocessing,
+        intake=Intake.of_photos(preprocessing),
         labels=options.stated.labels,
         weights=WeightsInfo(kind="file", source=path.name, sha256=sha256_of(path)),
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.data.inputs import Intake
 from edgeconv.export.options import ExportOptions
 from edgeconv.graph.parts import Joined
 from edgeconv.nets.weights import WeightsInfo
+from edgeconv.runtime.feeds import Batch
 from edgeconv.runtime.metrics import Whole
 from edgeconv.verify.parity.expected import Float64
 from edgeconv.verify.thresholds import Thresholds
@@ -23,7 +23,7 @@ class Reference(Protocol):
 
     Attributes:
         model: the hub graph.
-        batch: photos in one run.
+        batch: samples in one run.
     """
 
     @property
@@ -32,24 +32,24 @@ class Reference(Protocol):
     @property
     def batch(self) -> int: ...  # noqa: D102
 
-    def outputs(self, photos: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-        """What the net makes of photos, (N, ...) by name.
+    def outputs(self, samples: Batch) -> dict[str, NDArray[Any]]:
+        """What the net makes of samples, (N, ...) by name.
 
         Args:
-            photos: float32 (N, 3, H, W), normalized; N a multiple of the batch.
+            samples: float32 (N, ...), photos normalized; N a multiple of the batch.
 
         Raises:
             NetRefused: the net's own code failed.
         """
         ...
 
-    def float64(self, photos: NDArray[np.float32], /) -> Float64:
+    def float64(self, samples: Batch, /) -> Float64:
         """The same in double precision, or why there is no such result."""
         ...
 
     def doubts(
         self,
-        photos: NDArray[np.float32],
+        samples: Batch,
         outputs: Mapping[str, NDArray[Any]],
         thresholds: Thresholds,
         /,
@@ -57,7 +57,7 @@ class Reference(Protocol):
         """How sure its whole numbers and truth values are, by the output's name.
 
         Args:
-            photos: as above.
+            samples: as above.
             outputs: what the net makes of them.
             thresholds: how far files may be off.
         """
@@ -70,7 +70,7 @@ class Source(Protocol):
     Attributes:
         name: what its bundle is called.
         net_options: every option of its definition at its value.
-        preprocessing: what its input must have gone through.
+        intake: its inputs, and what a photo must have gone through.
         labels: class names in the order of the logits, or None where they are not known.
         trained: False where the values are random and the output means nothing.
         weights: where the values come from.
@@ -84,7 +84,7 @@ class Source(Protocol):
     def net_options(self) -> Mapping[str, Any]: ...  # noqa: D102
 
     @property
-    def preprocessing(self) -> Preprocessing: ...  # noqa: D102
+    def intake(self) -> Intake: ...  # noqa: D102
 
     @property
     def labels(self) -> tuple[str, ...] | None: ...  # noqa: D102

@@ -1,4 +1,4 @@
-"""What a PyTorch module makes of photos, under the names of the graph that was captured from it."""
+"""What a PyTorch module makes of samples, under the names of the graph captured from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 import torch
 from numpy.typing import NDArray
@@ -17,7 +16,9 @@ from edgeconv.export.sources.float64 import float64_outputs
 from edgeconv.export.sources.rows import rows_by_name
 from edgeconv.graph.metrics import depth
 from edgeconv.graph.parts import Joined
+from edgeconv.graph.view import name_of
 from edgeconv.nets.running import outputs_of
+from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.runtime.metrics import Whole
 from edgeconv.verify.parity.expected import Float64
 from edgeconv.verify.thresholds import Thresholds
@@ -31,7 +32,7 @@ class TorchRun:
         module: the net.
         model: the hub graph.
         former: how the module's own outputs were split, if they were.
-        batch: photos a run.
+        batch: samples a run.
         target: what the net is called in a message.
     """
 
@@ -41,29 +42,31 @@ class TorchRun:
     batch: int
     target: str
 
-    def outputs(self, photos: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    def outputs(self, samples: Batch) -> dict[str, NDArray[Any]]:
         """As `Reference.outputs`."""
-        return self._run(self.module, photos)
+        return self._run(self.module, samples)
 
-    def float64(self, photos: NDArray[np.float32]) -> Float64:
+    def float64(self, samples: Batch) -> Float64:
         """As `Reference.float64`."""
-        return float64_outputs(self._run, self.module, photos)
+        return float64_outputs(self._run, self.module, samples)
 
     def doubts(
         self,
-        photos: NDArray[np.float32],
+        samples: Batch,
         outputs: Mapping[str, NDArray[Any]],
         thresholds: Thresholds,
     ) -> dict[str, Whole]:
         """As `Reference.doubts`."""
         layers = depth(self.model)
-        return doubts(self._run, self.module, photos, outputs, thresholds, layers)
+        return doubts(self._run, self.module, samples, outputs, thresholds, layers)
 
-    def _run(self, module: nn.Module, photos: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """The outputs of the net, or of a copy in another precision, in the photos' type."""
+    def _run(self, module: nn.Module, samples: Batch) -> dict[str, NDArray[Any]]:
+        """The outputs of the net, or of a copy in another precision, in the samples' type."""
+        names = [name_of(value) for value in self.model.graph.inputs]
 
-        def run(given: NDArray[Any]) -> list[NDArray[Any]]:
-            made = outputs_of(module.eval(), torch.from_numpy(given), self.target)
+        def run(given: Batch) -> list[NDArray[Any]]:
+            fed = [torch.from_numpy(array) for array in by_name(given, names).values()]
+            made = outputs_of(module.eval(), fed, self.target)
             return [tensor.numpy() for tensor in made]
 
-        return rows_by_name(run, photos, self.batch, self.model, self.former)
+        return rows_by_name(run, samples, self.batch, self.model, self.former)

@@ -44,8 +44,9 @@ class TfliteMetadata:
 
     Attributes:
         name: of the net.
-        mean: subtracted from a pixel of 0..255, one number or one for each channel.
-        std: divided by afterwards, as many numbers.
+        normalization: (mean, std) of the one image: subtracted from a pixel of 0..255, one number
+            or one for each channel, and divided by afterwards, as many; None where it takes no
+            photo, or nothing says how.
         labels: the classes' names in the order of the outputs, None where they are not known.
         license: of the weights, None where it is not known.
         extra: a JSON document, stored as it is in the blob `edgeconv`.
@@ -53,8 +54,7 @@ class TfliteMetadata:
     """
 
     name: str
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
+    normalization: tuple[tuple[float, ...], tuple[float, ...]] | None = ((0.0,), (1.0,))
     labels: tuple[str, ...] | None = None
     license: str | None = None
     extra: str = "{}"
@@ -119,8 +119,11 @@ def _model_metadata(metadata: TfliteMetadata, program: Program) -> bytes:
 
 
 def _input(b: _Tables, name: str, tensor: Tensor, metadata: TfliteMetadata) -> int:
-    """TensorMetadata of an image: its color space and how to normalize it."""
-    options = b.table({0: b.floats(metadata.mean), 1: b.floats(metadata.std)})
+    """TensorMetadata of an input: an image's color space and how to normalize it."""
+    if metadata.normalization is None:
+        return b.table({0: b.text(name)})
+    mean, std = metadata.normalization
+    options = b.table({0: b.floats(mean), 1: b.floats(std)})
     normalization = b.table({1: options}, codes={0: _NORMALIZATION_OPTIONS})
     fields = {0: b.text(name), 4: b.vector([normalization])}
     channels = tensor.shape[-1] if len(tensor.shape) == 4 else 0

@@ -32,6 +32,7 @@ from edgeconv.quantize.mixed.sensitivity import Sensitivity, measure, noise_by_p
 from edgeconv.quantize.mixed.switches import Switch, SwitchedNet
 from edgeconv.quantize.plan.in_float import with_islands
 from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.runtime.feeds import Batch
 
 #: Sets that are run to choose among all.
 MOST_RUN = 6
@@ -79,8 +80,8 @@ class ChoosingPhotos:
         count: how many photos `judging` holds; what follows fills up its last batch.
     """
 
-    ranking: Sequence[NDArray[np.float32]]
-    judging: Sequence[NDArray[np.float32]]
+    ranking: Sequence[Batch]
+    judging: Sequence[Batch]
     count: int
 
 

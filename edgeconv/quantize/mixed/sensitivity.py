@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edgeconv.progress import Advance
 from edgeconv.quantize.mixed.switches import Switch, SwitchedNet
+from edgeconv.runtime.feeds import Batch
 
 #: Classes looked at, from the highest: what happens below them turns no prediction over.
 CLASSES = 10
@@ -40,9 +41,7 @@ class Sensitivity:
     share: float
 
 
-def measure(
-    net: SwitchedNet, images: Sequence[NDArray[np.float32]], advance: Advance
-) -> list[Sensitivity]:
+def measure(net: SwitchedNet, images: Sequence[Batch], advance: Advance) -> list[Sensitivity]:
     """The sensitivity to each switch, in their order.
 
     The photos that suffer most from int8 as a whole are left out: theirs are values beyond the

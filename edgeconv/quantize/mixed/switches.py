@@ -30,6 +30,7 @@ from edgeconv.quantize.plan.in_float import touching
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.quantize.plan.shared import on_one_grid
+from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.threads import in_threads
 
 Kind = Literal["activation", "weights", "edge"]
@@ -86,10 +87,10 @@ class SwitchedNet:
         """Builds the graph; the plan must be of this very graph."""
         self.switches = switches(model, plan)
         self._session = open_proto(_switchboard(model, plan, self.switches))
-        self._input = name_of(model.graph.inputs[0])
+        self._inputs = [name_of(value) for value in model.graph.inputs]
 
     def logits(
-        self, images: Sequence[NDArray[np.float32]], on: Collection[int], *, ends: bool
+        self, images: Sequence[Batch], on: Collection[int], *, ends: bool
     ) -> NDArray[np.float32]:
         """The first output for every image, (photos, classes), with some switches on.
 
@@ -101,8 +102,9 @@ class SwitchedNet:
         feeds = {_condition(i): np.array(i in on) for i in range(len(self.switches))}
         feeds[_ENDS] = np.array(ends)
 
-        def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
-            result: NDArray[np.float32] = self._session.run(None, {**feeds, self._input: image})[0]
+        def run(image: Batch) -> NDArray[np.float32]:
+            given = by_name(image, self._inputs)
+            result: NDArray[np.float32] = self._session.run(None, {**feeds, **given})[0]
             return result
 
         return np.concatenate(in_threads(run, images))

@@ -25,6 +25,7 @@ from edgeconv.progress import SILENT, Advance
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.statistics import Gathering, TensorStatistics, combine
 from edgeconv.quantize.observe.targets import Target, targets
+from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.threads import count_workers, stream
 
 #: Inputs that share one histogram a tensor; fixed, so that the sums do not depend on the machine.
@@ -48,7 +49,7 @@ class Observations:
 
 def observe(
     model: ir.Model,
-    batches: Iterable[NDArray[np.float32]],
+    batches: Iterable[Batch],
     *,
     after: Observations | None = None,
     known: Mapping[str, TensorStatistics] | None = None,
@@ -57,8 +58,8 @@ def observe(
     """Runs the hub graph over calibration inputs, several at once, and gathers in their order.
 
     Args:
-        model: a hub graph with one input.
-        batches: float32 arrays of the graph input's shape, (N, 3, H, W).
+        model: a hub graph.
+        batches: float32 arrays of its inputs' shapes.
         after: what was seen of the same graph before, on other inputs; it is added to.
         known: what these very inputs showed of some tensors already; they are not looked at again.
         advance: told how many inputs are done, after each handful.
@@ -83,41 +84,43 @@ def observe(
 
 
 def _measured(
-    model: ir.Model, wanted: list[Target], batches: Iterable[NDArray[np.float32]], turn: int
+    model: ir.Model, wanted: list[Target], batches: Iterable[Batch], turn: int
 ) -> Iterator[Measured]:
     """Statistics of one handful of inputs after another, in the order of the inputs.
 
     `turn` is the number of the first.
     """
-    (source,) = model.graph.inputs
-    shape, name = shape_of(source), name_of(source)
+    shapes = {name_of(value): shape_of(value) for value in model.graph.inputs}
+    fed = [t.name for t in wanted if t.producer is None]
     computed = [t.value for t in wanted if t.producer is not None]
     session = open_graph(model, computed) if computed else None
     local = threading.local()
 
-    def work(numbered: tuple[int, list[NDArray[np.float32]]]) -> Measured:
+    def work(numbered: tuple[int, list[Batch]]) -> Measured:
         first, handful = numbered
         if session is not None and not hasattr(local, "run"):
-            local.run = _Run(session, name)
+            local.run = _Run(session)
         gathered = [Gathering(target) for target in wanted]
         for number, batch in enumerate(handful):
-            arrays = [batch] if len(computed) < len(wanted) else []
-            arrays += local.run(batch) if computed else []
+            given = by_name(batch, list(shapes))
+            arrays = [given[name] for name in fed]
+            arrays += local.run(given) if computed else []
             for gathering, array in zip(gathered, arrays, strict=True):
                 gathering.add(array, first + number)
         return [gathering.result() for gathering in gathered]
 
-    return stream(work, _handfuls(batches, shape, turn), workers=count_workers())
+    return stream(work, _handfuls(batches, shapes, turn), workers=count_workers())
 
 
 def _handfuls(
-    batches: Iterable[NDArray[np.float32]], shape: tuple[int, ...], turn: int
-) -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
-    """HANDFUL inputs at a time, each of the graph's shape, with the number of the first."""
+    batches: Iterable[Batch], shapes: Mapping[str, tuple[int, ...]], turn: int
+) -> Iterator[tuple[int, list[Batch]]]:
+    """HANDFUL inputs at a time, each of the graph's shapes, with the number of the first."""
     source = iter(batches)
     while handful := list(islice(source, HANDFUL)):
         for batch in handful:
-            _check_shape(batch, shape)
+            for name, array in by_name(batch, list(shapes)).items():
+                _check_shape(array, shapes[name])
         yield turn, handful
         turn += len(handful)
 
@@ -129,8 +132,8 @@ class _Run:
     are mapped, cleared and given back each time.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, input_name: str) -> None:
-        self._session, self._input_name = session, input_name
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
         self._outputs = [np.empty(o.shape, np.float32) for o in session.get_outputs()]
         self._binding = session.io_binding()
         for spec, array in zip(session.get_outputs(), self._outputs, strict=True):
@@ -138,9 +141,10 @@ class _Run:
                 spec.name, "cpu", 0, np.float32, array.shape, array.ctypes.data
             )
 
-    def __call__(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def __call__(self, given: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """The outputs, valid until the next run."""
-        self._binding.bind_cpu_input(self._input_name, np.ascontiguousarray(batch))
+        for name, array in given.items():
+            self._binding.bind_cpu_input(name, np.ascontiguousarray(array))
         self._session.run_with_iobinding(self._binding)
         return self._outputs
 

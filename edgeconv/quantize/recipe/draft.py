@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, islice
 
-import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from edgeconv.progress import Advance
 from edgeconv.quantize.observe.observations import Observations, observe
@@ -20,8 +18,9 @@ from edgeconv.quantize.refine.moments import second_moments
 from edgeconv.quantize.refine.rounding import WeightRounder
 from edgeconv.quantize.repair.ends import Ends
 from edgeconv.quantize.repair.repairs import Repairs
+from edgeconv.runtime.feeds import Batch
 
-Inputs = Callable[[], Iterable[NDArray[np.float32]]]
+Inputs = Callable[[], Iterable[Batch]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +82,7 @@ class Draft:
             _rounders={},
         )
 
-    def with_more(self, photos: Iterable[NDArray[np.float32]], advance: Advance) -> Draft:
+    def with_more(self, photos: Iterable[Batch], advance: Advance) -> Draft:
         """The same graph, planned in the same way from all of `inputs` and from these photos too.
 
         Args:

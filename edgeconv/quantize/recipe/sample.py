@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from edgeconv.graph.metrics import multiply_adds
+from edgeconv.runtime.feeds import Batch, arrays_of
 
-Photos = list[NDArray[np.float32]]
+Photos = list[Batch]
 
 #: Multiply-adds of a net below which more photos are looked at in proportion.
 LIGHT = 300_000_000
@@ -50,12 +49,13 @@ def affordable(photos: int, model: ir.Model, most: int) -> int:
     return max(photos, min(photos * LIGHT // max(multiply_adds(model), 1), most))
 
 
-def divide(photos_to_come: Iterator[NDArray[np.float32]], most: int, *, hold_back: bool) -> Sample:
+def divide(photos_to_come: Iterator[Batch], most: int, *, hold_back: bool) -> Sample:
     """Takes the next photos, at most `most`, every fourth of them held back."""
     photos: Photos = []
     for photo in islice(photos_to_come, most):
         photos.append(photo)
-        if len(photos) >= FEWEST and (len(photos) + 1) * photo.nbytes > MOST_BYTES:
+        bytes_each = sum(array.nbytes for array in arrays_of(photo))
+        if len(photos) >= FEWEST and (len(photos) + 1) * bytes_each > MOST_BYTES:
             break
     if not hold_back or len(photos) < FEWEST:
         return Sample(photos, [])

@@ -14,9 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.gates import argument_factors
@@ -32,6 +30,7 @@ from edgeconv.quantize.recipe.draft import Draft
 from edgeconv.quantize.recipe.sample import affordable
 from edgeconv.quantize.recipe.step import RANGES_STEP, Step
 from edgeconv.quantize.refine.reader_error import ReaderErrors
+from edgeconv.runtime.feeds import Batch
 
 T = TypeVar("T")
 
@@ -106,7 +105,7 @@ def _apply(draft: Draft) -> Draft:
 
 def _least(
     model: ir.Model,
-    photos: Sequence[NDArray[np.float32]],
+    photos: Sequence[Batch],
     candidates: Mapping[_Unit, Sequence[Stretch]],
 ) -> dict[_Unit, Stretch]:
     """The candidate of every unit with the least error, the first unless another is worth it."""

@@ -35,6 +35,7 @@ from edgeconv.quantize.plan.columns import multiplying_layers
 from edgeconv.quantize.plan.parameters import Plan, QuantizedConstant
 from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.quantize.plan.weights import Layer
+from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.threads import in_threads
 
 #: One in so many photos is left out at either end.
@@ -43,7 +44,7 @@ TRIMMED = 8
 LEAST_PASSING = 0.1
 
 
-def correct_measured(model: ir.Model, plan: Plan, inputs: Iterable[NDArray[np.float32]]) -> Plan:
+def correct_measured(model: ir.Model, plan: Plan, inputs: Iterable[Batch]) -> Plan:
     """The plan with the biases of the layer before the outputs corrected.
 
     Args:
@@ -82,17 +83,18 @@ def _last_layer(model: ir.Model, plan: Plan) -> Layer | None:
 
 
 def _missing(
-    layer: Layer, model: ir.Model, plan: Plan, photos: Sequence[NDArray[np.float32]]
+    layer: Layer, model: ir.Model, plan: Plan, photos: Sequence[Batch]
 ) -> NDArray[np.float64]:
     """What the layer's bias lacks, (channels,)."""
-    output, source = name_of(written_output(layer.node)), name_of(model.graph.inputs[0])
+    output, sources = name_of(written_output(layer.node)), [name_of(v) for v in model.graph.inputs]
     real = _open(model, output)
     rounded = _open(insert_qdq(model, plan), before_rounding(output))
     fused = fused_activation(layer.node)
     low, high = fused.bounds if fused is not None else (-math.inf, math.inf)
 
-    def compare(photo: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
-        wanted, found = (by_channel(net.run(None, {source: photo})[0]) for net in (real, rounded))
+    def compare(photo: Batch) -> tuple[NDArray[Any], NDArray[Any]]:
+        given = by_name(photo, sources)
+        wanted, found = (by_channel(net.run(None, given)[0]) for net in (real, rounded))
         error = (wanted.astype(np.float64) - found).mean(axis=(0, 2))
         return error, ((found > low) & (found < high)).mean(axis=(0, 2))
 

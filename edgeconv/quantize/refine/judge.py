@@ -23,9 +23,10 @@ from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.qdq import insert_qdq
+from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.threads import in_threads
 
-Batch = NDArray[np.float32]
+Array = NDArray[np.float32]
 Sqnrs = NDArray[np.float64]
 
 
@@ -80,7 +81,7 @@ class Judge:
     def __init__(
         self, model: ir.Model, photos: Sequence[Batch], *, is_classifier: bool = False
     ) -> None:
-        """Runs the float hub graph on the photos, float32 (N, 3, H, W) each."""
+        """Runs the float hub graph on the photos."""
         self._photos = photos
         self._joined = [parts_of(value) for value in real_ends(model)]
         self._is_classifier = is_classifier
@@ -102,7 +103,7 @@ class Judge:
         return Verdict(tuple(by_photo.tolist()), agreement)
 
 
-def _part_sqnrs_db(reference: Batch, output: Batch, joined: Joined) -> list[Sqnrs]:
+def _part_sqnrs_db(reference: Array, output: Array, joined: Joined) -> list[Sqnrs]:
     """Those of each part that an output is joined from; none where it is not joined."""
     if not joined.is_joined:
         return []
@@ -112,7 +113,7 @@ def _part_sqnrs_db(reference: Batch, output: Batch, joined: Joined) -> list[Sqnr
     return [sqnrs_db(one[:, at], other[:, at]) for at in places]
 
 
-def _agreement(pairs: Sequence[tuple[Batch, Batch]]) -> float | None:
+def _agreement(pairs: Sequence[tuple[Array, Array]]) -> float | None:
     """Share of photos whose largest logit stays, None without one row of logits a photo."""
     (one, other), *more = pairs
     if more or one.ndim != 2 or one.shape[1] == 1:
@@ -120,13 +121,13 @@ def _agreement(pairs: Sequence[tuple[Batch, Batch]]) -> float | None:
     return float((one.argmax(axis=1) == other.argmax(axis=1)).mean())
 
 
-def _centred(logits: Batch) -> Batch:
+def _centred(logits: Array) -> Array:
     """Every photo's logits, (photos, classes), less their mean."""
-    centred: Batch = logits - logits.mean(axis=1, keepdims=True)
+    centred: Array = logits - logits.mean(axis=1, keepdims=True)
     return centred
 
 
-def sqnrs_db(reference: Batch, other: Batch) -> Sqnrs:
+def sqnrs_db(reference: Array, other: Array) -> Sqnrs:
     """10 log10 of each photo's energy over its error's, at most 200, (photos,): the first axis."""
     real = reference.reshape(len(reference), -1).astype(np.float64)
     signal = np.maximum((real**2).sum(axis=1), 1e-20)
@@ -135,10 +136,10 @@ def sqnrs_db(reference: Batch, other: Batch) -> Sqnrs:
     return found
 
 
-def run(model: ir.Model, photos: Iterable[Batch]) -> list[Batch]:
+def run(model: ir.Model, photos: Iterable[Batch]) -> list[Array]:
     """Every real end of the graph on every photo, along the first axis; a scalar as a row."""
     session = open_graph(model, real_ends(model))
-    name = name_of(model.graph.inputs[0])
-    results = in_threads(lambda photo: session.run(None, {name: photo}), photos)
+    names = [name_of(value) for value in model.graph.inputs]
+    results = in_threads(lambda photo: session.run(None, by_name(photo, names)), photos)
     columns = zip(*results, strict=True)
     return [np.concatenate([np.atleast_1d(array) for array in column]) for column in columns]

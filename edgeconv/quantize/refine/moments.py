@@ -25,6 +25,7 @@ from edgeconv.graph.view import name_of, require_constant
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.columns import as_rows, columns, multiplying_layers
 from edgeconv.quantize.plan.weights import Layer
+from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.threads import in_threads
 
 #: Widest block: a pointwise layer of 1,280 channels is whole, a 3x3 kernel over 512 is in four.
@@ -72,13 +73,13 @@ class Moments:
 
 def second_moments(
     model: ir.Model,
-    inputs: Iterable[NDArray[np.float32]],
+    inputs: Iterable[Batch],
 ) -> dict[str, Moments]:
     """Moments of every Conv and Gemm, by the name of its weight.
 
     Args:
-        model: a hub graph with one input.
-        inputs: float32 arrays of the graph input's shape, (N, 3, H, W).
+        model: a hub graph.
+        inputs: float32 arrays of its inputs' shapes.
 
     Raises:
         UsageError: no input at all.
@@ -100,17 +101,18 @@ class _Look:
 
     def __init__(self, model: ir.Model, wanted: list[_Sums]) -> None:
         self._wanted = wanted
-        self._input = name_of(model.graph.inputs[0])
+        self._inputs = [name_of(value) for value in model.graph.inputs]
         read = {sums.reads: sums.layer.source for sums in wanted}
-        self._names = [name for name in read if name != self._input]
+        self._names = [name for name in read if name not in self._inputs]
         self._session = None
         if self._names:
             self._session = open_graph(model, [read[name] for name in self._names])
 
-    def __call__(self, values: NDArray[np.float32], turn: int) -> list[NDArray[np.float32]]:
-        read = {self._input: values}
+    def __call__(self, values: Batch, turn: int) -> list[NDArray[np.float32]]:
+        given = by_name(values, self._inputs)
+        read = dict(given)
         if self._session is not None:
-            outputs = self._session.run(self._names, {self._input: values})
+            outputs = self._session.run(self._names, given)
             read.update(zip(self._names, outputs, strict=True))
         return [
             columns(sums.layer, read[sums.reads], sums.positions, turn) for sums in self._wanted

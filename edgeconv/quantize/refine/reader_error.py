@@ -20,7 +20,6 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import onnxruntime
-from numpy.typing import NDArray
 from onnx import helper
 
 from edgeconv.graph.ends import real_ends
@@ -30,6 +29,7 @@ from edgeconv.quantize.observe.session import open_proto
 from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.plan.qdq import rounding_pair
 from edgeconv.quantize.plan.weights import layer_of
+from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.threads import in_threads
 
 #: Layers behind a tensor that are looked at, at most: in a residual stage everything reads it.
@@ -56,12 +56,10 @@ class _Built:
 class ReaderErrors:
     """The net with a second, rounded reading of every tensor asked for."""
 
-    def __init__(
-        self, model: ir.Model, tensors: Sequence[str], photos: Sequence[NDArray[np.float32]]
-    ) -> None:
+    def __init__(self, model: ir.Model, tensors: Sequence[str], photos: Sequence[Batch]) -> None:
         """Opens the session for some tensors of the graph and some of its inputs."""
         self._photos = photos
-        self._input = name_of(model.graph.inputs[0])
+        self._inputs = [name_of(value) for value in model.graph.inputs]
         built = _Built()
         for tensor in tensors:
             _add_reading(model, tensor, built)
@@ -80,8 +78,8 @@ class ReaderErrors:
             feeds[_scale(tensor)] = grids[tensor].scale
             feeds[_zero_point(tensor)] = grids[tensor].zero_point.astype(np.int8)
 
-        def run(photo: NDArray[np.float32]) -> dict[str, float]:
-            sums = self._session.run(self._outputs, {**feeds, self._input: photo})
+        def run(photo: Batch) -> dict[str, float]:
+            sums = self._session.run(self._outputs, {**feeds, **by_name(photo, self._inputs)})
             return dict(zip(self._outputs, map(float, sums), strict=True))
 
         found = in_threads(run, self._photos)

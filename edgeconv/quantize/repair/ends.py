@@ -21,14 +21,16 @@ class Ends:
     is_classifier: bool = False
 
 
-def ends_of(preprocessing: Preprocessing, *, is_classifier: bool, raw: bool = False) -> Ends:
-    """The ends of a net that is fed photos.
+def ends_of(preprocessing: Preprocessing | None, *, is_classifier: bool, raw: bool = False) -> Ends:
+    """The ends of a net.
 
     Args:
-        preprocessing: how a photo becomes its input.
+        preprocessing: how a photo becomes its input; None where that is not known.
         is_classifier: see `Ends`.
         raw: whether the graph takes pixels, 0..255, and normalizes them itself.
     """
+    if preprocessing is None:
+        return Ends(is_classifier=is_classifier)
     black, white = preprocessing.low, preprocessing.high
     if raw:
         black, white = (0.0,) * len(black), (255.0,) * len(white)

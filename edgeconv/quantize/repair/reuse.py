@@ -18,7 +18,6 @@ from itertools import islice, pairwise
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.view import constant_of, name_of, require_constant, set_constant
@@ -28,6 +27,7 @@ from edgeconv.quantize.plan.weights import Layer
 from edgeconv.quantize.repair.bounds import Array, ChannelBounds, channel_bounds
 from edgeconv.quantize.repair.copies import Chain, chains, with_copies
 from edgeconv.quantize.repair.repairs import Copies, sources
+from edgeconv.runtime.feeds import Batch, by_name
 
 #: Share of a chain's channels that must be free: fewer change too little to be worth it.
 LEAST_FREE = 0.05
@@ -47,7 +47,7 @@ def reuse_dead_channels(
     model: ir.Model,
     plan: Plan,
     source: ChannelBounds,
-    inputs: Iterable[NDArray[np.float32]],
+    inputs: Iterable[Batch],
     unrepaired: ir.Model | None = None,
 ) -> Reused:
     """A copy of the hub graph in which the channels that are dead for every input are put to use.
@@ -104,7 +104,7 @@ def _assigned(chain: Chain, free: list[int], plan: Plan) -> dict[int, int]:
 
 
 def _open_shares(
-    model: ir.Model, found: Sequence[Chain], inputs: Iterable[NDArray[np.float32]]
+    model: ir.Model, found: Sequence[Chain], inputs: Iterable[Batch]
 ) -> dict[str, Array]:
     """Share of values that no clamp holds, of what each depthwise layer reads, (channels,)."""
     clamps = {}
@@ -116,10 +116,10 @@ def _open_shares(
     if not clamps:
         return {}
     session = open_graph(model, list(clamps))
-    source = name_of(model.graph.inputs[0])
+    sources = [name_of(value) for value in model.graph.inputs]
     shares: list[list[Array]] = []
     for photo in islice(inputs, PHOTOS):
-        arrays = zip(session.run(None, {source: photo}), clamps.values(), strict=True)
+        arrays = zip(session.run(None, by_name(photo, sources)), clamps.values(), strict=True)
         shares.append([((a > low) & (a < high)).mean(axis=(0, 2, 3)) for a, (low, high) in arrays])
     means = [np.mean(of_photos, axis=0) for of_photos in zip(*shares, strict=True)]
     return {name_of(value): mean for value, mean in zip(clamps, means, strict=True)}

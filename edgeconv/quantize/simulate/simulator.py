@@ -22,6 +22,7 @@ from edgeconv.quantize.simulate import arithmetic, batches, layers, moves, pools
 from edgeconv.quantize.simulate.arithmetic import change_scale, quantized
 from edgeconv.quantize.simulate.islands import float_kernel
 from edgeconv.quantize.simulate.step import Array, Kernel, Step
+from edgeconv.runtime.feeds import Batch, by_name
 
 COMPILERS: Mapping[str, Callable[[Step], Kernel]] = MappingProxyType(
     {
@@ -68,7 +69,7 @@ class Simulator:
             UnsupportedOperator: a form of an operator the simulator does not know.
         """
         self._plan = plan
-        (self._input,) = (v for v in model.graph.inputs if v.const_value is None)
+        self._inputs = {name_of(v): v for v in model.graph.inputs if v.const_value is None}
         self._outputs = tuple(name_of(v) for v in model.graph.outputs)
         opset = model.opset_imports.get("", 17)
         self._exact = _read_in_float(model, plan)
@@ -82,20 +83,19 @@ class Simulator:
         """The nodes that run, in order; activations absorbed by others are none of them."""
         return tuple(operation.node for operation in self._operations)
 
-    def run(
-        self, image: NDArray[Any], *, keep: Collection[str] | None = None
-    ) -> dict[str, NDArray[Any]]:
+    def run(self, given: Batch, *, keep: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
         """Every tensor of one run, by hub name.
 
         Args:
-            image: the graph's input, NCHW: float32 reals, which are quantized as an app does, or
-                the integers themselves.
+            given: the graph's inputs, images NCHW: float32 reals, which are quantized as an app
+                does, or the integers themselves.
             keep: names to keep; None keeps all, the graph's outputs are kept always.
 
         Raises:
-            UsageError: the image has not the input's shape.
+            UsageError: one has not its input's shape.
         """
-        held = {name_of(self._input): self._integers(image)}
+        named = by_name(given, list(self._inputs))
+        held = {name: self._integers(name, array) for name, array in named.items()}
         readers = self._last_reads(keep)
         for position, operation in enumerate(self._operations):
             inputs = [held[name] for name in operation.reads]
@@ -104,9 +104,9 @@ class Simulator:
                 del held[name]
         return {name: array for name, array in held.items() if not name.endswith(_EXACT)}
 
-    def outputs(self, image: NDArray[Any]) -> list[NDArray[Any]]:
+    def outputs(self, given: Batch) -> list[NDArray[Any]]:
         """The graph's outputs, those that are quantized as reals, in the graph's order."""
-        held = self.run(image, keep=())
+        held = self.run(given, keep=())
         return [self.reals(name, held[name]) for name in self._outputs]
 
     def apply(self, node_name: str, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -193,17 +193,16 @@ class Simulator:
         params = self._plan.activations.get(name)
         return _in_float32(reals) if params is None else quantized(reals, params)
 
-    def _integers(self, image: NDArray[Any]) -> Array:
-        shape = shape_of(self._input)
-        if image.shape != shape:
-            raise UsageError(f"the graph takes an input of shape {shape}, not {image.shape}")
-        if image.dtype == np.int8:
-            return image
-        name = name_of(self._input)
+    def _integers(self, name: str, given: NDArray[Any]) -> Array:
+        shape = shape_of(self._inputs[name])
+        if given.shape != shape:
+            raise UsageError(f"the graph takes an input of shape {shape}, not {given.shape}")
+        if given.dtype == np.int8:
+            return given
         params = self._plan.activations.get(name)
         if params is None:
-            return image.astype(np.float32)
-        steps = np.rint(image.astype(np.float32) / np.float32(params.scale))
+            return given.astype(np.float32)
+        steps = np.rint(given.astype(np.float32) / np.float32(params.scale))
         stored: Array = np.clip(steps + int(params.zero_point), -128, 127).astype(np.int8)
         return stored
 

@@ -16,7 +16,7 @@ from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of, require_constant
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.weights import layer_of
-from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.adapt import Samples
 from edgeconv.verify.diagnose.diagnosis import Finding
 from edgeconv.verify.diagnose.hub import constant_in_hub_order, initializers_read, with_constants
 from edgeconv.verify.diagnose.noise import Noise
@@ -50,7 +50,7 @@ class FloatStage:
 def run(
     model: ir.Model,
     tflite: Path | None,
-    photos: Iterable[Images],
+    photos: Iterable[Samples],
     references: Mapping[str, NDArray[np.float32]],
 ) -> FloatStage:
     """Compares every tensor of both files on the photos."""

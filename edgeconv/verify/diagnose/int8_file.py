@@ -22,7 +22,7 @@ from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.shared import tied_tensors
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.simulate import Simulator
-from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.adapt import Samples
 from edgeconv.verify.diagnose import file_plan, weights
 from edgeconv.verify.diagnose.diagnosis import Finding, OwnError, PoorGrid
 from edgeconv.verify.diagnose.grids import Grids, thinned
@@ -132,7 +132,7 @@ class Measured:
 
 
 def measure_file(
-    file: Int8File, exact: FloatGraph, photos: Iterable[Images], *, like: Measured | None = None
+    file: Int8File, exact: FloatGraph, photos: Iterable[Samples], *, like: Measured | None = None
 ) -> Measured:
     """Runs a file, its float twin and the simulator on the photos.
 
@@ -266,7 +266,7 @@ def _ends(node: ir.Node) -> tuple[list[str], list[str]]:
 
 
 def _statistics(
-    file: Int8File, twin: FloatGraph, chunks: list[Images]
+    file: Int8File, twin: FloatGraph, chunks: list[Samples]
 ) -> dict[str, TensorStatistics]:
     found: dict[str, TensorStatistics] = {}
     for turn, images in enumerate(chunks):

@@ -21,7 +21,9 @@ from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.targets import Target, targets
 from edgeconv.quantize.plan.parameters import Plan
-from edgeconv.runtime.adapt import Images, app_input
+from edgeconv.quantize.plan.planner import PIXELS
+from edgeconv.runtime.adapt import Images, Samples, app_inputs
+from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import SessionOptions, TensorSpec
@@ -29,7 +31,7 @@ from edgeconv.runtime.session import SessionOptions, TensorSpec
 Values = Mapping[str, NDArray[Any]]
 
 
-def batches(images: Images, model: ir.Model, photos: int) -> Iterator[Images]:
+def batches(images: Samples, model: ir.Model, photos: int) -> Iterator[Samples]:
     """The first photos in the graph's own batch size; at least one whole batch.
 
     Raises:
@@ -46,19 +48,19 @@ class FloatGraph:
     """The hub graph, or one with other constants, in onnxruntime."""
 
     def __init__(self, model: ir.Model) -> None:
-        self._input = model.graph.inputs[0]
+        self._inputs = [name_of(value) for value in model.graph.inputs]
         self.targets: list[Target] = targets(model)
         self._computed = [t for t in self.targets if t.producer is not None]
         self._session = open_graph(model, [t.value for t in self._computed])
 
-    def run(self, images: Images) -> Values:
+    def run(self, images: Samples) -> Values:
         """Every tensor of one batch."""
-        name = name_of(self._input)
-        feed = images.normalized
-        if name == "pixels":
-            feed = np.ascontiguousarray(images.raw.transpose(0, 3, 1, 2)).astype(np.float32)
-        results = self._session.run(None, {name: feed})
-        return {name: feed, **{t.name: a for t, a in zip(self._computed, results, strict=True)}}
+        given: Batch = images.reals
+        if isinstance(images, Images) and self._inputs == [PIXELS]:
+            given = images.raw_reals
+        feeds = by_name(given, self._inputs)
+        results = self._session.run(None, feeds)
+        return {**feeds, **{t.name: a for t, a in zip(self._computed, results, strict=True)}}
 
 
 class TfliteTensors:
@@ -73,9 +75,9 @@ class TfliteTensors:
         self._orders = tensor_order.orders(file)
         self._resizes = bilinear_resizes(file)
 
-    def run(self, images: Images) -> Values:
+    def run(self, images: Samples) -> Values:
         """Raw tensors of one batch, integers or floats, in the hub's order."""
-        self._session.run([app_input(self._session.inputs[0], images)])
+        self._session.run(app_inputs(self._session, images))
         found = {}
         for name, (value, held) in self._names.items():
             if held is None:
@@ -125,17 +127,17 @@ class OnnxIntegers:
             ir.to_proto(model).SerializeToString(), SessionOptions(kernels="reference")
         )
 
-    def run(self, images: Images) -> Values:
+    def run(self, images: Samples) -> Values:
         """Integers of one batch by hub name."""
-        spec = self._session.inputs[0]
-        fed = app_input(spec, images)
-        arrays = self._session.run([fed])
+        fed = app_inputs(self._session, images)
+        arrays = self._session.run(fed)
         found: dict[str, NDArray[Any]] = {
             self._names[out.name]: array
             for out, array in zip(self._session.outputs, arrays, strict=True)
         }
-        if spec.dtype == np.uint8:
-            found[spec.name] = (fed.astype(np.int16) - 128).astype(np.int8)
+        for spec, array in zip(self._session.inputs, fed, strict=True):
+            if spec.dtype == np.uint8:
+                found[spec.name] = (array.astype(np.int16) - 128).astype(np.int8)
         return found
 
 

@@ -19,7 +19,7 @@ from edgeconv.progress import SILENT, Progress
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.repair.channels import channel_groups
-from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.adapt import Samples
 from edgeconv.verify.diagnose import float_files, parameters
 from edgeconv.verify.diagnose.damage import refusing_contradictions
 from edgeconv.verify.diagnose.diagnosis import (
@@ -56,7 +56,7 @@ _WEIGHT_OF_KIND: Mapping[Kind, int] = {
 
 def diagnose(
     artifacts: Mapping[str, Path],
-    images: Images,
+    images: Samples,
     references: Mapping[str, NDArray[np.float32]],
     *,
     recorded: Mapping[str, Any] | None = None,
@@ -144,7 +144,7 @@ class _Int8Walk:
 
     files: Mapping[str, Int8File]
     exact: FloatGraph
-    chunks: Sequence[Images]
+    chunks: Sequence[Samples]
     of_its_kind: bool
     measured: dict[str, Measured] = field(default_factory=dict)
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.adapt import Samples
 from edgeconv.verify.parity import against_reference, operators
 from edgeconv.verify.parity.expected import Expected
 from edgeconv.verify.parity.operators import KeptTensors
@@ -50,7 +50,7 @@ def _naming(stage: StageResult, report: ParityReport) -> StageResult:
 
 
 def _operator_stage(
-    int8_onnx: Path, tflite: KeptTensors, images: Images, thresholds: Thresholds
+    int8_onnx: Path, tflite: KeptTensors, images: Samples, thresholds: Thresholds
 ) -> StageResult:
     started = time.perf_counter()
     stage = operators.check(int8_onnx, tflite, images).stage(thresholds)

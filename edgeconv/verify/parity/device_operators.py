@@ -15,7 +15,7 @@ import numpy as np
 
 from edgeconv.files.tflite.file import TfliteFile, read
 from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
-from edgeconv.runtime.adapt import Images, app_input
+from edgeconv.runtime.adapt import Samples, app_inputs
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.saturation import int8_convolution_saturates
@@ -55,7 +55,7 @@ class OperatorIdentity:
 
 def check(
     artifacts: Mapping[str, Path],
-    images: Images,
+    images: Samples,
     opener: Opener,
     engines: tuple[EngineName, ...],
 ) -> tuple[OperatorIdentity, ...]:
@@ -69,8 +69,9 @@ def check(
     original = LiteRtSession(
         artifacts["int8.tflite"], SessionOptions(kernels="reference", keep_tensors=True)
     )
-    fed = app_input(original.inputs[0], images[:_PHOTOS])
-    original.run([np.resize(fed, original.inputs[0].shape)])
+    fed = app_inputs(original, images[:_PHOTOS])
+    pairs = zip(fed, original.inputs, strict=True)
+    original.run([np.resize(array, spec.shape) for array, spec in pairs])
     file = read(artifacts["int8.tflite"])
     with tempfile.TemporaryDirectory() as held:
         found: list[OperatorIdentity] = []

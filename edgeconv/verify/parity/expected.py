@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
-from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.adapt import Samples
 from edgeconv.runtime.metrics import FloatArray, Whole
 from edgeconv.runtime.session import Kernels
 from edgeconv.verify.parity.output_parts import OutputParts
@@ -35,10 +35,10 @@ class Float64:
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """Photos, and what the float net makes of them.
+    """Samples, and what the float net makes of them.
 
     Attributes:
-        images: the golden photos.
+        images: the golden photos or tensors.
         outputs: the float net's outputs for them by name, (N, ...) each.
         depth: layers with weights of the net, which decides the float bound.
         trained: without trained weights int8 logits are noise, and the int8 stages only inform.
@@ -52,7 +52,7 @@ class Expected:
         whole: how sure each output is that holds whole numbers or truth values, by name.
     """
 
-    images: Images
+    images: Samples
     outputs: Mapping[str, FloatArray]
     depth: int = 0
     trained: bool = True

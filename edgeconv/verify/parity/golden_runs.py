@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from edgeconv.errors import ArtifactRefused, UsageError
-from edgeconv.runtime.adapt import Images, batch_size, run_outputs
+from edgeconv.runtime.adapt import Samples, batch_size, run_outputs
 from edgeconv.runtime.metrics import Figures, FloatArray, compare
 from edgeconv.runtime.open import engine_of, open_session
 from edgeconv.runtime.session import ManyRuns, Opener, Session, SessionOptions
@@ -102,7 +102,7 @@ class GoldenRuns:
         expected = self._expected
         return worst_part(expected.parts, expected.outputs, self.outputs(run), **bound.of_parts)
 
-    def _run(self, path: Path, run: Run, images: Images) -> Outputs | None:
+    def _run(self, path: Path, run: Run, images: Samples) -> Outputs | None:
         """None where LiteRT's reference kernels would take too long, or lack an operator."""
         if run[1] != "reference" or engine_of(path) != "litert":
             return self._outputs_of(path, run, images)
@@ -117,7 +117,7 @@ class GoldenRuns:
             self.left_out[run] = str(error).removeprefix(f"{path}: ").partition(". ")[0]
             return None
 
-    def _outputs_of(self, path: Path, run: Run, images: Images) -> Outputs:
+    def _outputs_of(self, path: Path, run: Run, images: Samples) -> Outputs:
         artifact, kernels = run
         if kernels == "reference" and not artifact.startswith("int8"):
             images = images[:SLOW_FLOAT_PHOTOS]

@@ -30,7 +30,7 @@ from edgeconv.files.onnx.load import load
 from edgeconv.files.tflite.file import TfliteFile, read
 from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
 from edgeconv.files.tflite.tensor_order import orders
-from edgeconv.runtime.adapt import Images, app_input, batch_size, full_batches
+from edgeconv.runtime.adapt import Samples, app_inputs, batch_size, full_batches
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.ort import OrtSession
@@ -170,7 +170,7 @@ class KeptTensors:
         return self if is_open else open_session(path, options)
 
 
-def check(int8_onnx: Path, tflite: KeptTensors, images: Images) -> OperatorReport:
+def check(int8_onnx: Path, tflite: KeptTensors, images: Samples) -> OperatorReport:
     """Compares every operator of two int8 files written from one plan.
 
     Args:
@@ -190,10 +190,11 @@ def check(int8_onnx: Path, tflite: KeptTensors, images: Images) -> OperatorRepor
     isolated = OrtSession(parts.data, SessionOptions(kernels="reference"))
     resizes = bilinear_resizes(file)
     apart = {cut.name: Steps() for cut in parts.judged}
-    fed = app_input(lite.inputs[0], images)
-    for feed in full_batches(fed, batch_size(lite)):
+    batch = batch_size(lite)
+    fed = (full_batches(array, batch) for array in app_inputs(lite, images))
+    for feeds in zip(*fed, strict=True):
         with tflite.alone:
-            lite.run([feed])
+            lite.run(feeds)
             given, explained = parts.given(lite), explained_steps(resizes, lite)
         made = parts.run(isolated, given)
         for cut in parts.judged:

@@ -16,7 +16,6 @@ from edgeconv.cli.main import app
 from edgeconv.errors import RefusedError, ThresholdMissed, UsageError
 from edgeconv.export.calibration import HELD_BACK_PHOTOS
 from edgeconv.nets.load import load_net
-from edgeconv.runtime.adapt import Images
 from edgeconv.verify.audit.any_file import audit
 from edgeconv.verify.diagnose import diagnose
 
@@ -107,7 +106,7 @@ class TestLeftInFloat:
         golden = mixed.golden
         found = diagnose(
             mixed.artifacts,
-            Images(golden.normalized, golden.pixels),
+            golden.samples,
             golden.reference,
             recorded=mixed.manifest["quantization"]["tensors"],
         )

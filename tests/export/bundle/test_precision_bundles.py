@@ -62,7 +62,7 @@ class TestPrecisions:
         assert "model.int8.onnx:" not in printed
 
     def test_each_predicts(self, every: edgeconv.Bundle) -> None:
-        photo = every.golden.pixels[0]
+        photo = every.golden.samples.pixels[0]
         best = {name: every.open(name).predict([photo])[0].top(1) for name in every.artifacts}
         assert all(0 < found[0].probability <= 1 for found in best.values())
 

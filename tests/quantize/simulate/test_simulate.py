@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from edgeconv.errors import PlanRefused, UsageError
-from edgeconv.export.calibration import calibration_photos, own_photos
+from edgeconv.export.calibration import calibration_photos, own_samples
 from edgeconv.export.capture.hub import capture
 from edgeconv.nets.load import load_net
 from edgeconv.quantize.plan.parameters import QuantizedConstant
@@ -125,7 +125,7 @@ def _half_away(value: Fraction) -> int:
 def test_trained_nets_are_equal_to_the_last_bit(net, weights, real_data, tmp_path: Path) -> None:
     loaded = load_net(net, weights=str(real_data.weights / f"{weights}.safetensors"))
     model = capture(loaded.module, torch.zeros(1, 3, *loaded.preprocessing.input_size), name=net)
-    calibration = calibration_photos(own_photos(real_data.calibration), loaded.preprocessing, 4)
+    calibration = calibration_photos(own_samples(real_data.calibration), loaded.intake, 4)
     whole = quantize(model, lambda: calibration.batches(1, raw=False))
     image = next(iter(calibration.batches(1, raw=False)))
     session = reference_session(whole.model, whole.plan, tmp_path / "net.tflite")

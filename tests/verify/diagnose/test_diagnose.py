@@ -73,7 +73,7 @@ def walk(directory: Path, *, recorded: bool = True, photos: int = 2) -> Diagnosi
     preprocessing = Preprocessing.from_json(document["preprocessing"])
     return diagnose(
         artifacts.present(directory),
-        Images(vectors.normalized, vectors.pixels),
+        vectors.samples,
         vectors.reference,
         recorded=document["quantization"]["tensors"] if recorded else {},
         with_pixels=lambda model: with_pixel_input(model, preprocessing),
@@ -225,9 +225,7 @@ def test_a_transposed_kernel_in_the_float_onnx_file_is_not_blamed_on_the_others(
 def test_the_reference_of_another_net_is_told_from_a_broken_file(copy: Path) -> None:
     vectors = golden.load(copy)
     wrong = {name: -array for name, array in vectors.reference.items()}
-    found = diagnose(
-        artifacts.present(copy), Images(vectors.normalized, vectors.pixels), wrong, photos=1
-    )
+    found = diagnose(artifacts.present(copy), vectors.samples, wrong, photos=1)
     assert [(f.tensor, f.kind) for f in found.findings] == [("logits", "output")]
 
 
@@ -253,7 +251,7 @@ def test_without_the_float_onnx_file_it_says_what_is_needed(copy: Path) -> None:
 
 def test_a_grid_that_clips_these_photos_is_told_of_and_not_broken(bundle: Path) -> None:
     vectors = golden.load(bundle)
-    images = Images(np.float32(3) * vectors.normalized[:1], vectors.pixels[:1])
+    images = Images(np.float32(3) * vectors.samples.normalized[:1], vectors.samples.pixels[:1])
     session = open_graph(load(bundle / "model.onnx"), None)
     (logits,) = session.run(None, {"input": images.normalized})
     found = diagnose(artifacts.present(bundle), images, {"logits": logits}, photos=1)

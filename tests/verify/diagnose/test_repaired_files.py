@@ -24,7 +24,7 @@ from edgeconv.quantize.recipe.recipes import Recipe, quantize
 from edgeconv.quantize.recipe.steps import EQUALIZE, REUSE_DEAD_CHANNELS
 from edgeconv.quantize.repair.ends import ends_of
 from edgeconv.quantize.repair.repairs import Copies, Repairs
-from edgeconv.runtime.adapt import Images, dequantize
+from edgeconv.runtime.adapt import dequantize
 from edgeconv.runtime.metrics import sqnr_db
 from edgeconv.verify.diagnose import Diagnosis, diagnose
 from tests.helpers.repaired_bundle import export_repaired
@@ -42,7 +42,7 @@ def walk(bundle: edgeconv.Bundle, *, of: Path | None = None, copies: Copies) -> 
     held = replace(bundle, manifest={**bundle.manifest, "quantization": told})
     return diagnose(
         artifacts.present(of or bundle.directory),
-        Images(vectors.normalized, vectors.pixels),
+        vectors.samples,
         vectors.reference,
         recorded=bundle.manifest["quantization"]["tensors"],
         as_written=held.as_written,
@@ -57,7 +57,7 @@ def pair(bundle: edgeconv.Bundle, repairs: Repairs) -> Pair:
 
 def explained(bundle: edgeconv.Bundle, repairs: Repairs) -> Int8File:
     vectors = bundle.golden
-    return Int8File(pair(bundle, repairs), Images(vectors.normalized[:1], vectors.pixels[:1]))
+    return Int8File(pair(bundle, repairs), vectors.samples[:1])
 
 
 def test_the_recipe_kept_both_repairs(bundle: edgeconv.Bundle) -> None:
@@ -131,7 +131,7 @@ def test_copies_are_followed_through_operators_in_float(
     bundle: edgeconv.Bundle, island: str, tmp_path: Path
 ) -> None:
     vectors, model = bundle.golden, load(bundle.artifacts["onnx"])
-    photos = [photo[None] for photo in vectors.normalized]
+    photos = [photo[None] for photo in vectors.samples.normalized]
     ends = ends_of(bundle.preprocessing, is_classifier=False)
     recipe = Recipe("", (EQUALIZE, REUSE_DEAD_CHANNELS), 8, measured=False)
     done = quantize(model, lambda: photos, ends=ends, recipe=recipe)
@@ -144,7 +144,7 @@ def test_copies_are_followed_through_operators_in_float(
     plan = replace(done.plan, islands=frozenset({node.name or ""}))
     write(done.model, tmp_path / "int8.tflite", "int8", plan, io="float32")
     made = Pair(tmp_path / "int8.tflite", bundle.artifacts["tflite"], done.repairs)
-    file = Int8File(made, Images(vectors.normalized[:1], vectors.pixels[:1]))
+    file = Int8File(made, vectors.samples[:1])
     for tensor in ("stem.2", "apart.2", "enter.0"):
         wanted = file._floating.read_tensor(tensor)[0].transpose(2, 0, 1)
         assert sqnr_db(wanted, file.activations(tensor)) > 15, tensor
@@ -153,14 +153,14 @@ def test_copies_are_followed_through_operators_in_float(
 def mixed(bundle: edgeconv.Bundle, islands: frozenset[str], out: Path) -> Callable[[], Diagnosis]:
     """Writes int8 files of a bundle anew, with operators in float; walks through them."""
     vectors, model = bundle.golden, load(bundle.artifacts["onnx"])
-    photos = [photo[None] for photo in vectors.normalized]
+    photos = [photo[None] for photo in vectors.samples.normalized]
     done = quantize(model, lambda: photos, recipe="fast")
     plan = with_islands(done.model, done.plan, islands)
     for name in ("model.onnx", "model.tflite"):
         shutil.copy(bundle.directory / name, out)
     write(done.model, out / "model.int8.tflite", "int8", plan, io="float32")
     onnx_writer.write(done.model, out / "model.int8.onnx", "int8", plan, io="float32")
-    images = Images(vectors.normalized, vectors.pixels)
+    images = vectors.samples
     return lambda: diagnose(artifacts.present(out), images, vectors.reference, photos=1)
 
 

@@ -10,7 +10,6 @@ import edgeconv
 from edgeconv.errors import BundleRefused
 from edgeconv.explain.int8_file import Int8File, Pair
 from edgeconv.quantize.repair.repairs import Repairs
-from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.metrics import sqnr_db
 from edgeconv.verify.diagnose import Diagnosis, diagnose
 
@@ -69,7 +68,7 @@ def walk(bundle: edgeconv.Bundle, repairs: Repairs) -> Diagnosis:
     held = replace(bundle, manifest={**bundle.manifest, "quantization": told})
     return diagnose(
         bundle.artifacts,
-        Images(vectors.normalized, vectors.pixels),
+        vectors.samples,
         vectors.reference,
         recorded=bundle.manifest["quantization"]["tensors"],
         as_written=held.as_written,
@@ -91,7 +90,7 @@ def test_a_sound_bundle_has_nothing_broken(bundle: edgeconv.Bundle) -> None:
 def test_activations_come_back_as_the_float_nets(bundle: edgeconv.Bundle) -> None:
     vectors = bundle.golden
     files = Pair(bundle.artifacts["int8.tflite"], bundle.artifacts["tflite"], bundle.repairs)
-    file = Int8File(files, Images(vectors.normalized[:1], vectors.pixels[:1]))
+    file = Int8File(files, vectors.samples[:1])
     for name in bundle.repairs.swishes:
         wanted = file._floating.read_tensor(name)[0].transpose(2, 0, 1)
         assert sqnr_db(wanted, file.activations(name)) > 20

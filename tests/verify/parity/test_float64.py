@@ -14,6 +14,7 @@ from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pipeline import export_bundle
 from edgeconv.export.sources.float64 import float64_outputs
+from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.open import open_session
 from edgeconv.verify.parity.expected import Expected, Float64
 from edgeconv.verify.parity.float64 import FloatJudge
@@ -149,7 +150,7 @@ def test_the_module_and_the_default_type_stay_as_they_are():
 
 def test_golden_vectors_hold_float64_only_where_it_was_needed(tmp_path):
     arrays = np.zeros((1, 3, 2, 2), np.float32), np.zeros((1, 2, 2, 3), np.uint8)
-    plain = golden.Golden(*arrays, None, {"logits": np.ones((1, 2), np.float32)})
+    plain = golden.Golden(Images(*arrays), {}, {"logits": np.ones((1, 2), np.float32)})
     plain.save(tmp_path)
     assert golden.load(tmp_path).float64 == {}
     with np.load(tmp_path / golden.FILE_NAME) as held:

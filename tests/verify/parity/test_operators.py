@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from edgeconv.errors import ArtifactRefused, UsageError
 from edgeconv.export import tflite
-from edgeconv.export.calibration import calibration_photos, own_photos
+from edgeconv.export.calibration import calibration_photos, own_samples
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.onnx.write import write
 from edgeconv.nets.load import load_net
@@ -197,7 +197,7 @@ def test_trained_nets_are_within_one_step_at_every_operator(net, weights, real_d
     loaded = load_net(net, weights=str(real_data.weights / f"{weights}.safetensors"))
     size = loaded.preprocessing.input_size
     hub = capture(loaded.module, torch.zeros(1, 3, *size), name=net)
-    photos = calibration_photos(own_photos(real_data.calibration), loaded.preprocessing, 4)
+    photos = calibration_photos(own_samples(real_data.calibration), loaded.intake, 4)
     batches = list(photos.batches(1, raw=False))
     plan = build_plan(hub, observe(hub, batches), PlanConfig())
     report = check(*written(hub, plan, tmp_path), Images(np.concatenate(batches[:2])))

@@ -1,7 +1,7 @@
-"""Reads .npz files that may come from anywhere: every header first, within a budget, then arrays.
+"""Reads .npz and .npy files from anywhere: every header first, within a budget, then arrays.
 
 NumPy's own reader evaluates headers, allocates what they promise and unpacks pickles. This one
-knows what `numpy.savez` writes of arrays of numbers and refuses all else.
+knows what `numpy.savez` and `numpy.save` write of arrays of numbers and refuses all else.
 """
 
 from __future__ import annotations
@@ -104,11 +104,7 @@ class Npz:
             values = bytearray()
             while piece := stream.read(_STEP):
                 values += piece
-        if len(values) != header.values_bytes:
-            raise NotNpz(f"{name} holds {len(values):,} bytes of {header.values_bytes:,}")
-        array = np.frombuffer(values, header.dtype)
-        shaped = array.reshape(header.shape, order="F" if header.is_fortran else "C")
-        return np.asarray(shaped, header.dtype.newbyteorder("="), order="C")
+        return _array(name, header, values)
 
     def _header(self, name: str) -> Header:
         entry = self._entries[name]
@@ -120,6 +116,62 @@ class Npz:
                 f"holds {max(0, entry.file_size - header.start):,}"
             )
         return header
+
+
+class Npy:
+    """An open .npy file as an .npz of one array; a context that closes it.
+
+    Attributes:
+        headers: of its array, by the name it is given.
+    """
+
+    headers: Mapping[str, Header]
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Opens a file; raises NotNpz, or OSError where it cannot be read."""
+        self._file = _Bounded(open_regular(path))
+        try:
+            self.headers = {name: self._header()}
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, name: str) -> NDArray[Any]:
+        """The array, native and in C order."""
+        header = self.headers[name]
+        self._file.seek(header.start)
+        values = bytearray()
+        while piece := self._file.read(_STEP):
+            values += piece
+        return _array("it", header, values)
+
+    def _header(self) -> Header:
+        if self._file.size > MOST_BYTES:
+            raise NotNpz(f"it has {self._file.size:,} bytes, over {MOST_BYTES:,}")
+        with _told("it"):
+            header = _parsed("it", self._file)
+        held = self._file.size - header.start
+        if held != header.values_bytes:
+            raise NotNpz(
+                f"its array of shape {header.shape} takes {header.values_bytes:,} bytes, it holds "
+                f"{max(0, held):,}"
+            )
+        return header
+
+
+def _array(name: str, header: Header, values: bytearray) -> NDArray[Any]:
+    """An array of these bytes, native and in C order."""
+    if len(values) != header.values_bytes:
+        raise NotNpz(f"{name} holds {len(values):,} bytes of {header.values_bytes:,}")
+    array = np.frombuffer(values, header.dtype)
+    shaped = array.reshape(header.shape, order="F" if header.is_fortran else "C")
+    return np.asarray(shaped, header.dtype.newbyteorder("="), order="C")
 
 
 class _Bounded(io.BufferedIOBase):

@@ -1,0 +1,69 @@
+"""What a net takes: its inputs, and how a photo becomes one where that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.errors import UsageError
+
+#: What the graph's input is called of a net that takes one image and does not name it.
+IMAGE = "input"
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One input of a net, float32.
+
+    Attributes:
+        name: what samples and files call it.
+        shape: of one sample, without the batch axis; an image's is (channels, height, width).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Its name and shape."""
+        return f"{self.name} {self.shape}"
+
+
+@dataclass(frozen=True)
+class Intake:
+    """All that a net takes.
+
+    Attributes:
+        inputs: in the order of its forward.
+        preprocessing: how a photo becomes its one image; None where that is not known: then it is
+            fed tensors.
+    """
+
+    inputs: tuple[InputSpec, ...]
+    preprocessing: Preprocessing | None = None
+
+    @classmethod
+    def of_photos(cls, preprocessing: Preprocessing) -> Self:
+        """Of a net that takes one photo."""
+        shape = (preprocessing.channels, *preprocessing.input_size)
+        return cls((InputSpec(IMAGE, shape),), preprocessing)
+
+    def of_photo(self, of: str) -> Preprocessing:
+        """How a photo becomes the input.
+
+        Args:
+            of: what the net is called in a message.
+
+        Raises:
+            UsageError: it is not known.
+        """
+        if self.preprocessing is None:
+            raise UsageError(
+                f"nothing says how a photo becomes what {of} takes ({self}); give tensors, .npy or "
+                ".npz files, or export it with --mean, --std and --resize where it takes one image"
+            )
+        return self.preprocessing
+
+    def __str__(self) -> str:
+        """Each input, as a message names them."""
+        return ", ".join(map(str, self.inputs))
