@@ -62,10 +62,12 @@ def evaluate(
     from edgeconv.cli.models import models_to_evaluate
 
     if not data.is_dir():
-        raise UsageError(f"--data {data} is no folder; give one of photos")
+        raise UsageError(
+            f"--data {data} is no folder; give one of photos, or of .npy or .npz files"
+        )
     chosen = devices.profile(device, way)
     targets = given_or_here([] if target is None else [target])
-    models = [models_to_evaluate(one) for one in targets]
+    models = [models_to_evaluate(one, data) for one in targets]
     runs = [_prepared(one, data, asked) for one in models]
     found = [run(target, chosen, threads) for target, run in zip(targets, runs, strict=True)]
     output.show_each(found, as_json=as_json)
@@ -73,11 +75,20 @@ def evaluate(
 
 def _prepared(models: Models, data: Path, asked: TaskOptions) -> _Run:
     """What will run on one target's files, with its labels read."""
-    name = asked.task or ("classification" if models.classes is not None else "agreement")
+    name = asked.task or ("classification" if _names_classes(models, data, asked) else "agreement")
     if name == "classification":
         require_fitting(name, asked)
         return partial(_classified, models, _labelled(models, data, asked.labels))
     return partial(_judged, models, name, prepared(name, models, data, asked))
+
+
+def _names_classes(models: Models, data: Path, asked: TaskOptions) -> bool:
+    """Whether classes are to be judged; tensors without any label are judged by agreement."""
+    from edgeconv.data.folders import holds_labels
+
+    if models.classes is None:
+        return False
+    return asked.labels is not None or not models.takes_tensors or holds_labels(data)
 
 
 def _labelled(models: Models, data: Path, labels: Path | None) -> list[LabelledImage]:
@@ -99,7 +110,7 @@ def _classified(
             way.artifacts,
             models.reference,
             photos,
-            models.preprocessing,
+            models.intake,
             threads=threads,
             elsewhere=way.elsewhere,
             progress=way.progress,
@@ -120,7 +131,7 @@ def _judged(
             way.artifacts,
             models.reference,
             judged.photos,
-            models.preprocessing,
+            models.intake,
             judged.task_of,
             threads=threads,
             elsewhere=way.elsewhere,

@@ -71,7 +71,7 @@ def require_fitting(name: TaskName, options: TaskOptions) -> None:
 
 
 def _agreement(models: Models, data: Path) -> Judged:
-    from edgeconv.data.folders import list_images
+    from edgeconv.data.folders import list_samples
     from edgeconv.verify.tasks.agreement import Agreement
 
     if len(models.artifacts) < 2:
@@ -80,7 +80,7 @@ def _agreement(models: Models, data: Path) -> Judged:
             "file in one"
         )
     return Judged(
-        list_images(data),
+        list_samples(data),
         lambda outputs: Agreement(outputs, models.output_parts),
         f"against {models.reference}, on the same photos",
     )
@@ -94,7 +94,7 @@ def _segmentation(models: Models, data: Path, options: TaskOptions) -> Judged:
 
     def task_of(outputs: Sequence[TensorSpec]) -> Task[Any, Any]:
         place = _place(outputs, options.output)
-        return Segmentation(outputs[place], place, photos, models.preprocessing)
+        return Segmentation(outputs[place], place, photos, models.intake.of_photo(models.reference))
 
     return Judged(
         [pair.photo for pair in photos],

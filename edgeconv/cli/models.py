@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgeconv.cli.bundles import bundle_directory, is_model_file
+from edgeconv.data.folders import holds_tensors, list_samples
+from edgeconv.data.inputs import InputSpec, Intake
 from edgeconv.data.preprocessing import Preprocessing, scaled_to
+from edgeconv.data.samples import require_kind
 from edgeconv.errors import RefusedError
 from edgeconv.export.bundle.artifacts import FILES
 from edgeconv.export.bundle.bundle import Bundle, is_bundle, require_artifacts
 from edgeconv.report.console import say
 from edgeconv.runtime.open import open_session
 from edgeconv.verify.parity.output_parts import OutputParts
+
+_RGB = 3
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Models:
     Attributes:
         artifacts: path by the name it is shown under.
         reference: which of them is the float reference.
-        preprocessing: how a photo becomes an input.
+        intake: what they take, and how a photo becomes it.
         labels: names of the classes, None where they are not known.
         classes: how many there are; None where the first output is no row of logits.
         output_parts: how each output is told apart, by its name.
@@ -31,10 +37,15 @@ class Models:
 
     artifacts: dict[str, Path]
     reference: str
-    preprocessing: Preprocessing
+    intake: Intake
     labels: tuple[str, ...] | None
     classes: int | None
     output_parts: dict[str, OutputParts] = field(default_factory=dict)
+
+    @property
+    def takes_tensors(self) -> bool:
+        """Whether they are fed no photos."""
+        return self.intake.preprocessing is None
 
     @property
     def parts(self) -> dict[str, slice]:
@@ -60,13 +71,24 @@ def model_files(target: str, out: Path | None = None) -> dict[str, Path]:
     return require_artifacts(Bundle.load(bundle_directory(target, out)))
 
 
-def models_to_evaluate(target: str) -> Models:
-    """The files of a bundle, or one file and the float file it is judged against."""
-    path = Path(target)
+def models_to_evaluate(target: str, data: Path) -> Models:
+    """The files of a bundle, or one file and the float file it is judged against.
+
+    Args:
+        target: the bundle or the file.
+        data: the samples they will run on.
+
+    Raises:
+        UsageError: the samples are not of the kind that they take.
+    """
+    path, paths = Path(target), list_samples(data)
     if is_model_file(target):
-        return _single(path)
-    bundle = Bundle.load(bundle_directory(target))
-    return _of_bundle(bundle, require_artifacts(bundle))
+        models = _single(path, paths)
+    else:
+        bundle = Bundle.load(bundle_directory(target))
+        models = _of_bundle(bundle, require_artifacts(bundle))
+    require_kind(paths, models.intake, target)
+    return models
 
 
 def _of_bundle(bundle: Bundle, artifacts: dict[str, Path]) -> Models:
@@ -76,14 +98,14 @@ def _of_bundle(bundle: Bundle, artifacts: dict[str, Path]) -> Models:
     return Models(
         artifacts,
         reference,
-        bundle.preprocessing,
+        bundle.intake,
         bundle.labels,
         _classes(artifacts[reference]),
         bundle.output_parts,
     )
 
 
-def _single(path: Path) -> Models:
+def _single(path: Path, samples: Sequence[Path]) -> Models:
     """A file of a bundle is judged against its bundle's float file, any other one alone."""
     if path.name in FILES.values() and is_bundle(path.parent):
         bundle = Bundle.load(path.parent)
@@ -92,15 +114,23 @@ def _single(path: Path) -> Models:
         kept = {name: whole.artifacts[name] for name in (whole.reference, own)}
         return replace(whole, artifacts=kept)
     session = open_session(path)
+    inputs = tuple(InputSpec(spec.name, spec.shape[1:]) for spec in session.inputs)
+    if holds_tensors(samples):
+        return Models(
+            {path.name: path}, path.name, Intake(inputs, of_file=True), None, _classes(path)
+        )
     shape = session.inputs[0].shape
-    size = (shape[1], shape[2]) if shape[-1] == 3 else (shape[-2], shape[-1])
+    if len(inputs) > 1 or len(shape) != 4 or _RGB not in (shape[1], shape[-1]):
+        Intake(inputs, of_file=True).of_photo(str(path))
+    size = (shape[1], shape[2]) if shape[-1] == _RGB else (shape[-2], shape[-1])
     preprocessing = scaled_to(Preprocessing(), size)
     say(
         f"warning: {path} stands in no bundle: photos are preprocessed the ImageNet way "
         f"({json.dumps(preprocessing.to_json())})",
         err=True,
     )
-    return Models({path.name: path}, path.name, preprocessing, None, _classes(path))
+    intake = Intake.of_photos(preprocessing)
+    return Models({path.name: path}, path.name, intake, None, _classes(path))
 
 
 def _classes(path: Path) -> int | None:

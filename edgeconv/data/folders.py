@@ -17,11 +17,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeconv.data.arrays import LABEL, load_label
 from edgeconv.data.arrays import SUFFIXES as TENSOR_SUFFIXES
 from edgeconv.data.class_folders import class_indices
 from edgeconv.data.images import SUFFIXES
 from edgeconv.data.label_csv import read_label_csv
-from edgeconv.errors import UsageError
+from edgeconv.errors import RefusedError, UsageError
 
 MAX_FILES = 200_000
 """Most images in a folder: four times ImageNet's validation set, about 100 MB of paths."""
@@ -125,17 +126,48 @@ def labelled(
     if csv_path is not None:
         rows = read_label_csv(csv_path, folder, class_names, classes, limit=MAX_FILES)
         return [LabelledImage(path, label) for path, label in rows]
+    if _hold_classes(list_samples(folder)):
+        return _from_arrays(folder, classes)
     return _from_sub_folders(folder, class_names, classes)
+
+
+def holds_labels(folder: Path) -> bool:
+    """Whether anything says which class the samples of a folder are of."""
+    samples = list_samples(folder)
+    in_sub_folders = any(path.parent != folder for path in samples)
+    return _find_csv(folder) is not None or in_sub_folders or _hold_classes(samples)
+
+
+def _hold_classes(samples: Sequence[Path]) -> bool:
+    """Whether samples are of tensors with their class beside them."""
+    return holds_tensors(samples) and any(load_label(path) is not None for path in samples)
+
+
+def _from_arrays(folder: Path, classes: int | None) -> list[LabelledImage]:
+    """Samples with the class that each file holds."""
+    found = []
+    for path in list_samples(folder):
+        label = load_label(path)
+        if label is None:
+            raise UsageError(
+                f"{path} holds no {LABEL}, and others beside it do; give each its class"
+            )
+        if label < 0 or (classes is not None and label >= classes):
+            raise RefusedError(
+                f"{path} is of class {label}, and the net has {classes}; classes count from 0"
+            )
+        found.append(LabelledImage(path, label))
+    return found
 
 
 def _from_sub_folders(
     folder: Path, class_names: Sequence[str] | None, classes: int | None
 ) -> list[LabelledImage]:
-    images = list_images(folder)
+    images = list_samples(folder)
     loose = [path for path in images if path.parent == folder]
     if loose:
         raise UsageError(
-            f"{folder} holds {len(loose)} images without a label ({loose[0].name}, ...); labels "
+            f"{folder} holds {len(loose)} samples without a label ({loose[0].name}, ...); labels "
             f"come from {folder.name}.csv beside it, labels.csv in it, --labels FILE, each with "
             "the columns file,label, or from one sub-folder for each class"
         )

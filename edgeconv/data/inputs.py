@@ -37,10 +37,12 @@ class Intake:
         inputs: in the order of its forward.
         preprocessing: how a photo becomes its one image; None where that is not known: then it is
             fed tensors.
+        of_file: whether the inputs are those of a model file, as it has them.
     """
 
     inputs: tuple[InputSpec, ...]
     preprocessing: Preprocessing | None = None
+    of_file: bool = False
 
     @classmethod
     def of_photos(cls, preprocessing: Preprocessing) -> Self:
@@ -59,8 +61,9 @@ class Intake:
         """
         if self.preprocessing is None:
             raise UsageError(
-                f"nothing says how a photo becomes what {of} takes ({self}); give tensors, .npy or "
-                ".npz files, or export it with --mean, --std and --resize where it takes one image"
+                f"nothing says how a photo becomes what {of} takes ({self}); give a folder of .npy "
+                "or .npz files, one sample a file, or export it with --mean, --std and --resize "
+                "where it takes one image"
             )
         return self.preprocessing
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from edgeconv.data import builtin, folders
 from edgeconv.data.arrays import check_arrays, load_arrays
 from edgeconv.data.inputs import Intake
-from edgeconv.data.samples import Sample, stacked, stream
+from edgeconv.data.samples import Sample, require_kind, stacked, stream
 from edgeconv.errors import UsageError
 from edgeconv.runtime.adapt import Images
 from edgeconv.runtime.feeds import Batch
@@ -113,18 +113,12 @@ def fitting(own: OwnSamples | None, intake: Intake, of: str) -> OwnSamples:
             "data: give --calib DIR of .npy or .npz files, one sample a file; or, where it takes "
             "one image, --mean, --std and --resize"
         )
+    require_kind(own.others, intake, of)
     if intake.preprocessing is None:
-        if not own.are_tensors:
-            intake.of_photo(of)
         for path in (*own.judging, *islice(fair_order(own.others, _MOST_HEADERS), _MOST_HEADERS)):
             check_arrays(path, intake.inputs)
         for path in own.judging:  # all that is in them: at once, not after minutes
             load_arrays(path, intake.inputs)
-    elif own.are_tensors:
-        raise UsageError(
-            f"{own.others[0].parent} holds tensors ({own.others[0].name}, ...), and it is known "
-            f"how a photo becomes what {of} takes; give a folder of photos"
-        )
     return own
 
 

@@ -85,10 +85,12 @@ class Tensors:
     """Samples of a net that is fed no photos.
 
     Attributes:
-        arrays: float32 (N, ...) for each input by its name, axes in the net's own order.
+        arrays: float32 (N, ...) for each input by its name.
+        as_in_file: whether the axes are in the order of the file that is fed; else in the net's.
     """
 
     arrays: Mapping[str, NDArray[np.float32]]
+    as_in_file: bool = False
 
     def __post_init__(self) -> None:
         for name, array in self.arrays.items():
@@ -108,7 +110,8 @@ class Tensors:
 
     def __getitem__(self, which: slice) -> Tensors:
         """Some of the samples, as views."""
-        return Tensors({name: array[which] for name, array in self.arrays.items()})
+        some = {name: array[which] for name, array in self.arrays.items()}
+        return Tensors(some, self.as_in_file)
 
     def of(self, name: str) -> NDArray[np.float32]:
         """The array of one input; that of a net's only input has any name."""
@@ -159,7 +162,9 @@ def app_input(
         ArtifactRefused: an input type that no photo can be turned into.
     """
     if isinstance(samples, Tensors):
-        return _in_type(_in_layout(samples.of(spec.name), spec, engine), spec)
+        array = samples.of(spec.name)
+        order = (0, 2, 3, 1) if array.ndim == 4 and not samples.as_in_file else range(array.ndim)
+        return _in_type(_in_layout(array, array.transpose(tuple(order)), spec, engine), spec)
     layout = layout_of(spec, samples)
     if spec.dtype == np.uint8:
         pixels = samples.raw
@@ -169,10 +174,9 @@ def app_input(
 
 
 def _in_layout(
-    array: NDArray[np.float32], spec: TensorSpec, engine: EngineName
+    array: NDArray[np.float32], turned: NDArray[np.float32], spec: TensorSpec, engine: EngineName
 ) -> NDArray[np.float32]:
     """A tensor in the order of axes of a file's input; raises UsageError where it fits none."""
-    turned = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
     both = (turned, array) if engine == "litert" else (array, turned)
     fitting = [each for each in both if each.shape[1:] == spec.shape[1:]]
     if not fitting:

@@ -207,5 +207,5 @@ class TestLabelsFromSubFolders:
             labelled(self.folder(tmp_path, "10"), classes=10)
 
     def test_photos_without_any_label_are_wrong_usage(self, photos: Path) -> None:
-        with pytest.raises(UsageError, match=r"3 images without a label \(a\.jpg.*file,label"):
+        with pytest.raises(UsageError, match=r"3 samples without a label \(a\.jpg.*file,label"):
             labelled(photos)

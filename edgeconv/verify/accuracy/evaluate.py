@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.data.decode import stream
 from edgeconv.data.folders import LabelledImage
-from edgeconv.data.preprocessing import Preprocessing, normalize_batch
+from edgeconv.data.inputs import Intake
+from edgeconv.data.samples import stacked, stream
 from edgeconv.errors import UsageError
 from edgeconv.progress import SILENT, Progress
-from edgeconv.runtime.adapt import Images, run_logits
+from edgeconv.runtime.adapt import Samples, run_logits
 from edgeconv.runtime.open import engine_of, open_session
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import Kernels, Opener, Session, SessionOptions
@@ -54,7 +54,7 @@ def evaluate(
     artifacts: Mapping[str, Path],
     reference: str,
     photos: Sequence[LabelledImage],
-    preprocessing: Preprocessing,
+    intake: Intake,
     *,
     threads: int = 1,
     elsewhere: Opener | None = None,
@@ -67,7 +67,7 @@ def evaluate(
         artifacts: model files by the name they are shown under.
         reference: which of them is the float reference, which runs on this machine.
         photos: image files and their class indices.
-        preprocessing: how a photo becomes an input.
+        intake: what the files take, and how a photo becomes it.
         threads: of each engine.
         elsewhere: opens the other files on a device; they run here too, to be compared.
         progress: told how many photos are done.
@@ -86,7 +86,7 @@ def evaluate(
     }
     done = 0
     progress.step("evaluate on the photos", len(photos))
-    for images, labels in _chunks(photos, preprocessing, _CHUNK if elsewhere is None else _FAR):
+    for images, labels in _chunks(photos, intake, _CHUNK if elsewhere is None else _FAR):
         expected = run_logits(judged[reference].session, images)
         for name, file in judged.items():
             file.add(images, labels, expected, is_reference=name == reference)
@@ -132,7 +132,7 @@ class _Judged:
 
     def add(
         self,
-        images: Images,
+        images: Samples,
         labels: NDArray[np.int64],
         expected: NDArray[np.float32],
         *,
@@ -156,15 +156,15 @@ def open_exact(path: Path, threads: int) -> tuple[Session, Kernels]:
 
 
 def _chunks(
-    photos: Sequence[LabelledImage], preprocessing: Preprocessing, size: int
-) -> Iterator[tuple[Images, NDArray[np.int64]]]:
+    photos: Sequence[LabelledImage], intake: Intake, size: int
+) -> Iterator[tuple[Samples, NDArray[np.int64]]]:
     labels = iter(photos)
-    for images in batches([photo.path for photo in photos], preprocessing, size):
+    for images in batches([photo.path for photo in photos], intake, size):
         yield images, np.array([next(labels).label for _ in range(len(images))], np.int64)
 
 
-def batches(paths: Sequence[Path], preprocessing: Preprocessing, size: int) -> Iterator[Images]:
-    """Photos as inputs, `size` at a time; raises ImageRefused for one that cannot be decoded."""
-    pixels = stream(paths, preprocessing)
-    while chunk := list(islice(pixels, size)):
-        yield Images(normalized=normalize_batch(chunk, preprocessing), pixels=np.stack(chunk))
+def batches(paths: Sequence[Path], intake: Intake, size: int) -> Iterator[Samples]:
+    """Samples as inputs, `size` at a time; raises RefusedError for one that cannot be read."""
+    samples = stream(paths, intake)
+    while chunk := list(islice(samples, size)):
+        yield stacked(chunk, intake)

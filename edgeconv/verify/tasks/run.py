@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.data.inputs import Intake
 from edgeconv.errors import RefusedError, UsageError
 from edgeconv.progress import SILENT, Progress
 from edgeconv.runtime.adapt import batch_size, run_outputs
@@ -65,7 +65,7 @@ def evaluate(
     artifacts: Mapping[str, Path],
     reference: str,
     photos: Sequence[Path],
-    preprocessing: Preprocessing,
+    intake: Intake,
     task_of: Callable[[Sequence[TensorSpec]], Task[Expected, Kept]],
     *,
     threads: int = 1,
@@ -77,8 +77,8 @@ def evaluate(
     Args:
         artifacts: model files by the name they are shown under.
         reference: which of them is the float reference, which runs on this machine.
-        photos: image files.
-        preprocessing: how a photo becomes an input.
+        photos: files of photos or tensors.
+        intake: what the files take, and how a photo becomes it.
         task_of: makes the task for the outputs that the reference has.
         threads: of each engine.
         elsewhere: opens the other files on a device.
@@ -102,7 +102,7 @@ def evaluate(
     done, most = 0, _most_photos(first, far=elsewhere is not None)
     progress.step("evaluate on the photos", len(photos))
     names = [spec.name for spec in first.outputs]
-    for images in batches(photos, preprocessing, most):
+    for images in batches(photos, intake, most):
         exact = in_order(names, first, run_outputs(first, images))
         expected = [task.expect(done + i, row) for i, row in enumerate(_rows(exact))]
         for name, own in kept.items():
