@@ -26,12 +26,14 @@ from edgeconv.nets.file_metadata import FileMetadata, parse_metadata
 from edgeconv.nets.handed_over import HandedOver
 from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
 from edgeconv.nets.plain import fold_parametrizations
-from edgeconv.nets.registry import spec_of
+from edgeconv.nets.registry import TIMM, spec_of
 from edgeconv.nets.spec import NetSpec, OptionValue, PublishedPreprocessing
 from edgeconv.nets.state_files import StateFile, read_state_file
+from edgeconv.nets.timm_nets import NOT_DOWNLOADED, published_info, timm_net
 from edgeconv.nets.user import UserNet, load_user_net
 from edgeconv.nets.user_code import run_user_code
 from edgeconv.nets.weights import WeightsInfo, published_file, seeded, why_unpublished
+from edgeconv.nets.weights_path import WORDS
 from edgeconv.progress import SILENT, Progress
 
 _HOW_TO_GET_WEIGHTS = "give --weights FILE.safetensors or FILE.pth for trained ones"
@@ -95,11 +97,12 @@ def load_net(
     """Build a net and give it its values.
 
     Args:
-        target: a name of the registry, "path/to/file.py:factory" or "package.module:factory";
-            or a net that is handed over.
+        target: a name of the registry, "path/to/file.py:factory", "package.module:factory" or
+            "timm:NAME"; or a net that is handed over.
         weights: "auto" (published, or untrained where they cannot be had), "pretrained" (published
             or an error), "random" (seeded), or the path of a `.safetensors`, `.pth` or `.pt` file.
-            For a user's module "auto" leaves the values as the factory made them.
+            For a user's module "auto" leaves the values as the factory made them; for one of
+            timm's it is "random", for those are downloaded only where they are asked for.
         net_options: options of the definition, or keywords of the user's factory.
         classes: number of classes; None: what the weights have, else the net's own number.
         input_size: (height, width) in pixels; None: what the weights were published with.
@@ -108,13 +111,15 @@ def load_net(
 
     Raises:
         UnknownName, UsageError: a name, an option, a size or a number of classes cannot be.
-        WeightsUnavailable: "pretrained" weights cannot be had.
+        UnavailableError: "pretrained" weights cannot be had, or timm is not installed.
         WeightsRefused: a weights file is broken, unsafe or of another net.
         NetRefused: the user's code failed.
     """
     if classes is not None and classes < 1:
         raise UsageError(f"classes={classes} cannot be; a net has at least 1")
     request = _Request(weights, net_options, classes, input_size, seed, progress)
+    if isinstance(target, str) and target.startswith(TIMM):
+        return _load_timm(target, request)
     spec = None if isinstance(target, HandedOver) else spec_of(target)
     return _load_user(target, request) if spec is None else _load_known(spec, request)
 
@@ -231,6 +236,18 @@ def _file_info(state: StateFile, metadata: FileMetadata) -> WeightsInfo:
 def _title(spec: NetSpec, options: Mapping[str, OptionValue]) -> str:
     stated = ", ".join(f"{name}={value}" for name, value in options.items())
     return f"{spec.name} ({stated})" if stated else spec.name
+
+
+def _load_timm(target: str, request: _Request) -> LoadedNet:
+    """Of values that timm publishes, of a file's, or of random ones."""
+    factory = timm_net(target, pretrained=request.weights == "pretrained")
+    if request.weights not in WORDS:
+        return _user_from_file(factory, request, read_state_file(Path(request.weights)))
+    net = _load_user(factory, replace(request, weights="random"))
+    if request.weights == "pretrained":
+        return replace(net, trained=True, weights=published_info(net.module, target))
+    note = f"{target} is untrained: {NOT_DOWNLOADED}" if request.weights == "auto" else None
+    return replace(net, labels=None, weights=replace(net.weights, note=note))
 
 
 def _load_user(target: str | HandedOver, request: _Request) -> LoadedNet:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from edgeconv.errors import UnknownName, UsageError
+from edgeconv.errors import UnavailableError, UnknownName, UsageError
 from edgeconv.nets.catalog import (
     alexnet,
     densenet,
@@ -47,6 +48,18 @@ NETS: Mapping[str, NetSpec] = MappingProxyType(
 """Name -> net, families in the order they are listed."""
 
 
+#: Before the name of a net that timm builds.
+TIMM = "timm:"
+
+
+def require_timm(target: str) -> None:
+    """Raises UnavailableError where a net of timm's is named and timm is not installed."""
+    if importlib.util.find_spec("timm") is None:
+        raise UnavailableError(
+            f"{target} is built by timm, which is not installed: pip install timm"
+        )
+
+
 def is_onnx_file(target: str) -> bool:
     """Whether a command's NET is the path of an ONNX file."""
     return target.lower().endswith(".onnx")
@@ -72,13 +85,15 @@ def check_target(
     """What can be said of a command's NET without building it.
 
     Args:
-        target: a name of the registry, "path/to/file.py:factory" or "package.module:factory".
+        target: a name of the registry, "path/to/file.py:factory", "package.module:factory" or
+            "timm:NAME".
         net_options: options of the net, of a registry's net alone checked here.
         input_size: (height, width) in pixels; None where it comes from elsewhere.
 
     Raises:
         UnknownName: there is no such net, or it has no such option.
         UsageError: an option's value or the size cannot be, or there is no such file.
+        UnavailableError: timm is not installed.
     """
     spec = spec_of(target)
     if spec is not None:
@@ -86,6 +101,8 @@ def check_target(
         if input_size is not None:
             spec.require_size(input_size, options)
         return
+    if target.startswith(TIMM):
+        require_timm(target)
     place, _, factory = target.rpartition(":")
     if not place or not factory:
         raise UsageError(f"{target} is not path/to/file.py:factory or package.module:factory")

@@ -6,7 +6,9 @@ import typer
 
 from edgeconv.cli.options import complete
 
-A_NET = "A net's name (`edgeconv list`), path/to/net.py:factory, or package.module:factory."
+A_NET = (
+    "A net's name (`edgeconv list`), path/to/net.py:factory, package.module:factory, or timm:NAME."
+)
 A_SOURCE = f"{A_NET[:-1]}; or an ONNX file."
 
 NET = typer.Argument(help=A_NET, show_default=False, autocompletion=complete.net)
