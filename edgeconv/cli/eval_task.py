@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgeconv.cli.decoders import read_decoder
 from edgeconv.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -21,10 +22,13 @@ _OPTIONS: dict[TaskName, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "classification": ((), ("labels",)),
     "agreement": ((), ()),
     "segmentation": (("labels",), ("output",)),
+    "detection": (("labels", "decode"), ()),
 }
-#: What `--labels` is.
-_WANTED: dict[TaskName, str] = {
-    "segmentation": "a folder of masks, a PNG of class numbers for each photo",
+#: What an option is.
+_WANTED: dict[tuple[TaskName, str], str] = {
+    ("segmentation", "labels"): "a folder of masks, a PNG of class numbers for each photo",
+    ("detection", "labels"): "annotations in COCO's JSON form",
+    ("detection", "decode"): "a TOML that says how the outputs are read, or FILE.py:function",
 }
 
 
@@ -53,16 +57,18 @@ def prepared(name: TaskName, models: Models, data: Path, options: TaskOptions) -
     require_fitting(name, options)
     if name == "segmentation":
         return _segmentation(models, data, options)
+    if name == "detection":
+        return _detection(models, data, options)
     return _agreement(models, data)
 
 
 def require_fitting(name: TaskName, options: TaskOptions) -> None:
     """Raises UsageError where an option is missing, or is none of the task's."""
     needed, possible = _OPTIONS[name]
-    for option in ("labels", "output"):
+    for option in ("labels", "output", "decode"):
         given = getattr(options, option)
         if given is None and option in needed:
-            raise UsageError(f"--task {name} needs --{option}: {_WANTED[name]}")
+            raise UsageError(f"--task {name} needs --{option}: {_WANTED[name, option]}")
         if given is not None and option not in needed + possible:
             raise UsageError(
                 f"--{option} {given} says nothing to --task {name}; name another --task, or leave "
@@ -100,6 +106,22 @@ def _segmentation(models: Models, data: Path, options: TaskOptions) -> Judged:
         [pair.photo for pair in photos],
         task_of,
         f"masks compared at the input's size; float is {models.reference}",
+    )
+
+
+def _detection(models: Models, data: Path, options: TaskOptions) -> Judged:
+    from edgeconv.data.annotations.coco import read_coco
+    from edgeconv.verify.tasks.coco_figures import require_pycocotools
+    from edgeconv.verify.tasks.detection import Detection
+
+    require_pycocotools()
+    truth = read_coco(_labels(options), data)
+    assert options.decode is not None  # `require_fitting` saw it
+    decoder_of = read_decoder(options.decode, truth)
+    return Judged(
+        [picture.path for picture in truth.pictures],
+        lambda outputs: Detection(outputs, truth, decoder_of(outputs), models.preprocessing),
+        f"by pycocotools, in the photos' pixels; float is {models.reference}",
     )
 
 

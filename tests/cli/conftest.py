@@ -45,6 +45,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     return run_words
 
 
+@pytest.fixture(scope="session")
+def ten_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ten photographs that come with edgeconv."""
+    from tests.cli.task_nets import link_photos
+
+    return link_photos(tmp_path_factory.mktemp("ten_photos"))
+
+
 def left_behind(directory: Path) -> list[str]:
     """Names of everything in a directory, hidden files too."""
     return sorted(path.name for path in directory.iterdir())

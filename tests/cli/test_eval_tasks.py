@@ -11,23 +11,8 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from edgeconv.data.builtin import FOLDER
-from edgeconv.data.decode import load_pixels
-from edgeconv.export.bundle.bundle import Bundle
-from edgeconv.runtime.open import open_session
 from tests.cli.conftest import Run
-from tests.cli.task_nets import bundle_of
-
-#: Of ten photographs that come with edgeconv.
-NAMES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in (".png", ".jpg"))[:10]
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    for name in NAMES:
-        (folder / name).symlink_to(FOLDER / name)
-    return folder
+from tests.cli.task_nets import NAMES, bundle_of, outputs_of
 
 
 @pytest.fixture(scope="module")
@@ -35,24 +20,10 @@ def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bundle_of("Heads", tmp_path_factory.mktemp("heads"))
 
 
-def _outputs(bundle: Path, artifact: str, photos: Path) -> dict[str, np.ndarray]:
-    """By the engine alone: what an ONNX file gives for each photo."""
-    held = Bundle.load(bundle)
-    session = open_session(held.artifacts[artifact])
-    pre = held.preprocessing
-    rows = []
-    for name in NAMES:
-        pixels = load_pixels(photos / name, pre).astype(np.float32) / 255
-        x = ((pixels - np.float32(pre.mean)) / np.float32(pre.std)).transpose(2, 0, 1)[None]
-        rows.append(session.run([x.astype(np.float32)]))
-    names = [spec.name for spec in session.outputs]
-    return {n: np.concatenate([row[i] for row in rows]) for i, n in enumerate(names)}
-
-
 def test_a_net_without_labels_is_judged_by_its_agreement_with_float(
-    run: Run, photos: Path, heads: Path
+    run: Run, ten_photos: Path, heads: Path
 ) -> None:
-    done = run("eval", heads, "--data", photos, "--json")
+    done = run("eval", heads, "--data", ten_photos, "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
     assert (told["task"], told["photos"], told["reference"]) == ("agreement", 10, "onnx")
@@ -61,7 +32,7 @@ def test_a_net_without_labels_is_judged_by_its_agreement_with_float(
         for file in told["evaluations"]
         for figure in file["figures"]
     }
-    exact, rounded = (_outputs(heads, name, photos) for name in ("onnx", "int8.onnx"))
+    exact, rounded = (outputs_of(heads, name, ten_photos) for name in ("onnx", "int8.onnx"))
     for output in ("map", "scores"):
         noise = np.square(exact[output].astype(np.float64) - rounded[output]).sum()
         sqnr_db = 10 * np.log10(np.square(exact[output].astype(np.float64)).sum() / noise)
@@ -74,7 +45,7 @@ def test_a_net_without_labels_is_judged_by_its_agreement_with_float(
     assert found["int8.onnx", "best", "values as in float"]["value"] == pytest.approx(equal)
     assert found["tflite", "best", "values as in float"]["value"] > 0.99
     assert found["tflite", "map", "SQNR"]["value"] > 90
-    assert "10 photos; against onnx" in run("eval", heads, "--data", photos).out
+    assert "10 photos; against onnx" in run("eval", heads, "--data", ten_photos).out
 
 
 @pytest.mark.parametrize(
@@ -86,19 +57,19 @@ def test_a_net_without_labels_is_judged_by_its_agreement_with_float(
     ],
 )
 def test_options_of_another_task(
-    run: Run, photos: Path, heads: Path, words: tuple[object, ...], code: int, said: str
+    run: Run, ten_photos: Path, heads: Path, words: tuple[object, ...], code: int, said: str
 ) -> None:
-    done = run("eval", heads, "--data", photos, *words)
+    done = run("eval", heads, "--data", ten_photos, *words)
     assert (done.code, done.out) == (code, ""), done.err
     assert said in " ".join(done.err.split())
 
 
 def test_a_file_without_a_float_file_beside_it_has_nothing_to_agree_with(
-    run: Run, photos: Path, heads: Path, tmp_path: Path
+    run: Run, ten_photos: Path, heads: Path, tmp_path: Path
 ) -> None:
     alone = tmp_path / "alone.onnx"
     alone.write_bytes((heads / "model.onnx").read_bytes())
-    done = run("eval", alone, "--data", photos, "--task", "agreement")
+    done = run("eval", alone, "--data", ten_photos, "--task", "agreement")
     assert done.code == 2
     assert "no float file beside it" in done.err
 
@@ -109,12 +80,12 @@ def dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def masks(tmp_path: Path, photos: Path) -> Path:
+def masks(tmp_path: Path, ten_photos: Path) -> Path:
     """Four classes drawn by hand on each photo, and a frame that is ignored."""
     folder = tmp_path / "masks"
     folder.mkdir()
     for number, name in enumerate(NAMES):
-        with Image.open(photos / name) as photo:
+        with Image.open(ten_photos / name) as photo:
             width, height = photo.size
         mask = Image.new("L", (width, height), 0)
         pen = ImageDraw.Draw(mask)
@@ -149,17 +120,17 @@ def _confusion(logits: np.ndarray, masks: Path, shown: tuple[int, int]) -> np.nd
 
 
 def test_masks_are_judged_as_torchvisions_reference_does(
-    run: Run, photos: Path, masks: Path, dense: Path
+    run: Run, ten_photos: Path, masks: Path, dense: Path
 ) -> None:
     words = ("--task", "segmentation", "--labels", masks, "--output", "logits")
-    done = run("eval", dense, "--data", photos, *words, "--json")
+    done = run("eval", dense, "--data", ten_photos, *words, "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
     assert (told["task"], told["photos"]) == ("segmentation", 10)
     found = {f["artifact"]: {g["name"]: g for g in f["figures"]} for f in told["evaluations"]}
     expected = {}
     for artifact in ("onnx", "int8.onnx"):
-        counts = _confusion(_outputs(dense, artifact, photos)["logits"], masks, (64, 64))
+        counts = _confusion(outputs_of(dense, artifact, ten_photos)["logits"], masks, (64, 64))
         iou = np.diag(counts) / (counts.sum(0) + counts.sum(1) - np.diag(counts))
         expected[artifact] = (iou.mean(), np.diag(counts).sum() / counts.sum())
         for name, value in zip(("mean IoU", "pixel accuracy"), expected[artifact], strict=True):
@@ -173,7 +144,9 @@ def test_masks_are_judged_as_torchvisions_reference_does(
     assert change["low"] <= change["value"] <= change["high"]
     assert "change" not in found["onnx"]["mean IoU"] or not found["onnx"]["mean IoU"]["change"]
     assert 0.9 < found["int8.tflite"]["pixels as in float"]["estimate"]["value"] < 1
-    assert "masks compared at the input's size" in run("eval", dense, "--data", photos, *words).out
+    assert (
+        "masks compared at the input's size" in run("eval", dense, "--data", ten_photos, *words).out
+    )
 
 
 def _small(masks: Path) -> None:
@@ -210,7 +183,7 @@ def _nameless(masks: Path) -> None:
 )
 def test_masks_that_do_not_fit(
     run: Run,
-    photos: Path,
+    ten_photos: Path,
     masks: Path,
     dense: Path,
     spoiled: Callable[[Path], None] | None,
@@ -221,13 +194,13 @@ def test_masks_that_do_not_fit(
     if spoiled is not None:
         spoiled(masks)
     given = ("--task", "segmentation", "--output", "logits", "--labels", masks, *words)
-    done = run("eval", dense, "--data", photos, *given)
+    done = run("eval", dense, "--data", ten_photos, *given)
     assert (done.code, done.out) == (code, ""), done.err
     assert said in " ".join(done.err.split())
     assert len(done.err.strip().splitlines()) == 1
 
 
-def test_masks_are_asked_for(run: Run, photos: Path, dense: Path) -> None:
-    done = run("eval", dense, "--data", photos, "--task", "segmentation")
+def test_masks_are_asked_for(run: Run, ten_photos: Path, dense: Path) -> None:
+    done = run("eval", dense, "--data", ten_photos, "--task", "segmentation")
     assert done.code == 2
     assert "needs --labels: a folder of masks" in done.err

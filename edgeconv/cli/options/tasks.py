@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import typer
 
-TaskName = Literal["classification", "agreement", "segmentation"]
+TaskName = Literal["classification", "agreement", "segmentation", "detection"]
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,14 @@ class TaskOptions:
     labels: Path | None = typer.Option(
         None,
         help="Classes: a CSV with the columns file and label. Segmentation: a folder of masks, a "
-        "PNG of class numbers for each photo, 255 for what is not counted.",
+        "PNG of class numbers for each photo, 255 for what is not counted. Detection: COCO's JSON.",
         show_default="for classes DIR.csv, DIR/labels.csv",
     )
     output: str | None = typer.Option(
         None, metavar="NAME", help="Which output is judged.", show_default="the first"
+    )
+    decode: str | None = typer.Option(
+        None,
+        metavar="FILE",
+        help="How a detector's outputs are read: a TOML, or FILE.py:function.",
     )

@@ -9,7 +9,7 @@ Source: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chap
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ Statistic = Callable[[Sums], NDArray[np.float64]]
 
 #: Fewer photos get no interval: percentiles of so few are far too narrow.
 FEWEST_PHOTOS = 10
-_RESAMPLES = 1000
+RESAMPLES = 1000
 #: Weights that are held at a time.
 _HELD = 2**22
 
@@ -38,7 +38,7 @@ def estimate(statistic: Statistic, sums: Sums) -> Estimate:
     value = float(statistic(sums.sum(axis=0, keepdims=True))[0])
     if len(sums) < FEWEST_PHOTOS:
         return Estimate(value)
-    return _with_interval(value, statistic(_resampled(sums)))
+    return interval(value, statistic(_resampled(sums)))
 
 
 def estimated_change(statistic: Statistic, sums: Sums, reference: Sums) -> Estimate:
@@ -46,7 +46,7 @@ def estimated_change(statistic: Statistic, sums: Sums, reference: Sums) -> Estim
     value = estimate(statistic, sums).value - estimate(statistic, reference).value
     if len(sums) < FEWEST_PHOTOS:
         return Estimate(value)
-    return _with_interval(value, statistic(_resampled(sums)) - statistic(_resampled(reference)))
+    return interval(value, statistic(_resampled(sums)) - statistic(_resampled(reference)))
 
 
 def ratio(over: NDArray[np.float64], under: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -55,8 +55,11 @@ def ratio(over: NDArray[np.float64], under: NDArray[np.float64]) -> NDArray[np.f
     return np.divide(over, under, out=found, where=under != 0)
 
 
-def _with_interval(value: float, figures: NDArray[np.float64]) -> Estimate:
-    """Percentiles that are figures themselves, for between two infinite ones there is none."""
+def interval(value: float, figures: NDArray[np.float64]) -> Estimate:
+    """A figure, and its interval from what resamples made of it.
+
+    Its ends are figures themselves, for between two infinite ones there is none.
+    """
     known = figures[~np.isnan(figures)]
     if not known.size:
         return Estimate(value)
@@ -67,11 +70,13 @@ def _with_interval(value: float, figures: NDArray[np.float64]) -> Estimate:
 
 def _resampled(sums: Sums) -> Sums:
     """(resamples, columns): sums over as many photos, drawn with replacement."""
-    photos = len(sums)
+    return np.concatenate([weights @ sums for weights in drawn(len(sums), RESAMPLES)])
+
+
+def drawn(photos: int, resamples: int) -> Iterator[NDArray[np.float64]]:
+    """How often each photo is in each resample, (some, photos) at a time; ever the same."""
     draws, even = np.random.default_rng(0), np.full(photos, 1 / photos)
     at_once = max(1, _HELD // photos)
-    parts = []
-    for start in range(0, _RESAMPLES, at_once):
-        weights = draws.multinomial(photos, even, size=min(at_once, _RESAMPLES - start))
-        parts.append(weights.astype(np.float64) @ sums)
-    return np.concatenate(parts)
+    for start in range(0, resamples, at_once):
+        size = min(at_once, resamples - start)
+        yield draws.multinomial(photos, even, size=size).astype(np.float64)

@@ -1,0 +1,70 @@
+"""What `--decode` names: a TOML that says how a detector's outputs are read, or a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeconv.devices.profile.toml import NotToml, parse_toml
+from edgeconv.disk import read_bounded
+from edgeconv.errors import UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from edgeconv.data.annotations.coco import Coco
+    from edgeconv.runtime.session import TensorSpec
+    from edgeconv.verify.tasks.heads import Decode, Head
+
+_MOST_BYTES = 64 * 2**10
+
+
+def read_decoder(word: str, truth: Coco) -> Callable[[Sequence[TensorSpec]], Decode]:
+    """What makes the decoder for a net's outputs.
+
+    Raises:
+        UsageError: the file is missing or says what cannot be; later, that it is not of these
+            outputs or annotations.
+        NetRefused: the user's code raised.
+    """
+    if ".py:" in word:
+        from edgeconv.nets.user_function import load_user_function
+        from edgeconv.verify.tasks.detection import decoded_by
+
+        decode = decoded_by(load_user_function(word), f"--decode {word}")
+        return lambda _: decode
+    if not word.endswith(".toml"):
+        raise UsageError(f"--decode {word}: give a .toml, or FILE.py:function")
+    from edgeconv.verify.tasks.head_file import read_head
+
+    head = read_head(_document(Path(word)))
+    return lambda outputs: _decoder(head, outputs, truth)
+
+
+def _document(path: Path) -> dict[str, object]:
+    try:
+        content = read_bounded(path, _MOST_BYTES)
+    except OSError as error:
+        raise UsageError(f"--decode {path} cannot be read: {error.strerror}") from error
+    if content is None:
+        raise UsageError(f"--decode {path} has more than {_MOST_BYTES >> 10} KiB")
+    try:
+        return parse_toml(content)
+    except NotToml as error:
+        raise UsageError(f"--decode {path} is no TOML: {error}") from error
+
+
+def _decoder(head: Head, outputs: Sequence[TensorSpec], truth: Coco) -> Decode:
+    from edgeconv.verify.tasks.heads import Decoder, category_ids, score_columns
+
+    shapes = {spec.name: spec.shape for spec in outputs}
+    for field in head.fields():
+        if field.output not in shapes:
+            raise UnknownName(
+                "output of the net (from --decode)",
+                field.output,
+                shapes,
+                f"It has {', '.join(shapes)}",
+            )
+    annotated = sorted({box.category for box in truth.boxes})
+    classes = score_columns(head, shapes)
+    return Decoder(head, category_ids(head, classes, truth.categories, annotated))
