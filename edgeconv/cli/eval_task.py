@@ -118,9 +118,10 @@ def _detection(models: Models, data: Path, options: TaskOptions) -> Judged:
     truth = read_coco(_labels(options), data)
     assert options.decode is not None  # `require_fitting` saw it
     decoder_of = read_decoder(options.decode, truth)
+    preprocessing = models.intake.of_photo(models.reference)
     return Judged(
         [picture.path for picture in truth.pictures],
-        lambda outputs: Detection(outputs, truth, decoder_of(outputs), models.preprocessing),
+        lambda outputs: Detection(outputs, truth, decoder_of(outputs), preprocessing),
         f"by pycocotools, in the photos' pixels; float is {models.reference}",
     )
 
