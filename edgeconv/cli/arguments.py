@@ -39,17 +39,17 @@ def net_options(pairs: list[str]) -> dict[str, Any]:
     return options
 
 
-def triple(option: str, text: str | None) -> tuple[float, float, float] | None:
-    """(0.485, 0.456, 0.406) from "0.485,0.456,0.406", or one number for all three."""
+def channels(option: str, text: str | None) -> tuple[float, ...] | None:
+    """(0.485, 0.456, 0.406) from "0.485,0.456,0.406"; one number alone is of all channels."""
     if text is None:
         return None
     try:
-        numbers = [float(part) for part in text.split(",")]
+        numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 3):
+        numbers = ()
+    if len(numbers) not in (1, 3, 4):
         raise UsageError(f"{option} {text[:80]} is no R,G,B, such as 0.485,0.456,0.406")
-    return numbers[0], numbers[len(numbers) // 2], numbers[-1]
+    return numbers
 
 
 def resize(option: str, text: str | None) -> int | Literal["stretch"] | None:

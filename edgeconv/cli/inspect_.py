@@ -108,8 +108,10 @@ def _of_net(net: LoadedNet) -> ModelOperations:
     from edgeconv.export.onnx import write as onnx_writer
     from edgeconv.files.read import read_operations
 
-    height, width = net.preprocessing.input_size
-    graph = capture(net.module, torch.zeros(1, 3, height, width), name=net.name)
+    inputs = net.intake.inputs
+    example = [torch.zeros(1, *spec.shape) for spec in inputs]
+    names = [spec.name for spec in inputs]
+    graph = capture(net.module, example, name=net.name, inputs=names)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "model.onnx"
         onnx_writer.write(graph, path)

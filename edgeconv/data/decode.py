@@ -27,12 +27,12 @@ MAX_WORKERS = 8
 
 
 def load_pixels(path: Path | str, pre: Preprocessing) -> NDArray[np.uint8]:
-    """One file as the uint8 (H, W, 3) crop a net is fed from.
+    """One file as the uint8 (H, W, channels) crop a net is fed from.
 
     Raises:
         ImageRefused: the file cannot be decoded or scaled; names it.
     """
-    image = load_image(path)
+    image = load_image(path, pre.mode)
     try:
         return crop_pixels(image, pre)
     except ImageRefused as error:
@@ -50,7 +50,7 @@ def stream(
         workers: threads; by default one for each CPU this process may use, at most `MAX_WORKERS`.
 
     Yields:
-        uint8 RGB (H, W, 3), one for each path.
+        uint8 (H, W, channels), one for each path.
 
     Raises:
         ImageRefused: at the first file, in order, that cannot be decoded; names it. Files after it

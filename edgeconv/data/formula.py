@@ -8,7 +8,9 @@ from edgeconv.data.preprocessing import Preprocessing
 
 Io = Literal["int8", "uint8", "float32"]
 
-_CHANNELS = ("R", "G", "B")
+#: What pixels are called, and their channels, by how many there are.
+_KINDS = {1: "grey", 3: "RGB", 4: "RGBA"}
+_CHANNELS = {1: ("grey",), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 
 
 def affine(
@@ -37,7 +39,8 @@ def describe_input(
         zero_point: the input's quantization zero point; needed for int8.
     """
     lines = [
-        "1. Decode the photo to 8-bit RGB and turn it upright (EXIF orientation).",
+        f"1. Decode the photo to 8-bit {_KINDS[pre.channels]} and turn it upright (EXIF "
+        "orientation).",
         *_geometry(pre),
     ]
     number = len(lines) + 1
@@ -104,5 +107,5 @@ def _channel_lines(pairs: tuple[tuple[float, float], ...], rounded: bool = False
     return [
         f"   {channel} = {opening}{factor:.9g} * pixel "
         f"{'-' if offset < 0 else '+'} {abs(offset):.9g}{closing}"
-        for channel, (factor, offset) in zip(_CHANNELS, pairs, strict=True)
+        for channel, (factor, offset) in zip(_CHANNELS[len(pairs)], pairs, strict=True)
     ]

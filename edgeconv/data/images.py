@@ -22,9 +22,11 @@ from __future__ import annotations
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,10 @@ from PIL import (
 
 from edgeconv.disk import open_regular
 from edgeconv.errors import ImageRefused
+
+Mode = Literal["L", "RGB", "RGBA"]
+MODES: Mapping[int, Mode] = MappingProxyType({1: "L", 3: "RGB", 4: "RGBA"})
+"""What a photo is read as for a net's image of so many channels."""
 
 MAX_FILE_BYTES = 256 * 2**20
 """Largest image file that is opened."""
@@ -103,8 +109,8 @@ _SIDEWAYS = (5, 6, 7, 8)
 _ORIENTATION = 0x0112
 
 
-def load_image(path: Path | str) -> Image.Image:
-    """Decodes one file into an upright RGB photo.
+def load_image(path: Path | str, mode: Mode = "RGB") -> Image.Image:
+    """Decodes one file into an upright photo.
 
     Sizes are checked before anything is decoded; the header's word on width and height is what the
     decoder allocates, so a small file cannot ask for more than `MAX_PIXELS`.
@@ -115,7 +121,7 @@ def load_image(path: Path | str) -> Image.Image:
     """
     with _opened(Path(path)) as image:
         image.load()
-        return to_rgb(_upright(image))
+        return to_mode(_upright(image), mode)
 
 
 def count_pixels(path: Path | str) -> int:
@@ -182,6 +188,18 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise ImageRefused(f"{path} is past the limit of {MAX_PIXELS:,} pixels") from error
     except _DECODER_ERRORS as error:
         raise ImageRefused(f"{path} is broken: {_reason(error)}") from error
+
+
+def to_mode(image: Image.Image, mode: Mode) -> Image.Image:
+    """RGB, its grey (ITU-R 601), or RGB and opacity, 255 where the photo says nothing of it.
+
+    Raises:
+        ImageRefused: see `to_rgb`.
+    """
+    if mode == "RGBA" and image.has_transparency_data:
+        return image.convert("RGBA")
+    rgb = to_rgb(image)
+    return rgb if mode == "RGB" else rgb.convert(mode)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

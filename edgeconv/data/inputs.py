@@ -70,3 +70,23 @@ class Intake:
     def __str__(self) -> str:
         """Each input, as a message names them."""
         return ", ".join(map(str, self.inputs))
+
+
+def agreeing(
+    inputs: tuple[InputSpec, ...], preprocessing: Preprocessing | None, target: str
+) -> Preprocessing | None:
+    """The preprocessing of a net with these inputs.
+
+    Raises:
+        UsageError: it makes something else of a photo than the net takes.
+    """
+    if preprocessing is None:
+        return None
+    made = (preprocessing.channels, *preprocessing.input_size)
+    if len(inputs) != 1 or inputs[0].shape != made:
+        raise UsageError(
+            f"{target} takes {', '.join(map(str, inputs))}, and its preprocessing makes {made} of "
+            "a photo, (channels, height, width); let both say the same, or leave preprocessing out "
+            "and give tensors"
+        )
+    return preprocessing

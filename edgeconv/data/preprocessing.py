@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeconv.data.geometry import resize_and_crop
-from edgeconv.data.images import to_rgb
+from edgeconv.data.images import MODES, Mode, to_mode
 from edgeconv.documents import NotJson, parse
 from edgeconv.errors import RefusedError, UsageError
 
@@ -36,15 +36,15 @@ _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.B
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a decoded RGB photo becomes a net's input.
+    """How a decoded photo becomes a net's input.
 
     Attributes:
         input_size: (height, width) in pixels of what the net sees, the centre crop.
         resize: length in pixels the photo's short side is scaled to before the crop. Where it is
             less than a side of `input_size`, the crop is padded with black. "stretch": the whole
             photo is scaled to `input_size` whatever its proportions, and nothing is cut off.
-        mean: per-channel mean on 0..1 RGB.
-        std: per-channel standard deviation on 0..1 RGB.
+        mean: mean of each channel on 0..1: of grey, RGB or RGBA, one, three or four.
+        std: standard deviation of each channel, likewise.
         interpolation: resampling filter of the resize, with antialiasing.
 
     Raises:
@@ -53,8 +53,8 @@ class Preprocessing:
 
     input_size: tuple[int, int] = (224, 224)
     resize: int | Stretch = 256
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
@@ -69,8 +69,15 @@ class Preprocessing:
             if not 1 <= side <= MAX_SIDE:
                 raise UsageError(f"{name} is {side!r} pixels; 1 to {MAX_SIDE} are possible")
         for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) != 3 or not all(math.isfinite(value) for value in values):
-                raise UsageError(f"{name} is {values!r}; it is three finite numbers, R, G and B")
+            if len(values) not in MODES or not all(math.isfinite(value) for value in values):
+                raise UsageError(
+                    f"{name} is {values!r}; it is three finite numbers, R, G and B, one of grey, "
+                    "or four with a fourth channel"
+                )
+        if len(self.mean) != len(self.std):
+            raise UsageError(
+                f"mean is of {len(self.mean)} channels and std of {len(self.std)}; give as many"
+            )
         if min(self.std) <= 0:
             raise UsageError(f"std is {self.std!r}; each must be greater than 0")
         if self.interpolation not in get_args(Interpolation):
@@ -81,6 +88,11 @@ class Preprocessing:
     def channels(self) -> int:
         """Of the net's image."""
         return len(self.mean)
+
+    @property
+    def mode(self) -> Mode:
+        """In which a photo is read, as Pillow calls it."""
+        return MODES[self.channels]
 
     @property
     def low(self) -> tuple[float, ...]:
@@ -153,12 +165,12 @@ def _value(name: str, value: Any) -> Any:
     if name == "resize":
         fits = value in get_args(Stretch) or _is_number(value, int)
         return value if fits else _wrong(name, value, 'an integer or "stretch"')
-    wanted, kind, length = (
-        ("two integers, height and width", int, 2)
+    wanted, kind, lengths = (
+        ("two integers, height and width", int, (2,))
         if name == "input_size"
-        else ("three numbers", (int, float), 3)
+        else ("three numbers, one of grey, or four", (int, float), tuple(MODES))
     )
-    if not isinstance(value, list | tuple) or len(value) != length:
+    if not isinstance(value, list | tuple) or len(value) not in lengths:
         return _wrong(name, value, wanted)
     if not all(_is_number(item, kind) for item in value):
         return _wrong(name, value, wanted)
@@ -179,34 +191,36 @@ def crop_pixels(image: Image.Image, pre: Preprocessing) -> NDArray[np.uint8]:
     """Scales a photo and cuts the centre, or stretches it, as an app is asked to do.
 
     Args:
-        image: a decoded photo; modes other than RGB go through `images.to_rgb` first.
-        pre: the geometry.
+        image: a decoded photo; modes other than the net's go through `images.to_mode` first.
+        pre: the geometry, and how many channels.
 
     Returns:
-        uint8 RGB pixels (H, W, 3), equal to torchvision's Resize and CenterCrop bit for bit, or
+        uint8 pixels (H, W, channels), equal to torchvision's Resize and CenterCrop bit for bit, or
         where it is stretched to its Resize to (H, W).
 
     Raises:
         ImageRefused: the photo is so narrow that the scaled one would exhaust memory.
     """
-    image = to_rgb(image)
+    image = to_mode(image, pre.mode)
     resample = _FILTERS[pre.interpolation]
     if pre.resize == "stretch":
         height, width = pre.input_size
-        return np.array(image.resize((width, height), resample), dtype=np.uint8)
-    cropped = resize_and_crop(image, pre.resize, pre.input_size, resample)
-    return np.array(cropped, dtype=np.uint8)
+        cropped = image.resize((width, height), resample)
+    else:
+        cropped = resize_and_crop(image, pre.resize, pre.input_size, resample)
+    return np.array(cropped, dtype=np.uint8).reshape(*pre.input_size, pre.channels)
 
 
 def normalize(pixels: NDArray[np.uint8], pre: Preprocessing) -> NDArray[np.float32]:
     """The float input of the reference.
 
     Args:
-        pixels: uint8 RGB (H, W, 3).
+        pixels: uint8 (H, W, channels).
         pre: mean and std.
 
     Returns:
-        float32 (3, H, W), C-contiguous, equal to torchvision's ToTensor and Normalize bit for bit.
+        float32 (channels, H, W), C-contiguous, equal to torchvision's ToTensor and Normalize bit
+        for bit.
     """
     mean = np.asarray(pre.mean, dtype=np.float32)
     std = np.asarray(pre.std, dtype=np.float32)
@@ -215,11 +229,11 @@ def normalize(pixels: NDArray[np.uint8], pre: Preprocessing) -> NDArray[np.float
 
 
 def normalize_batch(photos: Iterable[NDArray[np.uint8]], pre: Preprocessing) -> NDArray[np.float32]:
-    """Stacks photos of (H, W, 3) into one float32 (N, 3, H, W); (0, 3, H, W) where there are none.
+    """Stacks photos of (H, W, C) into one float32 (N, C, H, W); (0, C, H, W) where there are none.
 
     Holds the whole batch in memory: 0.6 MB a photo at 224 x 224.
     """
     batch = [normalize(pixels, pre) for pixels in photos]
     if not batch:
-        return np.zeros((0, 3, *pre.input_size), dtype=np.float32)
+        return np.zeros((0, pre.channels, *pre.input_size), dtype=np.float32)
     return np.stack(batch)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgeconv.data.inputs import InputSpec, Intake, agreeing
 from edgeconv.data.preprocessing import Interpolation, Preprocessing, Stretch
 from edgeconv.errors import UsageError
 
-Triple = tuple[float, float, float]
+Channels = tuple[float, ...]
+
+#: A photo's (channels, height, width), of any size.
+_IMAGE = (3, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -16,14 +20,14 @@ class Stated:
     """Fields of `Preprocessing` as the user states them, and class names; None where not stated.
 
     Attributes:
-        mean, std: per channel, on 0..1 RGB.
+        mean, std: per channel, on 0..1; a single number is of all.
         resize: of the short side, in pixels, before the crop; or "stretch".
         interpolation: of the resize.
         labels: class names in the order of the logits.
     """
 
-    mean: Triple | None = None
-    std: Triple | None = None
+    mean: Channels | None = None
+    std: Channels | None = None
     resize: int | Stretch | None = None
     interpolation: Interpolation | None = None
     labels: tuple[str, ...] | None = None
@@ -31,7 +35,7 @@ class Stated:
     @property
     def is_of_photos(self) -> bool:
         """Whether anything is stated of how a photo becomes an input."""
-        return bool(self._fields)
+        return bool(self._fields(1))
 
     def applied(self, preprocessing: Preprocessing) -> Preprocessing:
         """A net's own preprocessing with what is stated in its place.
@@ -39,20 +43,21 @@ class Stated:
         Raises:
             UsageError: a value is out of range.
         """
-        return replace(preprocessing, **self._fields)
+        return replace(preprocessing, **self._fields(preprocessing.channels))
 
-    def whole(self, input_size: tuple[int, int], of: str) -> Preprocessing:
+    def whole(self, channels: int, input_size: tuple[int, int], of: str) -> Preprocessing:
         """The preprocessing of a net that has none of its own.
 
         Args:
-            input_size: (height, width) of the net's input.
+            channels: of the net's image.
+            input_size: its (height, width).
             of: what the net is called in a message.
 
         Raises:
             UsageError: it is not stated whole; names what is missing.
         """
         self.require_whole(of)
-        return replace(Preprocessing(input_size=input_size), **self._fields)
+        return replace(Preprocessing(input_size=input_size), **self._fields(channels))
 
     def require_whole(self, of: str) -> None:
         """Raises UsageError where something is missing for a net that says nothing itself."""
@@ -62,10 +67,31 @@ class Stated:
             raise UsageError(
                 f"{of} does not say how a photo becomes its input: give {', '.join(missing)}. "
                 "Nets trained as torchvision's take --mean 0.485,0.456,0.406 --std "
-                "0.229,0.224,0.225 --resize 256 at 224 pixels; ask whoever trained it"
+                "0.229,0.224,0.225 --resize 256 at 224 pixels; ask whoever trained it. Or give "
+                "--calib DIR of .npy or .npz files, tensors as the net takes them"
             )
 
-    @property
-    def _fields(self) -> dict[str, Any]:
+    def _fields(self, channels: int) -> dict[str, Any]:
         fields = ("mean", "std", "resize", "interpolation")
-        return {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
+        found = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
+        for name in ("mean", "std"):
+            if len(found.get(name, ())) == 1:
+                found[name] *= channels
+        return found
+
+
+def of_stated(inputs: tuple[InputSpec, ...], stated: Stated, of: str) -> Intake:
+    """What a net takes that has no preprocessing of its own.
+
+    Args:
+        inputs: the net's.
+        stated: what the user says of photos.
+        of: what the net is called in a message.
+
+    Raises:
+        UsageError: it is not stated whole, or the net takes no such image.
+    """
+    stated.require_whole(of)
+    channels, *size = inputs[0].shape if len(inputs[0].shape) == len(_IMAGE) else _IMAGE
+    preprocessing = stated.whole(channels, (size[0], size[1]), of)
+    return Intake(inputs, agreeing(inputs, preprocessing, of))

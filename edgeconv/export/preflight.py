@@ -61,7 +61,9 @@ def _check_onnx(target: str, options: ExportOptions) -> None:
             f"{target} is an ONNX file, which holds its own values and layers; leave "
             f"{', '.join(given)} out"
         )
-    options.stated.require_whole(target)
+    own = own_samples(options.calib)
+    if options.stated.is_of_photos or own is None or not own.are_tensors:
+        options.stated.require_whole(target)
 
 
 def _destinations(

@@ -11,7 +11,6 @@ from torch import nn
 
 from edgeconv.data.arrays import LABEL
 from edgeconv.data.inputs import InputSpec
-from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
 
 _EXAMPLE = 'input_shapes = {"image": (3, 64, 64), "scalars": (5,)}'
@@ -88,23 +87,3 @@ def _ordered(specs: list[InputSpec], module: nn.Module, target: str) -> tuple[In
             f"{', '.join(names) or 'nothing'}; give a shape for each argument, under its name"
         )
     return tuple(named[name] for name in names[: len(named)])
-
-
-def agreeing(
-    inputs: tuple[InputSpec, ...], preprocessing: Preprocessing | None, target: str
-) -> Preprocessing | None:
-    """The preprocessing of a net with these inputs.
-
-    Raises:
-        UsageError: it makes something else of a photo than the net takes.
-    """
-    if preprocessing is None:
-        return None
-    made = (preprocessing.channels, *preprocessing.input_size)
-    if len(inputs) != 1 or inputs[0].shape != made:
-        raise UsageError(
-            f"{target} takes {', '.join(map(str, inputs))}, and its preprocessing makes {made} of "
-            "a photo, (channels, height, width); let both say the same, or leave preprocessing out "
-            "and give tensors"
-        )
-    return preprocessing

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from edgeconv.data.inputs import Intake
+from edgeconv.data.inputs import Intake, agreeing
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UnknownName, UsageError, WeightsRefused, WeightsUnavailable
 from edgeconv.nets.agreement import (
@@ -21,7 +21,6 @@ from edgeconv.nets.agreement import (
 )
 from edgeconv.nets.apply_state import apply_state, check_finite
 from edgeconv.nets.calibrate_bn import has_initial_batchnorm
-from edgeconv.nets.declared_inputs import agreeing
 from edgeconv.nets.file_metadata import FileMetadata, parse_metadata
 from edgeconv.nets.handed_over import HandedOver
 from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories

@@ -96,8 +96,8 @@ class PublishedPreprocessing:
 
     input_size: tuple[int, int] = (224, 224)
     resize: int | Literal["stretch"] = 256
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
 

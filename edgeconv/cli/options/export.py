@@ -88,8 +88,8 @@ class Input:
         from edgeconv.data.stated import Stated
 
         return Stated(
-            mean=arguments.triple("--mean", self.mean),
-            std=arguments.triple("--std", self.std),
+            mean=arguments.channels("--mean", self.mean),
+            std=arguments.channels("--std", self.std),
             resize=arguments.resize("--resize", self.resize),
             interpolation=self.interpolation,
             labels=None if self.label_names is None else _labels(self.label_names),

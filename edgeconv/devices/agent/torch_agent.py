@@ -104,15 +104,21 @@ def _prepared(net: TorchNet, device: str, seed: int) -> Callable[[], None]:
     module = loaded.module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     # The best algorithm for each convolution is looked for in the first inference.
     torch.backends.cudnn.benchmark = True
-    shape = (net.batch, 3, *loaded.preprocessing.input_size)
-    drawn = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    photos = drawn.to(device=device, memory_format=layout)
+    drawn_by = torch.Generator().manual_seed(seed)
+    shapes = [(net.batch, *spec.shape) for spec in loaded.intake.inputs]
+    drawn = [torch.randn(shape, generator=drawn_by) for shape in shapes]
+    given = [
+        tensor.to(
+            device=device, memory_format=layout if tensor.ndim == 4 else torch.preserve_format
+        )
+        for tensor in drawn
+    ]
     wait: Callable[[], None] = torch.cuda.synchronize if device == "cuda" else _nothing
     wait()
 
     def invoke() -> None:
         with torch.inference_mode():
-            module(photos)
+            module(*given)
         wait()
 
     return invoke

@@ -111,22 +111,23 @@ class Predictor:
 
 
 def _images(photo: Photo, how: Preprocessing) -> Images:
-    pixels = crop_pixels(_as_image(photo), how)
+    pixels = crop_pixels(_as_image(photo, how), how)
     return Images(normalize(pixels, how)[np.newaxis], pixels[np.newaxis])
 
 
-def _as_image(photo: Photo) -> Image.Image:
+def _as_image(photo: Photo, how: Preprocessing) -> Image.Image:
     if isinstance(photo, Image.Image):
-        return photo.convert("RGB")
+        return photo.convert(how.mode)
     if isinstance(photo, np.ndarray):
-        return Image.fromarray(_checked(photo))
-    return load_image(Path(photo))
+        return Image.fromarray(_checked(photo, how))
+    return load_image(Path(photo), how.mode)
 
 
-def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
+def _checked(array: NDArray[Any], how: Preprocessing) -> NDArray[np.uint8]:
     shape: Sequence[int] = array.shape
-    if array.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3:
+    if array.dtype != np.uint8 or len(shape) != 3 or shape[2] != how.channels:
         raise UsageError(
-            f"an array photo must be uint8 RGB (height, width, 3), not {array.dtype} {tuple(shape)}"
+            f"an array photo must be uint8 {how.mode} (height, width, {how.channels}), not "
+            f"{array.dtype} {tuple(shape)}"
         )
-    return array
+    return array[:, :, 0] if how.channels == 1 else array

@@ -9,7 +9,9 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper, inliner, shape_inference, version_converter
 
-from edgeconv.errors import ArtifactRefused, NetRefused, UsageError
+from edgeconv.data.inputs import InputSpec
+from edgeconv.errors import ArtifactRefused, NetRefused
+from edgeconv.export.sources import foreign_inputs
 from edgeconv.export.sources.spelled_out import spell_out
 from edgeconv.files.onnx.foreign import FOREIGN
 from edgeconv.files.onnx.load import DAMAGE, load_proto, nodes_in, refusing_damage
@@ -24,7 +26,9 @@ _RESIZE_STATES_ITS_GRID = 11
 _LISTS_NO_WEIGHTS = 4
 #: Of an image's axes.
 TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
-_CHANNELS = 3
+_IMAGE_AXES = len(TO_NCHW)
+#: What a single output is called.
+LOGITS = "logits"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +38,15 @@ class ForeignGraph:
     Attributes:
         path: of the file.
         proto: as the file has it: its reference.
-        is_nhwc: whether its image, and what it gives of four axes, is (N, H, W, C).
-        input_size: (height, width) of the image.
+        is_nhwc: whether its images, and what it gives of four axes, are (N, H, W, C).
+        inputs: what it takes, images (C, H, W), under the file's own names.
         opset: of the file.
     """
 
     path: Path
     proto: onnx.ModelProto
     is_nhwc: bool
-    input_size: tuple[int, int]
+    inputs: tuple[InputSpec, ...]
     opset: int
 
 
@@ -51,7 +55,7 @@ def read(path: Path, batch: int, input_size: tuple[int, int] | None) -> ForeignG
 
     Raises:
         ArtifactRefused: it is no ONNX file.
-        NetRefused: it is quantized, has operators of other domains, or takes no image.
+        NetRefused: it is quantized, has operators of other domains, or takes what is not float32.
         UsageError: the batch or the image is of another size than the file's, or is not told.
     """
     proto = load_proto(path)
@@ -61,18 +65,21 @@ def read(path: Path, batch: int, input_size: tuple[int, int] | None) -> ForeignG
         _drop_inputs_with_values(proto)
         _require_float(proto, path)
         opset = _opset(proto, path)
-        image = _image(proto, path)
-        found = _sizes(image, path, batch, input_size)
-        proto = _fixed(proto, image, found)
+        shapes = foreign_inputs.fixed_shapes(proto, path, batch, input_size)
+        proto = _fixed(proto, shapes)
         _require_reals(proto, path)
         onnx.checker.check_model(proto)
-    is_nhwc = found[1] != _CHANNELS
-    height, width = found[1:3] if is_nhwc else found[2:]
-    return ForeignGraph(path, proto, is_nhwc, (height, width), opset)
+    is_nhwc = foreign_inputs.are_nhwc(shapes)
+    inputs = foreign_inputs.specs(shapes, nhwc=is_nhwc)
+    return ForeignGraph(path, proto, is_nhwc, inputs, opset)
 
 
-def prepared(graph: ForeignGraph) -> onnx.ModelProto:
-    """The graph as `simplify` takes it: `input` is (N, C, H, W), a single output is `logits`.
+def prepared(graph: ForeignGraph, inputs: Sequence[InputSpec]) -> onnx.ModelProto:
+    """The graph as `simplify` takes it: images are (N, C, H, W), a single output is `logits`.
+
+    Args:
+        graph: the file's.
+        inputs: as the hub graph calls them.
 
     Raises:
         NetRefused: onnx cannot bring it to a newer opset.
@@ -81,7 +88,7 @@ def prepared(graph: ForeignGraph) -> onnx.ModelProto:
     proto.CopyFrom(graph.proto)
     with refusing_damage(graph.path):
         proto = _in_newer_opset(spell_out(proto, graph.opset), graph)
-        _rename_ends(proto, graph.path)
+        _rename_ends(proto, graph.path, [spec.name for spec in inputs])
         if graph.is_nhwc:
             _turn_ends(proto)
     return proto
@@ -157,67 +164,11 @@ def _opset(proto: onnx.ModelProto, path: Path) -> int:
     return int(stated[0])
 
 
-def _image(proto: onnx.ModelProto, path: Path) -> onnx.ValueInfoProto:
-    inputs = proto.graph.input
-    if len(inputs) != 1:
-        names = ", ".join(value.name for value in inputs) or "none"
-        raise NetRefused(f"{path} has {len(inputs)} inputs ({names}); edgeconv takes one image")
-    image: onnx.ValueInfoProto = inputs[0]
-    tensor = image.type.tensor_type
-    if tensor.elem_type != TensorProto.FLOAT or len(tensor.shape.dim) != 4:
-        kind = TensorProto.DataType.Name(tensor.elem_type).lower()
-        raise NetRefused(
-            f"{path} takes {image.name}, {kind} of {len(tensor.shape.dim)} axes; edgeconv takes "
-            "one image, float32 (N, 3, H, W) or (N, H, W, 3)"
-        )
-    return image
-
-
-def _sizes(
-    image: onnx.ValueInfoProto, path: Path, batch: int, input_size: tuple[int, int] | None
-) -> tuple[int, int, int, int]:
-    """The image's shape with every open size filled in."""
-    dims = image.type.tensor_type.shape.dim
-    known = [int(dim.dim_value) if dim.dim_value > 0 else None for dim in dims]
-    is_nhwc = known[3] == _CHANNELS and known[1] != _CHANNELS
-    if not is_nhwc and known[1] not in (_CHANNELS, None):
-        raise NetRefused(
-            f"{path}: its image has the shape {_shown(dims)}; edgeconv takes three channels"
-        )
-    places = (1, 2) if is_nhwc else (2, 3)
-    if known[0] not in (None, batch):
-        raise UsageError(
-            f"{path} is made for batches of {known[0]}; give --batch {known[0]}, or export it with "
-            "an open batch size"
-        )
-    wanted = input_size or (None, None)
-    names = [dims[place].dim_param or f"axis {place}" for place in places]
-    for place, side in zip(places, wanted, strict=True):
-        if known[place] is None and side is None:
-            raise UsageError(
-                f"{path} leaves the size of its image open ({' x '.join(names)}); give "
-                "--input-size HEIGHTxWIDTH"
-            )
-        if side is not None and known[place] not in (None, side):
-            raise UsageError(
-                f"{path} is made for images of {known[places[0]]} x {known[places[1]]}; leave "
-                "--input-size out, or export it with open sizes"
-            )
-        known[place] = known[place] or side
-    shape = (batch, *known[1:])
-    return tuple(_CHANNELS if size is None else size for size in shape)  # type: ignore[return-value]  # four
-
-
-def _shown(dims: Sequence[onnx.TensorShapeProto.Dimension]) -> str:
-    return " x ".join(dim.dim_param or str(dim.dim_value) for dim in dims)
-
-
-def _fixed(
-    proto: onnx.ModelProto, image: onnx.ValueInfoProto, shape: tuple[int, int, int, int]
-) -> onnx.ModelProto:
-    """States the image's shape, and all that follow; the file's own were of open sizes."""
-    made = helper.make_tensor_value_info(image.name, TensorProto.FLOAT, shape)
-    image.CopyFrom(made)
+def _fixed(proto: onnx.ModelProto, shapes: foreign_inputs.Shapes) -> onnx.ModelProto:
+    """States the inputs' shapes, and all that follow; the file's own were of open sizes."""
+    for value in proto.graph.input:
+        made = helper.make_tensor_value_info(value.name, TensorProto.FLOAT, shapes[value.name])
+        value.CopyFrom(made)
     del proto.graph.value_info[:]
     for output in proto.graph.output:
         output.type.tensor_type.ClearField("shape")
@@ -241,19 +192,21 @@ def _require_reals(proto: onnx.ModelProto, path: Path) -> None:
             )
 
 
-def _rename_ends(proto: onnx.ModelProto, path: Path) -> None:
-    """Calls the image `input`, and a single output `logits`."""
+def _rename_ends(proto: onnx.ModelProto, path: Path, inputs: Sequence[str]) -> None:
+    """Calls the inputs so, and a single output `logits`."""
     graph = proto.graph
-    renamed = {graph.input[0].name: "input"}
+    own = [value.name for value in graph.input]
+    renamed = {old: new for old, new in zip(own, inputs, strict=True) if old != new}
     if len(graph.output) == 1:
-        renamed[graph.output[0].name] = "logits"
+        renamed[graph.output[0].name] = LOGITS
     used = {name for node in graph.node for name in (*node.input, *node.output)}
     for name in renamed.values():
         if name in used and name not in renamed:
             _rename(graph, {name: f"{name}::inner"})
     _rename(graph, renamed)
+    taken = {value.name for value in graph.input}
     for output in graph.output:
-        if not output.name.isprintable() or not output.name.strip() or output.name == "input":
+        if not output.name.isprintable() or not output.name.strip() or output.name in taken:
             raise NetRefused(f"{path} has an output called {output.name!r}; give it another name")
 
 
@@ -273,15 +226,19 @@ def _rename(graph: onnx.GraphProto, renamed: dict[str, str]) -> None:
 def _turn_ends(proto: onnx.ModelProto) -> None:
     """Lets images come and go as (N, C, H, W); what turns them in between cancels out."""
     graph = proto.graph
-    _turn(graph.input[0], TO_NCHW)
-    _rename(graph, {"input": "input::nhwc"})
-    graph.input[0].name = "input"
-    graph.node.insert(
-        0, helper.make_node("Transpose", ["input"], ["input::nhwc"], "to_nhwc", perm=TO_NHWC)
-    )
+    for index, value in enumerate(graph.input):
+        name, suffix = value.name, f"_{index}" if index else ""
+        if len(value.type.tensor_type.shape.dim) == _IMAGE_AXES:
+            _turn(value, TO_NCHW)
+            _rename(graph, {name: f"{name}::nhwc"})
+            value.name = name
+            turn = helper.make_node(
+                "Transpose", [name], [f"{name}::nhwc"], f"to_nhwc{suffix}", perm=TO_NHWC
+            )
+            graph.node.insert(0, turn)
     for output in graph.output:
         name = output.name
-        if len(output.type.tensor_type.shape.dim) == len(TO_NCHW):
+        if len(output.type.tensor_type.shape.dim) == _IMAGE_AXES:
             _turn(output, TO_NCHW)
             _rename(graph, {name: f"{name}::nhwc"})
             output.name = name

@@ -12,7 +12,7 @@ import torch
 from edgeconv.data import builtin
 from edgeconv.data.inputs import Intake
 from edgeconv.data.samples import stacked, stream
-from edgeconv.data.stated import Stated
+from edgeconv.data.stated import Stated, of_stated
 from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export.calibration import OwnSamples, fitting, own_samples
 from edgeconv.export.capture.hub import capture
@@ -21,7 +21,6 @@ from edgeconv.export.progress import ExportProgress
 from edgeconv.export.sources.torch_run import TorchRun
 from edgeconv.graph.parts import Joined
 from edgeconv.nets.calibrate_bn import set_batchnorm_statistics
-from edgeconv.nets.declared_inputs import agreeing
 from edgeconv.nets.facts import count_parameters
 from edgeconv.nets.features import OUTPUT_NAME, feature_extractor
 from edgeconv.nets.handed_over import HandedOver
@@ -125,8 +124,7 @@ def _intake(net: LoadedNet, stated: Stated, own: OwnSamples | None) -> Intake:
         return replace(net.intake, preprocessing=stated.applied(known))
     if not stated.is_of_photos:
         return net.intake
-    size = inputs[0].shape[-2:] if len(inputs[0].shape) == 3 else (1, 1)
-    return Intake(inputs, agreeing(inputs, stated.whole((size[0], size[1]), net.name), net.name))
+    return of_stated(inputs, stated, net.name)
 
 
 def _set_statistics(

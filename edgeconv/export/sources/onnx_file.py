@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,19 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from edgeconv.data.inputs import Intake
+from edgeconv.data.inputs import IMAGE, Intake
+from edgeconv.data.stated import Stated, of_stated
 from edgeconv.disk import sha256_of
+from edgeconv.export.calibration import fitting, own_samples
 from edgeconv.export.capture.simplify import simplify
 from edgeconv.export.options import ExportOptions
-from edgeconv.export.sources import foreign_graph
+from edgeconv.export.sources import foreign_graph, foreign_inputs
 from edgeconv.export.sources.foreign_graph import TO_NCHW, TO_NHWC, ForeignGraph
 from edgeconv.export.sources.rows import rows_by_name
 from edgeconv.graph.parts import Joined
 from edgeconv.graph.passes.names import modules_of
 from edgeconv.nets.weights import WeightsInfo
-from edgeconv.runtime.feeds import Batch, arrays_of
+from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.runtime.memory import within_free_memory
 from edgeconv.runtime.metrics import Whole
 from edgeconv.runtime.ort import OrtSession
@@ -70,7 +72,7 @@ class OnnxRun:
         return {}
 
     def _run(self, given: Batch) -> list[NDArray[Any]]:
-        arrays = list(arrays_of(given))
+        arrays = list(by_name(given, [spec.name for spec in self.graph.inputs]).values())
         if not self.graph.is_nhwc:
             return self._session.run(arrays)
         turned = [array.transpose(TO_NHWC) if array.ndim == 4 else array for array in arrays]
@@ -116,7 +118,7 @@ class OnnxSource:
 
     def captured(self, _options: ExportOptions, /) -> ir.Model:
         """As `Source.captured`."""
-        proto = foreign_graph.prepared(self.graph)
+        proto = foreign_graph.prepared(self.graph, self.intake.inputs)
         modules = modules_of(node.name for node in proto.graph.node)
         with within_free_memory():
             return simplify(proto, name=self.name, modules=modules)
@@ -135,14 +137,27 @@ def load_onnx(target: str, options: ExportOptions) -> OnnxSource:
     """
     path = Path(target)
     graph = foreign_graph.read(path, options.batch, options.input_size)
-    preprocessing = options.stated.whole(graph.input_size, target)
+    intake = _intake(graph, options.stated, target)
+    own = own_samples(options.calib)
+    if own is not None or intake.preprocessing is None:
+        fitting(own, intake, target)
     _try_out(graph)
     return OnnxSource(
         graph=graph,
-        intake=Intake.of_photos(preprocessing),
+        intake=intake,
         labels=options.stated.labels,
         weights=WeightsInfo(kind="file", source=path.name, sha256=sha256_of(path)),
     )
+
+
+def _intake(graph: ForeignGraph, stated: Stated, target: str) -> Intake:
+    """What a file takes, and how a photo becomes it where the user states that."""
+    inputs = graph.inputs
+    if stated.is_of_photos:
+        image = replace(inputs[0], name=IMAGE)
+        return of_stated((image, *inputs[1:]), stated, target)
+    foreign_inputs.require_names(inputs, foreign_graph.LOGITS, graph.path)
+    return Intake(inputs)
 
 
 def _try_out(graph: ForeignGraph) -> None:
