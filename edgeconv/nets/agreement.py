@@ -10,7 +10,7 @@ from typing import Any
 from edgeconv.data.preprocessing import Preprocessing, scaled_to
 from edgeconv.errors import RefusedError, UsageError, WeightsRefused
 from edgeconv.nets.file_metadata import FileMetadata
-from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
+from edgeconv.nets.labels import categories
 from edgeconv.nets.spec import NetSpec, OptionValue, PublishedPreprocessing
 from edgeconv.nets.state_files import StateFile
 
@@ -57,7 +57,7 @@ def _contradiction(name: str, asked: object, stated: object, path: Path) -> Usag
 
 
 def agreed_classes(spec: NetSpec, asked: int | None, state: StateFile) -> int:
-    """The number of rows of the file's last layer.
+    """The number of classes that the rows of the file's last layer are for.
 
     Raises:
         UsageError: another number was asked for.
@@ -65,11 +65,12 @@ def agreed_classes(spec: NetSpec, asked: int | None, state: StateFile) -> int:
     weight = state.tensors.get(f"{spec.classifier}.weight")
     if weight is None or weight.dim() == 0 or not 0 < weight.shape[0] <= weight.numel():
         return asked or spec.classes  # not this net's file; naming the keys comes later
-    found = int(weight.shape[0])
+    rows = int(weight.shape[0])
+    found = max(rows // spec.classifier_rows, spec.fewest_classes)
     if asked not in (None, found):
         raise UsageError(
             f"{asked} classes were asked for, but {state.path} was trained for {found} "
-            f"({spec.classifier}.weight has {found} rows); "
+            f"({spec.classifier}.weight has {rows} rows); "
             "leave --classes out or give other weights"
         )
     return found
@@ -115,14 +116,17 @@ def resized(
     return preprocessing
 
 
-def agreed_labels(metadata: FileMetadata, classes: int, path: Path) -> tuple[str, ...] | None:
-    """The file's labels; ImageNet's for 1,000 classes where it has none.
+def agreed_labels(
+    spec: NetSpec, metadata: FileMetadata, classes: int, path: Path
+) -> tuple[str, ...] | None:
+    """The file's labels; those of the net's own set where it has none and the numbers agree.
 
     Raises:
         WeightsRefused: there are more or fewer labels than classes.
     """
     if metadata.labels is None:
-        return imagenet_categories() if classes == IMAGENET1K_CLASSES else None
+        names = categories(spec.labels) if spec.labels else ()
+        return names if len(names) == classes else None
     if len(metadata.labels) != classes:
         raise WeightsRefused(
             f"{path} names {len(metadata.labels)} labels in its metadata for {classes} classes"

@@ -60,6 +60,7 @@ def conv_bn_act(
     kernel: int = 3,
     *,
     stride: int = 1,
+    dilation: int = 1,
     groups: int = 1,
     activation: type[nn.Module] | None = nn.ReLU6,
     same: bool = False,
@@ -73,9 +74,10 @@ def conv_bn_act(
         out_channels: channels out.
         kernel: side of the square kernel.
         stride: of the convolution.
+        dilation: distance between the kernel's taps.
         groups: of the convolution.
         activation: its class, or None for a linear block.
-        same: pad as TensorFlow's SAME instead of (kernel - 1) / 2 on every side.
+        same: pad as TensorFlow's SAME instead of dilation * (kernel - 1) / 2 on every side.
         epsilon: of BatchNorm; 1e-5 is PyTorch's.
         norm: makes the BatchNorm from its channels and epsilon.
     """
@@ -85,7 +87,8 @@ def conv_bn_act(
         out_channels,
         kernel,
         stride=stride,
-        padding=0 if same else (kernel - 1) // 2,
+        padding=0 if same else dilation * (kernel - 1) // 2,
+        dilation=dilation,
         groups=groups,
         bias=False,
     )

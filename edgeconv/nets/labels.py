@@ -7,19 +7,20 @@ from pathlib import Path
 
 from edgeconv.disk import read_bounded
 from edgeconv.errors import RefusedError
+from edgeconv.nets.spec import LabelSet
 
-IMAGENET1K_CLASSES = 1000
 LONGEST_LABEL = 1000
 """Characters of a class name."""
 _MOST_BYTES = 16 * 2**20
 
 
-def imagenet_categories() -> tuple[str, ...]:
-    """The 1,000 ImageNet-1k names in the order of torchvision's weights.
+def categories(label_set: LabelSet) -> tuple[str, ...]:
+    """The names of ImageNet-1k, Pascal VOC or COCO in the order of torchvision's weights.
 
-    Kept as a file of the package, for importing torchvision takes seconds.
+    VOC's 21 and COCO's 91 begin with the background; COCO's have "N/A" where its numbers skip one.
+    Kept as files of the package, for importing torchvision takes seconds.
     """
-    text = resources.files("edgeconv.nets").joinpath("imagenet1k.txt").read_text("utf-8")
+    text = resources.files("edgeconv.nets").joinpath(f"{label_set}.txt").read_text("utf-8")
     return tuple(text.splitlines())
 
 

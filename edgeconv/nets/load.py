@@ -23,7 +23,7 @@ from edgeconv.nets.apply_state import apply_state, check_finite
 from edgeconv.nets.calibrate_bn import has_initial_batchnorm
 from edgeconv.nets.file_metadata import FileMetadata, parse_metadata
 from edgeconv.nets.handed_over import HandedOver
-from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
+from edgeconv.nets.labels import categories
 from edgeconv.nets.plain import fold_parametrizations
 from edgeconv.nets.registry import TIMM, spec_of
 from edgeconv.nets.spec import NetSpec, OptionValue, PublishedPreprocessing
@@ -124,6 +124,7 @@ def load_net(
 
 
 def _load_known(spec: NetSpec, request: _Request) -> LoadedNet:
+    spec.require_classes(request.classes or spec.classes)
     if request.weights == "random":
         return _untrained(spec, request, None)
     if request.weights in ("auto", "pretrained"):
@@ -133,7 +134,8 @@ def _load_known(spec: NetSpec, request: _Request) -> LoadedNet:
 
 def _published(spec: NetSpec, request: _Request) -> LoadedNet:
     options = spec.resolve_options(request.net_options)
-    reason = why_unpublished(spec, options, request.classes, IMAGENET1K_CLASSES)
+    labels = categories(spec.labels) if spec.labels else ()
+    reason = why_unpublished(spec, options, request.classes, len(labels))
     required = request.weights == "pretrained"
     if spec.pretrained is None or reason is not None:
         advice = f"{reason}; {_HOW_TO_GET_WEIGHTS}"
@@ -150,14 +152,14 @@ def _published(spec: NetSpec, request: _Request) -> LoadedNet:
             raise
         return _untrained(spec, request, str(error))
     state = read_state_file(path)
-    module = spec.build(IMAGENET1K_CLASSES, options)
+    module = spec.build(len(labels), options)
     apply_state(module, state.tensors, str(path), spec.name)
     return LoadedNet(
         module=module.eval(),
         name=spec.name,
         net_options=dict(options),
         intake=Intake.of_photos(preprocessing),
-        labels=imagenet_categories(),
+        labels=labels,
         trained=True,
         weights=WeightsInfo(
             kind="pretrained",
@@ -216,7 +218,7 @@ def _from_file(spec: NetSpec, request: _Request, state: StateFile) -> LoadedNet:
         name=spec.name,
         net_options=dict(options),
         intake=Intake.of_photos(preprocessing),
-        labels=agreed_labels(metadata, classes, state.path),
+        labels=agreed_labels(spec, metadata, classes, state.path),
         trained=True,
         weights=_file_info(state, metadata),
         spec=spec,

@@ -10,7 +10,7 @@ stem. With `padding="same"` convolutions pad as in the authors' TensorFlow code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -37,6 +37,7 @@ class Bottleneck:
         squeeze: whether squeeze-excitation follows the depthwise convolution.
         hard_swish: hard-swish or ReLU.
         stride: of the depthwise convolution.
+        dilation: of the depthwise convolution.
     """
 
     kernel: int
@@ -45,6 +46,7 @@ class Bottleneck:
     squeeze: bool
     hard_swish: bool
     stride: int
+    dilation: int = 1
 
 
 _LARGE = (  # Table 1
@@ -61,6 +63,7 @@ _LARGE = (  # Table 1
     Bottleneck(5, 672, 160, True, True, 2),
     *(Bottleneck(5, 960, 160, True, True, 1),) * 2,
 )
+_LAST_STAGE = 12  # the row of the large net that strides to a 32nd of the resolution
 _SMALL = (  # Table 2
     Bottleneck(3, 16, 16, True, False, 2),
     Bottleneck(3, 72, 24, False, False, 2),
@@ -91,6 +94,7 @@ class InvertedResidual(nn.Module):
                 hidden,
                 row.kernel,
                 stride=row.stride,
+                dilation=row.dilation,
                 groups=hidden,
                 activation=activation,
                 same=same,
@@ -110,6 +114,24 @@ class InvertedResidual(nn.Module):
         return y + x if self.residual else y
 
 
+def _features(rows: tuple[Bottleneck, ...], width: float, same: bool) -> nn.Sequential:
+    """A stem, the bottlenecks of a table, and the 1 x 1 convolution before the pool."""
+    channels = round_channels(_STEM_CHANNELS * width)
+    stem = conv_bn_act(3, channels, stride=2, activation=nn.Hardswish, same=same, epsilon=EPSILON)
+    layers: list[nn.Module] = [stem]
+    for row in rows:
+        layers.append(InvertedResidual(channels, row, width, same))
+        channels = round_channels(row.out * width)
+    pooled = _pooled(rows, width)
+    layers.append(conv_bn_act(channels, pooled, 1, activation=nn.Hardswish, epsilon=EPSILON))
+    return nn.Sequential(*layers)
+
+
+def _pooled(rows: tuple[Bottleneck, ...], width: float) -> int:
+    """Channels before the pool."""
+    return 6 * round_channels(rows[-1].out * width)
+
+
 class MobileNetV3(nn.Module):
     """A stem, the bottlenecks of a table, and an efficient last stage that pools early (Fig. 5)."""
 
@@ -123,19 +145,9 @@ class MobileNetV3(nn.Module):
         padding: str,
     ) -> None:
         super().__init__()
-        same = padding == "same"
-        channels = round_channels(_STEM_CHANNELS * width)
-        stem = conv_bn_act(
-            3, channels, stride=2, activation=nn.Hardswish, same=same, epsilon=EPSILON
-        )
-        layers: list[nn.Module] = [stem]
-        for row in rows:
-            layers.append(InvertedResidual(channels, row, width, same))
-            channels = round_channels(row.out * width)
-        pooled = 6 * channels
-        layers.append(conv_bn_act(channels, pooled, 1, activation=nn.Hardswish, epsilon=EPSILON))
+        self.features = _features(rows, width, same=padding == "same")
+        pooled = _pooled(rows, width)
         last = round_channels(last_channels * width)
-        self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(
             nn.Linear(pooled, last), nn.Hardswish(), nn.Dropout(0.2), nn.Linear(last, classes)
         )
@@ -145,6 +157,22 @@ class MobileNetV3(nn.Module):
         """Map (N, 3, H, W) to logits (N, classes)."""
         logits: Tensor = self.classifier(global_average(self.features(x)))
         return logits
+
+
+def large_backbone(*, dilated: bool = False, reduced: bool = False) -> nn.Sequential:
+    """MobileNetV3-Large's convolutions, for segmentation and detection (the paper's section 6.3).
+
+    Args:
+        dilated: the last stage dilates instead of striding, for a sixteenth of the resolution.
+        reduced: the last stage has half its channels (the paper's Table 6).
+    """
+    rows = list(_LARGE[:_LAST_STAGE])
+    halved = 2 if reduced else 1
+    for index, row in enumerate(_LARGE[_LAST_STAGE:]):
+        expanded = row.expanded if index == 0 else row.expanded // halved
+        changed = replace(row, expanded=expanded, out=row.out // halved)
+        rows.append(replace(changed, stride=1, dilation=2) if dilated else changed)
+    return _features(tuple(rows), width=1.0, same=False)
 
 
 def mobilenet_v3_large(

@@ -15,12 +15,15 @@ from edgeconv.nets.catalog import (
     dilated,
     efficientnet,
     inception,
+    mnasnet,
     mobilenet,
     mobilenet_v3,
     resnet,
+    segmentation,
     senet,
     shufflenet,
     squeezenet,
+    ssdlite,
     vgg,
     xception,
 )
@@ -32,6 +35,7 @@ _FAMILIES = (
     inception.NETS,
     mobilenet.NETS,
     mobilenet_v3.NETS,
+    mnasnet.NETS,
     shufflenet.NETS,
     efficientnet.NETS,
     squeezenet.NETS,
@@ -40,6 +44,8 @@ _FAMILIES = (
     senet.NETS,
     xception.NETS,
     dilated.NETS,
+    segmentation.NETS,
+    ssdlite.NETS,
 )
 
 NETS: Mapping[str, NetSpec] = MappingProxyType(

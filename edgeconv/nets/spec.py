@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 OptionValue = float | int | str | bool
-LabelSet = Literal["imagenet1k"]
+LabelSet = Literal["imagenet1k", "voc", "coco"]
+Task = Literal["classification", "segmentation", "detection"]
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ class Facts:
         multiply_adds: of the convolutions and matrices for one photo.
         top1, top5: single-crop ImageNet-1k validation accuracy in percent; None: not published.
         paper: title and address.
-        sources: attribute name -> where its figure stands.
+        sources: attribute name, or name of a metric -> where its figure stands.
+        metrics: other tasks' figures in percent, the task's own first, such as "mean IoU" or "mAP".
     """
 
     parameters: int
@@ -119,13 +121,13 @@ class Facts:
     top5: float | None
     paper: str
     sources: Mapping[str, str]
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def accuracy_stated_by(self) -> str | None:
-        """Who states the top-1 accuracy and where, without the remarks; None: nobody does."""
-        if self.top1 is None:
-            return None
-        return re.split(r"[,;(]", self.sources["top1"])[0].strip()
+        """Who states the accuracy and where, without the remarks; None: nobody does."""
+        stated = "top1" if self.top1 is not None else next(iter(self.metrics), None)
+        return None if stated is None else re.split(r"[,;(]", self.sources[stated])[0].strip()
 
 
 @dataclass(frozen=True)
@@ -136,13 +138,11 @@ class Pretrained:
         url: where the file is; its name ends in `-HASH.pth` where HASH begins its SHA-256.
         preprocessing: what the weights were evaluated with.
         license: as the publisher states it.
-        labels: the set of class names, in the order of the logits.
     """
 
     url: str
     preprocessing: PublishedPreprocessing
     license: str
-    labels: LabelSet = "imagenet1k"
 
     @property
     def file_name(self) -> str:
@@ -168,6 +168,7 @@ class NetSpec:
         factory: "module:function"; the function takes `classes` and the options by keyword.
         classifier: module path of the layer whose rows are the classes.
         facts: published figures at the default options.
+        task: what the net is for.
         options: option name -> what it may be.
         variants: published figures at other options, as (options that differ, facts).
         preprocessing: of the net's paper or of its best known weights.
@@ -175,6 +176,9 @@ class NetSpec:
         minimum_input: the shortest side in pixels at which every layer still sees something;
             options may ask for more, see `minimum_for`.
         classes: how many it tells apart where neither weights nor the user say.
+        fewest_classes: that the net can have.
+        classifier_rows: of that layer for each class, a detector's boxes at one place.
+        labels: names of the classes where there are as many as the set has; None: not known.
     """
 
     name: str
@@ -182,12 +186,16 @@ class NetSpec:
     factory: str
     classifier: str
     facts: Facts
+    task: Task = "classification"
     options: Mapping[str, NetOption] = field(default_factory=lambda: MappingProxyType({}))
     variants: tuple[tuple[Mapping[str, OptionValue], Facts], ...] = ()
     preprocessing: PublishedPreprocessing = PublishedPreprocessing()
     pretrained: Pretrained | None = None
     minimum_input: int = 32
     classes: int = 1000
+    fewest_classes: int = 1
+    classifier_rows: int = 1
+    labels: LabelSet | None = "imagenet1k"
 
     def defaults(self) -> dict[str, OptionValue]:
         """Every option at its default."""
@@ -240,6 +248,14 @@ class NetSpec:
             for name, option in self.options.items()
             if option.minimum_input and options.get(name, option.default) != option.default
         ]
+
+    def require_classes(self, classes: int) -> None:
+        """Raises UsageError where the net cannot tell so few classes apart."""
+        if classes < self.fewest_classes:
+            raise UsageError(
+                f"{self.name} cannot have {classes} classes; it counts the background as one, so "
+                f"{self.fewest_classes} are the fewest"
+            )
 
     def build(self, classes: int, options: Mapping[str, OptionValue]) -> nn.Module:
         """Import the definition and build it, with fresh values from torch's generator."""

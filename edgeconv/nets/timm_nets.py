@@ -16,7 +16,7 @@ from torch import nn
 from edgeconv.data.preprocessing import Preprocessing, Stretch
 from edgeconv.errors import NetRefused, UnknownName, UsageError, WeightsUnavailable
 from edgeconv.nets.handed_over import HandedOver
-from edgeconv.nets.labels import IMAGENET1K_CLASSES, imagenet_categories
+from edgeconv.nets.labels import categories
 from edgeconv.nets.registry import TIMM, require_timm
 from edgeconv.nets.user_code import run_user_code
 from edgeconv.nets.weights import WeightsInfo
@@ -57,8 +57,9 @@ def timm_net(target: str, *, pretrained: bool) -> HandedOver:
             module = timm.create_model(name, pretrained=False, **stated, **options)
         says = vars(module)  # where load_user_net looks for what a net says itself
         says["preprocessing"] = _preprocessing(module, target)
-        if getattr(module, "num_classes", None) == IMAGENET1K_CLASSES:
-            says["labels"] = imagenet_categories()
+        names = categories("imagenet1k")
+        if getattr(module, "num_classes", None) == len(names):
+            says["labels"] = names
         return module
 
     return HandedOver(make, name, target)

@@ -113,6 +113,6 @@ def test_another_class_gives_another_map(net: LoadedNet, dog: Images, explanatio
 
 
 def edgeconv_labels() -> tuple[str, ...]:
-    from edgeconv.nets.labels import imagenet_categories
+    from edgeconv.nets.labels import categories
 
-    return imagenet_categories()
+    return categories("imagenet1k")

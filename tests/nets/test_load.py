@@ -24,7 +24,7 @@ from edgeconv.errors import (
 )
 from edgeconv.nets import registry
 from edgeconv.nets.apply_state import check_finite
-from edgeconv.nets.labels import imagenet_categories
+from edgeconv.nets.labels import categories
 from edgeconv.nets.load import load_net
 from edgeconv.nets.registry import find
 
@@ -257,7 +257,7 @@ class TestPublished:
         net = load_net("squeezenet1_1", weights=weights)
         assert same_state(net.module, served.state)
         assert net.trained
-        assert net.labels == imagenet_categories()
+        assert net.labels == categories("imagenet1k")
         assert net.weights.kind == "pretrained"
         assert net.weights.sha256 == hashlib.sha256(served.content).hexdigest()
         assert net.weights.license is not None
@@ -284,6 +284,34 @@ class TestPublished:
     ) -> None:
         with pytest.raises(UsageError, match=r"are published for .* only"):
             load_net("mobilenet_v2", weights="pretrained", **asked)
+
+
+class TestOtherTasks:
+    def test_a_file_of_torchvisions_names_the_classes_it_was_trained_for(
+        self, tmp_path: Path
+    ) -> None:
+        spec = find("lraspp_mobilenet_v3_large")
+        torch.save(spec.build(21, {}).state_dict(), tmp_path / "lraspp.pth")
+        net = load_net(spec.name, weights=str(tmp_path / "lraspp.pth"), input_size=(64, 64))
+        assert net.labels is not None
+        assert (len(net.labels), net.labels[0], net.labels[15]) == (21, "__background__", "person")
+
+    def test_a_file_with_other_classes_says_how_many_and_no_names(self, tmp_path: Path) -> None:
+        spec = find("ssdlite320_mobilenet_v3_large")
+        torch.save(spec.build(5, {}).state_dict(), tmp_path / "ssd.pth")
+        net = load_net(spec.name, weights=str(tmp_path / "ssd.pth"))
+        assert net.labels is None
+        assert net.module(torch.zeros(1, 3, 32, 32))["scores"].shape[2] == 5
+        with pytest.raises(UsageError, match=r"7 classes were asked .* trained for 5 .*30 rows"):
+            load_net(spec.name, weights=str(tmp_path / "ssd.pth"), classes=7)
+
+    def test_a_classifier_that_only_training_runs_may_be_in_the_file(self, tmp_path: Path) -> None:
+        spec = find("deeplabv3_mobilenet_v3_large")
+        state = spec.build(21, {}).state_dict()
+        state["aux_classifier.4.bias"] = torch.zeros(21)
+        torch.save(state, tmp_path / "deeplab.pth")
+        net = load_net(spec.name, weights=str(tmp_path / "deeplab.pth"), input_size=(64, 64))
+        assert net.trained
 
 
 class TestInputSize:
@@ -316,6 +344,11 @@ class TestInputSize:
         ({"target": "resnet18", "weights": "pretraned"}, UsageError, "auto, pretrained, random"),
         ({"target": "resnet18", "classes": 0}, UsageError, "classes=0 cannot be"),
         ({"target": "resnet18", "net_options": {"width": 2}}, UnknownName, "no option of resnet18"),
+        (
+            {"target": "ssdlite320_mobilenet_v3_large", "classes": 1},
+            UsageError,
+            "counts the background as one, so 2 are the fewest",
+        ),
     ],
 )
 def test_wrong_usage_is_named(asked: dict[str, Any], error: type[EdgeconvError], says: str) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from edgeconv.data.preprocessing import crop_pixels, normalize
 from edgeconv.errors import WeightsRefused
-from edgeconv.nets.labels import imagenet_categories
+from edgeconv.nets.labels import categories
 from edgeconv.nets.load import load_net
 from tests.conftest import RealData
 
@@ -29,7 +29,7 @@ def test_real_photos_are_named_right(
     name: str, file: str, at_least: int, real_data: RealData
 ) -> None:
     net = load_net(name, weights=str(real_data.weights / f"{file}.safetensors"))
-    assert net.labels == imagenet_categories()
+    assert net.labels == categories("imagenet1k")
     with (real_data.validation.parent / "validation.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))[:PHOTOS]
     photos = torch.stack(

@@ -9,13 +9,16 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 from edgeconv.errors import UnknownName, UsageError
-from edgeconv.nets.labels import imagenet_categories
+from edgeconv.nets.labels import categories
 from edgeconv.nets.registry import NETS, find
 from edgeconv.nets.spec import NetOption
 
 PRETRAINED = [name for name, spec in NETS.items() if spec.pretrained]
+CLASSIFIERS = [name for name in PRETRAINED if NETS[name].task == "classification"]
+OF_OTHER_TASKS = [name for name in PRETRAINED if name not in CLASSIFIERS]
 # torchvision maps their pixels to -1..1 inside the net; see test_inception.py.
 TRANSFORMED_INSIDE = ("googlenet", "inception_v3")
 # torchvision counts a classifier that only training runs; see test_inception.py.
@@ -40,6 +43,7 @@ def test_every_figure_says_where_it_stands(name: str) -> None:
     for facts in (spec.facts, *(facts for _, facts in spec.variants)):
         given = {"parameters", "multiply_adds"}
         given |= {key for key in ("top1", "top5") if getattr(facts, key) is not None}
+        given |= set(facts.metrics)
         assert given <= set(facts.sources)
         assert "https://arxiv.org/abs/" in facts.paper
 
@@ -50,6 +54,10 @@ def test_every_figure_says_where_it_stands(name: str) -> None:
         ("mobilenet_v2", "torchvision MobileNet_V2_Weights.IMAGENET1K_V2"),
         ("xception", "the paper's Table 1"),
         ("efficientnet_lite0", "TensorFlow TPU models"),
+        (
+            "fcn_resnet50",
+            "torchvision FCN_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1",
+        ),
         ("dilated_vgg16_frontend", None),
     ],
 )
@@ -57,7 +65,7 @@ def test_an_accuracy_says_shortly_who_states_it(name: str, where: str | None) ->
     assert find(name).facts.accuracy_stated_by == where
 
 
-@pytest.mark.parametrize("name", PRETRAINED)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_published_weights_are_as_torchvision_states_them(
     name: str, torchvision: ModuleType
 ) -> None:
@@ -83,13 +91,72 @@ def test_published_weights_are_as_torchvision_states_them(
     assert math.isclose(spec.facts.multiply_adds, weights.meta["_ops"] * 1e9, abs_tol=0.5e6)
 
 
+@pytest.mark.parametrize("name", OF_OTHER_TASKS)
+def test_published_weights_of_other_tasks_are_as_torchvision_states_them(
+    name: str, torchvision: ModuleType
+) -> None:
+    spec = find(name)
+    weights = _default_weights(torchvision, name)
+    (metrics,) = weights.meta["_metrics"].values()
+    assert spec.pretrained is not None
+    assert spec.labels is not None
+    assert spec.pretrained.url == weights.url
+    assert spec.pretrained.sha256_prefix in spec.pretrained.url
+    assert spec.pretrained.preprocessing == spec.preprocessing
+    assert [*spec.facts.metrics.values()] == [*metrics.values()]
+    assert categories(spec.labels) == tuple(weights.meta["categories"])
+    assert spec.classes == len(weights.meta["categories"])
+    theirs = _made(torchvision, name)
+    training_only = getattr(theirs, "aux_classifier", None) or ()
+    training = sum(tensor.numel() for part in training_only for tensor in part.parameters())
+    assert spec.facts.parameters == weights.meta["num_params"] - training
+    if training:
+        assert "counted from the definition" in spec.facts.sources["parameters"]
+    else:
+        counted = weights.meta["_ops"] * 1e9
+        assert math.isclose(spec.facts.multiply_adds, counted, abs_tol=0.5e6)
+
+
+@pytest.mark.parametrize("name", OF_OTHER_TASKS)
+def test_photos_are_prepared_as_torchvision_does_for_other_tasks(
+    name: str, torchvision: ModuleType
+) -> None:
+    published = find(name).preprocessing
+    if find(name).task == "segmentation":
+        theirs = _default_weights(torchvision, name).transforms()
+        assert [published.resize] == theirs.resize_size
+        assert {*published.input_size} == {published.resize}
+        assert published.interpolation == theirs.interpolation.value
+        mean, std = theirs.mean, theirs.std
+    else:
+        inside = _made(torchvision, name).transform
+        assert published.resize == "stretch"
+        assert published.input_size == inside.fixed_size
+        mean, std = inside.image_mean, inside.image_std
+    assert ([*published.mean], [*published.std]) == (mean, std)
+
+
+def _made(torchvision: ModuleType, name: str) -> Any:
+    """torchvision's net as its weights need it, without values."""
+    meta = _default_weights(torchvision, name).meta
+    auxiliary = {"aux_loss": True} if name.startswith(("deeplab", "fcn")) else {}
+    with torch.device("meta"):
+        return torchvision.models.get_model(
+            name,
+            weights=None,
+            weights_backbone=None,
+            num_classes=len(meta["categories"]),
+            **auxiliary,
+        )
+
+
 def _default_weights(torchvision: ModuleType, name: str) -> Any:
     return torchvision.models.get_model_weights(name).DEFAULT
 
 
 def test_the_class_names_are_torchvisions(torchvision: ModuleType) -> None:
     theirs = _default_weights(torchvision, "resnet18").meta["categories"]
-    assert imagenet_categories() == tuple(theirs)
+    assert categories("imagenet1k") == tuple(theirs)
 
 
 def test_an_option_a_net_lacks_names_those_it_has() -> None:

@@ -104,6 +104,7 @@ def _vgg(
         name=name,
         family="dilated",
         factory=f"edgeconv.nets.dilated_vgg:{name}",
+        task="segmentation",
         classifier=classifier,
         options=options,
         # The authors subtract the mean of VOC's pixels from values of 0 to 255 and do not divide.
@@ -117,6 +118,7 @@ def _vgg(
         variants=variants,
         minimum_input=8,
         classes=_VOC_CLASSES,
+        labels=None,
     )
 
 

@@ -109,9 +109,11 @@ def test_every_net_has_as_many_logits_as_classes_and_takes_its_smallest_input(na
     side = spec.minimum_input
     with torch.device("meta"), torch.inference_mode():
         module = build(spec, classes=7)
-        logits = module(torch.zeros(2, 3, side, side + 5))
+        given = module(torch.zeros(2, 3, side, side + 5))
+    logits = given["scores"].transpose(1, 2) if spec.task == "detection" else given
     assert logits.shape[:2] == (2, 7)
-    assert dict(module.named_modules())[spec.classifier].weight.shape[0] == 7
+    rows = dict(module.named_modules())[spec.classifier].weight.shape[0]
+    assert rows == 7 * spec.classifier_rows
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_0", "squeezenet1_1"])
