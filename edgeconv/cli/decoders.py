@@ -1,4 +1,4 @@
-"""What `--decode` names: a TOML that says how a detector's outputs are read, or a function."""
+"""What `--decode` names: a TOML that says how outputs are read, or a function that reads them."""
 
 from __future__ import annotations
 
@@ -14,30 +14,55 @@ if TYPE_CHECKING:
     from edgeconv.data.annotations.coco import Coco
     from edgeconv.runtime.session import TensorSpec
     from edgeconv.verify.tasks.heads import Decode, Head
+    from edgeconv.verify.tasks.keypoints import DecodePoints
 
 _MOST_BYTES = 64 * 2**10
 
 
 def read_decoder(word: str, truth: Coco) -> Callable[[Sequence[TensorSpec]], Decode]:
-    """What makes the decoder for a net's outputs.
+    """What makes the decoder of boxes for a net's outputs.
 
     Raises:
         UsageError: the file is missing or says what cannot be; later, that it is not of these
             outputs or annotations.
         NetRefused: the user's code raised.
     """
-    if ".py:" in word:
+    if _is_function(word):
         from edgeconv.nets.user_function import load_user_function
         from edgeconv.verify.tasks.detection import decoded_by
 
         decode = decoded_by(load_user_function(word), f"--decode {word}")
         return lambda _: decode
-    if not word.endswith(".toml"):
-        raise UsageError(f"--decode {word}: give a .toml, or FILE.py:function")
     from edgeconv.verify.tasks.head_file import read_head
 
     head = read_head(_document(Path(word)))
     return lambda outputs: _decoder(head, outputs, truth)
+
+
+def read_point_decoder(word: str) -> Callable[[Sequence[TensorSpec]], DecodePoints]:
+    """The same for keypoints."""
+    if _is_function(word):
+        from edgeconv.nets.user_function import load_user_function
+        from edgeconv.verify.tasks.keypoints import points_by
+
+        decode = points_by(load_user_function(word), f"--decode {word}")
+        return lambda _: decode
+    from edgeconv.verify.tasks.head_file import read_point_head
+
+    head = read_point_head(_document(Path(word)))
+
+    def decoder(outputs: Sequence[TensorSpec]) -> DecodePoints:
+        _require_outputs([head.output], outputs)
+        return head
+
+    return decoder
+
+
+def _is_function(word: str) -> bool:
+    """Whether a function is named, and no TOML; raises UsageError where it is neither."""
+    if ".py:" not in word and not word.endswith(".toml"):
+        raise UsageError(f"--decode {word}: give a .toml, or FILE.py:function")
+    return ".py:" in word
 
 
 def _document(path: Path) -> dict[str, object]:
@@ -56,15 +81,17 @@ def _document(path: Path) -> dict[str, object]:
 def _decoder(head: Head, outputs: Sequence[TensorSpec], truth: Coco) -> Decode:
     from edgeconv.verify.tasks.heads import Decoder, category_ids, score_columns
 
+    _require_outputs([field.output for field in head.fields()], outputs)
     shapes = {spec.name: spec.shape for spec in outputs}
-    for field in head.fields():
-        if field.output not in shapes:
-            raise UnknownName(
-                "output of the net (from --decode)",
-                field.output,
-                shapes,
-                f"It has {', '.join(shapes)}",
-            )
     annotated = sorted({box.category for box in truth.boxes})
     classes = score_columns(head, shapes)
     return Decoder(head, category_ids(head, classes, truth.categories, annotated))
+
+
+def _require_outputs(names: Sequence[str], outputs: Sequence[TensorSpec]) -> None:
+    known = [spec.name for spec in outputs]
+    for name in names:
+        if name not in known:
+            raise UnknownName(
+                "output of the net (from --decode)", name, known, f"It has {', '.join(known)}"
+            )

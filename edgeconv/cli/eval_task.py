@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeconv.cli.decoders import read_decoder
+from edgeconv.cli.decoders import read_decoder, read_point_decoder
 from edgeconv.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -23,12 +23,18 @@ _OPTIONS: dict[TaskName, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "agreement": ((), ()),
     "segmentation": (("labels",), ("output",)),
     "detection": (("labels", "decode"), ()),
+    "keypoints": (("labels", "decode"), ()),
+    "regression": (("labels",), ("output",)),
+    "embeddings": ((), ("labels", "output")),
 }
 #: What an option is.
 _WANTED: dict[tuple[TaskName, str], str] = {
     ("segmentation", "labels"): "a folder of masks, a PNG of class numbers for each photo",
     ("detection", "labels"): "annotations in COCO's JSON form",
     ("detection", "decode"): "a TOML that says how the outputs are read, or FILE.py:function",
+    ("keypoints", "labels"): "a CSV with the columns file, and x and y of each point",
+    ("keypoints", "decode"): "a TOML that says how the outputs are read, or FILE.py:function",
+    ("regression", "labels"): "a CSV with the columns file, and one for each number",
 }
 
 
@@ -55,11 +61,7 @@ def prepared(name: TaskName, models: Models, data: Path, options: TaskOptions) -
         RefusedError: labels that cannot be read.
     """
     require_fitting(name, options)
-    if name == "segmentation":
-        return _segmentation(models, data, options)
-    if name == "detection":
-        return _detection(models, data, options)
-    return _agreement(models, data)
+    return _PREPARED[name](models, data, options)
 
 
 def require_fitting(name: TaskName, options: TaskOptions) -> None:
@@ -76,7 +78,7 @@ def require_fitting(name: TaskName, options: TaskOptions) -> None:
             )
 
 
-def _agreement(models: Models, data: Path) -> Judged:
+def _agreement(models: Models, data: Path, _: TaskOptions) -> Judged:
     from edgeconv.data.folders import list_samples
     from edgeconv.verify.tasks.agreement import Agreement
 
@@ -97,10 +99,11 @@ def _segmentation(models: Models, data: Path, options: TaskOptions) -> Judged:
     from edgeconv.verify.tasks.segmentation import Segmentation
 
     photos = masked_photos(data, _labels(options))
+    preprocessing = models.intake.of_photo(models.reference)
 
     def task_of(outputs: Sequence[TensorSpec]) -> Task[Any, Any]:
         place = _place(outputs, options.output)
-        return Segmentation(outputs[place], place, photos, models.intake.of_photo(models.reference))
+        return Segmentation(outputs[place], place, photos, preprocessing)
 
     return Judged(
         [pair.photo for pair in photos],
@@ -124,6 +127,65 @@ def _detection(models: Models, data: Path, options: TaskOptions) -> Judged:
         lambda outputs: Detection(outputs, truth, decoder_of(outputs), preprocessing),
         f"by pycocotools, in the photos' pixels; float is {models.reference}",
     )
+
+
+def _keypoints(models: Models, data: Path, options: TaskOptions) -> Judged:
+    from edgeconv.data.annotations.numbers import read_numbers
+    from edgeconv.verify.tasks.keypoints import Keypoints
+
+    table = read_numbers(_labels(options), data)
+    assert options.decode is not None  # `require_fitting` saw it
+    decoder_of = read_point_decoder(options.decode)
+    preprocessing = models.intake.of_photo(models.reference)
+    return Judged(
+        table.photos,
+        lambda outputs: Keypoints(outputs, table, decoder_of(outputs), preprocessing),
+        f"distances in the photos' pixels; float is {models.reference}",
+    )
+
+
+def _regression(models: Models, data: Path, options: TaskOptions) -> Judged:
+    from edgeconv.data.annotations.numbers import read_numbers
+    from edgeconv.verify.tasks.regression import Regression
+
+    table = read_numbers(_labels(options), data)
+
+    def task_of(outputs: Sequence[TensorSpec]) -> Task[Any, Any]:
+        place = _place(outputs, options.output)
+        return Regression(outputs[place], place, table)
+
+    return Judged(table.photos, task_of, f"in the labels' units; float is {models.reference}")
+
+
+def _embeddings(models: Models, data: Path, options: TaskOptions) -> Judged:
+    from edgeconv.data.annotations.pairs import read_pairs
+    from edgeconv.data.folders import list_samples
+    from edgeconv.verify.tasks.embeddings import Embeddings
+
+    photos = list_samples(data)
+    pairs = [] if options.labels is None else read_pairs(options.labels, data, photos)
+    if len(photos) < 2 or (not pairs and len(models.artifacts) < 2):
+        raise UsageError(
+            "embeddings are judged by pairs (--labels), or against a float file beside theirs on "
+            "two photos or more"
+        )
+
+    def task_of(outputs: Sequence[TensorSpec]) -> Task[Any, Any]:
+        place = _place(outputs, options.output)
+        return Embeddings(outputs[place], place, pairs)
+
+    told = f"{len(pairs)} pairs by the threshold that is best for float; " if pairs else ""
+    return Judged(photos, task_of, f"{told}float is {models.reference}")
+
+
+_PREPARED = {
+    "agreement": _agreement,
+    "segmentation": _segmentation,
+    "detection": _detection,
+    "keypoints": _keypoints,
+    "regression": _regression,
+    "embeddings": _embeddings,
+}
 
 
 def _labels(options: TaskOptions) -> Path:

@@ -8,7 +8,15 @@ from typing import ClassVar, Literal
 
 import typer
 
-TaskName = Literal["classification", "agreement", "segmentation", "detection"]
+TaskName = Literal[
+    "classification",
+    "agreement",
+    "segmentation",
+    "detection",
+    "keypoints",
+    "regression",
+    "embeddings",
+]
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,9 @@ class TaskOptions:
     labels: Path | None = typer.Option(
         None,
         help="Classes: a CSV with the columns file and label. Segmentation: a folder of masks, a "
-        "PNG of class numbers for each photo, 255 for what is not counted. Detection: COCO's JSON.",
+        "PNG of class numbers for each photo, 255 for what is not counted. Detection: COCO's JSON. "
+        "Keypoints, regression: a CSV with the columns file and x, y of each, or the numbers. "
+        "Embeddings: a CSV with the columns file_a, file_b, same.",
         show_default="for classes DIR.csv, DIR/labels.csv",
     )
     output: str | None = typer.Option(
@@ -34,5 +44,5 @@ class TaskOptions:
     decode: str | None = typer.Option(
         None,
         metavar="FILE",
-        help="How a detector's outputs are read: a TOML, or FILE.py:function.",
+        help="How boxes or points are read from the outputs: a TOML, or FILE.py:function.",
     )

@@ -53,7 +53,7 @@ class _Compared:
     def figure(self, sums: Sums) -> Figure:
         """Over all photos, (photos, 2)."""
         if self.kind == "SQNR":
-            return Figure(self.kind, "dB", _sqnr(sums), of=self.name)
+            return Figure(self.kind, "dB", estimate(_decibels, sums), of=self.name)
         if self.kind == "values as in float":
             return Figure(self.kind, "share", estimate(_equal, sums), of=self.name)
         same = share(int(sums[:, 0].sum()), len(sums))
@@ -103,12 +103,6 @@ def _energies(own: NDArray[Any], theirs: NDArray[Any]) -> tuple[float, float]:
     exact = theirs.astype(np.float64)
     noise = float(np.square(own - exact).sum()) if np.isfinite(own).all() else np.inf
     return float(np.square(exact).sum()), noise
-
-
-def _sqnr(sums: Sums) -> Estimate:
-    if not np.isfinite(sums).all():
-        return Estimate(-np.inf)
-    return estimate(_decibels, sums)
 
 
 def _decibels(sums: Sums) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ from typing import Any, Literal, cast, get_args
 
 from edgeconv.errors import UnknownName, UsageError
 from edgeconv.verify.tasks.heads import Activation, BoxUnit, Field, Form, Head, Layout
+from edgeconv.verify.tasks.keypoints import PointForm, PointHead, PointUnit
 
 _TABLES: dict[str, tuple[str, ...]] = {
     "boxes": ("output", "columns", "form", "unit"),
@@ -148,3 +149,28 @@ def _number(key: str, value: Any, low: float, high: float) -> float:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def read_point_head(document: Mapping[str, Any]) -> PointHead:
+    """The same for keypoints, of one table:
+
+        [keypoints]
+        output = "points"
+        form = "xy"           or "yx"; or "heatmap"
+        unit = "pixels"       of the net's input; or "share" of it, 0 to 1
+
+    Raises:
+        UsageError: as `read_head`.
+    """
+    _require_known("key of the file", document, ("keypoints",))
+    table = document.get("keypoints")
+    if not isinstance(table, Mapping):
+        raise UsageError("--decode: there is no table [keypoints]")
+    _require_known("key of [keypoints] in the file", table, ("output", "form", "unit"))
+    if "form" not in table:
+        raise UsageError(f"--decode: [keypoints] needs form: {', '.join(get_args(PointForm))}")
+    return PointHead(
+        _field("keypoints", table).output,
+        cast("PointForm", _word("form", table, get_args(PointForm))),
+        cast("PointUnit", _word("unit", table, get_args(PointUnit))),
+    )

@@ -35,18 +35,22 @@ def estimate(statistic: Statistic, sums: Sums) -> Estimate:
         statistic: the figure of sums.
         sums: (photos, columns), what each photo adds.
     """
-    value = float(statistic(sums.sum(axis=0, keepdims=True))[0])
-    if len(sums) < FEWEST_PHOTOS:
+    value = _value(statistic, sums)
+    if len(sums) < FEWEST_PHOTOS or not np.isfinite(sums).all():
         return Estimate(value)
     return interval(value, statistic(_resampled(sums)))
 
 
 def estimated_change(statistic: Statistic, sums: Sums, reference: Sums) -> Estimate:
     """How much a file's figure exceeds the reference's on the same photos; arguments as above."""
-    value = estimate(statistic, sums).value - estimate(statistic, reference).value
-    if len(sums) < FEWEST_PHOTOS:
+    value = _value(statistic, sums) - _value(statistic, reference)
+    if len(sums) < FEWEST_PHOTOS or not np.isfinite(sums).all():
         return Estimate(value)
     return interval(value, statistic(_resampled(sums)) - statistic(_resampled(reference)))
+
+
+def _value(statistic: Statistic, sums: Sums) -> float:
+    return float(statistic(sums.sum(axis=0, keepdims=True))[0])
 
 
 def ratio(over: NDArray[np.float64], under: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -42,7 +42,7 @@ class Task(Protocol[Expected, Kept]):
         """
         ...
 
-    def keep(self, outputs: Outputs, expected: Expected) -> Kept:
+    def keep(self, outputs: Outputs, expected: Expected, /) -> Kept:
         """What is needed later of a file's outputs for a photo."""
         ...
 
