@@ -47,6 +47,7 @@ from edgeconv.graph.passes.shuffles.pixel_shuffles import reorder_pixel_shuffles
 from edgeconv.graph.passes.shuffles.shuffle import fold_shuffles
 from edgeconv.graph.passes.stacked_sums import add_stacked
 from edgeconv.graph.view import keep_in_float, place_of, set_place, title_of
+from edgeconv.runtime.ort_provider import one_line
 
 Pass = Callable[[ir.Model], object]
 
@@ -111,9 +112,13 @@ def simplify(proto: onnx.ModelProto, *, name: str, modules: Collection[str]) -> 
         modules: paths of the net's modules, for naming.
 
     Raises:
-        NetRefused: onnxsim changed the values, or the result is no valid static ONNX graph.
+        NetRefused: onnxsim failed or changed the values, or the result is no valid static ONNX
+            graph.
     """
-    simplified, same = onnxsim.simplify(proto, skipped_optimizers=list(_SKIPPED))
+    try:
+        simplified, same = onnxsim.simplify(proto, skipped_optimizers=list(_SKIPPED))
+    except RuntimeError as error:  # an assertion in its native code, or a check of its own
+        raise NetRefused(f"{name}: onnxsim cannot simplify the graph: {one_line(error)}") from error
     if not same:
         raise NetRefused(f"{name}: onnxsim gives other values than the exported graph")
     model: ir.Model = ir.from_proto(simplified)
