@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import special
 
 from edgeconv.data.images import load_image
 from edgeconv.data.inputs import Intake
@@ -43,6 +42,8 @@ class Prediction:
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """Softmax of the logits, (classes,)."""
+        from scipy import special  # takes longer to import than a photo to predict
+
         result: NDArray[np.float64] = special.softmax(self.logits.astype(np.float64))
         return result
 

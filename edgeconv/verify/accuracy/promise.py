@@ -31,7 +31,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from edgeconv.verify.accuracy.proportions import tango
 
@@ -66,6 +65,8 @@ class Outcome:
 
 def is_shown(outcome: Outcome, bound_points: float) -> bool:
     """Whether the photos show that a plan keeps a bound, in percentage points."""
+    from scipy import stats  # costs each export most of a second, and few give a bound
+
     share = bound_points / 100
     if outcome.lost is None or outcome.gained is None:
         return float(stats.binom.cdf(outcome.changed, outcome.photos, share)) <= RISK
@@ -135,6 +136,8 @@ def _chance(lost: int, gained: int, photos: int, drop: float) -> float:
     Of so many photos that change between right and wrong, the best score goes with the fewest lost,
     so a number `most` for each describes all outcomes as good.
     """
+    from scipy import stats
+
     changing = np.arange(photos + 1)
     most = _most_lost(
         changing, _score(np.array(lost), np.array(gained), photos, drop), photos, drop

@@ -16,8 +16,6 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from scipy import stats
-
 LEVEL = 0.95
 """Confidence level of every interval."""
 
@@ -76,12 +74,16 @@ def share(count: int, total: int) -> Share:
     """
     if not 0 <= count <= total or total == 0:
         raise ValueError(f"{count} of {total} is no share")
+    from scipy import stats  # costs most of a second, and `tango` does without
+
     ends = stats.binomtest(count, total).proportion_ci(LEVEL, method="wilson")
     return Share(count, total, count / total, float(ends.low), float(ends.high))
 
 
 def mcnemar(reference_only: int, candidate_only: int) -> float:
     """Exact two-sided p value: discordant images against a fair coin; 1 where there are none."""
+    from scipy import stats
+
     discordant = reference_only + candidate_only
     return float(stats.binomtest(reference_only, discordant).pvalue) if discordant else 1.0
 
