@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from edgeconv.export.capture.untraced import untraced
+from edgeconv.export.capture.untraced import trace_as, untraced
+from edgeconv.export.capture.writes import written_by
 from edgeconv.nets.running import tensors_of
 
 _MARK = "_edgeconv_constant"
+_RECORDED = "_edgeconv_recorded"
 
 #: What tells sizes.
 _SIZES = frozenset(
@@ -70,10 +72,12 @@ class Constants(TorchFunctionMode):
             with untraced():
                 return func(*args, **kwargs)
         read = list(tensors_of((args, kwargs)))
-        constants = [tensor for tensor in read if hasattr(tensor, _MARK)]
+        constants = [tensor for tensor in read if is_constant(tensor)]
         if len(constants) < len(read) or self._calls in self._traced:
-            if _writes(func, kwargs):
+            if written_by(func, args, kwargs) is not None:
                 self.written |= {self._made[_memory(tensor)] for tensor in constants}
+            for tensor in constants:
+                _record(tensor)
             return func(*args, **kwargs)
         with untraced():
             result = func(*args, **kwargs)
@@ -84,12 +88,27 @@ class Constants(TorchFunctionMode):
         return result
 
 
-def _writes(func: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:
-    """Whether a function writes into a tensor it is given: PyTorch's names of such end in "_"."""
-    name = getattr(func, "__name__", "")
-    in_place = name.endswith("_") and not name.endswith("__")
-    augmented = name.startswith("__i") and name != "__invert__"
-    return in_place or augmented or name == "__setitem__" or kwargs.get("out") is not None
+def is_constant(tensor: Tensor) -> bool:
+    """Whether a tensor came out of a call that was not traced."""
+    return hasattr(tensor, _MARK)
+
+
+def no_constant(tensor: Tensor) -> None:
+    """Has a tensor traced from here on."""
+    if is_constant(tensor):
+        delattr(tensor, _MARK)
+
+
+def _record(tensor: Tensor) -> None:
+    """Has the trace keep a constant's values as they are now: they may be written over later."""
+    if getattr(tensor, _RECORDED, None) == tensor._version:
+        return
+    if torch._C._get_tracing_state() is None:
+        return
+    with untraced():
+        copy = tensor.clone()
+    trace_as(tensor, copy)
+    setattr(tensor, _RECORDED, tensor._version)
 
 
 def _memory(tensor: Tensor) -> int:

@@ -24,6 +24,7 @@ from edgeconv.export.capture.decompositions import functions
 from edgeconv.export.capture.decompositions.composites import Composites, has_composition
 from edgeconv.export.capture.decompositions.table import Decompositions
 from edgeconv.export.capture.inlined import inlined
+from edgeconv.export.capture.views import Views
 from edgeconv.graph.passes.older_forms import OPSET
 from edgeconv.nets.running import Given, each, unchanged
 
@@ -137,6 +138,7 @@ def _exported(
         composites,
         Decompositions(),
         constants,
+        Views(),
     ):
         # Tracing is deprecated in favour of torch.export; its warnings on Python values are
         # settled before, by following the data.

@@ -1,4 +1,4 @@
-"""Values that the graph holds as constants, however they were computed."""
+"""What a trace is told of values otherwise than by the operators that compute them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,9 @@ def untraced() -> Iterator[None]:
         yield
     finally:
         torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
+
+
+def trace_as(tensor: torch.Tensor, value: torch.Tensor) -> None:
+    """From here on the trace takes a tensor for the value that it has recorded of another."""
+    recorded = torch._C._get_value_trace(value)  # type: ignore[attr-defined]  # the tracer's own
+    torch._C._set_value_trace(tensor, recorded)  # type: ignore[attr-defined]
