@@ -115,6 +115,17 @@ IDIOMS = {
         fc=linear(16, 8),
         t=lambda: nn.Parameter(torch.tensor(1.7)),
     ),
+    "inverse_matrix": idiom(
+        lambda s, x: torch.linalg.inv(s.fc(s.f(x).mean((2, 3))).view(-1, 3, 3) + 2 * torch.eye(3)),
+        f=stem(),
+        fc=linear(16, 9),
+    ),
+    "tensordot": idiom(
+        lambda s, x: torch.tensordot(s.h(s.f(x)).softmax(1), s.bins, ([1], [0])),
+        f=stem(),
+        h=conv(16, 8),
+        bins=parameter(8, 2),
+    ),
     "rotation_matrix": idiom(
         lambda s, x: (
             (a := F.normalize((y := s.fc(s.f(x).mean((2, 3))).view(-1, 2, 3))[:, 0], dim=1)),

@@ -50,6 +50,15 @@ def _codebook(s: Any, x: torch.Tensor) -> torch.Tensor:
     return F.embedding(apart.argmin(-1), s.codes)
 
 
+def _histogram(s: Any, x: torch.Tensor) -> torch.Tensor:
+    """The mean feature of each class that a map of classes names."""
+    y = s.f(x)
+    best, y = s.h(y).flatten(2).argmax(1, keepdim=True), y.flatten(2)
+    counts = y.new_zeros(len(y), 1, 5).scatter_add(2, best, torch.ones_like(y[:, :1]))
+    sums = y.new_zeros(len(y), 16, 5).scatter_add(2, best.expand(-1, 16, -1), y)
+    return sums / counts.clamp(min=1)
+
+
 IDIOMS = {
     "index_list": _of(lambda y: y[:, [3, 1, 0, 15, 2, 7]], 6),
     "index_select": _of(lambda y: y.index_select(3, torch.tensor([0, 2, 2, 9, 15]))),
@@ -94,6 +103,12 @@ IDIOMS = {
         lambda s, x: torch.zeros(1, 16, 4).scatter_add(2, s.i, s.f(x).flatten(2)),
         f=stem(),
         i=lambda: (torch.arange(256) % 4).expand(1, 16, -1).clone(),
+    ),
+    "histogram": idiom(_histogram, f=stem(), h=conv(16, 5, 1)),
+    "groups_summed": idiom(
+        lambda s, x: x.new_zeros(len(x), 4, 16, 16).index_add_(1, s.i, s.f(x)),
+        f=stem(),
+        i=lambda: torch.arange(16) % 4,
     ),
     "index_put": idiom(
         lambda s, x: (

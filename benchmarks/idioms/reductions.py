@@ -44,6 +44,7 @@ IDIOMS = {
     "mean_of_all": idiom(lambda s, x: s.f(x).mean(), f=stem()),
     "first_of_sorted": _of(lambda y: y.flatten(2).sort(-1, descending=True)[0][..., :8].mean(-1)),
     "median": _of(lambda y: y.flatten(2).median(-1)[0]),
+    "kth_value": _of(lambda y: y.flatten(2).kthvalue(200, -1)[0]),
     "top_k_mean": _of(lambda y: y.flatten(2).topk(5, -1)[0].mean(-1)),
     "kurtosis": _of(lambda y: ((y - y.mean((2, 3), True)) ** 4).mean((2, 3))),
     "entropy": _of(lambda y: -(p := y.flatten(2).softmax(-1)).mul((p + 1e-9).log()).sum(-1)),

@@ -114,9 +114,36 @@ def _median(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     if dim is None:
         return _median(x.flatten(), 0)[0]
     middle = (int(x.shape[dim]) - 1) // 2
-    values = torch.sort(x, dim)[0].narrow(dim, middle, 1)
     places = torch.median(x, dim, keepdim)[1]
-    return torch.return_types.median((values if keepdim else values.squeeze(dim), places))
+    return torch.return_types.median((_of_sorted(x, middle, dim, keepdim), places))
+
+
+def _kthvalue(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    places = torch.kthvalue(x, k, dim, keepdim)[1]
+    return torch.return_types.kthvalue((_of_sorted(x, k - 1, dim, keepdim), places))
+
+
+def _of_sorted(x: Tensor, place: int, dim: int, keepdim: bool) -> Tensor:
+    values = torch.sort(x, dim)[0].narrow(dim, place, 1)
+    return values if keepdim else values.squeeze(dim)
+
+
+def _searchsorted(
+    sorted_sequence: Tensor,
+    x: Tensor,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
+) -> Tensor:
+    """Of one row of bounds, as bucketize; of a row for each row of values, by counting."""
+    if sorter is not None:
+        return torch.searchsorted(sorted_sequence, x, right=right, side=side, sorter=sorter)
+    right = right if side is None else side == "right"
+    bounds, values = sorted_sequence.unsqueeze(-2), x.unsqueeze(-1)
+    passed = values >= bounds if right else values > bounds
+    return passed.sum(-1, dtype=torch.int32 if out_int32 else torch.int64)
 
 
 ARITHMETIC: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
@@ -138,6 +165,8 @@ ARITHMETIC: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         cummax=_cummax,
         cummin=_cummin,
         median=_median,
+        kthvalue=_kthvalue,
+        searchsorted=_searchsorted,
         fmax=torch.maximum,
         fmin=torch.minimum,
         sgn=torch.sign,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from edgeconv.export.capture.decompositions.plain_numbers import shape_of
+from edgeconv.export.capture.decompositions.writes import is_whole, written
 
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
@@ -173,7 +174,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 
 def by_places(func: Callable[..., Any], args: Sequence[Any]) -> tuple[Callable[..., Any], Any]:
-    """Reads and writes by a mask, as a call that the exporter takes for what it is.
+    """Reads and writes by a mask, or of all, as a call that the exporter takes for what it is.
 
     It is another call and not made here: the exporter knows that what is written belongs to a slice
     by the line of code that both were called from.
@@ -183,7 +184,11 @@ def by_places(func: Callable[..., Any], args: Sequence[Any]) -> tuple[Callable[.
     if func is Tensor.__setitem__:
         mask = _spread_mask(*args)
         if mask is not None:
-            return Tensor.copy_, (args[0], args[0].masked_fill(mask, args[2]))
+            return by_places(Tensor.copy_, (args[0], args[0].masked_fill(mask, args[2])))
+        if args[1] is Ellipsis and args[0].dim():
+            return func, (args[0], slice(None), args[2])
+    if func is Tensor.copy_ and is_whole(args[0]):
+        return written, args
     return func, args
 
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edgeconv.export.capture.decompositions.writes import written
+
 Function = Callable[..., Any]
 
 _HOMES = (torch, Tensor, torch.special, functional)
@@ -33,7 +35,7 @@ def everywhere(**functions: Function) -> dict[Function, Function]:
 
 def _in_place(function: Function) -> Function:
     def changed(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return x.copy_(function(x, *args, **kwargs))
+        return written(x, function(x, *args, **kwargs))
 
     return changed
 

@@ -2,6 +2,7 @@
 
 While `Decompositions` is active a call is replaced by others of the same value:
 
+- a function that writes into a tensor it is given (`out=`) by one that gives it, and a copy;
 - what is read of a tensor's data by the tensor without its history, which a trace loses;
 - channel_shuffle, which ONNX has no operator for, by the reshapes and the transpose of its paper;
 - adaptive pooling to sizes that do not divide the image's, by one pooling for each bin
@@ -22,6 +23,8 @@ While `Decompositions` is active a call is replaced by others of the same value:
 - scaled_dot_product_attention, of which it scales queries and keys both;
 - max-unpooling, by the places of the maxima in windows side by side (`unpooling`);
 - LSTMs whose hidden state is projected (`recurrent`);
+- functions of small matrices (`matrices`), and those that add up what belongs to one place
+  (`sums_by_place`);
 - what `arithmetic` and `functions` spell out.
 """
 
@@ -45,6 +48,7 @@ from edgeconv.export.capture.decompositions.attention import scaled_dot_product_
 from edgeconv.export.capture.decompositions.einsum import einsum
 from edgeconv.export.capture.decompositions.functions import FUNCTIONS
 from edgeconv.export.capture.decompositions.grids import affine_grid
+from edgeconv.export.capture.decompositions.matrices import MATRICES
 from edgeconv.export.capture.decompositions.moves import MOVES, by_places
 from edgeconv.export.capture.decompositions.padding import PADS
 from edgeconv.export.capture.decompositions.patches import PATCHES
@@ -52,8 +56,10 @@ from edgeconv.export.capture.decompositions.plain_numbers import shape_of
 from edgeconv.export.capture.decompositions.pools import POOLS
 from edgeconv.export.capture.decompositions.recurrent import RECURRENT
 from edgeconv.export.capture.decompositions.resampling import interpolate
+from edgeconv.export.capture.decompositions.sums_by_place import SUMS_BY_PLACE
 from edgeconv.export.capture.decompositions.unpooling import UNPOOLINGS
 from edgeconv.export.capture.decompositions.whole_numbers import WHOLE_NUMBERS
+from edgeconv.export.capture.decompositions.writes import written
 from edgeconv.nets.running import tensors_of
 
 
@@ -76,7 +82,12 @@ class Decompositions(TorchFunctionMode):
             and next(tensors_of(args), None) is not None
         ):
             found = _ATEN.get(str(func.overloadpacket))
-        return (func if found is None else found)(*args, **(kwargs or {}))
+        given = dict(kwargs or {})
+        out = given.get("out")
+        if not isinstance(out, Tensor):
+            return (func if found is None else found)(*args, **given)
+        del given["out"]
+        return written(out, (func if found is None else found)(*args, **given))
 
 
 def _channel_shuffle(input: Tensor, groups: int) -> Tensor:
@@ -174,6 +185,8 @@ _TABLE: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         **POOLS,
         **UNPOOLINGS,
         **RECURRENT,
+        **MATRICES,
+        **SUMS_BY_PLACE,
         **ARITHMETIC,
         **FUNCTIONS,
         **WHOLE_NUMBERS,  # after the functions of reals, which they hand on to
