@@ -51,7 +51,7 @@ class Composites(TorchFunctionMode):
 
 
 def _composition(operator: OpOverload) -> Callable[..., Any] | None:
-    if not torch._C._dispatch_has_kernel(operator.name()):  # a form of TorchScript's alone
+    if not torch._C._dispatch_has_kernel(operator._name):  # a form of TorchScript's alone
         return None
     if operator._can_decompose():
         return operator.decompose

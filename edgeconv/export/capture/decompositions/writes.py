@@ -1,4 +1,4 @@
-"""Writes into a whole tensor: the exporter takes a copy into a slice, and no copy into the tensor."""
+"""Writes into a whole tensor: the exporter knows a copy into a slice, and none into the tensor."""
 
 from __future__ import annotations
 
