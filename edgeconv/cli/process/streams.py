@@ -15,18 +15,28 @@ from typing import Any
 
 from edgeconv.errors import UnavailableError
 from edgeconv.report.console import draws, say
-from edgeconv.runtime.plain import plain
+from edgeconv.runtime.plain import MOST_MESSAGE_BYTES, plain
 
 #: What live lines are made of: styles, cursor up, erase, cursor shown or hidden.
 _DRAWING = re.compile(r"(\x1b\[(?:[0-9;]*m|[0-9]*[AK]|\?25[lh])|[\n\t\r])")
 _LINES = re.compile(r"([\n\t])")
+_MOST_IN_A_CHARACTER = 4
+"""Bytes of one in UTF-8."""
 
 
 class Gate(io.TextIOWrapper):
-    """A stream that spells control characters out; one that is drawn on lets what draws pass."""
+    """A stream that spells control characters out; one that is drawn on lets what draws pass.
+
+    Attributes:
+        most_bytes: of a line of messages: longer ones lose their middle; None of results.
+    """
+
+    most_bytes: int | None = None
 
     def write(self, text: str) -> int:
         """As any stream; the number of characters that were given."""
+        if self.most_bytes is not None and len(text) > self.most_bytes // _MOST_IN_A_CHARACTER:
+            text = self._shortened(text, self.most_bytes)
         if not text.replace("\n", "").isprintable():
             passes = _DRAWING if draws(self) or os.environ.get("FORCE_COLOR") else _LINES
             parts = passes.split(text)  # every second one is what passes
@@ -35,6 +45,14 @@ class Gate(io.TextIOWrapper):
         else:
             super().write(text)
         return len(text)
+
+    @staticmethod
+    def _shortened(text: str, most_bytes: int) -> str:
+        lines = text.split("\n")
+        return "\n".join(
+            line if len(line.encode(errors="replace")) <= most_bytes else plain(line, most_bytes)
+            for line in lines
+        )
 
 
 def _gate(stream: io.TextIOWrapper) -> Gate:
@@ -62,6 +80,8 @@ def make_safe() -> None:
         sys.stderr = Gate(opened, errors="backslashreplace", line_buffering=True)
     elif isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr = _gate(sys.stderr)
+    if isinstance(sys.stderr, Gate):
+        sys.stderr.most_bytes = MOST_MESSAGE_BYTES
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = _gate(sys.stdout)
     warnings.showwarning = _warn  # type: ignore[assignment]  # where it arose goes unnamed

@@ -68,6 +68,14 @@ def hostile_onnx(path: Path, operator: str | None = None) -> Path:
     return path
 
 
+def reads_nothing(path: Path) -> Path:
+    """The tiny net whose last node reads a tensor that nothing makes, of which onnx_ir warns."""
+    model = onnx.load(path)
+    model.graph.node[-1].input[0] = HOSTILE
+    onnx.save(model, path)
+    return path
+
+
 def rename_tensors(model: Any) -> None:
     for graph in model.subgraphs:
         for number, tensor in enumerate(graph.tensors):
@@ -76,7 +84,7 @@ def rename_tensors(model: Any) -> None:
 
 
 @pytest.mark.parametrize("words", [["audit"], ["inspect"], ["inspect", "--json"], ["diagnose"]])
-@pytest.mark.parametrize("kind", ["names", "operator", "tflite"])
+@pytest.mark.parametrize("kind", ["names", "operator", "nothing", "tflite"])
 def test_names_in_model_files(
     server: CommandServer, tmp_path: Path, words: list[str], kind: str
 ) -> None:
@@ -84,6 +92,8 @@ def test_names_in_model_files(
     path = files["int8.tflite"] if kind == "tflite" else files["int8.onnx"]
     if kind == "tflite":
         edited(path, rename_tensors)
+    elif kind == "nothing":
+        reads_nothing(path)
     else:
         hostile_onnx(path, HOSTILE if kind == "operator" else None)
     check(server.run(tmp_path, words[0], path, *words[1:]))
