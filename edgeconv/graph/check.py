@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import onnx_ir as ir
@@ -50,6 +50,14 @@ def require_hub_graph(model: ir.Model) -> None:
             raise NetRefused(f"{name} holds NaN")
 
 
+def require_inputs(model: ir.Model, names: Iterable[str]) -> None:
+    """Raises NetRefused where a net has an input that no output depends on, so that it is gone."""
+    used = {name_of(value) for value in model.graph.inputs if tuple(value.uses())}
+    for name in names:
+        if name not in used:
+            raise NetRefused(f"the net's output does not depend on its input {name}; take it out")
+
+
 def _require_static(node: ir.Node, value: ir.Value) -> None:
     if value.shape is None or not value.shape.is_static():
         raise NetRefused(
@@ -61,12 +69,6 @@ def _require_static(node: ir.Node, value: ir.Value) -> None:
 def _require_ends(graph: ir.Graph) -> None:
     if not any(tuple(value.uses()) for value in graph.inputs):
         raise NetRefused("the net's output does not depend on its input")
-    for value in graph.inputs:
-        if not tuple(value.uses()):
-            raise NetRefused(
-                f"the net's output does not depend on its input {name_of(value)}; take it out of "
-                "its forward"
-            )
     inputs = set(graph.inputs)
     for value in (*graph.inputs, *graph.outputs):
         allowed = _INPUT if value in inputs else _OUTPUTS

@@ -17,13 +17,14 @@ from edgeconv.runtime.adapt import Images
 from tests.helpers.mutations import mutated, mutated_json, refuses_or_reads
 
 LABELS = ["cat", "hund", "kočka", "猫"]
+INPUTS = {"input": [1, 3, 4, 5]}
 MANIFEST: dict[str, Any] = {
     "format": manifest.FORM.number,
     "net": {"name": "tiny", "options": {"width": 0.5}, "features": False, "depth": 3},
     "weights": {"kind": "random", "source": "seed", "trained": True},
     "preprocessing": {"input_size": [4, 5], "resize": 8},
     "graph": {
-        "inputs": {"input": [1, 3, 4, 5]},
+        "inputs": INPUTS,
         "outputs": {"logits": [1, 4]},
         "parts": {
             "logits": {
@@ -111,9 +112,12 @@ def test_a_name_that_is_no_files_is_refused(directory: Path, name: str) -> None:
         {"files": {"golden.npz": []}},
         {"files": {"golden.npz": {"bytes": True, "sha256": ""}}},
         {"artifacts": {"onnx": 3}},
-        {"graph": {"outputs": {"logits": {"4": 1}}, "parts": {}}},
-        {"graph": {"outputs": {"logits": [1, -4]}, "parts": {}}},
-        {"graph": {"outputs": {"logits": [1, 4]}, "parts": {"logits": []}}},
+        {"graph": {"inputs": INPUTS, "outputs": {"logits": {"4": 1}}, "parts": {}}},
+        {"graph": {"inputs": INPUTS, "outputs": {"logits": [1, -4]}, "parts": {}}},
+        {"graph": {"inputs": INPUTS, "outputs": {"logits": [1, 4]}, "parts": {"logits": []}}},
+        {"graph": {"inputs": {"input": []}, "outputs": {"logits": [1, 4]}, "parts": {}}},
+        {"graph": {"inputs": [1, 3, 4, 5], "outputs": {"logits": [1, 4]}, "parts": {}}},
+        {"preprocessing": [4, 5]},
         {"net": {"name": "x", "options": {}, "depth": 10**9}},
         {"net": {"name": "x", "options": {}, "depth": True}},
         {"quantization": {"repairs": {}, "tensors": {"activations": []}}},
@@ -139,8 +143,9 @@ def test_a_message_is_short_whatever_it_quotes(directory: Path) -> None:
     "change",
     [
         {"preprocessing": {"input_size": [4, 6]}},
-        {"graph": {"outputs": {"other": [1, 4]}, "parts": {}}},
-        {"graph": {"outputs": {"logits": [1, 5]}, "parts": {}}},
+        {"graph": {"inputs": INPUTS, "outputs": {"other": [1, 4]}, "parts": {}}},
+        {"graph": {"inputs": INPUTS, "outputs": {"logits": [1, 5]}, "parts": {}}},
+        {"graph": {"inputs": {"input": [1, 3, 5, 4]}, "outputs": {"logits": [1, 4]}, "parts": {}}},
     ],
 )
 def test_vectors_of_another_net_are_refused(directory: Path, change: dict[str, Any]) -> None:

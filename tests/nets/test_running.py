@@ -104,8 +104,8 @@ def test_a_buffer_that_took_part_in_gradients_is_let_go():
     [
         (nn.Conv2d(1, 4, 3), "takes 1 channels and is given 3"),
         (nn.Conv2d(4, 4, 3), "takes 4 channels and is given 3"),
-        (nn.Conv1d(3, 4, 3), "along the two axes of a photo"),
-        (nn.Conv3d(3, 4, 3), "along the two axes of a photo"),
+        (nn.Conv1d(3, 4, 3), "along the two axes of an image"),
+        (nn.Conv3d(3, 4, 3), "along the two axes of an image"),
         (nn.Linear(5, 2), "--input-size"),
         (nn.Bilinear(3, 3, 2), "takes 2 inputs (input1, input2)"),
         (nn.ModuleList(), "ModuleList has no forward"),

@@ -8,9 +8,9 @@ from typing import Any
 
 import onnx_ir as ir
 
-from edgeconv.data.inputs import InputSpec, Intake
+from edgeconv.data.inputs import InputSpec, Intake, agreeing
 from edgeconv.data.preprocessing import Preprocessing
-from edgeconv.errors import BundleRefused, UnknownName
+from edgeconv.errors import BundleRefused, UnknownName, UsageError
 from edgeconv.export.bundle import artifacts, golden, labels, manifest, staging, trial
 from edgeconv.export.bundle.predictor import Predictor
 from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds
@@ -81,10 +81,17 @@ class Bundle:
 
     @property
     def intake(self) -> Intake:
-        """What the net takes; raises RefusedError."""
+        """What the net takes; raises BundleRefused, RefusedError."""
         told, shapes = self.manifest["preprocessing"], self.manifest["graph"]["inputs"]
         known = None if told is None else Preprocessing.from_json(told)
-        return Intake(tuple(InputSpec(n, tuple(s[1:])) for n, s in shapes.items()), known)
+        inputs = tuple(InputSpec(name, tuple(shape[1:])) for name, shape in shapes.items())
+        try:
+            return Intake(inputs, agreeing(inputs, known, str(self.directory)))
+        except UsageError as error:
+            raise BundleRefused(
+                f"the manifest's preprocessing is of another net than its inputs: {error}; export "
+                "the net again"
+            ) from error
 
     @property
     def preprocessing(self) -> Preprocessing:

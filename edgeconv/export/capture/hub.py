@@ -17,6 +17,7 @@ from edgeconv.export.capture.outputs import output_names, require_plain_values
 from edgeconv.export.capture.simplify import simplify
 from edgeconv.export.capture.torchscript.opened import opened
 from edgeconv.export.capture.trace import trace
+from edgeconv.graph.check import require_inputs
 from edgeconv.nets.running import Given, each, forward, outputs_of, tensors_of, unchanged
 
 #: An ONNX file is one protobuf message, which cannot be larger than 2 GiB.
@@ -58,7 +59,9 @@ def capture(
             require_plain_values(zip(outputs, tensors_of(result), strict=True))
         _require_repeatable(module, example, name)
         proto = trace(module, example, inputs, outputs)
-    return simplify(proto, name=name, modules=modules)
+    model = simplify(proto, name=name, modules=modules)
+    require_inputs(model, inputs)
+    return model
 
 
 def _require_repeatable(module: nn.Module, example: Given, name: str) -> None:

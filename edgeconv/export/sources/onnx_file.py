@@ -23,6 +23,7 @@ from edgeconv.export.options import ExportOptions
 from edgeconv.export.sources import foreign_graph, foreign_inputs
 from edgeconv.export.sources.foreign_graph import TO_NCHW, TO_NHWC, ForeignGraph
 from edgeconv.export.sources.rows import rows_by_name
+from edgeconv.graph.check import require_inputs
 from edgeconv.graph.parts import Joined
 from edgeconv.graph.passes.names import modules_of
 from edgeconv.nets.weights import WeightsInfo
@@ -121,7 +122,9 @@ class OnnxSource:
         proto = foreign_graph.prepared(self.graph, self.intake.inputs)
         modules = modules_of(node.name for node in proto.graph.node)
         with within_free_memory():
-            return simplify(proto, name=self.name, modules=modules)
+            model = simplify(proto, name=self.name, modules=modules)
+        require_inputs(model, [spec.name for spec in self.intake.inputs])
+        return model
 
     def reference(self, model: ir.Model, former: Sequence[Joined] | None, batch: int) -> OnnxRun:
         """As `Source.reference`."""

@@ -133,7 +133,7 @@ def test_a_manifest_cannot_point_outside(
     [
         ({"net": 5}, "net.depth is no int"),
         ({"artifacts": []}, "artifacts is no dict"),
-        ({"preprocessing": None}, "preprocessing is no dict"),
+        ({"preprocessing": 5}, "preprocessing is no dict"),
         ({"quantization": {"repairs": {}, "tensors": "x"}}, "quantization.tensors is no dict"),
         ({"quantization": {"tensors": {}}}, "quantization.repairs is no dict"),
         ({"weights": {"trained": "yes"}}, "weights.trained is no bool"),

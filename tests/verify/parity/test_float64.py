@@ -106,7 +106,7 @@ def test_a_wrong_file_of_such_a_net_still_fails(cancelling, tmp_path):
     onnx.save(proto, tmp_path / "model.onnx")
     held = cancelling.golden
     judge = FloatJudge(cancelling.expected, BOUND, 4.0)
-    outputs = open_session(tmp_path / "model.onnx").run([held.normalized[:1]])
+    outputs = open_session(tmp_path / "model.onnx").run([held.samples.normalized[:1]])
     figures = compare_all([*held.reference.values()], outputs)
     found = judge.judge(("onnx", "default"), outputs, figures)
     assert not found.thresholds[0].met_by(found.figures[0])
