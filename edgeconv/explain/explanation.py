@@ -63,10 +63,10 @@ class Explanation:
     """What a net looks at in one photo.
 
     Attributes:
-        pixels: uint8 (H, W, 3), the part of the photo that the net sees.
+        pixels: uint8 (H, W, channels), the part of the photo that the net sees.
         layer: whose feature map was weighed.
         floating: the float net.
-        guided: guided backpropagation, float32 (3, H, W).
+        guided: guided backpropagation, float32 (channels, H, W).
         int8: the int8 file, None where none was given.
         tensor: the int8 file's name of the layer's output.
     """

@@ -47,7 +47,7 @@ class Panel:
     """One picture of the row.
 
     Attributes:
-        pixels: uint8 RGB (H, W, 3), every panel of the same size.
+        pixels: uint8 (H, W, channels), every panel of the same size.
         caption: lines below it.
     """
 
@@ -65,6 +65,7 @@ def enlarged(cam: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.floa
 
 def overlay(photo: NDArray[np.uint8], cam: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The photo under a map: uint8 RGB (H, W, 3)."""
+    photo = _in_rgb(photo)
     heat = inferno(enlarged(cam, (photo.shape[0], photo.shape[1])))
     mixed = (1 - _OPACITY) * photo + _OPACITY * heat
     pixels: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
@@ -72,7 +73,7 @@ def overlay(photo: NDArray[np.uint8], cam: NDArray[np.float32]) -> NDArray[np.ui
 
 
 def gradient_picture(gradient: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A gradient (3, H, W) as colours around grey: uint8 RGB (H, W, 3)."""
+    """A gradient (channels, H, W) as colours around grey: uint8 (H, W, channels)."""
     loudest = float(np.percentile(np.abs(gradient), _LOUDEST))
     unit = gradient / loudest if loudest > 0 else np.zeros_like(gradient)
     centred = np.clip(unit, -1, 1).transpose(1, 2, 0)
@@ -93,12 +94,18 @@ def draw(panels: Sequence[Panel]) -> Image.Image:
     font = ImageFont.load_default(_FONT)
     for number, panel in enumerate(panels):
         left = _GAP + (width + _GAP) * number
-        shown = Image.fromarray(panel.pixels).resize((width, height), Image.Resampling.NEAREST)
+        shown = Image.fromarray(_in_rgb(panel.pixels))
+        shown = shown.resize((width, height), Image.Resampling.NEAREST)
         canvas.paste(shown, (left, _GAP))
         for row, line in enumerate(panel.caption):
             place = (left, _GAP + height + 4 + _LINE * row)
             pen.text(place, _fitting(line, width, font), fill="black", font=font)
     return canvas
+
+
+def _in_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey in all three channels; of four the first three."""
+    return np.broadcast_to(pixels[..., :3], (*pixels.shape[:2], 3))
 
 
 def _fitting(line: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

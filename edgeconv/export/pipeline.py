@@ -10,7 +10,7 @@ import onnx_ir as ir
 from torch import nn
 from torch.export import ExportedProgram
 
-from edgeconv.errors import NetRefused
+from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export.bundle import artifacts, bundle, describe, labels, manifest, staging
 from edgeconv.export.calibration import OwnSamples, calibration_photos, own_samples
 from edgeconv.export.half_precision import fits_half_precision
@@ -67,6 +67,11 @@ def export_bundle(
     net = load_source(given, options, progress)
     if net.weights.note:
         progress.warn(net.weights.note)
+    if options.io == "uint8" and net.intake.preprocessing is None:
+        raise UsageError(
+            f"--io uint8 takes the pixels of a photo, and nothing says how one becomes what "
+            f"{target} takes ({net.intake}); leave --io out"
+        )
     destination = Path(out or (net.name if net.trained else f"{net.name}-untrained"))
     with staging.staged(destination, force=force, is_ours=bundle.is_bundle) as directory:
         document = _fill(directory, net, options, progress)

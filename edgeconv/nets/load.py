@@ -315,7 +315,8 @@ def _intake(user: UserNet, overriding: Mapping[str, Any], request: _Request, ori
     """
     own = user.preprocessing
     if user.inputs is not None and own is None and not overriding:
-        if request.input_size is not None:
+        sizes = {spec.shape[1:] for spec in user.inputs}
+        if request.input_size is not None and sizes != {request.input_size}:
             raise UsageError(
                 f"{origin} says the shapes of its inputs itself (input_shapes); leave --input-size "
                 "out"
