@@ -16,7 +16,7 @@ import pytest
 
 from edgeconv.errors import BundleRefused
 from edgeconv.export.bundle import golden
-from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.adapt import Images, Tensors
 from tests.helpers.mutations import mutated, refuses_or_reads
 
 RNG = np.random.default_rng(0)
@@ -31,6 +31,17 @@ VECTORS = golden.Golden(
         (artifact, "default"): [RNG.standard_normal((1, 7)).astype(np.float32)]
         for artifact in ("int8.onnx", "dynamic-int8.tflite")
     },
+)
+
+TENSORS = replace(
+    VECTORS,
+    samples=Tensors(
+        {
+            "a": RNG.standard_normal((2, 3, 4, 5)).astype(np.float32),
+            "b": RNG.standard_normal((2, 6)).astype(np.float32),
+        }
+    ),
+    app_inputs={"a": PHOTOS.astype(np.int8), "b": np.zeros((2, 6), np.int8)},
 )
 
 
@@ -76,6 +87,37 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     for run, (written,) in VECTORS.as_exported.items():
         (held,) = read.as_exported[run]
         np.testing.assert_array_equal(held, written)
+
+
+def test_tensors_are_read_by_the_names_of_the_inputs(tmp_path: Path) -> None:
+    TENSORS.save(tmp_path)
+    read = golden.load(tmp_path)
+    assert isinstance(read.samples, Tensors)
+    for name, array in TENSORS.samples.arrays.items():
+        np.testing.assert_array_equal(read.samples.arrays[name], array)
+        np.testing.assert_array_equal(read.app_inputs[name], TENSORS.app_inputs[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("tensor_b", np.zeros((3, 6), np.float32)),
+        ("tensor_b", np.zeros((2, 6))),
+        ("tensor_b", np.float32(1)),
+        ("tensor_a", np.float32(1)),
+        ("app_b", np.zeros((2, 7), np.int8)),
+        ("app_b", np.zeros((2, 6), np.int64)),
+        ("app_c", np.zeros((2, 6), np.int8)),
+        ("input_pixels_nhwc", PHOTOS),
+        ("reference_logits", np.zeros((3, 7), np.float32)),
+    ],
+)
+def test_arrays_that_belong_to_no_tensors_are_refused(
+    tmp_path: Path, name: str, array: np.ndarray
+) -> None:
+    with_entry(tmp_path, f"{name}.npy", array_of(array), vectors=TENSORS)
+    with pytest.raises(BundleRefused, match=r"no array that belongs|no axis"):
+        golden.load(tmp_path)
 
 
 def test_outputs_at_the_export_keep_the_shapes_of_the_reference(tmp_path: Path) -> None:
@@ -227,5 +269,8 @@ def test_right_archives_of_damaged_entries_are_read_or_refused(
         name = random.Random(number).choice(
             ("reference_logits", "float64_logits", "exported_int8.onnx_default", "input_app_nhwc")
         )
-        with_entry(tmp_path, f"{name}.npy", mutated([seed], number))
+        vectors = VECTORS
+        if number % 2:
+            name, vectors = name.replace("input_app_nhwc", "tensor_b"), TENSORS
+        with_entry(tmp_path, f"{name}.npy", mutated([seed], number), vectors=vectors)
         refuses_or_reads(lambda: golden.load(tmp_path), BundleRefused)

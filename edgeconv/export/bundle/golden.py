@@ -180,6 +180,8 @@ def _check_headers(headers: Mapping[str, Header]) -> None:
     if not tensors and len(given.shape) != 4:
         raise NotNpz(f"{_NORMALIZED} of shape {given.shape} holds no photos")
     count = given.shape[:1]
+    if not count:
+        raise NotNpz("its samples have no axis that they stand along")
     if not any(name.startswith(_OUTPUT_PREFIX) for name in headers):
         raise NotNpz("it holds no reference")
     belongs = _belongs_to_tensors if tensors else _belongs_to_photos
@@ -187,7 +189,7 @@ def _check_headers(headers: Mapping[str, Header]) -> None:
         if not belongs(name, header, headers) and not _is_told(name, header, headers, count):
             raise NotNpz(
                 f"{name}, {header.dtype.name} of shape {header.shape}, is no array that belongs "
-                f"to {count[0] if count else 0} samples of shape {given.shape[1:]}"
+                f"to {count[0]} samples of shape {given.shape[1:]}"
             )
 
 
