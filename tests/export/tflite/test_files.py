@@ -88,6 +88,15 @@ def test_a_grouped_convolution_stays_one_operator_that_xnnpack_runs() -> None:
         assert engines.is_wholly_delegated(data)
 
 
+@pytest.mark.parametrize(("case", "steps"), [("Concat of six", 2), ("Concat of fifteen", 4)])
+def test_many_tensors_are_joined_in_steps_that_xnnpack_runs(case: str, steps: int) -> None:
+    model = CASES[case].make()
+    plan = plans.minmax(model, graphs.feeds(model))
+    for data in (tflite_bytes(model), tflite_bytes(model, "int8", plan)):
+        assert engines.operators(data) == ["CONCATENATION"] * steps
+        assert engines.is_wholly_delegated(data)
+
+
 def test_a_transpose_alone_writes_no_transpose() -> None:
     assert operators_of("channels last and back") == ["FULLY_CONNECTED", "RELU"]
     assert operators_of("tokens of an image") == ["RESHAPE", "FULLY_CONNECTED"]

@@ -22,17 +22,37 @@ from edgeconv.graph.view import (
 
 #: XNNPACK runs SPLIT up to this many parts.
 _MOST_PARTS = 4
+#: And CONCATENATION of up to this many.
+_MOST_JOINED = 5
 
 
 def concat(node: ir.Node, b: Builder) -> None:
-    """Concat -> CONCATENATION, all in the layout of the first computed one; int8: on one scale."""
+    """Concat -> CONCATENATION, all in the layout of the first computed one; int8: on one scale.
+
+    More than XNNPACK takes are joined in several steps.
+    """
     computed = [i for i, value in enumerate(node.inputs) if value and value.const_value is None]
     if not computed:
         raise CannotLower("joins constants alone; join them before the export")
     layout = Layout(b.layout(node, computed[0]).order)
     tensors = [part(node, b, index, layout) for index in range(len(node.inputs))]
     axis = layout.file_axis(integer(node, "axis", 0))
+    while len(tensors) > _MOST_JOINED:
+        tensors = _fewer(node, b, tensors, axis)
     b.write(node, "CONCATENATION", tensors, layout, schema.ConcatenationOptionsT(axis=axis))
+
+
+def _fewer(node: ir.Node, b: Builder, tensors: Sequence[Tensor], axis: int) -> list[Tensor]:
+    """The same with some neighbours joined: those of the fewest values, which are copied twice."""
+    count = min(_MOST_JOINED, len(tensors) - _MOST_JOINED + 1)
+    groups = [tensors[start : start + count] for start in range(len(tensors) - count + 1)]
+    lengths = [sum(tensor.shape[axis] for tensor in group) for group in groups]
+    start = lengths.index(min(lengths))
+    shape = list(tensors[0].shape)
+    shape[axis] = lengths[start]
+    options = schema.ConcatenationOptionsT(axis=axis)
+    joined = b.step(node, "joined", "CONCATENATION", groups[start], tuple(shape), options=options)
+    return [*tensors[:start], joined, *tensors[start + count :]]
 
 
 def part(node: ir.Node, b: Builder, index: int, layout: Layout) -> Tensor:

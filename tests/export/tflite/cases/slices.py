@@ -10,6 +10,10 @@ from tests.export.tflite.graphs import of_nodes, weights
 
 CASES: dict[str, Case] = {
     "Concat of channels": node("Concat", IMAGE, inputs=[(2, 4, 7, 8)], axis=1),
+    "Concat of six": node("Concat", IMAGE, inputs=[IMAGE] * 5, axis=2),
+    "Concat of fifteen": node(
+        "Concat", (1, 2, 3), inputs=[(1, 2, n % 4 + 1) for n in range(14)], axis=2
+    ),
     "Concat of rows": node("Concat", IMAGE, inputs=[IMAGE, IMAGE], axis=-2),
     "Concat of a constant": Case(
         lambda: of_nodes(
