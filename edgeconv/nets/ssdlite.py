@@ -176,8 +176,10 @@ def decoded(codes: Tensor, anchors: Tensor, size: tuple[int, int]) -> Tensor:
     middle = codes[..., :2] * (_CENTRE_VARIANCE * sides) + centres
     growth = (codes[..., 2:] * _SIZE_VARIANCE).clamp(max=_MOST_GROWTH)
     half = growth.exp() * (0.5 * sides)
-    boxes = torch.cat([middle - half, middle + half], dim=-1)
-    return torch.minimum(boxes.clamp(min=0), pixels.repeat(2).to(boxes.dtype))
+    boxes = torch.cat([middle - half, middle + half], dim=-1).clamp(0, max(size))
+    if size[0] == size[1]:
+        return boxes
+    return torch.minimum(boxes, pixels.repeat(2).to(boxes.dtype))
 
 
 def ssdlite320_mobilenet_v3_large(classes: int = 91) -> SSDLite:
