@@ -4,9 +4,10 @@
                              [--recipe fast] [--rows FILE]
 
 Weights are seeded and random, so int8 is judged operator by operator. Columns: the worst error of
-the float files relative to the largest logit, the int8 TFLite file's logit SQNR, the largest
-difference of an int8 operator in steps, multiply-adds in int8, layout changes, operators of the
-int8 TFLite file, seconds of processor time (a busy machine stretches the wall's) and peak memory.
+the float files relative to the largest value, the SQNR of the int8 TFLite file's worst output, the
+largest difference of an int8 operator in steps, multiply-adds in int8, layout changes, operators of
+the int8 TFLite file, seconds of processor time (a busy machine stretches the wall's) and peak
+memory.
 Exits 1 where a net fails.
 
 With --rows every finished row is kept in FILE, and a run that was cut off goes on where it was.
@@ -28,7 +29,7 @@ from typing import Any
 
 from edgeconv.files.read import read_operations
 from edgeconv.nets.registry import NETS
-from edgeconv.report.progress import progress
+from edgeconv.report.progress import Steps
 from edgeconv.report.tables import Column, Table, show
 
 COLUMNS = (
@@ -79,7 +80,7 @@ def export(net: str, options: Sequence[str], directory: Path) -> Row:
         net,
         parity["status"],
         f"{max(floats):.1e}",
-        stages["int8.tflite"]["figures"][0]["sqnr_db"],
+        min(figures["sqnr_db"] for figures in stages["int8.tflite"]["figures"]),
         "passed" if stages["int8 operators"]["passed"] else "FAILED",
         file.int8_share,
         file.layout_changes,
@@ -104,15 +105,13 @@ def main() -> None:
         options += ["--input-size", arguments.input_size]
     names = arguments.net.split(",")
     rows = kept(arguments.rows)
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        progress("export", len(names), unit="nets") as advance,
-    ):
+    with tempfile.TemporaryDirectory() as directory, Steps() as progress:
+        progress.step("export the nets", len(names))
         for done, name in enumerate(names, start=1):
             if name not in rows:
                 rows[name] = export(name, options, Path(directory))
                 keep(arguments.rows, rows[name])
-            advance(done)
+            progress.advance(done)
     shown = [rows[name] for name in names]
     show(Table(COLUMNS, [row.cells for row in shown]))
     sys.exit(0 if all(row.passed for row in shown) else 1)
