@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeconv.devices.profile.toml import NotToml, parse_toml
 from edgeconv.disk import read_bounded
 from edgeconv.errors import UnknownName, UsageError
+from edgeconv.toml import NotToml, parse_toml
 
 if TYPE_CHECKING:
     from edgeconv.data.annotations.coco import Coco

@@ -59,6 +59,7 @@ def _options(
     """As the exporter takes them; raises UsageError where a word is wrong."""
     from edgeconv.export.options import ExportOptions
 
+    said = stated.file()
     options_of_net = arguments.net_options(model.net_option)
     if model.fully_convolutional:
         options_of_net["fully_convolutional"] = True
@@ -70,7 +71,7 @@ def _options(
         features=model.features,
         split_outputs=model.split_outputs,
         formats=arguments.words("--format", files.formats),  # type: ignore[arg-type]  # checked there
-        input_size=arguments.input_size(model.input_size),
+        input_size=arguments.input_size(model.input_size) or said.input_size,
         batch=model.batch,
         calib=None if quantization.calib == "builtin" else Path(quantization.calib),
         golden_from_calib=quantization.golden_from_calib,
@@ -81,7 +82,7 @@ def _options(
         labels=quantization.labels,
         io=files.io,
         classes=model.classes,
-        stated=stated.stated(),
+        stated=stated.stated(said.stated),
         seed=model.seed,
         thresholds=checks.thresholds(),
     )

@@ -31,6 +31,9 @@ Stretch = Literal["stretch"]
 MAX_SIDE = 8192
 """Longest input side or resize in pixels; past it a wrong number is likelier than a wish."""
 
+#: Of a whole number: what is longer may be no float.
+_MOST_BITS = 63
+
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -178,6 +181,8 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _is_number(value: Any, kind: Any) -> bool:
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return False
     return isinstance(value, kind) and not isinstance(value, bool)
 
 

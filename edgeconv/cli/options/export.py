@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ from edgeconv.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeconv.data.stated import Stated
+    from edgeconv.nets.stated_file import StatedFile
 
 
 @dataclass(frozen=True)
@@ -82,18 +83,34 @@ class Input:
         help="Names of the classes, a line each, in the order of the output.",
         show_default="the net's own",
     )
+    preprocessing: Path | None = typer.Option(
+        None,
+        metavar="TOML",
+        help="File that says the same, by the keys input_size, mean, std, resize, interpolation "
+        "and labels; an option beside it counts before it.",
+        show_default="the net's own",
+    )
 
-    def stated(self) -> Stated:
-        """As the exporter takes it; raises UsageError where a word is wrong."""
-        from edgeconv.data.stated import Stated
+    def file(self) -> StatedFile:
+        """What the file says; raises as `read_stated`."""
+        from edgeconv.nets.stated_file import StatedFile, read_stated
 
-        return Stated(
-            mean=arguments.channels("--mean", self.mean),
-            std=arguments.channels("--std", self.std),
-            resize=arguments.resize("--resize", self.resize),
-            interpolation=self.interpolation,
-            labels=None if self.label_names is None else _labels(self.label_names),
-        )
+        return StatedFile() if self.preprocessing is None else read_stated(self.preprocessing)
+
+    def stated(self, said: Stated) -> Stated:
+        """As the exporter takes it; raises UsageError where a word is wrong.
+
+        Args:
+            said: by the file.
+        """
+        given: dict[str, Any] = {
+            "mean": arguments.channels("--mean", self.mean),
+            "std": arguments.channels("--std", self.std),
+            "resize": arguments.resize("--resize", self.resize),
+            "interpolation": self.interpolation,
+            "labels": None if self.label_names is None else _labels(self.label_names),
+        }
+        return replace(said, **{name: one for name, one in given.items() if one is not None})
 
 
 def _labels(path: Path) -> tuple[str, ...]:

@@ -24,9 +24,9 @@ from typing import Any
 
 from edgeconv.devices.profile import values as profile_values
 from edgeconv.devices.profile.model import Profile
-from edgeconv.devices.profile.toml import NotToml, parse_toml
 from edgeconv.disk import read_bounded
 from edgeconv.errors import UnknownName, UsageError
+from edgeconv.toml import NotToml, parse_toml
 
 _MOST_BYTES = 64 * 2**10
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")

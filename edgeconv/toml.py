@@ -1,4 +1,4 @@
-"""TOML from anywhere: what no profile has is counted and refused before it is parsed.
+"""TOML from anywhere: what no file of ours has is counted and refused before it is parsed.
 
 A parser builds a table for each dot of a key, and reads hexadecimal numbers of any length: 60 kB of
 dots take gigabytes. Lines are counted as they stand, for what is text in them only a parser knows.
@@ -32,7 +32,7 @@ def parse_toml(content: bytes) -> dict[str, Any]:
 
     Raises:
         NotToml: it is none, or has more lines, levels, dots or brackets, or longer lines and
-            numbers than a profile needs.
+            numbers than a file of ours needs.
     """
     try:
         text = content.decode()
