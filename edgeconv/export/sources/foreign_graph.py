@@ -68,7 +68,6 @@ def read(path: Path, batch: int, input_size: tuple[int, int] | None) -> ForeignG
         shapes = foreign_inputs.fixed_shapes(proto, path, batch, input_size)
         proto = _fixed(proto, shapes)
         _require_reals(proto, path)
-        onnx.checker.check_model(proto)
     is_nhwc = foreign_inputs.are_nhwc(shapes)
     inputs = foreign_inputs.specs(shapes, nhwc=is_nhwc)
     return ForeignGraph(path, proto, is_nhwc, inputs, opset)
@@ -87,7 +86,10 @@ def prepared(graph: ForeignGraph, inputs: Sequence[InputSpec]) -> onnx.ModelProt
     proto = onnx.ModelProto()
     proto.CopyFrom(graph.proto)
     with refusing_damage(graph.path):
-        proto = _in_newer_opset(spell_out(proto, graph.opset), graph)
+        proto = spell_out(proto, graph.opset)
+        if all(end.type.tensor_type.HasField("shape") for end in proto.graph.output):
+            onnx.checker.check_model(proto)  # which wants these, too
+        proto = _in_newer_opset(proto, graph)
         _rename_ends(proto, graph.path, [spec.name for spec in inputs])
         if graph.is_nhwc:
             _turn_ends(proto)
