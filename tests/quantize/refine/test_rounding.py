@@ -24,7 +24,7 @@ from edgeconv.quantize.plan.rules import check_plan
 from edgeconv.quantize.refine import moments as moments_module
 from edgeconv.quantize.refine import rounding as rounding_module
 from edgeconv.quantize.refine.moments import Moments, second_moments
-from edgeconv.quantize.refine.rounding import WeightRounder, factored, form, solve
+from edgeconv.quantize.refine.rounding import WeightRounder, damped, factored, form, solve
 from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned
 
 Array = NDArray[np.float64]
@@ -59,6 +59,14 @@ def test_small_rows_come_close_to_the_best_of_all_roundings_up_and_down(seed: in
     assert (reached <= nearest * (1 + 1e-9)).all()
     assert reached.sum() <= 1.35 * best.sum()
     assert nearest.sum() >= 2 * best.sum()
+
+
+@pytest.mark.parametrize("width", [5, 150])
+def test_the_factor_is_that_of_the_inverse_with_ones_on_its_diagonal(width: int) -> None:
+    made = factored(second := damped(correlated(3, width, 4 * width)))
+    order = made.order[0]
+    upper = np.linalg.cholesky(np.linalg.inv(second[0][np.ix_(order, order)])).T
+    np.testing.assert_allclose(made.factor[0], upper / np.diag(upper)[:, None], atol=1e-7)
 
 
 def test_uncorrelated_columns_round_to_nearest() -> None:
