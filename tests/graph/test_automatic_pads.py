@@ -63,3 +63,12 @@ def test_dilated_windows_reach_further():
     model = ir.from_proto(graph("Conv", auto_pad="SAME_UPPER", dilations=[2, 3]))
     state_automatic_pads(model)
     assert list(model.graph.node(0).attributes["pads"].as_ints()) == [2, 1, 2, 2]
+
+
+@pytest.mark.parametrize("automatic", ["NOTSET", "SAME_UPPER", "SAME_LOWER"])
+def test_a_stated_output_shape_becomes_pads(automatic):
+    proto = graph("ConvTranspose", auto_pad=automatic, strides=[2, 3], output_shape=[18, 29])
+    model = ir.from_proto(proto)
+    state_automatic_pads(model)
+    assert not {"auto_pad", "output_shape"} & set(model.graph.node(0).attributes)
+    assert np.array_equal(run(ir.to_proto(model)), run(proto))

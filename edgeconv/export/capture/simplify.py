@@ -27,10 +27,12 @@ from edgeconv.graph.passes.gemm import normalise_gemm
 from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.largest import look_for_largest
 from edgeconv.graph.passes.moves.computed_weights import multiply_by_computed_weights
+from edgeconv.graph.passes.moves.cropping_pads import settle_pads
 from edgeconv.graph.passes.moves.empty_parts import drop_empty_parts
 from edgeconv.graph.passes.moves.gathers import settle_gathers
 from edgeconv.graph.passes.moves.hidden import hide_finitely
 from edgeconv.graph.passes.moves.masks import settle_masks
+from edgeconv.graph.passes.moves.resizes import settle_resizes
 from edgeconv.graph.passes.moves.scatters import settle_scatters
 from edgeconv.graph.passes.moves.slices_of_concats import simplify_slices
 from edgeconv.graph.passes.names import name_after_modules
@@ -55,7 +57,9 @@ Pass = Callable[[ir.Model], object]
 PASSES: tuple[Pass, ...] = (
     require_static_shapes,
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+    settle_resizes,  # before opset 17, which cannot say all that they do
     state_in_opset_17,
+    settle_pads,
     drop_empty_parts,
     bypass_no_ops,
     settle_scatters,

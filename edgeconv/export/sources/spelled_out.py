@@ -10,7 +10,7 @@ import onnx
 from onnx import helper, numpy_helper, shape_inference
 
 from edgeconv.graph.operators.table import STANDARD_DOMAINS, operator_named
-from edgeconv.graph.passes.older_forms import schema_at
+from edgeconv.graph.passes.older_forms import OPSET, schema_at
 
 #: What one is composed of may be composed itself; none is deeper than this.
 _MOST_ROUNDS = 4
@@ -31,6 +31,7 @@ def spell_out(proto: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         parts = [_parts(proto.graph, node, opset, f"{level}.{i}") for i, node in enumerate(nodes)]
         del proto.graph.node[:]
         proto.graph.node.extend(part for several in parts for part in several)
+        _add_up(proto.graph)
         proto = shape_inference.infer_shapes(proto, data_prop=True)
     return proto
 
@@ -63,7 +64,11 @@ def _parts(
 
 
 def _is_composed(node: onnx.NodeProto, opset: int) -> bool:
-    if node.domain not in STANDARD_DOMAINS or operator_named(node.op_type).kind != "unknown":
+    """Whether no hub graph is begun with an operator, and ONNX says what it is composed of."""
+    if node.domain not in STANDARD_DOMAINS:
+        return False
+    is_known = operator_named(node.op_type).kind != "unknown"
+    if is_known and schema_at(node.op_type, OPSET) is not None:
         return False
     schema = schema_at(node.op_type, opset)
     return schema is not None and (

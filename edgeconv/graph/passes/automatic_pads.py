@@ -1,4 +1,4 @@
-"""Spells out padding that a node leaves to the runtime: `auto_pad` becomes `pads`.
+"""Spells out padding that a node leaves to the runtime: `auto_pad`, `output_shape` become `pads`.
 
 Runtimes disagree on it: onnxruntime refuses SAME with a dilation, though ONNX does not.
 """
@@ -14,10 +14,15 @@ from edgeconv.graph.view import input_of, ints, shape_of, string
 
 
 def state_automatic_pads(model: ir.Model) -> None:
-    """Rewrites every convolution and pool whose `auto_pad` is SAME_UPPER, SAME_LOWER or VALID."""
+    """Rewrites every convolution and pool whose `auto_pad` is SAME_UPPER, SAME_LOWER or VALID.
+
+    And every transposed convolution that states the shape it gives; it cuts off more at the
+    beginning unless it is SAME_UPPER.
+    """
     for node in model.graph:
         automatic = string(node, "auto_pad", "NOTSET")
-        if operator_of(node).window is None or automatic == "NOTSET":
+        is_open = automatic != "NOTSET" or "output_shape" in node.attributes
+        if operator_of(node).window is None or not is_open:
             continue
         missing = [max(amount, 0) for amount in _missing(node)]
         if automatic == "VALID":
@@ -25,7 +30,8 @@ def state_automatic_pads(model: ir.Model) -> None:
         small = [amount // 2 for amount in missing]
         large = [amount - half for amount, half in zip(missing, small, strict=True)]
         pads = [*small, *large] if automatic == "SAME_UPPER" else [*large, *small]
-        node.attributes.pop("auto_pad")
+        node.attributes.pop("auto_pad", None)
+        node.attributes.pop("output_shape", None)
         node.attributes["pads"] = ir.AttrInt64s("pads", pads)
 
 

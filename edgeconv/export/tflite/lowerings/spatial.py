@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
-from edgeconv.export.tflite.layout import NHWC, Layout, Shape
+from edgeconv.export.tflite.layout import NHWC, Layout
 from edgeconv.export.tflite.program import Tensor, constant
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.passes.pads_apart import SMALLEST
-from edgeconv.graph.view import constant_of, input_of, integer, require_constant, shape_of, string
+from edgeconv.graph.resizing import rule_of
+from edgeconv.graph.view import constant_of, integer, require_constant, shape_of, string
 
 _REFLECT: int = schema.MirrorPadMode.REFLECT
 _SYMMETRIC: int = schema.MirrorPadMode.SYMMETRIC
@@ -82,19 +82,16 @@ def _pad_by_edge(node: ir.Node, b: Builder, x: Tensor, amounts: NDArray[np.int64
 def resize(node: ir.Node, b: Builder) -> None:
     """Resize -> RESIZE_NEAREST_NEIGHBOR or RESIZE_BILINEAR, where TFLite samples as it does.
 
-    TFLite knows three rules for where an output pixel samples; the node is lowered to the one that
-    gives its places exactly and refused where none does. int8: one scale. Spatial axes only.
+    All others have become products or gathers in the hub (`graph/passes/moves/resizes.py`). int8:
+    one scale.
     """
-    value = input_of(node)
-    shape, new_shape = shape_of(value), shape_of(node.outputs[0])
-    if len(shape) != 4 or shape[:2] != new_shape[:2]:
-        raise CannotLower("resizes other axes than height and width of an image")
-    mode = string(node, "mode", "nearest")
-    if mode not in ("nearest", "linear") or integer(node, "antialias", 0):
-        raise CannotLower(f"resizes by {mode} interpolation; nearest and linear are supported")
-    flags = _sampling(node, shape, new_shape)
-    inputs = [b.read(node, 0, NHWC), b.ints(f"{node.name}/size", new_shape[2:])]
-    if mode == "nearest":
+    rule = rule_of(node)
+    if rule is None:
+        raise CannotLower(f"samples by a {string(node, 'mode', 'nearest')} rule that TFLite lacks")
+    flags = {"alignCorners": rule == "aligned", "halfPixelCenters": rule == "half"}
+    size = shape_of(node.outputs[0])[2:]
+    inputs = [b.read(node, 0, NHWC), b.ints(f"{node.name}/size", size)]
+    if string(node, "mode", "nearest") == "nearest":
         options = schema.ResizeNearestNeighborOptionsT(**flags)
         b.write(node, "RESIZE_NEAREST_NEIGHBOR", inputs, NHWC, options)
     else:
@@ -143,72 +140,6 @@ def _pad_value(node: ir.Node) -> float:
         return 0.0
     return float(require_constant(node, 2).reshape(-1)[0])
 
-
-def _sampling(node: ir.Node, shape: Shape, new_shape: Shape) -> dict[str, bool]:
-    """The TFLite flags that sample where the node does.
-
-    Source: ONNX's Resize specification; TensorFlow Lite's reference kernels of both operators.
-    """
-    pairs = [(shape[axis], new_shape[axis]) for axis in (2, 3)]
-    wanted = [_places(node, *pair, _ratio(node, axis, *pair)) for axis, pair in enumerate(pairs, 2)]
-    nearest = string(node, "mode", "nearest") == "nearest"
-    for align_corners, half_pixel in ((False, False), (False, True), (True, False)):
-        given = [_tflite_places(*pair, align_corners, half_pixel, nearest) for pair in pairs]
-        if all(np.allclose(g, w, atol=1e-5) for g, w in zip(given, wanted, strict=True)):
-            return {"alignCorners": align_corners, "halfPixelCenters": half_pixel}
-    raise CannotLower(
-        f"samples by {string(node, 'coordinate_transformation_mode', 'half_pixel')} with rounding "
-        f"{string(node, 'nearest_mode', 'round_prefer_floor')}, which TFLite has no operator for"
-    )
-
-
-def _ratio(node: ir.Node, axis: int, size: int, new_size: int) -> float:
-    """Input pixels per output pixel: by the scale the node states, else by the sizes."""
-    scales = constant_of(node.inputs[2]) if len(node.inputs) > 2 else None
-    return size / new_size if scales is None or scales.size == 0 else 1 / float(scales[axis])
-
-
-def _places(node: ir.Node, size: int, new_size: int, ratio: float) -> NDArray[np.float64]:
-    """Where each output pixel samples the input, as ONNX states it, clamped to the image."""
-    x = np.arange(new_size, dtype=np.float64)
-    rule = string(node, "coordinate_transformation_mode", "half_pixel")
-    if rule == "half_pixel" or (rule == "pytorch_half_pixel" and new_size > 1):
-        places = (x + 0.5) * ratio - 0.5
-    elif rule == "align_corners" and new_size > 1:
-        places = x * (size - 1) / (new_size - 1)
-    elif rule == "asymmetric":
-        places = x * ratio
-    elif rule in ("pytorch_half_pixel", "align_corners"):
-        places = x * 0
-    else:
-        raise CannotLower(f"places its samples by {rule}, which TFLite has no operator for")
-    if string(node, "mode", "nearest") == "nearest":
-        places = _ROUNDINGS[string(node, "nearest_mode", "round_prefer_floor")](places)
-    return np.clip(places, 0, size - 1)
-
-
-def _tflite_places(
-    size: int, new_size: int, align_corners: bool, half_pixel: bool, nearest: bool
-) -> NDArray[np.float64]:
-    x, ratio = np.arange(new_size, dtype=np.float64), size / new_size
-    if align_corners and new_size > 1:
-        ratio = (size - 1) / (new_size - 1)
-    if nearest:
-        places = (x + (0.5 if half_pixel else 0.0)) * ratio
-        places = np.floor(places + 0.5) if align_corners else np.floor(places)
-    else:
-        places = (x + 0.5) * ratio - 0.5 if half_pixel else x * ratio
-    return np.clip(places, 0, size - 1)
-
-
-_ROUNDINGS: Mapping[str, Any] = MappingProxyType(
-    {
-        "ceil": np.ceil,
-        "floor": np.floor,
-        "round_prefer_ceil": lambda places: np.floor(places + 0.5),
-        "round_prefer_floor": lambda places: np.ceil(places - 0.5),
-    }
-)
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {

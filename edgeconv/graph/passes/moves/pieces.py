@@ -71,6 +71,15 @@ class Pieces:
         made = make_reshape(self._model, value, name=self._name("Reshape"), shape=shape)
         return self._keep(made, value)
 
+    def swapped(self, value: ir.Value, axis: int, other: int) -> ir.Value:
+        """Two axes in each other's place."""
+        if axis == other:
+            return value
+        perm = list(range(len(shape_of(value))))
+        perm[axis], perm[other] = other, axis
+        shape = tuple(shape_of(value)[i] for i in perm)
+        return self._add("Transpose", [value], shape, value, perm=perm)
+
     def combined(self, op_type: str, values: Sequence[ir.Value], **attributes: Any) -> ir.Value:
         """An operator whose result is of the shape its operands broadcast to."""
         shape = np.broadcast_shapes(*map(shape_of, values))
