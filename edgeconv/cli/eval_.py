@@ -57,7 +57,7 @@ def evaluate(
 
     The float file of a bundle is the reference. A single FILE is judged against the float file of
     the bundle it stands in, or alone where it stands in none. On a device, the reference runs here,
-    and every other file there.
+    and every other file there; those of classifiers run here too, to be compared.
     """
     from edgeconv.cli.models import models_to_evaluate
 

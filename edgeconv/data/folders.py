@@ -169,7 +169,8 @@ def _from_sub_folders(
         raise UsageError(
             f"{folder} holds {len(loose)} samples without a label ({loose[0].name}, ...); labels "
             f"come from {folder.name}.csv beside it, labels.csv in it, --labels FILE, each with "
-            "the columns file,label, or from one sub-folder for each class"
+            "the columns file,label, or from one sub-folder for each class; to see how far files "
+            "agree with float, --task agreement needs none"
         )
     names = sorted(entry.name for entry in _entries(folder) if _is_folder(entry))
     indices = class_indices(folder, names, class_names, classes)

@@ -200,9 +200,9 @@ def test_average_precision_is_pycocotools_and_the_papers(
     for artifact in ("onnx", "int8.onnx"):
         found = _found(boxes, artifact, ten_photos)
         stats = _by_pycocotools(annotated, found, tmp_path)
-        names = ("AP", "AP50", "AP75", "AP small", "AP medium", "AP large", "AR 1", "AR 10")
+        names = ("AP", "AP50", "AP75", "AP small", "AP medium", "AP large", "", "", "AR 100")
         for name, value in zip(names, stats, strict=False):
-            if value >= 0:
+            if name and value >= 0:
                 assert figures[artifact][name]["estimate"]["value"] == pytest.approx(
                     value, abs=1e-6
                 )

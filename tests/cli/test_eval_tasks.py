@@ -11,6 +11,12 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from edgeconv.errors import RefusedError, UsageError
+from edgeconv.export.bundle.bundle import Bundle
+from edgeconv.runtime.session import Session, SessionOptions
+from edgeconv.verify.accuracy.evaluate import open_exact
+from edgeconv.verify.tasks.agreement import Agreement
+from edgeconv.verify.tasks.run import evaluate
 from tests.cli.conftest import Run
 from tests.cli.task_nets import NAMES, bundle_of, outputs_of
 
@@ -72,6 +78,33 @@ def test_a_file_without_a_float_file_beside_it_has_nothing_to_agree_with(
     done = run("eval", alone, "--data", ten_photos, "--task", "agreement")
     assert done.code == 2
     assert "no float file beside it" in done.err
+
+
+def test_on_a_device_the_other_files_run_there_and_float_here(
+    heads: Path, ten_photos: Path
+) -> None:
+    held = Bundle.load(heads)
+    opened: list[str] = []
+
+    def there(path: Path, options: SessionOptions) -> Session:
+        opened.append(path.name)
+        return open_exact(path, options.threads)[0]
+
+    paths = [ten_photos / name for name in NAMES]
+    chosen = {name: held.artifacts[name] for name in ("onnx", "int8.onnx", "int8.tflite")}
+    here, far = (
+        evaluate(chosen, "onnx", paths, held.intake, lambda specs: Agreement(specs, {}), **way)
+        for way in ({}, {"elsewhere": there})
+    )
+    assert opened == ["model.int8.onnx", "model.int8.tflite"]
+    assert [file.figures for file in here] == [file.figures for file in far]
+
+
+def test_files_of_two_nets_do_not_compare(heads: Path, dense: Path, ten_photos: Path) -> None:
+    chosen = {name: Bundle.load(of).artifacts["onnx"] for name, of in (("a", heads), ("b", dense))}
+    paths = [ten_photos / name for name in NAMES]
+    with pytest.raises((RefusedError, UsageError), match="outputs"):
+        evaluate(chosen, "a", paths, Bundle.load(heads).intake, lambda specs: Agreement(specs, {}))
 
 
 @pytest.fixture(scope="module")

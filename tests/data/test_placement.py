@@ -13,6 +13,7 @@ GEOMETRIES = [
     Preprocessing(input_size=(64, 64), resize=72),
     Preprocessing(input_size=(96, 64), resize=64),
     Preprocessing(input_size=(50, 81), resize=40),
+    Preprocessing(input_size=(60, 90), resize="stretch"),
 ]
 
 

@@ -27,7 +27,9 @@ class TaskOptions:
 
     task: TaskName | None = typer.Option(
         None,
-        help="What the net is judged by; agreement with float needs no labels.",
+        metavar="TASK",
+        help="What the net is judged by: agreement (with float, without labels), classification, "
+        "segmentation, detection, keypoints, regression or embeddings.",
         show_default="classification for rows of logits, else agreement",
     )
     labels: Path | None = typer.Option(

@@ -80,4 +80,5 @@ def _number(value: float, unit: Unit) -> str:
 def _signed(value: float, unit: Unit) -> str:
     """Shares change by points."""
     shown = _number(value, unit)
-    return shown if shown.startswith(("-", "0")) or shown == text.MISSING else f"+{shown}"
+    is_plain = value <= 0 or shown == text.MISSING or not shown.strip("0.")
+    return shown if is_plain else f"+{shown}"

@@ -24,11 +24,11 @@ from edgeconv.verify.tasks.resampling import FEWEST_PHOTOS, drawn, interval
 if TYPE_CHECKING:
     from edgeconv.data.annotations.coco import Coco
 
-#: What pycocotools sums up, in its order; AR is average recall with at most so many boxes a photo.
-NAMES = (
-    *("AP", "AP50", "AP75", "AP small", "AP medium", "AP large"),
-    *("AR 1", "AR 10", "AR 100", "AR small", "AR medium", "AR large"),
-)
+#: Where pycocotools has each in its summary; AR 100 is average recall with 100 boxes a photo.
+_PLACES = {
+    **{"AP": 0, "AP50": 1, "AP75": 2},
+    **{"AP small": 3, "AP medium": 4, "AP large": 5, "AR 100": 8},
+}
 #: Those with intervals, and which thresholds of IoU they are the mean over: 0.5, 0.55, ... 0.95.
 _RESAMPLED = {"AP": slice(None), "AP50": slice(0, 1), "AP75": slice(5, 6)}
 _THRESHOLDS = 10
@@ -58,9 +58,9 @@ class Precision:
             evaluation.accumulate()
             evaluation.summarize()
         self.values: dict[str, float] = {
-            name: float(value)
-            for name, value in zip(NAMES, evaluation.stats, strict=True)
-            if value >= 0  # -1: nothing of that size was annotated
+            name: float(evaluation.stats[place])
+            for name, place in _PLACES.items()
+            if evaluation.stats[place] >= 0  # -1: nothing of that size was annotated
         }
         self._matched = list(_matched(evaluation))
         self._recalls: NDArray[np.float64] = evaluation.params.recThrs
@@ -68,7 +68,7 @@ class Precision:
         self._resampled: NDArray[np.float64] | None = None
 
     def estimate(self, name: str) -> Estimate:
-        """One of `NAMES`."""
+        """One of `values`, by its name."""
         return self._with_interval(self.values[name], name, None)
 
     def change(self, name: str, reference: Precision) -> Estimate:

@@ -7,7 +7,6 @@ detectors do. What the crop cut off counts as missed where it was annotated.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,12 +52,14 @@ class Detection:
         found = self._decode(named, self._preprocessing.input_size)
         corners = expected.to_photo(found.boxes.reshape(-1, 2, 2))
         inside = np.clip(corners, 0, np.array(expected.photo, np.float64))
-        return replace(found, boxes=inside.reshape(-1, 4))
+        whole = (inside[:, 0] <= inside[:, 1]).all(axis=1)  # others are no boxes
+        boxes = inside[whole].reshape(-1, 4)
+        return Detections(boxes, found.scores[whole], found.categories[whole])
 
     def figures(
         self, kept: Sequence[Detections], reference: Sequence[Detections] | None
     ) -> list[Figure]:
-        """COCO's twelve, without those of sizes that nothing annotated has."""
+        """Those of COCO, without those of sizes that nothing annotated has."""
         own = Precision(self._truth, kept)
         if not own.values:
             raise RefusedError("nothing is annotated on these photos; there is nothing to judge")

@@ -1,31 +1,4 @@
-"""How a detector's head is read, said in a small TOML.
-
-    categories = "ids"        class n is the category of the id n; "sorted": class n is the nth
-                              category by id; or the categories' names in the order of the classes
-    layout = "boxes-first"    outputs are (boxes, values) for a photo; "values-first": the other way
-
-    [boxes]
-    output = "boxes"
-    form = "xyxy"             corners; or "yxyx", "xywh" (corner and size), "cxcywh" (centre)
-    unit = "pixels"           of the net's input; or "share" of it, 0 to 1
-
-    [scores]                  a column for each class, or one where [classes] gives their numbers
-    output = "scores"
-    activation = "none"       or "sigmoid", "softmax", where the output is before it
-    background = 0            the class that is none, where there is one
-
-    [objectness]              where there is one: scores are multiplied by it
-    [classes]                 where there is one: class numbers
-
-    [select]
-    nms_iou = 0.5             overlap past which the worse box of a class is dropped; "none" where
-                              the net has done it
-    least_score = 0.001       lower ones are dropped
-    most = 100                boxes of a photo that are kept, the best
-
-Each of the four tables with an `output` takes `columns = [0, 4]` too: which values of it are meant,
-first and behind the last, where one output holds several.
-"""
+"""How a head is read, said in a small TOML; docs/tasks.md shows it to users."""
 
 from __future__ import annotations
 
@@ -152,12 +125,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def read_point_head(document: Mapping[str, Any]) -> PointHead:
-    """The same for keypoints, of one table:
-
-        [keypoints]
-        output = "points"
-        form = "xy"           or "yx"; or "heatmap"
-        unit = "pixels"       of the net's input; or "share" of it, 0 to 1
+    """The same for keypoints, of one table.
 
     Raises:
         UsageError: as `read_head`.

@@ -58,7 +58,23 @@ class Field:
 
 @dataclass(frozen=True)
 class Head:
-    """How a detector's outputs are read; each field is explained in `head_file`."""
+    """How a detector's outputs are read.
+
+    Attributes:
+        boxes: of the boxes.
+        scores: a column for each class, or one where `classes` is there.
+        nms_iou: overlap past which the worse box of a class is dropped; None: the net has done it.
+        objectness: scores are multiplied by it, where there is one.
+        classes: class numbers, where there are any.
+        categories: class n is the category of the id n ("ids"), or the nth ("sorted"); or names
+            of categories in the order of the classes.
+        layout: whether a photo's outputs are (boxes, values) or (values, boxes).
+        form: corners, corner and size, or centre and size.
+        unit: pixels of the input, or its share, 0 to 1.
+        background: the class that is none, where there is one.
+        least_score: scores must exceed it.
+        most: boxes of a photo that are kept.
+    """
 
     boxes: Field
     scores: Field
