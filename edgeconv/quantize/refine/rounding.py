@@ -179,7 +179,7 @@ def factored(second: Array) -> Factored:
     )
     # From H = U U' with U upper: the inverse itself may not be positive definite in floating point.
     upper = np.linalg.cholesky(sorted_second[:, ::-1, ::-1])[:, ::-1, ::-1]
-    factor = _inverse(upper)
+    factor = _inverse(np.asarray(upper, np.float64))
     return Factored(second, order, factor / np.diagonal(factor, axis1=1, axis2=2)[:, :, None])
 
 
@@ -187,7 +187,7 @@ def _inverse(upper: Array) -> Array:
     """Of upper triangular matrices, by halves: a sixth of what one of any matrix costs."""
     width = upper.shape[-1]
     if width <= BLOCK:
-        return np.linalg.inv(upper)
+        return np.asarray(np.linalg.inv(upper), np.float64)
     half = width // 2
     first, last = _inverse(upper[:, :half, :half]), _inverse(upper[:, half:, half:])
     inverse = np.zeros_like(upper)
