@@ -7,6 +7,7 @@ Python warns of, is cleaned here.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import sys
@@ -85,6 +86,16 @@ def make_safe() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = _gate(sys.stdout)
     warnings.showwarning = _warn  # type: ignore[assignment]  # where it arose goes unnamed
+    logging.lastResort = _Logged(logging.WARNING)
+
+
+class _Logged(logging.Handler):
+    """What a library logs and nobody asked for, in our form: one short line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As any handler."""
+        if sys.stderr is not None:
+            say(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
 
 
 def _warn(message: Warning | str, *_where: Any) -> None:
