@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeconv.data.class_folders import name_indices
-from edgeconv.data.csv_rows import (
+from edgeconv.data.csv_rows import rows
+from edgeconv.data.named_files import (
     LONGEST_SHOWN,
     inside,
     is_file,
     require_none_missing,
-    rows,
 )
 from edgeconv.errors import RefusedError
 
@@ -68,7 +68,7 @@ def read_label_csv(
         name, label = row["file"], row["label"]
         if len(found) + len(missing) >= limit:
             raise RefusedError(f"{path} has more than {limit:,} rows; split it")
-        image = folder / inside(path, line, name)
+        image = folder / inside(f"{path}, line {line}", name)
         index = labels.index(label)
         if index is None:
             raise RefusedError(

@@ -277,7 +277,7 @@ HEAD = ("--decode", "head.toml")
             _edited(lambda d: d["images"][0].update(file_name="gone.png")),
             (*LABELS, *HEAD),
             4,
-            "names 1 photos that are not in",
+            "names 1 files that are not in",
         ),
         (
             _edited(lambda d: d["images"][0].update(width=7)),

@@ -125,7 +125,7 @@ class TestLabelsFromCsv:
             ("file,label\na.jpg,1\n./a.jpg,1\n", "lines 2 and 3 both name"),
             (
                 "file,label\nx.jpg,1\na.jpg,1\ny.jpg,1\n",
-                "names 2 files that are not in.*x.jpg, y.jpg; to .*--labels a CSV with their rows",
+                "names 2 files that are not in.*x.jpg, y.jpg; to .*--labels a file that names",
             ),
             ("file,label\n" + "n" * 300 + ".jpg,1\n", "names 1 files that are not in"),
             ("file,label\n" + "n" * 200_000 + ",1\n", "no CSV in UTF-8: field larger"),

@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from edgeconv.data.images import upright_size
+from edgeconv.data.named_files import inside, is_file, require_none_missing
 from edgeconv.disk import read_bounded
 from edgeconv.documents import NotJson, parse
 from edgeconv.errors import RefusedError, UsageError
@@ -22,7 +23,6 @@ from edgeconv.errors import RefusedError, UsageError
 _MOST_BYTES = 512 * 2**20
 _MOST_VALUES = 32_000_000
 _LARGEST_CATEGORY = 1_000_000
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -130,24 +130,17 @@ def _pictures(path: Path, document: dict[str, Any], folder: Path) -> Iterator[Pi
     for index, image in enumerate(document["images"]):
         where = f"{path}, images[{index}]"
         number, name = _integer(where, image, "id"), _text(where, image, "file_name")
-        pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts or not pure.parts or not name.isprintable():
-            raise RefusedError(f"{where}: file_name is no path inside the folder of photos")
+        photo = folder / inside(where, name)
         if number in numbers:
             raise RefusedError(f"{where}: the id {number} stands twice")
         numbers.add(number)
         size = None
         if "width" in image or "height" in image:
             size = (_integer(where, image, "width"), _integer(where, image, "height"))
-        if not (folder / pure).is_file():
+        if not is_file(photo):
             missing.append(name)
-        yield Picture(number, folder / pure, size)
-    if missing:
-        shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-        raise RefusedError(
-            f"{path} names {len(missing)} photos that are not in {folder}: {shown}; give "
-            "annotations of the photos that are there alone"
-        )
+        yield Picture(number, photo, size)
+    require_none_missing(path, folder, missing)
     if not numbers:
         raise RefusedError(f"{path} names no photo")
 

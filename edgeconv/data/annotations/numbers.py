@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.data.csv_rows import (
+from edgeconv.data.csv_rows import rows
+from edgeconv.data.folders import MAX_FILES
+from edgeconv.data.named_files import (
     LONGEST_SHOWN,
     inside,
     is_file,
     require_none_missing,
-    rows,
 )
-from edgeconv.data.folders import MAX_FILES
 from edgeconv.errors import RefusedError
 
 _MOST_COLUMNS = 4096
@@ -52,7 +52,7 @@ def read_numbers(path: Path, folder: Path) -> NumbersTable:
         if len(values) >= MAX_FILES:
             raise RefusedError(f"{path} has more than {MAX_FILES:,} rows; split it")
         columns = columns or _columns(path, row)
-        photo = folder / inside(path, line, row["file"])
+        photo = folder / inside(f"{path}, line {line}", row["file"])
         if photo in photos:
             shown = row["file"][:LONGEST_SHOWN]
             raise RefusedError(f"{path}: lines {photos[photo]} and {line} both name {shown}")

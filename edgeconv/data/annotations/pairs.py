@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeconv.data.csv_rows import inside, require_none_missing, rows
+from edgeconv.data.csv_rows import rows
 from edgeconv.data.folders import MAX_FILES
+from edgeconv.data.named_files import inside, require_none_missing
 from edgeconv.errors import RefusedError
 
 COLUMNS = ("file_a", "file_b", "same")
@@ -43,7 +44,7 @@ def read_pairs(path: Path, folder: Path, photos: Sequence[Path]) -> list[Pair]:
             raise RefusedError(f"{path} has more than {10 * MAX_FILES:,} rows; split it")
         if row["same"] not in ("0", "1"):
             raise RefusedError(f"{path}, line {line}: same is {row['same'][:40]!r}; it is 1 or 0")
-        both = [folder / inside(path, line, row[name]) for name in COLUMNS[:2]]
+        both = [folder / inside(f"{path}, line {line}", row[name]) for name in COLUMNS[:2]]
         missing += [row[n] for n, photo in zip(COLUMNS, both, strict=False) if photo not in places]
         if not missing:
             found.append(Pair(places[both[0]], places[both[1]], row["same"] == "1"))
