@@ -29,6 +29,7 @@ from edgeconv.quantize.plan.in_float import float_nodes, with_islands
 from edgeconv.quantize.plan.parameters import Edge, Plan, QuantizedConstant, QuantParams
 from edgeconv.quantize.plan.products import is_product, symmetric_params
 from edgeconv.quantize.plan.ranges import RangeMethod, Stretch, choose
+from edgeconv.quantize.plan.readings import readings
 from edgeconv.quantize.plan.shared import share
 from edgeconv.quantize.plan.useful import useful_ranges
 from edgeconv.quantize.plan.weights import layer_of, quantize_layer
@@ -102,7 +103,10 @@ def _activations(
     useful = useful_ranges(wanted, observations.tensors, islands)
     sharing = share(
         model,
-        choose(observations, config.ranges, config.stretch, useful, whole),
+        choose(
+            *(observations, config.ranges, config.stretch),
+            *(useful, whole, readings(wanted)),
+        ),
         prescribed=prescribed,
         threshold=config.concat_threshold,
         islands=islands,

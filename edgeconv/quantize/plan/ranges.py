@@ -9,7 +9,8 @@ allows (a fused ReLU6 never goes past 6).
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -38,12 +39,33 @@ LEVELS = 255
 CANDIDATES = 192
 #: Rounding error is evaluated at this many step sizes.
 STEP_SIZES = 48
-#: How much a squared clipping error counts against a squared rounding error. Below 1 because the
-#: few values that are clipped sit together in few places of few photos, where rounding errors are
-#: everywhere; measured in docs/decisions/int8-parameters.md.
-CLIPPING_WEIGHT = 0.25
+#: How much a squared clipping error counts against a squared rounding error where a layer that
+#: clamps reads the tensor, which takes the rare large values away again; measured in
+#: docs/decisions/int8-parameters.md.
+CLAMPED_CLIPPING = 0.25
 #: Below this many values a tail cannot be told from chance, and every value is kept.
 FEW_VALUES = 4096
+
+
+#: What a tensor's readers compute of each of its values.
+Curve: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the readers of a tensor make of its values.
+
+    Attributes:
+        curve: what they compute of each value, before anything else is done with it; None for
+            nothing. Errors are counted behind it.
+        clipping: how much a squared clipping error counts against a squared rounding error.
+    """
+
+    curve: Curve | None = None
+    clipping: float = 1.0
+
+
+PLAIN = Reading()
 
 
 def choose(
@@ -52,11 +74,12 @@ def choose(
     stretch: Mapping[str, Stretch] = MappingProxyType({}),
     useful: Mapping[str, Range] = MappingProxyType({}),
     whole: Collection[str] = (),
+    read: Mapping[str, Reading] = MappingProxyType({}),
 ) -> dict[str, Range]:
     """The interval of every observed tensor, by name, times what `stretch` says of it.
 
     It never leaves what was seen, nor what the graph allows, nor what is `useful` of it; all that
-    was seen counts of the tensors named `whole`.
+    was seen counts of the tensors named `whole`. `read` says how errors count, where that is told.
 
     Answers (`Target`) keep every value: clipping what the largest logit is, or is averaged from,
     is what flips a decision.
@@ -72,6 +95,7 @@ def choose(
             "minmax" if name in whole else method,
             stretch.get(name, (1.0, 1.0)),
             useful.get(name, EVERYTHING),
+            read.get(name, PLAIN),
         )
         for name, seen in observations.tensors.items()
     }
@@ -82,6 +106,7 @@ def choose_one(
     method: RangeMethod,
     stretch: Stretch = (1.0, 1.0),
     useful: Range = EVERYTHING,
+    read: Reading = PLAIN,
 ) -> Range:
     """The interval of one tensor cut to what is `useful`, each end times its `stretch`."""
     whole = (min(seen.minimum, 0.0), max(seen.maximum, 0.0))
@@ -90,7 +115,7 @@ def choose_one(
     elif method == "percentile":
         chosen = percentile(seen.histogram, TAIL)
     else:
-        chosen = least_squares(seen.histogram, LEVELS)
+        chosen = least_squares(seen.histogram, LEVELS, read.clipping, read.curve)
     least, most = max(whole[0], seen.bounds[0]), min(whole[1], seen.bounds[1])
     low = max(stretch[0] * max(chosen[0], useful[0]), least)
     high = min(stretch[1] * min(chosen[1], useful[1]), most)
@@ -109,23 +134,23 @@ def percentile(counted: Histogram, tail: float) -> Range:
 
 
 def least_squares(
-    counted: Histogram, levels: int, clipping_weight: float = CLIPPING_WEIGHT
+    counted: Histogram, levels: int, clipping_weight: float = 1.0, curve: Curve | None = None
 ) -> Range:
     """The interval [low, high] whose uniform grid has the least expected squared error.
 
     Rounding error inside the interval is that of the histogram's own values at each step size (zero
     lies on every grid and has none); outside it is the distance to the interval, counted
-    `clipping_weight` times.
+    `clipping_weight` times. With a curve both are differences of what it gives.
     """
     edges = _edges(counted)
     zero = -counted.first
     lows = _thin(np.arange(0, zero + 1))
     highs = _thin(np.arange(zero, len(edges)))
-    below = _squared_excess(counted, edges, lows, below=True)
-    above = _squared_excess(counted, edges, highs, below=False)
+    below = _squared_excess(counted, edges, lows, curve, below=True)
+    above = _squared_excess(counted, edges, highs, curve, below=False)
     width = edges[highs][None, :] - edges[lows][:, None]
     width[width == 0] = counted.pitch
-    error = _rounding(counted, width / levels, lows, highs)
+    error = _rounding(counted, width / levels, lows, highs, curve)
     error += clipping_weight * (below[:, None] + above[None, :])
     best_low, best_high = np.unravel_index(int(np.argmin(error)), error.shape)
     return float(edges[lows[best_low]]), float(edges[highs[best_high]])
@@ -136,6 +161,7 @@ def _rounding(
     step: NDArray[np.float64],
     lows: NDArray[np.int64],
     highs: NDArray[np.int64],
+    curve: Curve | None,
 ) -> NDArray[np.float64]:
     """Squared rounding error of the values between low i and high j at step[i, j].
 
@@ -146,7 +172,11 @@ def _rounding(
     sizes = np.geomspace(finest, coarsest, STEP_SIZES)
     centers = counted.centers
     offsets = centers - sizes[:, None] * np.rint(centers / sizes[:, None])
-    squares = np.where(sizes[:, None] < 4 * counted.pitch, sizes[:, None] ** 2 / 12, offsets**2)
+    uniform, exact = sizes[:, None] ** 2 / 12, offsets**2
+    if curve is not None:
+        uniform = (curve(centers + np.sqrt(uniform)) - curve(centers)) ** 2
+        exact = (curve(centers) - curve(centers - offsets)) ** 2
+    squares = np.where(sizes[:, None] < 4 * counted.pitch, uniform, exact)
     errors = np.zeros((STEP_SIZES, len(centers) + 1))
     np.cumsum(counted.counts * squares, axis=1, out=errors[:, 1:])
     ratio = max(math.log(coarsest / finest), 1e-9)
@@ -156,13 +186,19 @@ def _rounding(
 
 
 def _squared_excess(
-    counted: Histogram, edges: NDArray[np.float64], at: NDArray[np.int64], *, below: bool
+    counted: Histogram,
+    edges: NDArray[np.float64],
+    at: NDArray[np.int64],
+    curve: Curve | None,
+    *,
+    below: bool,
 ) -> NDArray[np.float64]:
     """Sum of squared distances to edge `at` of all values beyond it, (len(at),)."""
-    centers, counts = counted.centers, counted.counts
+    centers, counts, end = counted.centers, counted.counts, edges[at]
+    if curve is not None:
+        centers, end = curve(centers), curve(end)
     moments = [np.concatenate([[0.0], np.cumsum(counts * centers**k)]) for k in range(3)]
     zeroth, first, second = (m[at] if below else m[-1] - m[at] for m in moments)
-    end = edges[at]
     excess: NDArray[np.float64] = second - 2 * end * first + end**2 * zeroth
     return excess.clip(min=0.0)
 
