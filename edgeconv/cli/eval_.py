@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 @within_free_memory()
 def evaluate(
     *,
-    data: Path = typer.Option(help="Folder of photos, or of one sub-folder a class."),
+    data: Path = typer.Option(
+        help="Folder of photos; of .npy or .npz files for nets that take tensors."
+    ),
     target: str | None = typer.Argument(
         None,
         metavar="BUNDLE|FILE",

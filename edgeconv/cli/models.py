@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -81,13 +80,12 @@ def models_to_evaluate(target: str, data: Path) -> Models:
     Raises:
         UsageError: the samples are not of the kind that they take.
     """
-    path, paths = Path(target), list_samples(data)
     if is_model_file(target):
-        models = _single(path, paths)
+        models = _single(Path(target), data)
     else:
         bundle = Bundle.load(bundle_directory(target))
         models = _of_bundle(bundle, require_artifacts(bundle))
-    require_kind(paths, models.intake, target)
+    require_kind(list_samples(data), models.intake, target)
     return models
 
 
@@ -105,7 +103,7 @@ def _of_bundle(bundle: Bundle, artifacts: dict[str, Path]) -> Models:
     )
 
 
-def _single(path: Path, samples: Sequence[Path]) -> Models:
+def _single(path: Path, data: Path) -> Models:
     """A file of a bundle is judged against its bundle's float file, any other one alone."""
     if path.name in FILES.values() and is_bundle(path.parent):
         bundle = Bundle.load(path.parent)
@@ -115,7 +113,7 @@ def _single(path: Path, samples: Sequence[Path]) -> Models:
         return replace(whole, artifacts=kept)
     session = open_session(path)
     inputs = tuple(InputSpec(spec.name, spec.shape[1:]) for spec in session.inputs)
-    if holds_tensors(samples):
+    if holds_tensors(list_samples(data)):
         return Models(
             {path.name: path}, path.name, Intake(inputs, of_file=True), None, _classes(path)
         )

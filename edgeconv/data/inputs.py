@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from edgeconv.data.images import MODES
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
 
@@ -49,6 +50,18 @@ class Intake:
         """Of a net that takes one photo."""
         shape = (preprocessing.channels, *preprocessing.input_size)
         return cls((InputSpec(IMAGE, shape),), preprocessing)
+
+    @property
+    def note(self) -> str | None:
+        """What to tell the user of it; None where there is nothing to tell."""
+        shape = self.inputs[0].shape
+        is_image = len(self.inputs) == 1 and len(shape) == 3 and shape[0] in MODES
+        if self.preprocessing is not None or not is_image:
+            return None
+        return (
+            "nothing says how a photo becomes the input, so that the bundle takes tensors alone; "
+            "--mean, --std and --resize say it"
+        )
 
     def of_photo(self, of: str) -> Preprocessing:
         """How a photo becomes the input.

@@ -11,8 +11,8 @@ from edgeconv.errors import UsageError
 
 Channels = tuple[float, ...]
 
-#: A photo's (channels, height, width), of any size.
-_IMAGE = (3, 1, 1)
+#: The axes of an image.
+_IMAGE = ("channels", "height", "width")
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,11 @@ def of_stated(inputs: tuple[InputSpec, ...], stated: Stated, of: str) -> Intake:
         UsageError: it is not stated whole, or the net takes no such image.
     """
     stated.require_whole(of)
-    channels, *size = inputs[0].shape if len(inputs[0].shape) == len(_IMAGE) else _IMAGE
-    preprocessing = stated.whole(channels, (size[0], size[1]), of)
+    if len(inputs) != 1 or len(inputs[0].shape) != len(_IMAGE):
+        raise UsageError(
+            f"{of} takes {', '.join(map(str, inputs))}, which is no single image, {_IMAGE}: leave "
+            "--mean, --std, --resize and --interpolation out, and give tensors"
+        )
+    channels, height, width = inputs[0].shape
+    preprocessing = stated.whole(channels, (height, width), of)
     return Intake(inputs, agreeing(inputs, preprocessing, of))

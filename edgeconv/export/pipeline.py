@@ -67,6 +67,8 @@ def export_bundle(
     net = load_source(given, options, progress)
     if net.weights.note:
         progress.warn(net.weights.note)
+    if net.intake.note:
+        progress.warn(net.intake.note)
     if options.io == "uint8" and net.intake.preprocessing is None:
         raise UsageError(
             f"--io uint8 takes the pixels of a photo, and nothing says how one becomes what "

@@ -119,7 +119,7 @@ REFUSED = [
     (
         ("--calib", "labelled", "--mean", "0", "--std", "1", "--resize", "32"),
         2,
-        "its preprocessing makes (3, 32, 32) of a photo",
+        "which is no single image",
     ),
 ]
 

@@ -129,6 +129,12 @@ def test_what_needs_photos_says_so(bundles, tmp_path: Path) -> None:
         bundle.open("onnx").predict_tensors([np.zeros((4, 32, 40), np.float32)])
 
 
+@pytest.mark.parametrize("given", [np.zeros((3, 32, 32), np.float32), {"a": np.zeros(3)}])
+def test_every_input_is_given_by_its_name(bundles, given: object) -> None:
+    with pytest.raises(UsageError, match=r"takes a \(3, 32, 32\), b .* give an array for each"):
+        bundles(input_nets.TwoImages).open("onnx").predict_tensors([given])
+
+
 def test_a_bundle_whose_vectors_are_of_another_input_is_refused(bundles, tmp_path: Path) -> None:
     bundle = bundles(input_nets.TwoImages)
     other = Bundle(bundle.directory, {**bundle.manifest, "graph": {**bundle.manifest["graph"]}})

@@ -152,8 +152,9 @@ class Quantization:
 
     calib: str = typer.Option(
         "builtin",
-        help="Folder of photos to calibrate on, or builtin for photos that come along. Up to 8 of "
-        "the folder are held back to judge the files; they stay on this machine.",
+        help="Folder of photos to calibrate on, or builtin for photos that come along; of .npy or "
+        ".npz files for a net that takes tensors. Up to 8 of the folder are held back to judge the "
+        "files; photos stay on this machine.",
     )
     golden_from_calib: bool = typer.Option(
         False,

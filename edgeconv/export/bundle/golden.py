@@ -88,7 +88,8 @@ class Golden:
 
     def _fed(self) -> dict[str, NDArray[Any]]:
         if isinstance(self.samples, Images):
-            return dict(zip((_APP_INPUT,), self.app_inputs.values(), strict=False))
+            fed = list(self.app_inputs.values())
+            return {_APP_INPUT: fed[0]} if fed else {}
         return {f"{_APP_PREFIX}{name}": array for name, array in self.app_inputs.items()}
 
     def check_fits(self, outputs: Mapping[str, Sequence[int]], intake: Intake) -> None:

@@ -93,7 +93,12 @@ class Predictor:
 
     def _tensors(self, given: Arrays) -> Tensors:
         inputs = self.intake.inputs
-        named = by_name(given, [spec.name for spec in inputs])
+        names = [spec.name for spec in inputs]
+        if set(names) != set(given) if isinstance(given, Mapping) else len(names) > 1:
+            raise UsageError(
+                f"the net takes {', '.join(map(str, inputs))}; give an array for each, by its name"
+            )
+        named = by_name(given, names)
         for spec in inputs:
             if named[spec.name].shape != spec.shape:
                 raise UsageError(

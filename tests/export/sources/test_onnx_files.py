@@ -138,7 +138,12 @@ def shaped(*shape: Any) -> Callable[[Path], Path]:
 REFUSED: list[tuple[Callable[[Path], Path], dict[str, Any], type[EdgeconvError], str]] = [
     (quantized, {}, NetRefused, "quantized already"),
     (of_another_domain, {}, NetRefused, r"own\.MyNms \(nms\)"),
-    (with_two_inputs, {}, UsageError, r"takes input \(3, 32, 32\), mask \(4,\), and its prepro"),
+    (
+        with_two_inputs,
+        {},
+        UsageError,
+        r"takes input \(3, 32, 32\), mask \(4,\), which is no",
+    ),
     (with_two_inputs, {"stated": Stated()}, UsageError, "give --calib DIR of .npy or .npz"),
     (of_opset_6, {}, NetRefused, "opset 6"),
     (damaged, {}, ArtifactRefused, "no ONNX file"),
