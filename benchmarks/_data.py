@@ -28,6 +28,8 @@ WEIGHTS_FILE = {
 OTHER_CLASSES = frozenset({"efficientnet_b0_real"})
 """Subjects whose classes are none of the photos': they are judged by the float net's top-1."""
 
+ATTENTION_FILE = Path(__file__).resolve().parent / "attention_net.py"
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -82,11 +84,12 @@ def subjects(options: argparse.Namespace) -> list[Subject]:
 
 
 def _subject(name: str, weights: Path | None, calib: Path | None) -> Subject:
-    if weights is None and name in _hard.NETS:
+    if weights is None and name in (*_hard.NETS, _hard.ATTENTION):
         images = _hard.folders()
-        return Subject(name, _hard.weights(name), calib or images.calibration, images.test)
+        net = f"{ATTENTION_FILE}:{name}" if name == _hard.ATTENTION else name
+        return Subject(net, _hard.weights(name), calib or images.calibration, images.test, name)
     if weights is None and name not in WEIGHTS_FILE:
-        known = ", ".join((*WEIGHTS_FILE, *_hard.NETS))
+        known = ", ".join((*WEIGHTS_FILE, *_hard.NETS, _hard.ATTENTION))
         raise SystemExit(f"no weights are known for {name} (there are: {known}); use --weights")
     weights = weights or root() / "weights" / WEIGHTS_FILE[name]
     calib = calib or root() / "photos" / "calibration"

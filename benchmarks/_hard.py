@@ -57,6 +57,9 @@ CALIBRATION_COUNT, TEST_COUNT = 176, 1056
 NETS = ("mobilenet_v3_small", "shufflenet_v2_x0_5", "efficientnet_b0")
 """The hard nets, by their names in the registry."""
 
+ATTENTION = "small_vit"
+"""A net of attention trained on the same images: `attention_net.py` defines it."""
+
 FOLDER = Path(__file__).resolve().parent / "hard"
 """Where their weights lie."""
 
