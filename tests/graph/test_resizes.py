@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgeconv.errors import NetRefused
 from edgeconv.graph.passes.moves.cropping_pads import settle_pads
 from edgeconv.graph.passes.moves.resizes import settle_resizes
+from edgeconv.graph.passes.moves.turned_pads import pad_before_turning
 
 SHAPE = (1, 3, 12, 9)
 
@@ -117,6 +118,28 @@ def test_a_number_outside_of_the_image_is_refused() -> None:
     roi = [0, 0, -0.5, 0, 1, 1, 1.5, 1]
     with pytest.raises(NetRefused, match="resize fills what lies outside"):
         settle_resizes(ir.from_proto(resize(mode="linear", roi=roi, **rule)))
+
+
+@pytest.mark.parametrize("mode", ["constant", "edge"])
+@pytest.mark.parametrize("back", [(0, 3, 1, 2), (0, 1, 2, 3), (3, 0, 2, 1)])
+def test_a_pad_between_two_transposes_comes_first(mode: str, back: tuple[int, ...]) -> None:
+    pad = helper.make_node("Pad", ["t", "pads"], ["p"], "pad", mode=mode)
+    model = graph(pad, 17, pads=np.array([0, 0, 1, 0, 0, 2, 0, 3], np.int64))
+    del model.graph.value_info[:]
+    turns = [
+        helper.make_node("Transpose", ["x"], ["t"], "turn", perm=[0, 2, 3, 1]),
+        pad,
+        helper.make_node("Transpose", ["p"], ["y"], "back", perm=back),
+    ]
+    del model.graph.node[:]
+    model.graph.node.extend(turns)
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    hub = ir.from_proto(model)
+    pad_before_turning(hub)
+    kinds = [node.op_type for node in hub.graph]
+    assert kinds == (["Pad"] if back == (0, 3, 1, 2) else ["Pad", "Transpose", "Transpose"])
+    assert np.array_equal(run(ir.to_proto(hub)), run(model))
 
 
 @pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])

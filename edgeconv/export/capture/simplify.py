@@ -35,6 +35,7 @@ from edgeconv.graph.passes.moves.masks import settle_masks
 from edgeconv.graph.passes.moves.resizes import settle_resizes
 from edgeconv.graph.passes.moves.scatters import settle_scatters
 from edgeconv.graph.passes.moves.slices_of_concats import simplify_slices
+from edgeconv.graph.passes.moves.turned_pads import pad_before_turning
 from edgeconv.graph.passes.names import name_after_modules
 from edgeconv.graph.passes.nested_concats import nest_concats
 from edgeconv.graph.passes.older_forms import state_in_opset_17
@@ -60,6 +61,7 @@ PASSES: tuple[Pass, ...] = (
     settle_resizes,  # before opset 17, which cannot say all that they do
     state_in_opset_17,
     settle_pads,
+    pad_before_turning,
     drop_empty_parts,
     bypass_no_ops,
     settle_scatters,
