@@ -12,6 +12,7 @@ from edgeconv.cli.options import nets, output
 from edgeconv.cli.options.checks import Checks
 from edgeconv.cli.options.export import Files, Input, Model, Output, Quantization
 from edgeconv.cli.options.groups import gathered
+from edgeconv.cli.process.imports import importing
 from edgeconv.cli.shown.bundle import show_bundle
 from edgeconv.cli.shown.mixed import why_not_shown
 from edgeconv.errors import ThresholdMissed
@@ -40,7 +41,8 @@ def export(
     Exits 1 where a file misses its threshold, or photos do not show --max-drop; the bundle is
     written all the same and says so.
     """
-    from edgeconv.export.preflight import check_request
+    with importing():
+        from edgeconv.export.preflight import check_request
 
     options = _options(model, stated, files, quantization, checks)
     check_request(net, options, to.out, force=to.force)  # before PyTorch is started
@@ -93,7 +95,8 @@ def _exported(net: str, options: ExportOptions, to: Output) -> Bundle:
 
     with Drawn() as progress:
         progress.step("start PyTorch")
-        from edgeconv.export.pipeline import export_bundle
+        with importing():
+            from edgeconv.export.pipeline import export_bundle
 
         return export_bundle(net, options, out=to.out, force=to.force, progress=progress)
 
