@@ -15,9 +15,9 @@ from edgeconv.data.annotations.coco import read_coco
 from edgeconv.data.annotations.masks import MaskedPhoto, load_mask
 from edgeconv.data.annotations.numbers import read_numbers
 from edgeconv.data.annotations.pairs import read_pairs
-from edgeconv.devices.profile.toml import NotToml, parse_toml
 from edgeconv.documents import NotJson, parse
 from edgeconv.errors import RefusedError, UsageError
+from edgeconv.toml import NotToml, parse_toml
 from edgeconv.verify.tasks.head_file import read_head, read_point_head
 from edgeconv.verify.tasks.heads import category_ids
 from tests.helpers.mutations import mutated, mutated_json, refuses_or_reads

@@ -2,8 +2,8 @@
 
     x ── Transpose ── Pad ── Transpose ── ...    becomes    x ── Pad ── ...
 
-onnxruntime moves such transposes away by itself, and then folds the Pad into a pool behind it, which
-is wrong for a max-pool of negative values. In this form it is seen, and kept apart (`pads_apart`).
+onnxruntime moves such transposes away by itself, and then folds the Pad into a pool behind it, and
+that is wrong for negative values. In this form it is seen, and kept apart (`pads_apart`).
 """
 
 from __future__ import annotations
