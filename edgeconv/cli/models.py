@@ -113,13 +113,16 @@ def _single(path: Path, data: Path) -> Models:
         return replace(whole, artifacts=kept)
     session = open_session(path)
     inputs = tuple(InputSpec(spec.name, spec.shape[1:]) for spec in session.inputs)
-    if holds_tensors(list_samples(data)):
-        return Models(
-            {path.name: path}, path.name, Intake(inputs, of_file=True), None, _classes(path)
-        )
+    intake = Intake(inputs, of_file=True)
     shape = session.inputs[0].shape
-    if len(inputs) > 1 or len(shape) != 4 or _RGB not in (shape[1], shape[-1]):
-        Intake(inputs, of_file=True).of_photo(str(path))
+    takes_photos = len(inputs) == 1 and len(shape) == 4 and _RGB in (shape[1], shape[-1])
+    if takes_photos and not holds_tensors(list_samples(data)):
+        intake = _as_imagenet(path, shape)
+    return Models({path.name: path}, path.name, intake, None, _classes(path))
+
+
+def _as_imagenet(path: Path, shape: tuple[int, ...]) -> Intake:
+    """What a file of four axes takes, were it made as most classifiers are; says so."""
     size = (shape[1], shape[2]) if shape[-1] == _RGB else (shape[-2], shape[-1])
     preprocessing = scaled_to(Preprocessing(), size)
     say(
@@ -127,8 +130,7 @@ def _single(path: Path, data: Path) -> Models:
         f"({json.dumps(preprocessing.to_json())})",
         err=True,
     )
-    intake = Intake.of_photos(preprocessing)
-    return Models({path.name: path}, path.name, intake, None, _classes(path))
+    return Intake.of_photos(preprocessing)
 
 
 def _classes(path: Path) -> int | None:

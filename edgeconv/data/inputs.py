@@ -35,7 +35,7 @@ class Intake:
     """All that a net takes.
 
     Attributes:
-        inputs: in the order of its forward.
+        inputs: in the order of its forward, or of a bundle by their names.
         preprocessing: how a photo becomes its one image; None where that is not known: then it is
             fed tensors.
         of_file: whether the inputs are those of a model file, as it has them.

@@ -219,3 +219,42 @@ def test_a_sample_that_does_not_fit_is_named_before_the_work(tmp_path: Path) -> 
     np.savez(folder / "15", a=np.zeros((3, 32, 32), np.float32), c=np.zeros(3, np.float32))
     with pytest.raises(RefusedError, match=r"15\.npz: it holds 'a, c', and the net takes a \("):
         exported(tmp_path, input_nets.TwoImages, calib=folder)
+
+
+def traced(net: torch.nn.Module, shapes: input_nets.Shapes, path: Path) -> Path:
+    """An ONNX file of open batch, as PyTorch's exporter writes it."""
+    example = tuple(torch.zeros(1, *shape) for shape in shapes.values())
+    axes = {name: {0: "n"} for name in shapes}
+    names = list(shapes)
+    options = {"input_names": names, "dynamic_axes": axes, "dynamo": False, "opset_version": 17}
+    torch.onnx.export(net.eval(), example, path, **options)  # type: ignore[arg-type]
+    return path
+
+
+def test_an_onnx_file_of_several_inputs_gives_the_same_files_as_its_module(
+    bundles, tmp_path: Path
+) -> None:
+    shapes = {name: input_nets.TwoImages.input_shapes[name] for name in ("a", "b")}
+    path = traced(input_nets.TwoImages(), shapes, tmp_path / "TwoImages.onnx")
+    folder = folder_of(tmp_path / "x", input_nets.TwoImages.input_shapes)
+    options = ExportOptions(int8=True, recipe="fast", calib=folder)
+    as_onnx = edgeconv.export_bundle(str(path), options, out=tmp_path / "out")
+    as_module = bundles(input_nets.TwoImages)
+    assert as_onnx.parity_passed
+    for name, file in as_onnx.artifacts.items():
+        assert file.read_bytes() == as_module.artifacts[name].read_bytes(), name
+
+
+def test_a_grey_image_with_its_channel_last_becomes_channels_first(tmp_path: Path) -> None:
+    class ChannelsLast(input_nets.Keywords):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.body(x.permute(0, 3, 1, 2))
+
+    path = traced(ChannelsLast(), {"x": (32, 40, 1)}, tmp_path / "keras.onnx")
+    folder = folder_of(tmp_path / "x", {"x": (1, 32, 40)})
+    bundle = edgeconv.export_bundle(str(path), ExportOptions(calib=folder), out=tmp_path / "out")
+    assert bundle.parity_passed
+    assert bundle.manifest["graph"]["inputs"] == {"x": [1, 1, 32, 40]}
+    net = input_nets.Keywords
+    found = in_tflite(bundle.artifacts["tflite"], net)
+    np.testing.assert_allclose(found, reference(net), atol=1e-5)
