@@ -94,8 +94,9 @@ def of_stated(inputs: tuple[InputSpec, ...], stated: Stated, of: str) -> Intake:
     stated.require_whole(of)
     if len(inputs) != 1 or len(inputs[0].shape) != len(_IMAGE):
         raise UsageError(
-            f"{of} takes {', '.join(map(str, inputs))}, which is no single image, {_IMAGE}: leave "
-            "--mean, --std, --resize and --interpolation out, and give tensors"
+            f"{of} takes {', '.join(map(str, inputs))}, which is no single image, "
+            f"({', '.join(_IMAGE)}): leave --mean, --std, --resize and --interpolation out, and "
+            "give tensors"
         )
     channels, height, width = inputs[0].shape
     preprocessing = stated.whole(channels, (height, width), of)

@@ -148,7 +148,7 @@ REFUSED: list[tuple[Callable[[Path], Path], dict[str, Any], type[EdgeconvError],
     (of_opset_6, {}, NetRefused, "opset 6"),
     (damaged, {}, ArtifactRefused, "no ONNX file"),
     (shaped(1, 1, 32, 32), {}, UsageError, r"makes \(3, 32, 32\) of a photo"),
-    (shaped(1, 3, 32), {}, ArtifactRefused, "is no ONNX file"),  # its convolution takes four axes
+    (shaped(1, 3, 32), {}, UsageError, "which is no single image"),
     (shaped(1, 3, "t"), {}, UsageError, r"leaves sizes of \w+ open \(t\)"),
     (shaped(1, 3, "h", 32), {}, UsageError, "h x axis 3"),
     (shaped(1, 3, 32, 32), {"input_size": (48, 48)}, UsageError, "images of 32 x 32"),
