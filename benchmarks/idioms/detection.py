@@ -127,6 +127,15 @@ def _corners(s: Any, x: torch.Tensor) -> torch.Tensor:
     return torch.stack((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), dim=-1).clamp(0, 64)
 
 
+def _boxes_in_place(s: Any, x: torch.Tensor) -> torch.Tensor:
+    y = s.h(s.f(x)).flatten(2).transpose(1, 2).contiguous()
+    centre, size = y[..., :2], y[..., 2:4]
+    centre.sigmoid_().mul_(2).sub_(0.5)
+    size.sigmoid_().mul_(2).square_()
+    y[..., 4:].sigmoid_()
+    return y
+
+
 IDIOMS = {
     "yolo_v5_decode": idiom(_yolo_v5, _SIZE, f=stem(16, 8), h=conv(16, 24, 1)),
     "distribution_focal": idiom(
@@ -163,4 +172,5 @@ IDIOMS = {
         box=conv(16, 4, 1),
         score=conv(16, 6, 1),
     ),
+    "boxes_in_place": idiom(_boxes_in_place, f=stem(), h=conv(16, 7)),
 }

@@ -59,6 +59,21 @@ def _histogram(s: Any, x: torch.Tensor) -> torch.Tensor:
     return sums / counts.clamp(min=1)
 
 
+def _part_in_place(s: Any, x: torch.Tensor) -> torch.Tensor:
+    y = s.f(x)
+    first, rest = y[:, :4], y.narrow(1, 4, 12)
+    first.mul_(2)
+    rest[:, ::3] += 0.5
+    return y
+
+
+def _view_in_place(s: Any, x: torch.Tensor) -> torch.Tensor:
+    y = s.f(x)
+    y.permute(0, 2, 3, 1)[..., 0].zero_()
+    y.view(len(y), 4, 4, -1)[:, 1].clamp_(max=0.5)
+    return y
+
+
 IDIOMS = {
     "index_list": _of(lambda y: y[:, [3, 1, 0, 15, 2, 7]], 6),
     "index_select": _of(lambda y: y.index_select(3, torch.tensor([0, 2, 2, 9, 15]))),
@@ -110,6 +125,8 @@ IDIOMS = {
         f=stem(),
         i=lambda: torch.arange(16) % 4,
     ),
+    "part_in_place": idiom(_part_in_place, f=stem()),
+    "view_in_place": idiom(_view_in_place, f=stem()),
     "index_put": idiom(
         lambda s, x: (
             (y := s.f(x).clone()).index_put_(

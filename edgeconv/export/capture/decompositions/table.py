@@ -2,7 +2,6 @@
 
 While `Decompositions` is active a call is replaced by others of the same value:
 
-- a function that writes into a tensor it is given (`out=`) by one that gives it, and a copy;
 - what is read of a tensor's data by the tensor without its history, which a trace loses;
 - channel_shuffle, which ONNX has no operator for, by the reshapes and the transpose of its paper;
 - adaptive pooling to sizes that do not divide the image's, by one pooling for each bin
@@ -59,7 +58,6 @@ from edgeconv.export.capture.decompositions.resampling import interpolate
 from edgeconv.export.capture.decompositions.sums_by_place import SUMS_BY_PLACE
 from edgeconv.export.capture.decompositions.unpooling import UNPOOLINGS
 from edgeconv.export.capture.decompositions.whole_numbers import WHOLE_NUMBERS
-from edgeconv.export.capture.decompositions.writes import written
 from edgeconv.nets.running import tensors_of
 
 
@@ -82,12 +80,7 @@ class Decompositions(TorchFunctionMode):
             and next(tensors_of(args), None) is not None
         ):
             found = _ATEN.get(str(func.overloadpacket))
-        given = dict(kwargs or {})
-        out = given.get("out")
-        if not isinstance(out, Tensor):
-            return (func if found is None else found)(*args, **given)
-        del given["out"]
-        return written(out, (func if found is None else found)(*args, **given))
+        return (func if found is None else found)(*args, **(kwargs or {}))
 
 
 def _channel_shuffle(input: Tensor, groups: int) -> Tensor:
