@@ -9,7 +9,7 @@ arithmetic before a divisor, a root or a logarithm, where a value near zero deci
 softmax, where a mask adds -10000, and before a normalization, which lifts a small token to the size
 of a large one: the sums of a transformer's residual stream, which none but those read. So is all
 from the last layer to the places at which an image is sampled: 256 steps across an image are fewer
-than it has pixels.
+than it has pixels. And so is all from the last layer to a search for peaks: ties would add to them.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def float_nodes(model: ir.Model) -> frozenset[str]:
         or is_kept_in_float(node)
         or not masked.isdisjoint((*node.inputs, *written_outputs(node)))
     }
-    found = needed | _before_decisive(nodes, needed) | _before_places(nodes)
+    found = needed | _before_decisive(nodes, needed) | _before_places(nodes) | _before_peaks(nodes)
     return frozenset(found | _between(nodes, found))
 
 
@@ -156,6 +156,39 @@ def _before_places(nodes: Sequence[ir.Node]) -> set[str]:
             if operator_of(node).kind not in ("convolution", "product"):
                 followed.add(node.name or "")
     return found
+
+
+def _before_peaks(nodes: Sequence[ir.Node]) -> set[str]:
+    """What decides where the largest of their neighbours are, back to and with the last layers.
+
+    `heat == max_pool(heat)` is true of every value that is equal to the largest, and on integers
+    neighbours are.
+    """
+    found: set[str] = set()
+    for node in nodes:
+        if any(is_real(value) for value in node.outputs):
+            continue
+        behind = _back_to_layers(node)
+        if any(_is_largest_of_windows(each) for each in behind):
+            found |= {each.name or "" for each in behind}
+    return found
+
+
+def _back_to_layers(node: ir.Node) -> list[ir.Node]:
+    """What computes the reals that a node reads, back to and with the layers nearest to it."""
+    found: dict[ir.Node, None] = {}
+    pending = [node]
+    while pending:
+        reals = [v for _, v in activation_inputs(pending.pop()) if is_real(v)]
+        makers = [writer_of(maker) for v in reals if (maker := v.producer()) is not None]
+        new = [maker for maker in makers if maker not in found]
+        found |= dict.fromkeys(new)
+        pending += [maker for maker in new if layer_of(maker) is None]
+    return list(found)
+
+
+def _is_largest_of_windows(node: ir.Node) -> bool:
+    return operator_of(node).kind == "pool" and operator_of(node).values == "chosen"
 
 
 def is_singular(node: ir.Node, index: int) -> bool:
