@@ -23,6 +23,9 @@ FloatArray = NDArray[np.float32]
 _QUIET = 0.1
 #: How far a sample's own ratio goes, in either direction.
 _MOST_DB = 200.0
+#: Standard error of a median, times the root of how many, in ranges between quartiles: of normal
+#: values sqrt(pi / 2) standard deviations, and 1.349 of those lie between their quartiles.
+_ERROR_OF_MEDIAN = 0.929
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Figures:
         sqnr_db: 10 log10 of the reference's energy over the error's; infinite where they are equal.
         median_sqnr_db, quartile_sqnr_db: median and lower quartile of the samples' own ratios: a
             sample with many times the others' energy decides `sqnr_db` alone, whatever they are.
+        median_error_db: standard error of that median: how far other samples may move it.
         cosine: cosine of the angle between the two, all samples as one vector.
         top1_agreement: share of samples with the same largest output, 0 to 1; None where a sample
             is no row of logits but a map.
@@ -51,6 +55,7 @@ class Figures:
     sqnr_db: float
     median_sqnr_db: float
     quartile_sqnr_db: float
+    median_error_db: float
     cosine: float
     top1_agreement: float | None
     flips: int
@@ -107,6 +112,7 @@ def compare_whole(
         sqnr_db=ratio,
         median_sqnr_db=ratio,
         quartile_sqnr_db=ratio,
+        median_error_db=0.0,
         cosine=1 - apart,
         top1_agreement=None,
         flips=differing,
@@ -131,12 +137,13 @@ def compare(reference: NDArray[Any], other: NDArray[Any]) -> Figures:
     b = other.astype(np.float64).reshape(len(other), -1)
     flips, counting = _flips(a, b)
     finite = bool(np.isfinite(a).all() and np.isfinite(b).all())
-    median, quartile = _quantiles_db(a, b) if finite else (-math.inf, -math.inf)
+    median, quartile, error = _by_sample(a, b) if finite else (-math.inf, -math.inf, 0.0)
     return Figures(
         relative_error=_relative_error(a, b) if finite else math.inf,
         sqnr_db=sqnr_db(a, b),
         median_sqnr_db=median,
         quartile_sqnr_db=quartile,
+        median_error_db=error,
         cosine=_cosine(a, b) if finite else 0.0,
         top1_agreement=1 - flips / len(a) if reference.ndim == 2 else None,
         flips=flips,
@@ -159,14 +166,15 @@ def sqnr_db(reference: NDArray[np.floating], other: NDArray[np.floating]) -> flo
     return decibels(float(np.square(a).sum()), float(np.square(a - b).sum()))
 
 
-def _quantiles_db(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
-    """Median and lower quartile of the samples' own ratios."""
+def _by_sample(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Median and lower quartile of the samples' own ratios, and the median's standard error."""
     signal, noise = np.square(a).sum(axis=1), np.square(a - b).sum(axis=1)
     signal = np.maximum(signal, _QUIET * signal.mean())
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(noise > 0, 10 * np.log10(signal / noise), _MOST_DB)
-    median, quartile = np.quantile(np.clip(ratios, -_MOST_DB, _MOST_DB), (0.5, 0.25))
-    return float(median), float(quartile)
+    ends = (0.5, 0.25, 0.75)
+    median, low, high = map(float, np.quantile(np.clip(ratios, -_MOST_DB, _MOST_DB), ends))
+    return median, low, _ERROR_OF_MEDIAN * (high - low) / math.sqrt(len(a))
 
 
 def decibels(signal: float, noise: float) -> float:

@@ -29,15 +29,18 @@ if TYPE_CHECKING:
 
 FigureName = Literal["relative_error", "sqnr_db", "median_sqnr_db", "equal"]
 
-#: How far below the bound of the median photo the lower quartile may lie.
-QUARTILE_SLACK_DB = 5.0
+#: How many of its standard errors the median photo may lie below its bound.
+MEDIAN_ERRORS = 2.0
+#: How far below the bound of the median photo the lower quartile may lie: noise twice as loud.
+QUARTILE_SLACK_DB = 6.0
 
 
 @dataclass(frozen=True)
 class Threshold:
     """The bound of one figure: an error at most `limit`, a ratio or a share at least.
 
-    That of the median photo's ratio binds the lower quartile too, `QUARTILE_SLACK_DB` below.
+    A median photo's ratio may lie so far below as chance explains, for which photos those are is
+    chance; its bound binds the lower quartile too, `QUARTILE_SLACK_DB` below.
     """
 
     figure: FigureName
@@ -52,8 +55,9 @@ class Threshold:
         if self.figure == "equal":
             return figures.equal is not None and figures.equal >= self.limit
         if self.figure == "median_sqnr_db":
-            least = self.limit - QUARTILE_SLACK_DB
-            return figures.median_sqnr_db >= self.limit and figures.quartile_sqnr_db >= least
+            chance = MEDIAN_ERRORS * figures.median_error_db
+            is_low = figures.quartile_sqnr_db < self.limit - QUARTILE_SLACK_DB
+            return figures.median_sqnr_db + chance >= self.limit and not is_low
         return figures.sqnr_db >= self.limit
 
     @property

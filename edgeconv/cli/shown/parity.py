@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeconv.report.console import say
 from edgeconv.report.tables import Column, Table, Told, show
+from edgeconv.verify.thresholds import MEDIAN_ERRORS
 
 if TYPE_CHECKING:
     from edgeconv.verify.parity.device_operators import OperatorIdentity
@@ -55,6 +56,7 @@ def show_stages(stages: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> 
         Column("parity with the reference"),
         Column("error", "quantity", rank=3),
         Column("SQNR dB", "number", 1, rank=1),
+        Column("±", "number", 1, rank=5),
         Column("lower quartile", "number", 1, rank=4),
         Column("cosine", "number", 6, rank=5),
         Column("top-1 agreement", "percent", 0, rank=4),
@@ -80,7 +82,7 @@ def show_stages(stages: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> 
                 )
             )
         if not stage["figures"]:
-            rows.append((stage["name"], *(None,) * 5, "-", _verdict(stage, stage["passed"])))
+            rows.append((stage["name"], *(None,) * 6, "-", _verdict(stage, stage["passed"])))
         if stage["worst_part"] is not None:
             rows.append(_part_row(stage))
         for remark in filter(None, stage["note"].split("; ")):
@@ -94,13 +96,13 @@ def _error(relative: float | None) -> str:
     return "inf" if relative is None else f"{relative:.1e}"
 
 
-def _ratios(
-    figures: dict[str, Any], bound: dict[str, Any] | None
-) -> tuple[float | None, float | None]:
-    """What is judged: the photos' median and lower quartile, or the ratio over all of them."""
+def _ratios(figures: dict[str, Any], bound: dict[str, Any] | None) -> tuple[float | None, ...]:
+    """What is judged: the photos' median, by how much chance moves that, and their lower quartile;
+    or the ratio over all of them."""
     if bound is not None and bound["figure"] == "median_sqnr_db":
-        return figures["median_sqnr_db"], figures["quartile_sqnr_db"]
-    return figures["sqnr_db"], None
+        chance = MEDIAN_ERRORS * figures["median_error_db"]
+        return figures["median_sqnr_db"], chance, figures["quartile_sqnr_db"]
+    return figures["sqnr_db"], None, None
 
 
 def _part_row(stage: dict[str, Any]) -> tuple[Any, ...]:
@@ -110,7 +112,8 @@ def _part_row(stage: dict[str, Any]) -> tuple[Any, ...]:
         f"  worst part: {part['output']}, {part['part']}",
         _error(part["relative_error"]),
         part["sqnr_db"],
-        *(None, None, None, "-"),
+        *(None,) * 4,
+        "-",
         _verdict(stage, part["passed"]),
     )
 

@@ -27,6 +27,24 @@ def test_the_median_and_the_lower_quartile_are_of_the_photos_own_ratios() -> Non
     found = figures(noise_db, [1, 2, 0.8, 1, 1])
     assert found.median_sqnr_db == pytest.approx(9.0)
     assert found.quartile_sqnr_db == pytest.approx(6.0)
+    assert found.median_error_db == pytest.approx(0.929 * 6.0 / np.sqrt(5))
+
+
+def test_the_error_of_a_median_is_how_far_other_photos_move_it() -> None:
+    rng = np.random.default_rng(5)
+    drawn = [figures(list(rng.normal(11, 4, 16))) for _ in range(300)]
+    spread = np.std([found.median_sqnr_db for found in drawn])
+    assert np.mean([found.median_error_db for found in drawn]) == pytest.approx(spread, rel=0.15)
+
+
+@pytest.mark.parametrize(("median_db", "passes"), [(10.5, 0.95), (5.0, 0.1)])
+def test_the_verdict_does_not_hang_on_which_eight_photos_were_drawn(
+    median_db: float, passes: float
+) -> None:
+    rng = np.random.default_rng(7)
+    drawn = [figures(list(rng.normal(median_db, 3, PHOTOS))) for _ in range(200)]
+    share = np.mean([BOUND.met_by(found) for found in drawn])
+    assert share > passes if median_db > 10 else share < passes
 
 
 @pytest.mark.parametrize("noise_db", [11.0, 30.0])
