@@ -33,7 +33,7 @@ from edgeconv.verify.parity import as_exported, whole_numbers
 from edgeconv.verify.parity.expected import Expected, Outputs, Run
 from edgeconv.verify.parity.float64 import FloatJudge
 from edgeconv.verify.parity.golden_runs import GoldenRuns, compare_all
-from edgeconv.verify.parity.pair import further, pair_bound
+from edgeconv.verify.parity.pair import enlarged, further, pair_bound
 from edgeconv.verify.parity.stages import ParityReport, StageResult
 from edgeconv.verify.thresholds import DEFAULTS, Threshold, Thresholds, loosest
 
@@ -177,6 +177,8 @@ def _pair_stage(
     bounds = tuple(map(partial(pair_bound, thresholds), floors, *own))
     floor = ", ".join(f"{f.sqnr_db:.1f}" for f in floors)
     note = f"floor {floor} dB: XNNPACK against the reference kernels on int8.tflite"
+    if decided := enlarged(runs.names, floors, thresholds.int8_sqnr_db):
+        note += f"; {decided}"
     for index, (bound, found) in enumerate(zip(bounds, figures, strict=True)):
         if not bound.met_by(found):
             which = f"{runs.names[index]}: " if len(figures) > 1 else ""

@@ -16,6 +16,7 @@ small to show end to end is found by the comparison on identical integers.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from edgeconv.runtime.metrics import Figures
 from edgeconv.verify.parity import whole_numbers
@@ -49,3 +50,23 @@ def further(one: Figures, other: Figures, names: tuple[str, str]) -> str:
         return f"{names[0]} is {first:.1f} dB from float, {names[1]} {second:.1f} dB"
     far, near = sorted([(first, names[0]), (second, names[1])])
     return f"{far[1]} is further from float: {far[0]:.1f} dB, {near[1]} {near[0]:.1f} dB"
+
+
+def enlarged(names: Sequence[str], floors: Sequence[Figures], useful_db: float) -> str:
+    """Which outputs single steps of rounding decide, in words; "" where none does.
+
+    Two sets of kernels round differently here and there. Where that alone puts one file further
+    apart than an int8 file may be from float, the net enlarges every rounding so far, and none of
+    it can be near.
+    """
+    decided = [
+        name
+        for name, floor in zip(names, floors, strict=True)
+        if floor.equal is None and floor.sqnr_db < useful_db
+    ]
+    if not decided:
+        return ""
+    return (
+        f"{', '.join(decided)}: where two sets of kernels round one file differently, the net "
+        f"enlarges it past what {useful_db:g} dB allow, so no int8 file of these weights comes near"
+    )

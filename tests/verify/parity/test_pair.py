@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from edgeconv.runtime.metrics import Figures, compare
 from edgeconv.verify.parity.against_reference import PAIR
-from edgeconv.verify.parity.pair import further, pair_bound
+from edgeconv.verify.parity.pair import enlarged, further, pair_bound
 from edgeconv.verify.thresholds import DEFAULTS
 from tests.cases._net import Of
 from tests.cases.nets import slopes
@@ -132,3 +132,9 @@ def test_small_nets_whose_rounding_spreads_pass(net, tmp_path):
     assert report.passed, report.failed
     (pair,) = (stage for stage in report.stages if stage.name == PAIR)
     assert all(pair.met)
+
+
+def test_outputs_that_rounding_alone_decides_are_named() -> None:
+    floors = [figures(REFERENCE, off(5)), figures(REFERENCE, off(25))]
+    assert enlarged(("boxes", "scores"), floors, 10.0).startswith("boxes: ")
+    assert enlarged(("scores",), floors[1:], 10.0) == ""
