@@ -12,7 +12,7 @@ from edgeconv.export.divided_photos import require_enough
 from edgeconv.export.judging_labels import check_labels
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.photo_check import check_photos
-from edgeconv.nets.registry import check_target, is_onnx_file
+from edgeconv.nets.registry import check_target, is_onnx_file, is_program_file
 from edgeconv.nets.weights_path import check_weights
 
 if TYPE_CHECKING:  # it imports PyTorch
@@ -39,13 +39,13 @@ def check_request(
 
 
 def _check_target(target: str, options: ExportOptions) -> None:
-    if is_onnx_file(target):
-        _check_onnx(target, options)
+    if is_onnx_file(target) or is_program_file(target):
+        _check_file(target, options)
     else:
         check_target(target, options.net_options, options.input_size)
 
 
-def _check_onnx(target: str, options: ExportOptions) -> None:
+def _check_file(target: str, options: ExportOptions) -> None:
     """Raises UsageError where there is no such file, or options speak of a module."""
     if not Path(target).is_file():
         raise UsageError(f"{target}: there is no such file")
@@ -58,8 +58,7 @@ def _check_onnx(target: str, options: ExportOptions) -> None:
     given = [name for name, is_given in of_modules.items() if is_given]
     if given:
         raise UsageError(
-            f"{target} is an ONNX file, which holds its own values and layers; leave "
-            f"{', '.join(given)} out"
+            f"{target} is a file that holds its own values and layers; leave {', '.join(given)} out"
         )
     own = own_samples(options.calib)
     if options.stated.is_of_photos or own is None or not own.are_tensors:
@@ -72,7 +71,7 @@ def _destinations(
     """Where the bundle will stand, as far as that is known: not whether published weights are."""
     if out is not None:
         return (out,)
-    if isinstance(target, str) and is_onnx_file(target):
+    if isinstance(target, str) and (is_onnx_file(target) or is_program_file(target)):
         return (Path(Path(target).stem),)
     name = target.rpartition(":")[2] if isinstance(target, str) else target.name
     if options.weights == "auto":

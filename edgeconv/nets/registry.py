@@ -71,6 +71,11 @@ def is_onnx_file(target: str) -> bool:
     return target.lower().endswith(".onnx")
 
 
+def is_program_file(target: str) -> bool:
+    """Whether a command's NET is the path of a program of torch.export."""
+    return target.lower().endswith(".pt2")
+
+
 def spec_of(target: str) -> NetSpec | None:
     """The net that a command's NET names; None where it is code of the user's own.
 
@@ -128,7 +133,7 @@ def find(name: str) -> NetSpec:
         kind = "directory" if Path(name).is_dir() else "file"
         raise UsageError(
             f"{name} is a {kind}, no net; give a net's name (edgeconv list prints them all) or "
-            "path/to/file.py:factory; export takes the path of an ONNX file, too"
+            "path/to/file.py:factory; export takes the path of an ONNX file or a .pt2 program, too"
         )
     if name not in NETS:
         hint = "edgeconv list prints them all; your own module is given as path/to/file.py:factory"

@@ -9,7 +9,7 @@ from edgeconv.cli.options import complete
 A_NET = (
     "A net's name (`edgeconv list`), path/to/net.py:factory, package.module:factory, or timm:NAME."
 )
-A_SOURCE = f"{A_NET[:-1]}; or an ONNX file."
+A_SOURCE = f"{A_NET[:-1]}; or an ONNX file, or a program of torch.export (.pt2)."
 
 NET = typer.Argument(help=A_NET, show_default=False, autocompletion=complete.net)
 SOURCE = typer.Argument(help=A_SOURCE, show_default=False, autocompletion=complete.net)
