@@ -16,13 +16,12 @@ from itertools import islice
 
 import numpy as np
 import onnx_ir as ir
-import onnxruntime
 from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.progress import SILENT, Advance
-from edgeconv.quantize.observe.session import open_graph
+from edgeconv.quantize.observe.session import BoundRun, open_graph
 from edgeconv.quantize.observe.statistics import Gathering, TensorStatistics, combine
 from edgeconv.quantize.observe.targets import Target, targets
 from edgeconv.runtime.feeds import Batch, by_name
@@ -99,7 +98,7 @@ def _measured(
     def work(numbered: tuple[int, list[Batch]]) -> Measured:
         first, handful = numbered
         if session is not None and not hasattr(local, "run"):
-            local.run = _Run(session)
+            local.run = BoundRun(session)
         gathered = [Gathering(target) for target in wanted]
         for number, batch in enumerate(handful):
             given = by_name(batch, list(shapes))
@@ -123,30 +122,6 @@ def _handfuls(
                 _check_shape(array, shapes[name])
         yield turn, handful
         turn += len(handful)
-
-
-class _Run:
-    """Runs a session into the same arrays every time.
-
-    Fresh arrays for every activation of every photo cost as much as the net itself: their pages
-    are mapped, cleared and given back each time.
-    """
-
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        self._session = session
-        self._outputs = [np.empty(o.shape, np.float32) for o in session.get_outputs()]
-        self._binding = session.io_binding()
-        for spec, array in zip(session.get_outputs(), self._outputs, strict=True):
-            self._binding.bind_output(
-                spec.name, "cpu", 0, np.float32, array.shape, array.ctypes.data
-            )
-
-    def __call__(self, given: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """The outputs, valid until the next run."""
-        for name, array in given.items():
-            self._binding.bind_cpu_input(name, np.ascontiguousarray(array))
-        self._session.run_with_iobinding(self._binding)
-        return self._outputs
 
 
 def _check_shape(batch: NDArray[np.float32], shape: tuple[int, ...]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,6 @@ CLAMPED_CLIPPING = 0.25
 #: Below this many values a tail cannot be told from chance, and every value is kept.
 FEW_VALUES = 4096
 
-
 #: What a tensor's readers compute of each of its values.
 Curve: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -66,6 +66,9 @@ class Reading:
 
 
 PLAIN = Reading()
+
+#: What was found of histograms that are still held: a recipe plans the same ones many times.
+_found: WeakKeyDictionary[Histogram, dict[Reading, Range]] = WeakKeyDictionary()
 
 
 def choose(
@@ -115,11 +118,19 @@ def choose_one(
     elif method == "percentile":
         chosen = percentile(seen.histogram, TAIL)
     else:
-        chosen = least_squares(seen.histogram, LEVELS, read.clipping, read.curve)
+        chosen = _searched(seen.histogram, read)
     least, most = max(whole[0], seen.bounds[0]), min(whole[1], seen.bounds[1])
     low = max(stretch[0] * max(chosen[0], useful[0]), least)
     high = min(stretch[1] * min(chosen[1], useful[1]), most)
     return min(low, 0.0), max(high, 0.0)
+
+
+def _searched(counted: Histogram, read: Reading) -> Range:
+    """As `least_squares`, once for what is read in the same way."""
+    found = _found.setdefault(counted, {})
+    if read not in found:
+        found[read] = least_squares(counted, LEVELS, read.clipping, read.curve)
+    return found[read]
 
 
 def percentile(counted: Histogram, tail: float) -> Range:

@@ -24,18 +24,20 @@ from edgeconv.quantize.plan.weights import layer_of
 #: That know every activation a hub graph may hold.
 _OPSET, _IR_VERSION = 20, 9
 
+#: Of every form met so far: the few there are, the same for each plan that asks.
+_curves: dict[str, Curve] = {}
+
 
 def readings(wanted: Sequence[Target]) -> dict[str, Reading]:
     """How each of these tensors of a graph is read, by name."""
     clamped: dict[ir.Value, bool] = {}
-    curves: dict[str, Curve] = {}
     found = {}
     for target in wanted:
         if nodes := _bend(target.value):
             form = " ".join(map(_form, nodes))
-            if form not in curves:
-                curves[form] = _curve(nodes)
-            found[target.name] = Reading(curves[form])
+            if form not in _curves:
+                _curves[form] = _curve(nodes)
+            found[target.name] = Reading(_curves[form])
         elif _is_clamped(target.value, clamped):
             found[target.name] = Reading(clipping=CLAMPED_CLIPPING)
     return found

@@ -23,6 +23,7 @@ from edgeconv.graph.view import input_of, name_of
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.affine import activation_params, covered
 from edgeconv.quantize.plan.apart import keep_apart
+from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.plan.ranges import Range, Stretch
 from edgeconv.quantize.plan.shared import on_one_grid
 from edgeconv.quantize.plan.weights import layer_of
@@ -41,9 +42,9 @@ T = TypeVar("T")
 MULTIPLES = (1.0, 0.8, 0.9, 1.2, 1.5)
 #: Multiples of what these gave that are then tried where every layer that reads the tensor clamps:
 #: what a clamp kills anyway may be clipped at no cost.
-CLAMPED_MULTIPLES = (1.0, 0.8, 0.65, 0.5)
-#: Multiples of the low end that are then tried where a swish flattens it, the present one first.
-LOW_MULTIPLES = (1.0, 0.75, 0.5, 0.3, 0.15)
+CLAMPED_MULTIPLES = (0.8, 0.65, 0.5)
+#: Multiples of the low end that are then tried where a swish flattens it.
+LOW_MULTIPLES = (0.75, 0.5, 0.3, 0.15)
 #: Another multiple is taken where it errs at most this much of what the present one does.
 WORTH_IT = 0.97
 #: Photos they are tried on, of a light net more for the same time: the rarer a value, the more
@@ -74,31 +75,39 @@ class _Unit:
         return max(low, min(self.whole[0], 0.0)), min(high, max(self.whole[1], 0.0))
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """A stretch of a unit's range, and how much its tensors' readers err by it."""
+
+    stretch: Stretch
+    error: float
+
+
 def _apply(draft: Draft) -> Draft:
     units = _units(draft)
     if not units:
         return draft
     photos = spread(draft.inputs(), affordable(PHOTOS, draft.model, MOST_PHOTOS))
-    chosen = _least(draft.model, photos, {u: [(m, m) for m in MULTIPLES] for u in units})
+    found = {unit: _Choice((1.0, 1.0), math.inf) for unit in units}
+    found |= _least(draft.model, photos, found, {u: [(m, m) for m in MULTIPLES] for u in units})
     clamped, flattened = _clamped(draft.model), _flattened(draft.model)
-    chosen |= _least(
-        draft.model,
-        photos,
+    found |= _least(
+        *(draft.model, photos, found),
         {
             unit: [(m * low, m * high) for m in CLAMPED_MULTIPLES]
-            for unit, (low, high) in chosen.items()
+            for unit, (low, high) in _stretches(found).items()
             if clamped.issuperset(unit.names)
         },
     )
-    chosen |= _least(
-        draft.model,
-        photos,
+    found |= _least(
+        *(draft.model, photos, found),
         {
             unit: [(m * low, high) for m in LOW_MULTIPLES]
-            for unit, (low, high) in chosen.items()
+            for unit, (low, high) in _stretches(found).items()
             if unit.present[0] < 0.0 and flattened.issuperset(unit.names)
         },
     )
+    chosen = _stretches(found)
     stretch = {n: by for unit, by in chosen.items() for n in unit.names if by != (1.0, 1.0)}
     return draft.with_config(replace(draft.config, stretch=stretch))
 
@@ -106,24 +115,32 @@ def _apply(draft: Draft) -> Draft:
 def _least(
     model: ir.Model,
     photos: Sequence[Batch],
+    found: Mapping[_Unit, _Choice],
     candidates: Mapping[_Unit, Sequence[Stretch]],
-) -> dict[_Unit, Stretch]:
-    """The candidate of every unit with the least error, the first unless another is worth it."""
+) -> dict[_Unit, _Choice]:
+    """What errs least of every unit's candidates, unless what was found is about as good."""
     if not candidates:
         return {}
     errors_of = ReaderErrors(model, [name for unit in candidates for name in unit.names], photos)
-    best = {unit: (float("inf"), tried[0]) for unit, tried in candidates.items()}
-    for turn in zip(*candidates.values(), strict=True):
-        of_unit = dict(zip(candidates, turn, strict=True))
-        grids = {
-            n: activation_params(u.stretched(by)) for u, by in of_unit.items() for n in u.names
-        }
-        errors = errors_of(grids)
-        for unit, by in of_unit.items():
-            error = sum(errors[name] for name in unit.names)
-            if error < best[unit][0] * WORTH_IT:
-                best[unit] = (error, by)
-    return {unit: by for unit, (_, by) in best.items()}
+    turns = [
+        dict(zip(candidates, turn, strict=True)) for turn in zip(*candidates.values(), strict=True)
+    ]
+    errors = errors_of([_grids(turn) for turn in turns])
+    best = {unit: found[unit] for unit in candidates}
+    for turn, errs in zip(turns, errors, strict=True):
+        for unit, by in turn.items():
+            error = sum(errs[name] for name in unit.names)
+            if error < best[unit].error * WORTH_IT:
+                best[unit] = _Choice(by, error)
+    return best
+
+
+def _grids(turn: Mapping[_Unit, Stretch]) -> dict[str, QuantParams]:
+    return {n: activation_params(u.stretched(by)) for u, by in turn.items() for n in u.names}
+
+
+def _stretches(found: Mapping[_Unit, _Choice]) -> dict[_Unit, Stretch]:
+    return {unit: choice.stretch for unit, choice in found.items()}
 
 
 def _clamped(model: ir.Model) -> set[str]:

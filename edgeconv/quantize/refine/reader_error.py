@@ -1,31 +1,33 @@
-"""What rounding a tensor does to the layers that read it, for every tensor in one session.
+"""What rounding a tensor does to the layers that read it, for every tensor at once.
 
-    hub:    t -> Conv -> Relu6 -> y
-    here:   t -> Conv -> Relu6 -> y
-            t -> round -> Conv -> Relu6 -> y'      and sum (y - y')^2, sum y^2
+    float, once a photo:   t -> Conv -> Relu6 -> y               gives t, y, sum y^2
+    rounded, for a grid:   t -> round -> Conv -> Relu6 -> y'     gives sum (y - y')^2
 
 The error is taken behind the reader's activation: a value that a ReLU6 saturates anyway may be
 clipped at no cost, which the tensor's own squared error cannot tell. Operators without weights
 (additions, pools, gates) are passed through to the layers behind them. Scales and zero points are
-inputs of the session, so that one session tries any number of grids.
+inputs of the second session, so that it tries any number of grids.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 import onnxruntime
+from numpy.typing import NDArray
 from onnx import helper
 
 from edgeconv.graph.ends import real_ends
 from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.view import name_of
-from edgeconv.quantize.observe.session import open_proto
+from edgeconv.quantize.observe.session import BoundRun, open_proto
 from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.plan.qdq import rounding_pair
 from edgeconv.quantize.plan.weights import layer_of
@@ -38,59 +40,78 @@ MOST_READERS = 3
 
 @dataclass
 class _Built:
-    """The graph under construction.
+    """The graph of the rounded readings under construction.
 
     Attributes:
-        nodes: what is added to the hub's own.
-        outputs: names of the sums.
+        nodes: its nodes.
         compared: tensor -> (sum of squared errors, sum of squares) of each of its readers.
-        signals: hub value -> its sum of squares.
+        signals: hub value -> the name of its sum of squares.
     """
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
     compared: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
     signals: dict[str, str] = field(default_factory=dict)
 
 
 class ReaderErrors:
-    """The net with a second, rounded reading of every tensor asked for."""
+    """The net, and a second, rounded reading of every tensor asked for."""
 
     def __init__(self, model: ir.Model, tensors: Sequence[str], photos: Sequence[Batch]) -> None:
-        """Opens the session for some tensors of the graph and some of its inputs."""
+        """Opens the sessions for some tensors of the graph and some of its inputs."""
         self._photos = photos
         self._inputs = [name_of(value) for value in model.graph.inputs]
         built = _Built()
         for tensor in tensors:
             _add_reading(model, tensor, built)
         self._compared = dict(built.compared)
-        self._outputs = built.outputs
-        self._session = _open(model, built)
+        read = _read(model, built)
+        self._exact = _open_exact(model, read, built)
+        self._rounded = _open_rounded(model, read, built)
 
-    def __call__(self, grids: Mapping[str, QuantParams]) -> dict[str, float]:
+    def __call__(self, turns: Sequence[Mapping[str, QuantParams]]) -> list[dict[str, float]]:
         """Mean over photos of each tensor's error behind its readers, relative to their signal.
 
         Args:
-            grids: int8 parameters of every tensor the session was opened for.
+            turns: int8 parameters of every tensor the sessions were opened for, one set after
+                another.
         """
-        feeds = {}
-        for tensor in self._compared:
-            feeds[_scale(tensor)] = grids[tensor].scale
-            feeds[_zero_point(tensor)] = grids[tensor].zero_point.astype(np.int8)
+        grids = [self._fed(turn) for turn in turns]
+        local = threading.local()
 
-        def run(photo: Batch) -> dict[str, float]:
-            sums = self._session.run(self._outputs, {**feeds, **by_name(photo, self._inputs)})
-            return dict(zip(self._outputs, map(float, sums), strict=True))
+        def run(photo: Batch) -> list[dict[str, float]]:
+            if not hasattr(local, "run"):
+                local.run = BoundRun(self._exact)
+            given = by_name(photo, self._inputs)
+            exact = {**given, **_named(self._exact, local.run(given))}
+            taken = {spec.name for spec in self._rounded.get_inputs()}
+            read = {name: array for name, array in exact.items() if name in taken}
+            found = [_named(self._rounded, self._rounded.run(None, read | g)) for g in grids]
+            return [self._relative({**exact, **sums}) for sums in found]
 
-        found = in_threads(run, self._photos)
+        by_turn = zip(*in_threads(run, self._photos), strict=True)
+        return [{t: float(np.mean([e[t] for e in found])) for t in found[0]} for found in by_turn]
+
+    def _fed(self, grids: Mapping[str, QuantParams]) -> dict[str, NDArray[Any]]:
+        """What the rounded readings take of a grid for each tensor."""
+        scales = {_scale(tensor): grids[tensor].scale for tensor in self._compared}
+        zero_points = {
+            _zero_point(tensor): grids[tensor].zero_point.astype(np.int8)
+            for tensor in self._compared
+        }
+        return scales | zero_points
+
+    def _relative(self, sums: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+        """Each tensor's errors over their signals, added up over its readers."""
         return {
-            tensor: float(np.mean([_relative(sums, pairs) for sums in found]))
+            tensor: sum(float(sums[n]) / max(float(sums[s]), 1e-30) for n, s in pairs)
             for tensor, pairs in self._compared.items()
         }
 
 
-def _relative(sums: Mapping[str, float], pairs: Sequence[tuple[str, str]]) -> float:
-    return sum(sums[noise] / max(sums[signal], 1e-30) for noise, signal in pairs)
+def _named(
+    session: onnxruntime.InferenceSession, arrays: Sequence[NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    return {spec.name: a for spec, a in zip(session.get_outputs(), arrays, strict=True)}
 
 
 def _scale(tensor: str) -> str:
@@ -151,27 +172,49 @@ def _copy(node: ir.Node, renamed: Mapping[str, str], tensor: str, built: _Built)
 def _compare(tensor: str, name: str, copy: str, built: _Built) -> None:
     difference, noise = f"{copy}::difference", f"{copy}::noise"
     built.nodes.append(helper.make_node("Sub", [name, copy], [difference]))
-    built.nodes.append(helper.make_node("ReduceSumSquare", [difference], [noise], keepdims=0))
-    built.outputs.append(noise)
-    if name not in built.signals:
-        built.signals[name] = f"{name}::signal"
-        signal = helper.make_node("ReduceSumSquare", [name], [built.signals[name]], keepdims=0)
-        built.nodes.append(signal)
-        built.outputs.append(built.signals[name])
+    built.nodes.append(_sum_of_squares(difference, noise))
+    built.signals[name] = f"{name}::signal"
     built.compared[tensor].append((noise, built.signals[name]))
 
 
-def _open(model: ir.Model, built: _Built) -> onnxruntime.InferenceSession:
+def _sum_of_squares(name: str, total: str) -> onnx.NodeProto:
+    return helper.make_node("ReduceSumSquare", [name], [total], keepdims=0)
+
+
+def _read(model: ir.Model, built: _Built) -> list[ir.Value]:
+    """What the rounded readings read of the float net, but for its input."""
+    read = {name for node in built.nodes for name in node.input if name}
+    return [value for node in model.graph for value in node.outputs if value.name in read]
+
+
+def _open_exact(
+    model: ir.Model, read: Sequence[ir.Value], built: _Built
+) -> onnxruntime.InferenceSession:
+    """The float net: what the rounded readings read, and the sums of squares."""
     proto = ir.to_proto(model)
-    proto.graph.node.extend(built.nodes)
-    for tensor in built.compared:
-        for name, kind in (
-            (_scale(tensor), onnx.TensorProto.FLOAT),
-            (_zero_point(tensor), onnx.TensorProto.INT8),
-        ):
-            proto.graph.input.append(helper.make_tensor_value_info(name, kind, []))
+    proto.graph.node.extend(_sum_of_squares(*pair) for pair in built.signals.items())
     del proto.graph.output[:]
-    proto.graph.output.extend(
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, []) for name in built.outputs
-    )
+    proto.graph.output.extend(map(ir.to_proto, read))
+    proto.graph.output.extend(_scalar(name) for name in built.signals.values())
     return open_proto(proto)
+
+
+def _open_rounded(
+    model: ir.Model, read: Sequence[ir.Value], built: _Built
+) -> onnxruntime.InferenceSession:
+    """The rounded readings alone."""
+    proto = ir.to_proto(model)
+    for replaced in (proto.graph.node, proto.graph.value_info, proto.graph.output):
+        del replaced[:]
+    proto.graph.node.extend(built.nodes)
+    proto.graph.input.extend(map(ir.to_proto, read))
+    for tensor in built.compared:
+        proto.graph.input.append(_scalar(_scale(tensor)))
+        proto.graph.input.append(_scalar(_zero_point(tensor), onnx.TensorProto.INT8))
+    noises = (noise for pairs in built.compared.values() for noise, _ in pairs)
+    proto.graph.output.extend(map(_scalar, noises))
+    return open_proto(proto)
+
+
+def _scalar(name: str, kind: int = onnx.TensorProto.FLOAT) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, [])

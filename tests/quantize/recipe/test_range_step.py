@@ -62,7 +62,7 @@ def test_the_error_is_the_one_behind_the_clamp() -> None:
     module = Spiky(clamp=True)
     inputs = photos(3, SHAPE)
     grid = activation_params((-3.0, 5.0))
-    found = ReaderErrors(made.model, [name], inputs)({name: grid})[name]
+    found = ReaderErrors(made.model, [name], inputs)([{name: grid}])[0][name]
     shares = []
     with torch.no_grad():
         for photo in inputs:
