@@ -29,7 +29,7 @@ from edgeconv.export.capture.untraced import trace_as, untraced
 from edgeconv.export.capture.writes import turned_by, written_by
 from edgeconv.nets.running import tensors_of
 
-_VIEW, _VIEWS, _TURNED = "_edgeconv_view", "_edgeconv_views", "_edgeconv_turned"
+_VIEW, _TURNED = "_edgeconv_view", "_edgeconv_turned"
 
 #: Views of PyTorch's that a trace spells out as copies.
 _COPIED = (torch.diagonal, Tensor.diagonal)
@@ -63,6 +63,11 @@ class Views(TorchFunctionMode):
         NetRefused: one of them was turned about in place before; names the line.
     """
 
+    def __init__(self) -> None:
+        """Knows of no view yet."""
+        super().__init__()
+        self._views: dict[int, list[ref[Tensor]]] = {}  # by their memory, in the order made
+
     def __torch_function__(
         self,
         func: Function,
@@ -75,31 +80,36 @@ class Views(TorchFunctionMode):
         if torch._C._get_tracing_state() is None:  # the exporter's own arithmetic, after the trace
             return func(*args, **kwargs)
         written = written_by(func, args, kwargs)
-        if written is not None and (len(_family(written)) > 1 or written is kwargs.get("out")):
-            return _write(func, args, kwargs, written)
+        family = [] if written is None else self._family(written)
+        if written is not None and (len(family) > 1 or written is kwargs.get("out")):
+            return _write(func, args, kwargs, written, family)
         result = func(*args, **kwargs)
         if func in _COPIED:
             result = _lying_there(func, args, kwargs, result)
         if (turned := turned_by(func, args)) is not None:
             setattr(turned, _TURNED, place())
         elif written is None:
-            _note_views(func, args, kwargs, result)
+            self._note(func, args, kwargs, result)
         return result
 
+    def _note(
+        self, func: Function, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any
+    ) -> None:
+        """Notes which tensors of a result have the memory of one that was given."""
+        given = [t for t in tensors_of((args, kwargs)) if t.numel()]
+        for number, tensor in enumerate(tensors_of(result)):
+            parent = next((t for t in given if _memory(t) == _memory(tensor)), None)
+            if parent is None or hasattr(tensor, _VIEW) or any(tensor is t for t in given):
+                continue
+            setattr(tensor, _VIEW, _View(parent, _maker(func, args, kwargs, parent, number)))
+            held = self._views.get(_memory(tensor), [])
+            still = [each for each in held if each() is not None]
+            self._views[_memory(tensor)] = [*still, ref(tensor)]
 
-def _note_views(
-    func: Function, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any
-) -> None:
-    """Notes which tensors of a result have the memory of one that was given."""
-    given = [t for t in tensors_of((args, kwargs)) if t.numel()]
-    for number, tensor in enumerate(tensors_of(result)):
-        parent = next((t for t in given if _memory(t) == _memory(tensor)), None)
-        if parent is None or hasattr(tensor, _VIEW) or any(tensor is t for t in given):
-            continue
-        setattr(tensor, _VIEW, _View(parent, _maker(func, args, kwargs, parent, number)))
-        root = _root(parent)
-        views = [each for each in getattr(root, _VIEWS, ()) if each() is not None]
-        setattr(root, _VIEWS, [*views, ref(tensor)])
+    def _family(self, tensor: Tensor) -> list[Tensor]:
+        """The tensors with this one's memory that are still held, each behind its parent."""
+        held = [each() for each in self._views.get(_memory(tensor), [])]
+        return [_root(tensor), *(each for each in held if each is not None)]
 
 
 def _maker(
@@ -127,9 +137,14 @@ def _lying_there(
     return view
 
 
-def _write(func: Function, args: Sequence[Any], kwargs: Mapping[str, Any], tensor: Tensor) -> Any:
-    """Runs a function that writes into a tensor which is a view or has some."""
-    family = _family(tensor)
+def _write(
+    func: Function,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    tensor: Tensor,
+    family: Sequence[Tensor],
+) -> Any:
+    """Runs a function that writes into a tensor of a family, which are views of one memory."""
     for each in family:
         if hasattr(each, _TURNED):
             raise NetRefused(
@@ -217,13 +232,6 @@ def _become(tensor: Tensor, value: Tensor) -> None:
     """From here on the trace takes the tensor for that value."""
     trace_as(tensor, value)
     no_constant(tensor)
-
-
-def _family(tensor: Tensor) -> list[Tensor]:
-    """The tensors with this one's memory that are still held, each behind what it was made of."""
-    root = _root(tensor)
-    held = [each() for each in getattr(root, _VIEWS, ())]
-    return [root, *(each for each in held if each is not None)]
 
 
 def _root(tensor: Tensor) -> Tensor:

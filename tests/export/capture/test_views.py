@@ -213,7 +213,8 @@ def test_the_image_itself_may_be_written_into_through_a_view() -> None:
         def forward(self, x: Tensor) -> Tensor:
             red = x[:, 0]
             red.mul_(0.5).sub_(1)
-            return self.conv(x)
+            y: Tensor = self.conv(x)
+            return y
 
     net, x = Shifted().eval(), torch.rand(1, 3, 12, 12) - 0.5
     model = capture(net, torch.zeros(1, 3, 12, 12), name="net")
@@ -231,3 +232,20 @@ def test_a_part_that_was_turned_in_place_is_refused_with_its_lines() -> None:
 
     with pytest.raises(NetRefused, match=r"views\.py:\d+, of which .* at .*views\.py:\d+;"):
         capture(Over(turned).eval(), torch.zeros(1, 3, 12, 12), name="net")
+
+
+def test_a_captured_net_keeps_nothing_of_it() -> None:
+    class Held(Over):
+        def __init__(self) -> None:
+            super().__init__(lambda y: y)
+            self.shift = nn.Buffer(torch.ones(8, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.conv(x)
+            y[:, :4].mul_(self.shift.view(1, 8, 1, 1)[:, :4])
+            return y + self.conv.weight.flatten()[:8].reshape(1, 8, 1, 1)
+
+    net = Held()
+    capture_and_compare(net)
+    held = net.state_dict(keep_vars=True).values()
+    assert not [n for tensor in held for n in vars(tensor) if n.startswith("_edgeconv")]
