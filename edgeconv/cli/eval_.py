@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgeconv.cli.bundles import given_or_here
-from edgeconv.cli.eval_task import Judged, prepared, require_fitting
+from edgeconv.cli.eval_task import Prepared, prepared, require_fitting
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.options import device as devices
 from edgeconv.cli.options.groups import gathered
@@ -81,7 +81,7 @@ def _prepared(models: Models, data: Path, asked: TaskOptions) -> _Run:
     if name == "classification":
         require_fitting(name, asked)
         return partial(_classified, models, _labelled(models, data, asked.labels))
-    return partial(_judged, models, name, prepared(name, models, data, asked))
+    return partial(_in_task, models, name, prepared(name, models, data, asked))
 
 
 def _names_classes(models: Models, data: Path, asked: TaskOptions) -> bool:
@@ -122,8 +122,8 @@ def _classified(
     return output.Found(target, document, lambda: show_evaluations(evaluations, models.reference))
 
 
-def _judged(
-    models: Models, name: str, judged: Judged, target: str, chosen: Profile, threads: int
+def _in_task(
+    models: Models, name: str, task: Prepared, target: str, chosen: Profile, threads: int
 ) -> output.Found:
     """Another task's figures, here or on a device."""
     from edgeconv.verify.tasks.run import evaluate as run
@@ -132,22 +132,20 @@ def _judged(
         files = run(
             way.artifacts,
             models.reference,
-            judged.photos,
+            task.photos,
             models.intake,
-            judged.task_of,
+            task.task_of,
             threads=threads,
             elsewhere=way.elsewhere,
             progress=way.progress,
         )
     document = {
         "task": name,
-        "photos": len(judged.photos),
+        "photos": len(task.photos),
         "reference": models.reference,
         "evaluations": files,
     }
-    return output.Found(
-        target, document, lambda: show_figures(files, len(judged.photos), judged.note)
-    )
+    return output.Found(target, document, lambda: show_figures(files, len(task.photos), task.note))
 
 
 @dataclass(frozen=True, eq=False)

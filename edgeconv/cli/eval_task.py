@@ -39,7 +39,7 @@ _WANTED: dict[tuple[TaskName, str], str] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Prepared:
     """A task that is ready to run.
 
     Attributes:
@@ -53,7 +53,7 @@ class Judged:
     note: str
 
 
-def prepared(name: TaskName, models: Models, data: Path, options: TaskOptions) -> Judged:
+def prepared(name: TaskName, models: Models, data: Path, options: TaskOptions) -> Prepared:
     """Reads the labels of a task other than classification.
 
     Raises:
@@ -61,7 +61,7 @@ def prepared(name: TaskName, models: Models, data: Path, options: TaskOptions) -
         RefusedError: labels that cannot be read.
     """
     require_fitting(name, options)
-    return _PREPARED[name](models, data, options)
+    return _TASKS[name](models, data, options)
 
 
 def require_fitting(name: TaskName, options: TaskOptions) -> None:
@@ -78,7 +78,7 @@ def require_fitting(name: TaskName, options: TaskOptions) -> None:
             )
 
 
-def _agreement(models: Models, data: Path, _: TaskOptions) -> Judged:
+def _agreement(models: Models, data: Path, _: TaskOptions) -> Prepared:
     from edgeconv.data.folders import list_samples
     from edgeconv.verify.tasks.agreement import Agreement
 
@@ -87,14 +87,14 @@ def _agreement(models: Models, data: Path, _: TaskOptions) -> Judged:
             f"{models.reference} has no float file beside it to agree with; give a bundle, or a "
             "file in one"
         )
-    return Judged(
+    return Prepared(
         list_samples(data),
         lambda outputs: Agreement(outputs, models.output_parts),
         f"against {models.reference}, on the same photos",
     )
 
 
-def _segmentation(models: Models, data: Path, options: TaskOptions) -> Judged:
+def _segmentation(models: Models, data: Path, options: TaskOptions) -> Prepared:
     from edgeconv.data.annotations.masks import masked_photos
     from edgeconv.verify.tasks.segmentation import Segmentation
 
@@ -105,14 +105,14 @@ def _segmentation(models: Models, data: Path, options: TaskOptions) -> Judged:
         place = _place(outputs, options.output)
         return Segmentation(outputs[place], place, photos, preprocessing)
 
-    return Judged(
+    return Prepared(
         [pair.photo for pair in photos],
         task_of,
         f"masks compared at the input's size; float is {models.reference}",
     )
 
 
-def _detection(models: Models, data: Path, options: TaskOptions) -> Judged:
+def _detection(models: Models, data: Path, options: TaskOptions) -> Prepared:
     from edgeconv.data.annotations.coco import read_coco
     from edgeconv.verify.tasks.coco_figures import require_pycocotools
     from edgeconv.verify.tasks.detection import Detection
@@ -122,14 +122,14 @@ def _detection(models: Models, data: Path, options: TaskOptions) -> Judged:
     assert options.decode is not None  # `require_fitting` saw it
     decoder_of = read_decoder(options.decode, truth)
     preprocessing = models.intake.of_photo(models.reference)
-    return Judged(
+    return Prepared(
         [picture.path for picture in truth.pictures],
         lambda outputs: Detection(outputs, truth, decoder_of(outputs), preprocessing),
         f"by pycocotools, in the photos' pixels; float is {models.reference}",
     )
 
 
-def _keypoints(models: Models, data: Path, options: TaskOptions) -> Judged:
+def _keypoints(models: Models, data: Path, options: TaskOptions) -> Prepared:
     from edgeconv.data.annotations.numbers import read_numbers
     from edgeconv.verify.tasks.keypoints import Keypoints
 
@@ -137,14 +137,14 @@ def _keypoints(models: Models, data: Path, options: TaskOptions) -> Judged:
     assert options.decode is not None  # `require_fitting` saw it
     decoder_of = read_point_decoder(options.decode)
     preprocessing = models.intake.of_photo(models.reference)
-    return Judged(
+    return Prepared(
         table.photos,
         lambda outputs: Keypoints(outputs, table, decoder_of(outputs), preprocessing),
         f"distances in the photos' pixels; float is {models.reference}",
     )
 
 
-def _regression(models: Models, data: Path, options: TaskOptions) -> Judged:
+def _regression(models: Models, data: Path, options: TaskOptions) -> Prepared:
     from edgeconv.data.annotations.numbers import read_numbers
     from edgeconv.verify.tasks.regression import Regression
 
@@ -154,10 +154,10 @@ def _regression(models: Models, data: Path, options: TaskOptions) -> Judged:
         place = _place(outputs, options.output)
         return Regression(outputs[place], place, table)
 
-    return Judged(table.photos, task_of, f"in the labels' units; float is {models.reference}")
+    return Prepared(table.photos, task_of, f"in the labels' units; float is {models.reference}")
 
 
-def _embeddings(models: Models, data: Path, options: TaskOptions) -> Judged:
+def _embeddings(models: Models, data: Path, options: TaskOptions) -> Prepared:
     from edgeconv.data.annotations.pairs import read_pairs
     from edgeconv.data.folders import list_samples
     from edgeconv.verify.tasks.embeddings import Embeddings
@@ -175,10 +175,10 @@ def _embeddings(models: Models, data: Path, options: TaskOptions) -> Judged:
         return Embeddings(outputs[place], place, pairs)
 
     told = f"{len(pairs)} pairs by the threshold that is best for float; " if pairs else ""
-    return Judged(photos, task_of, f"{told}float is {models.reference}")
+    return Prepared(photos, task_of, f"{told}float is {models.reference}")
 
 
-_PREPARED = {
+_TASKS = {
     "agreement": _agreement,
     "segmentation": _segmentation,
     "detection": _detection,

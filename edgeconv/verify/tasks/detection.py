@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeconv.data.annotations.coco import Coco
 from edgeconv.data.placement import Placement
@@ -19,7 +18,7 @@ from edgeconv.errors import RefusedError, UsageError
 from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.tasks.coco_figures import Precision
 from edgeconv.verify.tasks.figures import Figure
-from edgeconv.verify.tasks.heads import Decode, Detections, Named
+from edgeconv.verify.tasks.heads import Decode, Detections, Named, numbers_of
 from edgeconv.verify.tasks.run import Outputs, require_finite
 
 #: Boxes of a photo that COCO judges.
@@ -95,7 +94,7 @@ def decoded_by(function: Callable[[Named], Any], of: str) -> Decode:
         made = function(dict(outputs))
         if not isinstance(made, tuple | list) or len(made) != 3:
             raise UsageError(f"{of} gave no three arrays: boxes, scores and category ids")
-        boxes, scores, categories = (_numbers(array, of) for array in made)
+        boxes, scores, categories = (numbers_of(array, of) for array in made)
         boxes = boxes.reshape(-1, 4) if boxes.size == 0 else boxes
         found = len(boxes)
         if boxes.shape != (found, 4) or not scores.shape == categories.shape == (found,):
@@ -109,10 +108,3 @@ def decoded_by(function: Callable[[Named], Any], of: str) -> Decode:
         return Detections(boxes[kept], scores[kept], categories[kept].astype(np.int64))
 
     return decode
-
-
-def _numbers(array: Any, of: str) -> NDArray[np.float64]:
-    try:
-        return np.asarray(array, np.float64)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{of} gave what is no array of numbers: {error}") from error

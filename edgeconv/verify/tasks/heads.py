@@ -187,6 +187,18 @@ class Decoder:
         return array[:, start:stop]
 
 
+def numbers_of(made: Any, of: str) -> NDArray[np.float64]:
+    """What a user's function gave, as numbers; `of` is what the function is called in a message.
+
+    Raises:
+        UsageError: it is no array of them.
+    """
+    try:
+        return np.asarray(made, np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{of} gave what is no array of numbers: {error}") from error
+
+
 def score_columns(head: Head, shapes: Mapping[str, Sequence[int]]) -> int | None:
     """How many classes the head's scores tell apart; None where it gives class numbers.
 

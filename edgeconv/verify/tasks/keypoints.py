@@ -20,7 +20,7 @@ from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import RefusedError, UsageError
 from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.tasks.figures import Figure
-from edgeconv.verify.tasks.heads import Named
+from edgeconv.verify.tasks.heads import Named, numbers_of
 from edgeconv.verify.tasks.regression import mean_absolute, root_mean_square
 from edgeconv.verify.tasks.resampling import Statistic, Sums, estimate, estimated_change
 from edgeconv.verify.tasks.run import Outputs, require_finite
@@ -150,11 +150,7 @@ def points_by(function: Callable[[Named], Any], of: str) -> DecodePoints:
     """
 
     def decode(outputs: Named, _: tuple[int, int]) -> NDArray[np.float64]:
-        made = function(dict(outputs))
-        try:
-            points = np.asarray(made, np.float64)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"{of} gave what is no array of numbers: {error}") from error
+        points = numbers_of(function(dict(outputs)), of)
         if points.ndim != 2 or points.shape[1] != 2:
             raise UsageError(f"{of} gave an array of shape {points.shape}; points are (points, 2)")
         return points

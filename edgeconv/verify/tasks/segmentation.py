@@ -40,7 +40,7 @@ _NO_CLASS = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledPixels:
     """A photo's truth, and what float makes of it: class numbers of the pixels that count."""
 
     counted: NDArray[np.bool_]
@@ -62,7 +62,7 @@ class Segmentation:
         self._output, self._place = output, place
         self._photos, self._preprocessing = photos, preprocessing
 
-    def expect(self, photo: int, outputs: Outputs) -> Labelled:
+    def expect(self, photo: int, outputs: Outputs) -> LabelledPixels:
         """Raises as `load_mask`, and RefusedError where the output is no map of classes."""
         own = outputs[self._place]
         require_finite([self._output], [own], photo)
@@ -72,9 +72,9 @@ class Segmentation:
         seen = placement.of_mask(mask, IGNORED)
         counted = seen != IGNORED
         truth = seen[counted].astype(np.int64)
-        return Labelled(counted, truth, self._pixels(own)[counted])
+        return LabelledPixels(counted, truth, self._pixels(own)[counted])
 
-    def keep(self, outputs: Outputs, expected: Labelled) -> Sums:
+    def keep(self, outputs: Outputs, expected: LabelledPixels) -> Sums:
         """(2 * classes + 3,): intersections, unions, right pixels, those as in float, all."""
         own = outputs[self._place]
         classes = self._classes(own)
