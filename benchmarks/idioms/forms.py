@@ -134,6 +134,13 @@ IDIOMS = {
     "functional_parameters": idiom(
         _functional, f=stem(8), w=parameter(2, 6, 8, 3, 3), g=parameter(6, 1, 1, 1), b=parameter(6)
     ),
+    "functional_call": idiom(
+        lambda s, x: torch.func.functional_call(
+            s.b, {name: 0.5 * value for name, value in s.b.named_parameters()}, s.f(x)
+        ),
+        f=stem(8),
+        b=conv(8, 6),
+    ),
     "input_in_place": idiom(_in_place_input, a=conv(3, 8), b=conv(8, 6)),
     "stochastic_depth": idiom(_stochastic_depth, f=stem(8), a=conv(8, 8)),
     "checkpointed": idiom(

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.autograd.function import Function, FunctionCtx
+from torch.nn.utils import stateless
 
 from edgeconv.nets.one_float import OneFloat
 from edgeconv.nets.running import tensors_of, uncompiled
@@ -18,7 +19,13 @@ from edgeconv.nets.running import tensors_of, uncompiled
 @contextmanager
 def inlined(module: nn.Module) -> Iterator[None]:
     """A trace of the module sees what is computed, whatever its code wraps around that."""
-    with uncompiled(), _untraced_compilations(), _functions_as_written(), _plain_ends(module):
+    with (
+        uncompiled(),
+        _untraced_compilations(),
+        _functions_as_written(),
+        _modules_of_other_weights(),
+        _plain_ends(module),
+    ):
         yield
 
 
@@ -80,3 +87,26 @@ def _untraced_compilations() -> Iterator[None]:
     kernel = SimpleNamespace(in_kernel_invocation=True, shape_env=None)
     with tracing(TracingContext(cast(Any, kernel))):
         yield
+
+
+@contextmanager
+def _modules_of_other_weights() -> Iterator[None]:
+    """torch.func.functional_call runs in a trace, which it refuses for modules of TorchScript."""
+    refusing = stateless._functional_call
+
+    def call(
+        module: nn.Module,
+        parameters_and_buffers: dict[str, Tensor],
+        args: Any = (),
+        kwargs: dict[str, Any] | None = None,
+        **ties: bool,
+    ) -> Any:
+        given = args if isinstance(args, tuple) else (args,)
+        with stateless._reparametrize_module(module, parameters_and_buffers, **ties):
+            return module(*given, **(kwargs or {}))
+
+    stateless._functional_call = call
+    try:
+        yield
+    finally:
+        stateless._functional_call = refusing

@@ -87,6 +87,12 @@ def in_double(net: Net, x: Tensor) -> Tensor:
     return (y * grid + torch.from_numpy(np.arange(6.0))).to(torch.float64)
 
 
+def of_computed_weights(net: Net, x: Tensor) -> Tensor:
+    y = net.first(x)
+    weights = {"weight": net.second.weight * 2, "bias": y.mean((0, 2, 3))}
+    return torch.func.functional_call(net.second, weights, y)
+
+
 def of_shapes(net: Net, x: Tensor) -> Tensor:
     y = net.first(x)
     _, channels, height, width = y.shape
@@ -105,7 +111,7 @@ def of_shapes(net: Net, x: Tensor) -> Tensor:
         lambda net, x: net.second(checkpoint(net.first, x, use_reentrant=False)),
         lambda net, x: net.second(checkpoint(net.first, x, use_reentrant=True)),
         lambda net, x: checkpoint_sequential([net.first, net.second], 2, x, use_reentrant=True),
-        *(under_autocast, detached, in_half, in_double, of_shapes),
+        *(under_autocast, detached, in_half, in_double, of_shapes, of_computed_weights),
     ],
 )
 def test_what_it_computes_is_captured(function: Callable[[Net, Tensor], object]) -> None:
