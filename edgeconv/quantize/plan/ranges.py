@@ -119,7 +119,8 @@ def choose_one(
         chosen = percentile(seen.histogram, TAIL)
     else:
         chosen = _searched(seen.histogram, read)
-    least, most = max(whole[0], seen.bounds[0]), min(whole[1], seen.bounds[1])
+    least = max(whole[0], seen.bounds[0], useful[0])
+    most = min(whole[1], seen.bounds[1], useful[1])
     low = max(stretch[0] * max(chosen[0], useful[0]), least)
     high = min(stretch[1] * min(chosen[1], useful[1]), most)
     return min(low, 0.0), max(high, 0.0)
