@@ -143,7 +143,7 @@ def _confusion(logits: np.ndarray, masks: Path, shown: tuple[int, int]) -> np.nd
         top, left = round((size[1] - shown[0]) / 2), round((size[0] - shown[1]) / 2)
         truth = torch.from_numpy(seen[top : top + shown[0], left : left + shown[1]].astype(int))
         large = torch.nn.functional.interpolate(
-            torch.from_numpy(row[None]), size=shown, mode="bilinear", align_corners=False
+            torch.from_numpy(row[None]).double(), size=shown, mode="bilinear", align_corners=False
         )
         made = large.argmax(1)[0]
         known = truth != 255

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from edgeconv.data.annotations.masks import IGNORED, MaskedPhoto, load_mask
 from edgeconv.data.placement import Placement
@@ -130,17 +129,26 @@ class Segmentation:
             rows, columns = _nearest(own_height, height), _nearest(own_width, width)
             numbers = numbers[rows[:, None], columns]
             return np.where((numbers >= 0) & (numbers < IGNORED), numbers, _NO_CLASS)
-        logits = _enlarged(output.astype(np.float32), (width, height))
+        logits = _resized(output.astype(np.float64), height, width)
         finite = np.isfinite(logits).all(axis=0)
         return np.where(finite, logits.argmax(axis=0), _NO_CLASS)
 
 
-def _enlarged(logits: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """(C, h, w) to (width, height), to larger sizes as PyTorch's bilinear `interpolate`."""
-    if logits.shape[:0:-1] == size:
-        return logits
-    channels = map(Image.fromarray, np.ascontiguousarray(logits))
-    return np.stack([np.asarray(one.resize(size, Image.Resampling.BILINEAR)) for one in channels])
+def _resized(logits: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """(C, h, w) to (C, height, width) as PyTorch's bilinear `interpolate(align_corners=False)`.
+
+    In float64, in which logits of int8 that are equal stay equal: the first class wins, not noise.
+    """
+    for axis, wanted in ((1, height), (2, width)):
+        length = logits.shape[axis]
+        if length == wanted:
+            continue
+        places = np.clip((np.arange(wanted) + 0.5) * length / wanted - 0.5, 0, length - 1)
+        below = places.astype(np.int64)
+        above = np.minimum(below + 1, length - 1)
+        share = (places - below).reshape(-1, *(1,) * (2 - axis))
+        logits = logits.take(below, axis) * (1 - share) + logits.take(above, axis) * share
+    return logits
 
 
 def _nearest(length: int, wanted: int) -> NDArray[np.int64]:
