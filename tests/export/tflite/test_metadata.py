@@ -21,10 +21,10 @@ from tests.export.tflite.cases.case import conv
 from tests.export.tflite.graphs import feeds
 from tests.helpers.tflite_bytes import tflite_bytes
 
+MEAN, STD = (123.5, 116.0, 103.0), (58.5, 57.0, 57.5)
 METADATA = tflite.TfliteMetadata(
     name="net",
-    mean=(123.5, 116.0, 103.0),
-    std=(58.5, 57.0, 57.5),
+    normalization=(MEAN, STD),
     labels=("tench", "größer", "a, b"),
     license="BSD-3-Clause",
     extra='{"edgeconv.net": "net"}',
@@ -91,8 +91,8 @@ def test_the_input_is_a_normalized_rgb_image(data: bytes) -> None:
     assert (content.code(0), content.table(1).code(0)) == (2, 1)
     (unit,) = image.tables(4)
     assert unit.code(0) == 1
-    assert np.allclose(unit.table(1).floats(0), METADATA.mean)
-    assert np.allclose(unit.table(1).floats(1), METADATA.std)
+    assert np.allclose(unit.table(1).floats(0), MEAN)
+    assert np.allclose(unit.table(1).floats(1), STD)
 
 
 def test_the_output_names_the_labels_that_are_appended_as_a_zip(data: bytes) -> None:
