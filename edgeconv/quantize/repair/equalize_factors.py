@@ -136,29 +136,23 @@ def factors_of(
 def foretold_noise(group: ChannelGroup, observations: Observations, factors: Array) -> float:
     """Noise of the layers that read a group were it scaled so, relative to what they compute.
 
-    That is taken as it was seen: where channels cancel it is far less than what independent ones
-    would add up to, a tenth behind the first projection of EfficientNet-B0.
-
     Args:
         group: the channels.
         observations: of the graph they are of.
         factors: of every channel, (channels,).
     """
     tensors = [_foreseen(group, t, observations) for t in _tensors(group, observations, CLIP)]
-    readers = [
-        _beside_seen(layer, _reader(group, layer, observations), observations)
-        for layer in group.readers
-    ]
+    readers = [_reader(group, layer, observations) for layer in group.readers]
     return _noise(tensors, readers, factors)
 
 
 def _exponents(group: ChannelGroup, strength: float | None) -> Iterable[tuple[float, float]]:
     if strength is None:
         return product(OF_ACTIVATION, OF_COLUMN)
-    return [(1.0 if all(is_depthwise(layer) for layer in group.readers) else strength, 0.0)]
+    return [(1.0 if all(_is_depthwise(layer) for layer in group.readers) else strength, 0.0)]
 
 
-def is_depthwise(layer: Layer) -> bool:
+def _is_depthwise(layer: Layer) -> bool:
     """Whether every output channel reads a single input channel."""
     return layer.operator.kind == "convolution" and layer.weight.shape[1] == 1  # type: ignore[index]
 
@@ -226,15 +220,6 @@ def _reader(group: ChannelGroup, layer: Layer, observations: Observations) -> _R
         taps=weight.shape[3],
         power=max(float((energy * square).sum()), 1e-30),
     )
-
-
-def _beside_seen(layer: Layer, reader: _Reader, observations: Observations) -> _Reader:
-    """The reader with the variance of what was seen of its outputs as their power."""
-    seen = observations.tensors.get(name_of(written_output(layer.node)))
-    if seen is None:
-        return reader
-    variance = float((seen.channel_square - seen.channel_mean**2).sum())
-    return replace(reader, power=max(variance, NEVER))
 
 
 def _columns(group: ChannelGroup, readers: list[_Reader]) -> Array:

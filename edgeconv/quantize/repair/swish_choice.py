@@ -5,10 +5,6 @@ a net that has them (docs/decisions/swishes.md). So the Muls of all that are cho
 share of what the net's swishes compute only. Each is weighed, for each value it computes, by the
 noise that scaling its channels takes off the layers behind it (`equalize_factors`), times what part
 of the sum those are where a residual block adds what went around them.
-
-Few stand out by that. Of the others the foretold noise says little, but a depthwise layer keeps a
-quiet channel's errors in that channel, where one that mixes channels adds them to all: of those the
-cheapest may follow.
 """
 
 from __future__ import annotations
@@ -22,7 +18,7 @@ from edgeconv.graph.view import activation_inputs, name_of, shape_of
 from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.repair.channels import ChannelGroup, channel_groups
 from edgeconv.quantize.repair.equalize import STRENGTH
-from edgeconv.quantize.repair.equalize_factors import factors_of, foretold_noise, is_depthwise
+from edgeconv.quantize.repair.equalize_factors import factors_of, foretold_noise
 from edgeconv.quantize.repair.swish import swishes, with_own_arguments
 
 #: Of the noise that all swishes could be spared, one must spare this share to be chosen.
@@ -47,28 +43,6 @@ def worthwhile_swishes(model: ir.Model, observations: Observations, affordable: 
         if gains[name] > least and sizes[name] <= left:
             left -= sizes[name]
             chosen.add(name)
-    return [name for name in sizes if name in chosen]
-
-
-def cheap_swishes(model: ir.Model, affordable: float) -> list[str]:
-    """The tensors of the smallest swishes among those read by a layer that mixes channels.
-
-    Arguments as those of `worthwhile_swishes`; in the order they are computed.
-    """
-    sizes = _sizes(model)
-    left = affordable * sum(sizes.values())
-    mixed = {
-        name
-        for group in channel_groups(with_own_arguments(model, sizes))
-        if not all(map(is_depthwise, group.readers))
-        for name in sizes.keys() & group.tensors.keys()
-    }
-    chosen = set()
-    for name in sorted(mixed, key=lambda name: (sizes[name], name)):
-        left -= sizes[name]
-        if left < 0:
-            break
-        chosen.add(name)
     return [name for name in sizes if name in chosen]
 
 
