@@ -24,7 +24,7 @@ MANIFEST = {
     "format": FORM.number,
     "artifacts": {},
     "files": {},
-    "graph": {"outputs": {}, "parts": {}},
+    "graph": {"inputs": {"input": [1, 3, 224, 224]}, "outputs": {}, "parts": {}},
     "net": {"name": "tiny", "depth": 1, "options": {}},
     "parity": {"stages": [], "status": "passed"},
     "preprocessing": {},

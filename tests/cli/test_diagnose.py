@@ -65,7 +65,7 @@ def test_json_and_one_self_contained_page(run: Run, bundle: Path, tmp_path: Path
 def test_more_photos_than_the_bundle_holds_are_told_of(run: Run, bundle: Path) -> None:
     result = run("diagnose", bundle, "--photos", 99, "--json")
     held = json.loads(result.out)["photos"]
-    assert f"warning: the bundle holds {held} golden photos, not 99" in result.err
+    assert f"warning: the bundle holds {held} golden samples, not 99" in result.err
 
 
 def test_an_altered_bundle_is_refused_and_diagnosed_on_request(

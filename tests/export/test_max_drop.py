@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edgeconv.data.inputs import Intake
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.export.calibration import Calibration
 from edgeconv.export.divided_photos import DividedPhotos
@@ -19,7 +20,7 @@ from edgeconv.verify.accuracy.promise import is_shown
 from tests.quantize.mixed.test_mixed import Narrow
 from tests.quantize.nets import SIZE, hub, run_float, run_planned
 
-PREPROCESSING = Preprocessing(input_size=(SIZE, SIZE), resize=SIZE)
+INTAKE = Intake.of_photos(Preprocessing(input_size=(SIZE, SIZE), resize=SIZE))
 
 
 def drawn(count: int, seed: int) -> Calibration:
@@ -30,7 +31,7 @@ def drawn(count: int, seed: int) -> Calibration:
         for _ in range(count):
             yield generator.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8)
 
-    return Calibration("folder", count, PREPROCESSING, None, pixels)
+    return Calibration("folder", count, INTAKE, None, pixels)
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ UNSUPPORTED: dict[str, tuple[Callable[[], ir.Model], str]] = {
     ),
     "nearest rounding": (
         resize("nearest", "half_pixel", (7, 4), nearest_mode="ceil").make,
-        "samples by half_pixel with rounding ceil",
+        "samples by a nearest rule that TFLite lacks",
     ),
     "linear by a scale that is not the sizes' ratio": (
         lambda: of_node(
@@ -97,7 +97,7 @@ UNSUPPORTED: dict[str, tuple[Callable[[], ir.Model], str]] = {
             mode="linear",
             coordinate_transformation_mode="asymmetric",
         ),
-        "samples by asymmetric",
+        "samples by a linear rule that TFLite lacks",
     ),
     "transposed convolution that states its size alone": (
         lambda: of_node("ConvTranspose", (1, 4, 5, 5), weights(4, 2, 3, 3), output_shape=[9, 9]),
