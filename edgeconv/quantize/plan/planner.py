@@ -105,7 +105,7 @@ def _activations(
         model,
         choose(
             *(observations, config.ranges, config.stretch),
-            *(useful, whole, readings(wanted)),
+            *(useful, whole, readings(model, wanted)),
         ),
         prescribed=prescribed,
         threshold=config.concat_threshold,

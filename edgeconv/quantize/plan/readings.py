@@ -28,9 +28,9 @@ _OPSET, _IR_VERSION = 20, 9
 _curves: dict[str, Curve] = {}
 
 
-def readings(wanted: Sequence[Target]) -> dict[str, Reading]:
+def readings(model: ir.Model, wanted: Sequence[Target]) -> dict[str, Reading]:
     """How each of these tensors of a graph is read, by name."""
-    clamped: dict[ir.Value, bool] = {}
+    clamped = _clamped(model)
     found = {}
     for target in wanted:
         if nodes := _bend(target.value):
@@ -38,7 +38,7 @@ def readings(wanted: Sequence[Target]) -> dict[str, Reading]:
             if form not in _curves:
                 _curves[form] = _curve(nodes)
             found[target.name] = Reading(_curves[form])
-        elif _is_clamped(target.value, clamped):
+        elif target.value in clamped:
             found[target.name] = Reading(clipping=CLAMPED_CLIPPING)
     return found
 
@@ -48,18 +48,18 @@ def _form(node: ir.Node) -> str:
     return f"{node.op_type} {sorted((k, str(a.value)) for k, a in node.attributes.items())}"
 
 
-def _is_clamped(value: ir.Value, known: dict[ir.Value, bool]) -> bool:
-    """Whether a layer reads a tensor, past what has no weights, that clamps to both sides."""
-    if value not in known:
-        known[value] = any(_clamps(use.node, known) for use in value.uses())
-    return known[value]
-
-
-def _clamps(node: ir.Node, known: dict[ir.Value, bool]) -> bool:
-    if layer_of(node) is None:
-        return any(_is_clamped(output, known) for output in node.outputs)
-    fused = fused_activation(node)
-    return fused is not None and math.isfinite(fused.bounds[1])
+def _clamped(model: ir.Model) -> set[ir.Value]:
+    """What a layer reads, past what has no weights, that clamps to both sides; followed once."""
+    found: set[ir.Value] = set()
+    for node in reversed(model.graph):
+        if layer_of(node) is None:
+            clamps = not found.isdisjoint(node.outputs)
+        else:
+            fused = fused_activation(node)
+            clamps = fused is not None and math.isfinite(fused.bounds[1])
+        if clamps:
+            found.update(value for value in node.inputs if value is not None)
+    return found
 
 
 def _bend(value: ir.Value) -> tuple[ir.Node, ...]:

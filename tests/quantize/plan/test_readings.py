@@ -45,9 +45,10 @@ class WithResidual(nn.Module):
 
 def read_of(module: nn.Module, producer: str = "first") -> Reading:
     """How the tensor is read that a layer writes."""
-    wanted = targets(hub(module, SHAPE))
+    model = hub(module, SHAPE)
+    wanted = targets(model)
     (name,) = (t.name for t in wanted if t.producer is not None and t.producer.name == producer)
-    return readings(wanted).get(name, PLAIN)
+    return readings(model, wanted).get(name, PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,21 @@ def test_a_range_before_a_swish_is_close_to_the_best_by_trial(center: float) -> 
     ]
     assert error_behind(values, found) <= 1.05 * min(trials)
     assert error_behind(values, found) < 0.8 * error_behind(values, least_squares(counted, LEVELS))
+
+
+class Chain(nn.Module):
+    """A thousand functions between two layers, the second with a clamp."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)
+        for number in range(500):
+            y = torch.maximum(y, y * (-0.5 - number / 1000))
+        return functional.relu6(self.last(y)).mean((2, 3))
+
+
+def test_a_long_chain_is_followed() -> None:
+    assert read_of(Chain()).clipping == CLAMPED_CLIPPING
