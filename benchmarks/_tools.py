@@ -93,12 +93,9 @@ def onnx2tf_files(subject: Subject, models: Path | None = None) -> Path:
     source = chain_files("onnxruntime", subject, models)
 
     def build(out: Path) -> Cost:
-        prepared = run(_script("onnx2tf_inputs.py", subject, out), out / "inputs.txt")
         model = shutil.copyfile(source / "model.onnx", out / "model.onnx")  # it writes to its input
         convert = [environment.python("onnx2tf"), CHAINS / "run_onnx2tf.py", model, out]
-        converted = run(convert, out / "log.txt")
-        (out / "calibration.npy").unlink()
-        return together(prepared, converted)
+        return _given_photos(subject, out, convert)
 
     made_by = [CHAINS / "onnx2tf_inputs.py", CHAINS / "run_onnx2tf.py", source / "model.onnx"]
     requirements = environment.requirements("onnx2tf")
@@ -110,11 +107,8 @@ def tensorflow_files(subject: Subject, models: Path | None = None) -> Path:
     source = onnx2tf_files(subject, models)
 
     def build(out: Path) -> Cost:
-        prepared = run(_script("onnx2tf_inputs.py", subject, out), out / "inputs.txt")
         convert = [environment.python("onnx2tf"), CHAINS / "run_tensorflow.py", source, out]
-        converted = run(convert, out / "log.txt")
-        (out / "calibration.npy").unlink()
-        return together(prepared, converted)
+        return _given_photos(subject, out, convert)
 
     made_by = [CHAINS / "onnx2tf_inputs.py", CHAINS / "run_tensorflow.py"]
     made_by += [source / "saved_model.pb", environment.requirements("onnx2tf")]
@@ -126,11 +120,8 @@ def nncf_files(subject: Subject, models: Path | None = None) -> Path:
     source = chain_files("onnxruntime", subject, models) / "prepared.onnx"
 
     def build(out: Path) -> Cost:
-        prepared = run(_script("onnx2tf_inputs.py", subject, out), out / "inputs.txt")
         quantize = [environment.python("nncf"), CHAINS / "run_nncf.py", source, out]
-        quantized = run(quantize, out / "log.txt")
-        (out / "calibration.npy").unlink()
-        return together(prepared, quantized)
+        return _given_photos(subject, out, quantize)
 
     made_by = [CHAINS / "onnx2tf_inputs.py", CHAINS / "run_nncf.py", source]
     return _cached("nncf", subject, [*made_by, environment.requirements("nncf")], build, models)
@@ -145,6 +136,14 @@ def cost_of(folder: Path) -> Cost | None:
 def _script(name: str, subject: Subject, out: Path) -> Command:
     command: Command = [environment.python("others"), CHAINS / name, "--net", subject.net]
     return [*command, "--weights", subject.weights, "--calib", subject.calib, "--out", out]
+
+
+def _given_photos(subject: Subject, out: Path, command: Command) -> Cost:
+    """Runs a tool of another environment, which reads the photos that lie in `out` meanwhile."""
+    prepared = run(_script("onnx2tf_inputs.py", subject, out), out / "inputs.txt")
+    done = run(command, out / "log.txt")
+    (out / "calibration.npy").unlink()
+    return together(prepared, done)
 
 
 def _cached(
