@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from edgeconv.export.divided_photos import MOST_CHOOSING, DividedPhotos, photos_to_give
 from edgeconv.export.options import ExportOptions
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import input_names
 from edgeconv.progress import Progress
 from edgeconv.quantize.mixed.choice import Candidate, Chooser, ChoosingPhotos
 from edgeconv.quantize.mixed.predicted_drop import PredictedDrop
@@ -262,7 +262,7 @@ class Judge:
         """The first class of each photo, the lowest of equal ones as in an app; -1 for NaN."""
         photos, options = self._photos.judging, self._options
         self._progress.step(f"judge {name} on photos that chose nothing", photos.count)
-        session, taken = open_graph(model), [name_of(value) for value in model.graph.inputs]
+        session, taken = open_graph(model), input_names(model)
 
         def first(batch: Batch) -> NDArray[np.int64]:
             (logits,) = session.run(None, by_name(batch, taken))

@@ -29,6 +29,11 @@ def name_of(value: ir.Value) -> str:
     return value.name
 
 
+def input_names(model: ir.Model) -> list[str]:
+    """The graph's inputs, in their order."""
+    return [name_of(value) for value in model.graph.inputs]
+
+
 def set_place(node: ir.Node, place: str | None) -> None:
     """Notes which file and line a node comes from; such notes are never written to a file."""
     if place:

@@ -16,7 +16,7 @@ from edgeconv.export.sources.float64 import float64_outputs
 from edgeconv.export.sources.rows import rows_by_name
 from edgeconv.graph.metrics import depth
 from edgeconv.graph.parts import Joined
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import input_names
 from edgeconv.nets.running import outputs_of
 from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.runtime.metrics import Whole
@@ -62,7 +62,7 @@ class TorchRun:
 
     def _run(self, module: nn.Module, samples: Batch) -> dict[str, NDArray[Any]]:
         """The outputs of the net, or of a copy in another precision, in the samples' type."""
-        names = [name_of(value) for value in self.model.graph.inputs]
+        names = input_names(self.model)
 
         def run(given: Batch) -> list[NDArray[Any]]:
             fed = [torch.from_numpy(array) for array in by_name(given, names).values()]

@@ -24,7 +24,7 @@ from onnx import helper, numpy_helper
 
 from edgeconv.graph.fusion import is_absorbed
 from edgeconv.graph.qdq_names import integers_of, requantized_integers_of
-from edgeconv.graph.view import array_of, input_of, name_of
+from edgeconv.graph.view import array_of, input_names, input_of, name_of
 from edgeconv.quantize.observe.session import open_proto
 from edgeconv.quantize.plan.in_float import touching
 from edgeconv.quantize.plan.parameters import Plan
@@ -87,7 +87,7 @@ class SwitchedNet:
         """Builds the graph; the plan must be of this very graph."""
         self.switches = switches(model, plan)
         self._session = open_proto(_switchboard(model, plan, self.switches))
-        self._inputs = [name_of(value) for value in model.graph.inputs]
+        self._inputs = input_names(model)
 
     def logits(
         self, images: Sequence[Batch], on: Collection[int], *, ends: bool

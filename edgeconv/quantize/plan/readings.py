@@ -52,14 +52,16 @@ def _clamped(model: ir.Model) -> set[ir.Value]:
     """What a layer reads, past what has no weights, that clamps to both sides; followed once."""
     found: set[ir.Value] = set()
     for node in reversed(model.graph):
-        if layer_of(node) is None:
-            clamps = not found.isdisjoint(node.outputs)
-        else:
-            fused = fused_activation(node)
-            clamps = fused is not None and math.isfinite(fused.bounds[1])
-        if clamps:
+        passes = layer_of(node) is None and not found.isdisjoint(node.outputs)
+        if passes or clamps(node):
             found.update(value for value in node.inputs if value is not None)
     return found
+
+
+def clamps(node: ir.Node) -> bool:
+    """Whether a node is a layer that clamps to both sides."""
+    fused = fused_activation(node) if layer_of(node) is not None else None
+    return fused is not None and math.isfinite(fused.bounds[1])
 
 
 def _bend(value: ir.Value) -> tuple[ir.Node, ...]:

@@ -16,7 +16,6 @@ from typing import TypeVar
 
 import onnx_ir as ir
 
-from edgeconv.graph.fusion import fused_activation
 from edgeconv.graph.gates import argument_factors
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import input_of, name_of
@@ -25,8 +24,8 @@ from edgeconv.quantize.plan.affine import activation_params, covered
 from edgeconv.quantize.plan.apart import keep_apart
 from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.plan.ranges import Range, Stretch
+from edgeconv.quantize.plan.readings import clamps
 from edgeconv.quantize.plan.shared import on_one_grid
-from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.recipe.draft import Draft
 from edgeconv.quantize.recipe.sample import affordable
 from edgeconv.quantize.recipe.step import RANGES_STEP, Step
@@ -149,13 +148,8 @@ def _clamped(model: ir.Model) -> set[str]:
     return {
         name_of(value)
         for value in values
-        if value.uses() and all(_clamps(use.node) for use in value.uses())
+        if value.uses() and all(clamps(use.node) for use in value.uses())
     }
-
-
-def _clamps(node: ir.Node) -> bool:
-    fused = fused_activation(node) if layer_of(node) is not None else None
-    return fused is not None and math.isfinite(fused.bounds[1])
 
 
 def _flattened(model: ir.Model) -> set[str]:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from edgeconv.errors import UsageError
 from edgeconv.graph.fusion import fused_activation, written_output
 from edgeconv.graph.qdq_names import before_rounding
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import input_names, name_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.statistics import by_channel
 from edgeconv.quantize.plan.affine import dequantize, quantize
@@ -86,7 +86,7 @@ def _missing(
     layer: Layer, model: ir.Model, plan: Plan, photos: Sequence[Batch]
 ) -> NDArray[np.float64]:
     """What the layer's bias lacks, (channels,)."""
-    output, sources = name_of(written_output(layer.node)), [name_of(v) for v in model.graph.inputs]
+    output, sources = name_of(written_output(layer.node)), input_names(model)
     real = _open(model, output)
     rounded = _open(insert_qdq(model, plan), before_rounding(output))
     fused = fused_activation(layer.node)

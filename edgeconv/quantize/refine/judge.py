@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edgeconv.graph.ends import real_ends
 from edgeconv.graph.parts import Joined, parts_of
-from edgeconv.graph.view import name_of, shape_of
+from edgeconv.graph.view import input_names, shape_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.qdq import insert_qdq
@@ -139,7 +139,7 @@ def sqnrs_db(reference: Array, other: Array) -> Sqnrs:
 def run(model: ir.Model, photos: Iterable[Batch]) -> list[Array]:
     """Every real end of the graph on every photo, along the first axis; a scalar as a row."""
     session = open_graph(model, real_ends(model))
-    names = [name_of(value) for value in model.graph.inputs]
+    names = input_names(model)
     results = in_threads(lambda photo: session.run(None, by_name(photo, names)), photos)
     columns = zip(*results, strict=True)
     return [np.concatenate([np.atleast_1d(array) for array in column]) for column in columns]

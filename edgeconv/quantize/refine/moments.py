@@ -21,7 +21,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
-from edgeconv.graph.view import name_of, require_constant
+from edgeconv.graph.view import input_names, name_of, require_constant
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.columns import as_rows, columns, multiplying_layers
 from edgeconv.quantize.plan.weights import Layer
@@ -101,7 +101,7 @@ class _Look:
 
     def __init__(self, model: ir.Model, wanted: list[_Sums]) -> None:
         self._wanted = wanted
-        self._inputs = [name_of(value) for value in model.graph.inputs]
+        self._inputs = input_names(model)
         read = {sums.reads: sums.layer.source for sums in wanted}
         self._names = [name for name in read if name not in self._inputs]
         self._session = None

@@ -26,7 +26,7 @@ from onnx import helper
 
 from edgeconv.graph.ends import real_ends
 from edgeconv.graph.fusion import fused_activation
-from edgeconv.graph.view import name_of
+from edgeconv.graph.view import input_names, name_of
 from edgeconv.quantize.observe.session import BoundRun, open_proto
 from edgeconv.quantize.plan.parameters import QuantParams
 from edgeconv.quantize.plan.qdq import rounding_pair
@@ -59,7 +59,7 @@ class ReaderErrors:
     def __init__(self, model: ir.Model, tensors: Sequence[str], photos: Sequence[Batch]) -> None:
         """Opens the sessions for some tensors of the graph and some of its inputs."""
         self._photos = photos
-        self._inputs = [name_of(value) for value in model.graph.inputs]
+        self._inputs = input_names(model)
         built = _Built()
         for tensor in tensors:
             _add_reading(model, tensor, built)

@@ -20,7 +20,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgeconv.graph.fusion import fused_activation
-from edgeconv.graph.view import constant_of, name_of, require_constant, set_constant
+from edgeconv.graph.view import constant_of, input_names, name_of, require_constant, set_constant
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.weights import Layer
@@ -116,7 +116,7 @@ def _open_shares(
     if not clamps:
         return {}
     session = open_graph(model, list(clamps))
-    sources = [name_of(value) for value in model.graph.inputs]
+    sources = input_names(model)
     shares: list[list[Array]] = []
     for photo in islice(inputs, PHOTOS):
         arrays = zip(session.run(None, by_name(photo, sources)), clamps.values(), strict=True)

@@ -17,7 +17,7 @@ from edgeconv.files.tflite import tensor_order
 from edgeconv.files.tflite.file import read
 from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
 from edgeconv.graph.qdq_names import integers_of
-from edgeconv.graph.view import name_of, shape_of
+from edgeconv.graph.view import input_names, shape_of
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.observe.targets import Target, targets
 from edgeconv.quantize.plan.parameters import Plan
@@ -48,7 +48,7 @@ class FloatGraph:
     """The hub graph, or one with other constants, in onnxruntime."""
 
     def __init__(self, model: ir.Model) -> None:
-        self._inputs = [name_of(value) for value in model.graph.inputs]
+        self._inputs = input_names(model)
         self.targets: list[Target] = targets(model)
         self._computed = [t for t in self.targets if t.producer is not None]
         self._session = open_graph(model, [t.value for t in self._computed])
