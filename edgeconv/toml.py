@@ -24,11 +24,15 @@ class NotToml(ValueError):
     """Text is no TOML, or more of it than is read; a message of one short line."""
 
 
-def parse_toml(content: bytes) -> dict[str, Any]:
+def parse_toml(
+    content: bytes, *, most_lines: int = _MOST_LINES, longest_line: int = _LONGEST_LINE
+) -> dict[str, Any]:
     """The table that TOML text stands for.
 
     Args:
         content: of a few kilobytes; its size is the caller's to limit.
+        most_lines: more are refused.
+        longest_line: in characters; longer ones are refused.
 
     Raises:
         NotToml: it is none, or has more lines, levels, dots or brackets, or longer lines and
@@ -40,10 +44,10 @@ def parse_toml(content: bytes) -> dict[str, Any]:
         line_number = content.count(b"\n", 0, error.start) + 1
         raise NotToml(f"line {line_number} is no UTF-8 text") from error
     lines = text.splitlines()
-    if len(lines) > _MOST_LINES:
-        raise NotToml(f"it has {len(lines):,} lines, over {_MOST_LINES:,}")
+    if len(lines) > most_lines:
+        raise NotToml(f"it has {len(lines):,} lines, over {most_lines:,}")
     for number, line in enumerate(lines, 1):
-        if wrong := _problem(line):
+        if wrong := _problem(line, longest_line):
             raise NotToml(f"line {number} has {wrong}")
     try:
         table = tomllib.loads(text)
@@ -53,10 +57,10 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     return table
 
 
-def _problem(line: str) -> str | None:
+def _problem(line: str, longest: int) -> str | None:
     """What is too much in a line."""
-    if len(line) > _LONGEST_LINE:
-        return f"{len(line):,} characters, over {_LONGEST_LINE:,}"
+    if len(line) > longest:
+        return f"{len(line):,} characters, over {longest:,}"
     if line.count(".") > _MOST_DOTS:
         return f"{line.count('.')} dots, over {_MOST_DOTS}"
     if line.count("[") + line.count("{") > _MOST_BRACKETS:

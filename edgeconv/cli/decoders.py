@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from edgeconv.verify.tasks.keypoints import DecodePoints
 
 _MOST_BYTES = 64 * 2**10
+_MOST_LINES = 8_000
+"""A category a line."""
 
 
 def read_decoder(word: str, truth: Coco) -> Callable[[Sequence[TensorSpec]], Decode]:
@@ -73,7 +75,7 @@ def _document(path: Path) -> dict[str, object]:
     if content is None:
         raise UsageError(f"--decode {path} has more than {_MOST_BYTES >> 10} KiB")
     try:
-        return parse_toml(content)
+        return parse_toml(content, most_lines=_MOST_LINES, longest_line=_MOST_BYTES)
     except NotToml as error:
         raise UsageError(f"--decode {path} is no TOML: {error}") from error
 

@@ -40,6 +40,8 @@ def rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str
                     f"{path} starts with {','.join(found)[:80]!r}; its first line must name the "
                     f"columns {columns}"
                 )
+            if len(set(found)) < len(found):
+                raise RefusedError(f"{path} names a column twice in its first line")
             reader.fieldnames = found
             for row in reader:
                 yield reader.line_num, {name: (row[name] or "").strip() for name in found}

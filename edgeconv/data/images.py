@@ -196,6 +196,8 @@ def to_mode(image: Image.Image, mode: Mode) -> Image.Image:
     Raises:
         ImageRefused: see `to_rgb`.
     """
+    if image.mode == mode and "transparency" not in image.info:
+        return image
     if mode == "RGBA" and image.has_transparency_data:
         return image.convert("RGBA")
     rgb = to_rgb(image)

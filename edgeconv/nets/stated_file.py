@@ -24,6 +24,8 @@ from edgeconv.nets.labels import LONGEST_LABEL, is_label
 from edgeconv.toml import NotToml, parse_toml
 
 _MOST_BYTES = 256 * 2**10
+_MOST_LINES = 20_000
+"""A label a line, of as many classes as any list has."""
 _LABELS, _SIZE = "labels", "input_size"
 
 
@@ -78,7 +80,7 @@ def _table(path: Path) -> dict[str, Any]:
     if content is None:
         raise RefusedError(f"{path} cannot be read: it is larger than {_MOST_BYTES >> 10} KiB")
     try:
-        return parse_toml(content)
+        return parse_toml(content, most_lines=_MOST_LINES, longest_line=_MOST_BYTES)
     except NotToml as error:
         raise RefusedError(f"{path} is no TOML: {error}") from error
 

@@ -47,6 +47,13 @@ def test_one_of_mean_and_std_is_enough(channels: int, tmp_path: Path) -> None:
     assert said.stated == Stated(mean=(0.5,) * channels)
 
 
+@pytest.mark.parametrize("between", [", ", ",\n"])
+def test_a_thousand_names_of_classes_are_read(between: str, tmp_path: Path) -> None:
+    names = tuple(f"class number {number}" for number in range(1001))
+    text = f"labels = [{between.join(map(json.dumps, names))}]"
+    assert read_stated(written(tmp_path, text)).stated.labels == names
+
+
 def test_an_option_counts_before_the_file(tmp_path: Path) -> None:
     names = tmp_path / "names.txt"
     names.write_text("a\nb\n")

@@ -36,6 +36,7 @@ class Gate(io.TextIOWrapper):
 
     def write(self, text: str) -> int:
         """As any stream; the number of characters that were given."""
+        given = len(text)
         if self.most_bytes is not None and len(text) > self.most_bytes // _MOST_IN_A_CHARACTER:
             text = self._shortened(text, self.most_bytes)
         if not text.replace("\n", "").isprintable():
@@ -45,7 +46,7 @@ class Gate(io.TextIOWrapper):
             super().write("".join(parts))
         else:
             super().write(text)
-        return len(text)
+        return given
 
     @staticmethod
     def _shortened(text: str, most_bytes: int) -> str:

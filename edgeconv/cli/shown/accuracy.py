@@ -10,6 +10,7 @@ from edgeconv.report.tables import Column, Table, Told, show
 if TYPE_CHECKING:
     from edgeconv.verify.accuracy.comparison import AccuracyComparison
     from edgeconv.verify.accuracy.evaluate import Evaluation
+    from edgeconv.verify.tasks.figures import FileFigures
 
 
 def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
@@ -35,6 +36,16 @@ def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
     show(Table.of(evaluations, told, notes=list(_notes(evaluations, reference))))
 
 
+def kernel_notes(files: Sequence[Evaluation | FileFigures]) -> Iterator[str]:
+    """Which files did not run on the engine's default kernels, and why."""
+    for file in files:
+        if file.kernels == "reference":
+            yield (
+                f"{file.artifact} ran with graph optimizations off: this CPU's int8 kernels "
+                "saturate"
+            )
+
+
 def _notes(evaluations: Sequence[Evaluation], reference: str) -> Iterator[str]:
     photos = f"{evaluations[0].comparison.images} photos"
     if len(evaluations) > 1:
@@ -44,12 +55,7 @@ def _notes(evaluations: Sequence[Evaluation], reference: str) -> Iterator[str]:
         )
     else:
         yield f"{photos}; there is no float file to compare {reference} with"
-    for file in evaluations:
-        if file.kernels == "reference":
-            yield (
-                f"{file.artifact} ran with graph optimizations off: this CPU's int8 kernels "
-                "saturate"
-            )
+    yield from kernel_notes(evaluations)
     for file in evaluations:
         if file.artifact != reference and file.comparison.parts:
             part, sqnr_db = min(file.comparison.parts.items(), key=lambda item: item[1])

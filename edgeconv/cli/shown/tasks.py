@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from edgeconv.cli.shown.accuracy import kernel_notes
 from edgeconv.report import text
 from edgeconv.report.tables import Column, Table, Told, show
 
@@ -36,16 +37,7 @@ def show_figures(files: Sequence[FileFigures], photos: int, note: str) -> None:
     notes = [f"{photos} photos; {note}"]
     if photos < FEWEST_PHOTOS:
         notes.append(f"fewer photos than {FEWEST_PHOTOS} give no interval over photos")
-    show(Table.of(rows, told, notes=[*notes, *_kernels(files)]))
-
-
-def _kernels(files: Sequence[FileFigures]) -> Iterator[str]:
-    for file in files:
-        if file.kernels == "reference":
-            yield (
-                f"{file.artifact} ran with graph optimizations off: this CPU's int8 kernels "
-                "saturate"
-            )
+    show(Table.of(rows, told, notes=[*notes, *kernel_notes(files)]))
 
 
 def _change(row: _Row) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from edgeconv.data.folders import list_images
 from edgeconv.data.images import load_indices, upright_size
 from edgeconv.errors import RefusedError, UsageError
+from edgeconv.runtime.plain import some
 
 IGNORED = 255
 """Pixels of this number belong to no class and are not counted."""
@@ -44,11 +44,11 @@ def masked_photos(photos: Path, masks: Path) -> list[MaskedPhoto]:
         if name in named:
             raise UsageError(f"{photo} and {named[name]} would both have the mask {masks / name}")
         named[name] = photo
-    found = {path.relative_to(masks): path for path in _pngs(masks)}
-    if alone := [str(name) for name in found if name not in named]:
+    found = _pngs(masks)
+    if alone := [path.relative_to(masks) for name, path in found.items() if name not in named]:
         raise UsageError(
             f"{len(alone)} masks in {masks} have no photo of their name in {photos}: "
-            f"{_shown(alone)}"
+            f"{some(alone, _SHOWN)}"
         )
     return [MaskedPhoto(photo, found[name]) for name, photo in named.items() if name in found]
 
@@ -71,22 +71,25 @@ def load_mask(pair: MaskedPhoto, classes: int) -> NDArray[np.uint8]:
             f"{pair.mask} has {mask.shape[1]} x {mask.shape[0]} pixels, its photo {width} x "
             f"{height}; a mask has its photo's size"
         )
-    numbers = np.unique(mask)
-    wrong = numbers[(numbers >= classes) & (numbers != IGNORED)]
+    wrong = mask[(mask >= classes) & (mask != IGNORED)]
     if wrong.size:
         raise RefusedError(
-            f"{pair.mask} holds the number {wrong[0]}; the net has the classes 0 to "
+            f"{pair.mask} holds the number {wrong.min()}; the net has the classes 0 to "
             f"{classes - 1}, and {IGNORED} is ignored"
         )
     return mask
 
 
-def _pngs(folder: Path) -> list[Path]:
-    found = [path for path in list_images(folder) if path.suffix.lower() == ".png"]
+def _pngs(folder: Path) -> dict[Path, Path]:
+    """By their names in the folder, with the ending in small letters."""
+    found: dict[Path, Path] = {}
+    for path in list_images(folder):
+        name = path.relative_to(folder).with_suffix(".png")
+        if path.suffix.lower() != ".png":
+            continue
+        if name in found:
+            raise UsageError(f"{path} and {found[name]} are two masks of one photo")
+        found[name] = path
     if not found:
         raise UsageError(f"{folder} and its direct sub-folders hold no PNG")
     return found
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

@@ -227,6 +227,16 @@ def test_what_draws_passes_on_a_terminal_and_nothing_else() -> None:
     assert done.stderr == shown
 
 
+def test_a_shortened_line_counts_as_written_whole() -> None:
+    script = (
+        "import sys; from edgeconv.cli.process import streams; streams.make_safe();"
+        "print(sys.stderr.write('x' * 9000), sys.stdout.write('y' * 9000))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "y" * 9000 + "9000 9000\n"
+    assert 1000 < len(done.stderr) < MOST_BYTES
+
+
 def test_an_engine_that_fails_writes_no_names_past_the_gate(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
