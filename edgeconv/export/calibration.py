@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from edgeconv.data import builtin, folders
 from edgeconv.data.arrays import check_arrays, load_arrays
 from edgeconv.data.inputs import Intake
 from edgeconv.data.samples import Sample, require_kind, stacked, stream
 from edgeconv.errors import UsageError
-from edgeconv.runtime.adapt import Images
+from edgeconv.runtime.adapt import raw_reals
 from edgeconv.runtime.feeds import Batch
 
 #: Crops of the built-in photographs; more would only show the same ones again.
@@ -147,8 +149,8 @@ class Calibration:
         samples = self._samples()
         while part := list(islice(samples, batch)):
             part += [part[-1]] * (batch - len(part))
-            given = stacked(part, self.intake)
-            yield given.raw_reals if raw and isinstance(given, Images) else given.reals
+            pixels = [sample for sample in part if isinstance(sample, np.ndarray)] if raw else []
+            yield raw_reals(np.stack(pixels)) if pixels else stacked(part, self.intake).reals
 
 
 def calibration_photos(own: OwnSamples | None, intake: Intake, samples: int) -> Calibration:

@@ -72,7 +72,7 @@ def export_bundle(
     if options.io == "uint8" and net.intake.preprocessing is None:
         raise UsageError(
             f"--io uint8 takes the pixels of a photo, and nothing says how one becomes what "
-            f"{target} takes ({net.intake}); leave --io out"
+            f"{given} takes ({net.intake}); leave --io out"
         )
     destination = Path(out or (net.name if net.trained else f"{net.name}-untrained"))
     with staging.staged(destination, force=force, is_ours=bundle.is_bundle) as directory:

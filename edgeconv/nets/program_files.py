@@ -21,8 +21,9 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from edgeconv.documents import NotJson, parse
+from edgeconv.documents import parse
 from edgeconv.errors import ArtifactRefused, UsageError
+from edgeconv.nets.state_files import BROKEN
 
 _MOST_BYTES = 2 * 2**30
 _MOST_RECORDS = 100_000
@@ -68,9 +69,10 @@ def read_program(path: Path) -> ExportedProgram:
         raise ArtifactRefused(f"{path}: at most {_MOST_BYTES >> 30} GiB are read of a program")
     try:
         checked = _checked(path)
-    except (zipfile.BadZipFile, NotJson, OSError, _Unsafe, *_BROKEN) as error:
+    except BROKEN as error:
         words = str(error).partition("\n")[0][:300] or type(error).__name__
         raise ArtifactRefused(f"{path} is no program of torch.export: {words}") from error
+    before = logging.root.manager.disable
     logging.disable(logging.ERROR)  # it logs the traceback of what it then raises shortly
     try:
         return torch.export.load(checked)
@@ -81,14 +83,11 @@ def read_program(path: Path) -> ExportedProgram:
             "by torch.export.save in the same version"
         ) from error
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(before)
 
 
 class _Unsafe(ValueError):
     """What a program may not hold; a message of one line."""
-
-
-_BROKEN = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, NotImplementedError)
 
 
 def _checked(path: Path) -> io.BytesIO:

@@ -21,9 +21,9 @@ from edgeconv.errors import WeightsRefused
 from edgeconv.nets.pickles import check_unfolds
 from edgeconv.nets.weights_path import check_weights_file
 
-# What torch's readers raise on bytes that are not what they expect. A pickle is a program for a
-# stack machine, so a broken one can end in any of the interpreter's plain errors.
-_BROKEN = (
+#: What torch's readers raise on bytes that are not what they expect. A pickle is a program for a
+#: stack machine, so a broken one can end in any of the interpreter's plain errors.
+BROKEN = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
     struct.error,
@@ -84,7 +84,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
-    except (safetensors.SafetensorError, *_BROKEN) as error:
+    except (safetensors.SafetensorError, *BROKEN) as error:
         raise WeightsRefused(
             f"{path} is truncated or no safetensors file ({_first_line(error)})"
         ) from error
@@ -106,7 +106,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             f"{_asked_for(error)}; save the values alone: "
             "torch.save(net.state_dict(), 'weights.pth')"
         ) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise WeightsRefused(
             f"{path} is truncated or no PyTorch weights file ({_first_line(error)})"
         ) from error

@@ -79,12 +79,15 @@ def load_user_net(
     _check_module(bare, title)
     refuse_detection(bare, title)
     note = narrowed((*bare.parameters(), *bare.buffers()))
+    holders: tuple[Any, ...] = (bare, module, factory)
+    if isinstance(target, HandedOver):  # copies of graph modules lose what was set on them
+        holders += (target.maker,)
     return UserNet(
         module=bare.to("cpu", torch.float32),
         name=name,
-        inputs=declared_inputs((bare, module, factory), bare, title),
-        preprocessing=_preprocessing((bare, module, factory), title),
-        labels=_labels((bare, module, factory), title),
+        inputs=declared_inputs(holders, bare, title),
+        preprocessing=_preprocessing(holders, title),
+        labels=_labels(holders, title),
         note=note,
     )
 

@@ -28,6 +28,11 @@ from edgeconv.runtime.session import EngineName, Session, TensorSpec, run_each
 Layout = Literal["NCHW", "NHWC"]
 
 
+def raw_reals(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """uint8 (N, H, W, C) as a net takes them that normalizes by itself: float32 (N, C, H, W)."""
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class Images:
     """Photos, preprocessed once for every runtime.
@@ -70,7 +75,7 @@ class Images:
     @property
     def raw_reals(self) -> NDArray[np.float32]:
         """What a net takes that normalizes by itself: float32 (N, C, H, W) of 0 to 255."""
-        return np.ascontiguousarray(self.raw.transpose(0, 3, 1, 2), np.float32)
+        return raw_reals(self.raw)
 
     def __len__(self) -> int:
         return len(self.normalized)

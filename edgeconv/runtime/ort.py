@@ -23,7 +23,7 @@ _FATAL_ONLY = 4
 #: What onnxruntime calls the memory of a GPU.
 _GPU_MEMORY = ("cuda", 0)
 
-_DTYPES: dict[str, type[np.generic]] = {
+DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
     "tensor(double)": np.float64,
@@ -147,9 +147,9 @@ class OrtSession:
         return refusal(self._label, "run", error)
 
     def _spec(self, argument: Any) -> TensorSpec:
-        if argument.type not in _DTYPES:
+        if argument.type not in DTYPES:
             raise ArtifactRefused(
-                f"{self._label}: {argument.name} is {argument.type}; known are {', '.join(_DTYPES)}"
+                f"{self._label}: {argument.name} is {argument.type}; known are {', '.join(DTYPES)}"
             )
         shape = list(argument.shape)
         if shape and not isinstance(shape[0], int):
@@ -159,7 +159,7 @@ class OrtSession:
                 f"{self._label}: {argument.name} has no static shape ({argument.shape}); "
                 "only the batch size may be symbolic"
             )
-        return TensorSpec(argument.name, tuple(shape), np.dtype(_DTYPES[argument.type]))
+        return TensorSpec(argument.name, tuple(shape), np.dtype(DTYPES[argument.type]))
 
 
 def import_engine(label: str) -> Any:

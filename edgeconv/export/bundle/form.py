@@ -61,7 +61,7 @@ def _problems(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"its net.depth is not 0 to {_MOST_DEPTH}"
     yield from _wrong_entries(document, ("files",), _is_file_facts, "bytes and sha256")
     yield from _wrong_entries(document, ("artifacts",), _is_object, "an object")
-    if type(document.get("preprocessing")) not in (dict, NoneType):
+    if type(document.get("preprocessing", ...)) not in (dict, NoneType):
         yield "its preprocessing is no dict"
     for ends in ("inputs", "outputs"):
         yield from _wrong_entries(document, ("graph", ends), _is_shape, "a shape")

@@ -14,7 +14,7 @@ from edgeconv.data.inputs import Intake
 from edgeconv.data.samples import stacked, stream
 from edgeconv.data.stated import Stated, of_stated
 from edgeconv.errors import NetRefused, UsageError
-from edgeconv.export.calibration import OwnSamples, fitting, own_samples
+from edgeconv.export.calibration import OwnSamples, fair_order, fitting, own_samples
 from edgeconv.export.capture.hub import capture
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.progress import ExportProgress
@@ -133,7 +133,7 @@ def _set_statistics(
     """From all samples at once; where the net is made for one size of batch, from such ones."""
     if intake.preprocessing is None and own is not None:
         progress.step("set the BatchNorm statistics from your samples")
-        samples = list(stream(own.others[:_STATISTICS_SAMPLES], intake))
+        samples = list(stream(fair_order(own.others, _STATISTICS_SAMPLES), intake))
     else:
         progress.step("set the BatchNorm statistics from built-in photos")
         how = intake.of_photo(net.name)

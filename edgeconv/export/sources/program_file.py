@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
 from torch.export import ExportedProgram
 
 from edgeconv.disk import sha256_of
@@ -34,7 +35,7 @@ def load_program(target: str, options: ExportOptions, progress: ExportProgress) 
     program = read_program(path)
     module: Any = program.module(check_guards=False)
     module.input_shapes = _shapes(program, target, options)
-    given = HandedOver(module, path.stem, target)
+    given = HandedOver(lambda: module, path.stem, target)  # a copy would lose its input_shapes
     source = load_module(given, replace(options, input_size=None), progress)
     weights = WeightsInfo(kind="file", source=path.name, sha256=sha256_of(path))
     return replace(source, net=replace(source.net, trained=True, weights=weights))
@@ -47,7 +48,9 @@ def _shapes(
     names = program.graph_signature.user_inputs
     held = [node for node in program.graph.nodes if node.op == "placeholder"]
     nodes = [node for node in held if node.name in names]
-    if len(nodes) != len(names) or not nodes:
+    values = [node.meta["val"] for node in nodes]
+    are_batches = all(isinstance(value, Tensor) and value.dim() for value in values)
+    if len(nodes) != len(names) or not nodes or not are_batches:
         raise NetRefused(f"{target} takes numbers or nothing, not tensors; export it without them")
     return {
         node.name: tuple(

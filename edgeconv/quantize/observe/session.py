@@ -11,6 +11,8 @@ import onnx_ir as ir
 import onnxruntime
 from numpy.typing import NDArray
 
+from edgeconv.runtime.ort import DTYPES
+
 
 def open_graph(
     model: ir.Model, values: Sequence[ir.Value] | None = None
@@ -48,7 +50,7 @@ class BoundRun:
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
-        self._outputs = [np.empty(o.shape, _dtype(o.type)) for o in session.get_outputs()]
+        self._outputs = [np.empty(o.shape, DTYPES[o.type]) for o in session.get_outputs()]
         self._binding = session.io_binding()
         for spec, array in zip(session.get_outputs(), self._outputs, strict=True):
             self._binding.bind_output(
@@ -61,9 +63,3 @@ class BoundRun:
             self._binding.bind_cpu_input(name, np.ascontiguousarray(array))
         self._session.run_with_iobinding(self._binding)
         return self._outputs
-
-
-def _dtype(told: str) -> np.dtype[Any]:
-    """NumPy's of what onnxruntime calls "tensor(int64)"."""
-    name = told.removeprefix("tensor(").removesuffix(")")
-    return np.dtype(np.float32 if name == "float" else name)

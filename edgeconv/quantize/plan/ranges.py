@@ -186,8 +186,9 @@ def _rounding(
     offsets = centers - sizes[:, None] * np.rint(centers / sizes[:, None])
     uniform, exact = sizes[:, None] ** 2 / 12, offsets**2
     if curve is not None:
-        uniform = (curve(centers + np.sqrt(uniform)) - curve(centers)) ** 2
-        exact = (curve(centers) - curve(centers - offsets)) ** 2
+        bent = curve(centers)
+        uniform = (curve(centers + np.sqrt(uniform)) - bent) ** 2
+        exact = (bent - curve(centers - offsets)) ** 2
     squares = np.where(sizes[:, None] < 4 * counted.pitch, uniform, exact)
     errors = np.zeros((STEP_SIZES, len(centers) + 1))
     np.cumsum(counted.counts * squares, axis=1, out=errors[:, 1:])

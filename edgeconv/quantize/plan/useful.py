@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnx_ir as ir
 
-from edgeconv.graph.gates import argument_factors
+from edgeconv.graph.gates import argument_factors, is_gate
 from edgeconv.graph.operators.table import operator_of
 from edgeconv.graph.view import sole_consumer
 from edgeconv.quantize.observe.statistics import TensorStatistics
@@ -63,7 +63,9 @@ def _swish_low(readers: Sequence[ir.Node], seen: TensorStatistics) -> float | No
         if through is None or product.op_type != "Mul" or through.outputs[0] not in product.inputs:
             continue
         end = _saturated(through)
-        if end is not None and operator_of(through).bounds[0] == 0.0:
-            lows = -end / (1.0 if factors is None else factors.astype(np.float64))
+        if end is not None and is_gate(through.outputs[0]):
+            by = np.ones(1) if factors is None else factors.astype(np.float64)
+            lows = np.full(by.shape, -np.inf)  # a sigmoid that falls with x is one down there
+            np.divide(-end, by, out=lows, where=by > 0)
             return float(np.maximum(lows, seen.channel_minimum).min())
     return None

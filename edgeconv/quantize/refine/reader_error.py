@@ -67,6 +67,7 @@ class ReaderErrors:
         read = _read(model, built)
         self._exact = _open_exact(model, read, built)
         self._rounded = _open_rounded(model, read, built)
+        self._taken = {spec.name for spec in self._rounded.get_inputs()}
 
     def __call__(self, turns: Sequence[Mapping[str, QuantParams]]) -> list[dict[str, float]]:
         """Mean over photos of each tensor's error behind its readers, relative to their signal.
@@ -83,8 +84,7 @@ class ReaderErrors:
                 local.run = BoundRun(self._exact)
             given = by_name(photo, self._inputs)
             exact = {**given, **_named(self._exact, local.run(given))}
-            taken = {spec.name for spec in self._rounded.get_inputs()}
-            read = {name: array for name, array in exact.items() if name in taken}
+            read = {name: array for name, array in exact.items() if name in self._taken}
             found = [_named(self._rounded, self._rounded.run(None, read | g)) for g in grids]
             return [self._relative({**exact, **sums}) for sums in found]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgeconv.quantize.observe.statistics import TensorStatistics, by_channel
 from edgeconv.quantize.plan.affine import activation_params, covered, dequantize, quantize
 from edgeconv.quantize.plan.parameters import QuantParams
-from edgeconv.quantize.plan.ranges import METHODS, choose_one
+from edgeconv.quantize.plan.ranges import METHODS, Reading, choose_one
 from edgeconv.runtime.metrics import decibels
 from edgeconv.verify.diagnose.diagnosis import Distribution, Repair
 from edgeconv.verify.diagnose.noise import Noise
@@ -47,10 +47,10 @@ class Upstream:
 class Grids:
     """Noise of the file's grid and of others on the values of one tensor."""
 
-    def __init__(self, seen: TensorStatistics, held: QuantParams) -> None:
+    def __init__(self, seen: TensorStatistics, held: QuantParams, read: Reading) -> None:
         self._grids: dict[str, QuantParams] = {"file": held}
         for method in METHODS:
-            self._grids[method] = activation_params(choose_one(seen, method))
+            self._grids[method] = activation_params(choose_one(seen, method, read=read))
         peaks = np.maximum(np.abs(seen.channel_minimum), np.abs(seen.channel_maximum))
         largest = max(float(peaks.max(initial=0)), 1e-30)
         self._stretch = np.minimum(largest / np.maximum(peaks, 1e-30), _LARGEST_STRETCH)

@@ -19,6 +19,8 @@ from edgeconv.quantize.observe.statistics import TensorStatistics, combine, meas
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.affine import dequantize, quantize
 from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.ranges import PLAIN
+from edgeconv.quantize.plan.readings import readings
 from edgeconv.quantize.plan.shared import tied_tensors
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.simulate import Simulator
@@ -149,9 +151,10 @@ def measure_file(
     lite = TfliteTensors(file.path, file.model) if file.path.suffix == ".tflite" else None
     engine = lite or OnnxIntegers(file.path, file.plan)
     held = {n: p for n, p in file.plan.activations.items() if n in statistics}
+    read = readings(file.model, targets(file.model))
     found = Measured(
         own={} if like is None else like.own,
-        grids={name: Grids(statistics[name], params) for name, params in held.items()}
+        grids={n: Grids(statistics[n], params, read.get(n, PLAIN)) for n, params in held.items()}
         if like is None
         else like.grids,
         totals={},

@@ -149,6 +149,18 @@ def test_an_altered_manifest_is_refused(
         edgeconv.Bundle.load(copy)
 
 
+def test_a_manifest_that_is_silent_on_preprocessing_is_refused(
+    bundle: edgeconv.Bundle, tmp_path: Path
+) -> None:
+    """Null says that nothing is known of it; a manifest without the key was cut."""
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle.directory, copy)
+    rest = {key: told for key, told in bundle.manifest.items() if key != "preprocessing"}
+    (copy / "manifest.json").write_text(json.dumps(rest))
+    with pytest.raises(BundleRefused, match="preprocessing is no dict"):
+        edgeconv.Bundle.load(copy)
+
+
 def test_predict_takes_paths_pictures_and_arrays(bundle: edgeconv.Bundle, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     array = rng.integers(0, 255, (90, 120, 3), dtype=np.uint8)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import edgeconv
 from edgeconv.data.stated import Stated
-from edgeconv.errors import ArtifactRefused, UsageError
+from edgeconv.errors import ArtifactRefused, NetRefused, UsageError
 from edgeconv.export.options import ExportOptions
 from edgeconv.nets.program_files import read_program
 from tests.export.sources.foreign_files import SIDE, Twin
@@ -41,10 +42,38 @@ def test_a_program_computes_what_its_net_does(dynamic: bool, batch: int, tmp_pat
     bundle = exported(path, tmp_path / "out", batch=batch, formats=("onnx", "tflite"))
     assert bundle.parity_passed
     assert bundle.manifest["net"]["name"] == "twin"
+    assert list(bundle.manifest["graph"]["inputs"].values()) == [[batch, 3, SIDE, SIDE]]
     assert bundle.manifest["weights"]["source"] == "twin.pt2"
     x = torch.randn(batch, 3, SIDE, SIDE)
     made = read_program(path).module(check_guards=False)(x)
     assert torch.equal(made, Twin()(x))
+
+
+def test_a_programs_own_inputs_are_its_nets(tmp_path: Path) -> None:
+    program = torch.export.export(torch.nn.Linear(5, 3), (torch.zeros(1, 5),))
+    torch.export.save(program, tmp_path / "linear.pt2")
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    for number in range(8):
+        np.save(samples / f"{number}.npy", np.full(5, number, np.float32))
+    bundle = exported(
+        tmp_path / "linear.pt2", tmp_path / "out", stated=Stated(), calib=samples, int8=True
+    )
+    assert [spec.shape for spec in bundle.intake.inputs] == [(5,)]
+    assert bundle.parity_passed
+
+
+def test_a_program_of_numbers_is_refused(tmp_path: Path) -> None:
+    class Times(torch.nn.Module):
+        def forward(self, x: torch.Tensor, n: int) -> torch.Tensor:
+            return x * n
+
+    program = torch.export.export(
+        Times(), (torch.zeros(1, 5), 3), dynamic_shapes=(None, torch.export.Dim.DYNAMIC)
+    )
+    torch.export.save(program, tmp_path / "times.pt2")
+    with pytest.raises(NetRefused, match="takes numbers or nothing"):
+        exported(tmp_path / "times.pt2", tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -78,3 +78,31 @@ def test_what_something_else_reads_too_keeps_its_low_end(around: bool) -> None:
     low, _ = covered(planned(model).activations[name])
     seen = observe(model, photos(8)).tensors[name].minimum
     assert (low < 0.9 * seen) is around
+
+
+class OwnBeta(nn.Module):
+    """x * sigmoid(beta * x), a beta for each channel, as learned swishes have."""
+
+    def __init__(self, betas: list[float]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.last = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 1)
+        with torch.no_grad():
+            self.first.weight *= 20
+        self.register_buffer("beta", torch.tensor(betas).reshape(1, 4, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        return self.last(x * torch.sigmoid(x * self.beta))
+
+
+@pytest.mark.parametrize("betas", [[-2.0] * 4, [2.0, -2.0, 2.0, 2.0], [2.0, 0.0, 2.0, 2.0]])
+def test_nothing_is_cut_off_where_a_sigmoid_does_not_rise(betas: list[float]) -> None:
+    model = hub(OwnBeta(betas))
+    (layer,) = (node for node in model.graph if node.name == "first")
+    name = name_of(layer.outputs[0])
+    seen = observe(model, photos(8)).tensors[name]
+    low, _ = covered(planned(model).activations[name])
+    falls = seen.channel_minimum[np.array(betas) <= 0].min()
+    assert falls < -8
+    assert low == pytest.approx(min(falls, -6.24 / 2), abs=0.2)
