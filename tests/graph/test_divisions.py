@@ -9,17 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeconv.export.capture.hub import capture
-from tests.helpers.hub import capture_and_compare, operators
-
-
-class Divided(nn.Module):
-    def __init__(self, then: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 1)
-        self.then = then
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.then(self.conv(x))
+from tests.helpers.hub import Over, capture_and_compare, operators
 
 
 @pytest.mark.parametrize(
@@ -32,7 +22,7 @@ class Divided(nn.Module):
     ],
 )
 def test_a_quotient_by_constants_is_a_product(then: Callable[[Tensor], Tensor]) -> None:
-    assert operators(capture_and_compare(Divided(then))) == ["Conv", "Mul"]
+    assert operators(capture_and_compare(Over(then, nn.Conv2d(3, 4, 1)))) == ["Conv", "Mul"]
 
 
 @pytest.mark.parametrize(
@@ -43,4 +33,6 @@ def test_a_quotient_by_constants_is_a_product(then: Callable[[Tensor], Tensor]) 
     ],
 )
 def test_other_quotients_stay(then: Callable[[Tensor], Tensor]) -> None:
-    assert "Div" in operators(capture(Divided(then), torch.zeros(1, 3, 8, 8), name="net"))
+    assert "Div" in operators(
+        capture(Over(then, nn.Conv2d(3, 4, 1)), torch.zeros(1, 3, 8, 8), name="net")
+    )

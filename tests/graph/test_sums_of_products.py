@@ -6,20 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from tests.helpers.hub import capture_and_compare, operators
-
-
-class Over(nn.Module):
-    def __init__(self, then: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 8, 3, 2, 1)
-        self.then = then
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.then(self.conv(x))
+from tests.helpers.hub import Over, capture_and_compare, operators
 
 
 def mean_over_bins(x: Tensor) -> Tensor:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx_ir as ir
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from edgeconv.export.capture.hub import capture
+
+
+class Over(nn.Module):
+    """A convolution, and a function of its features: (1, 8, H / 2, W / 2) where none is given."""
+
+    def __init__(self, then: Callable[[Tensor], Tensor], conv: nn.Module | None = None) -> None:
+        super().__init__()
+        self.conv = conv or nn.Conv2d(3, 8, 3, 2, 1)
+        self.then = then
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.then(self.conv(x))
 
 
 def run_hub(model: ir.Model, feed: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

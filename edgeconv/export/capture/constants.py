@@ -75,7 +75,7 @@ class Constants(TorchFunctionMode):
         constants = [tensor for tensor in read if is_constant(tensor)]
         if len(constants) < len(read) or self._calls in self._traced:
             if written_by(func, args, kwargs) is not None:
-                self.written |= {self._made[_memory(tensor)] for tensor in constants}
+                self.written |= {self._made[memory_of(tensor)] for tensor in constants}
             for tensor in constants:
                 _record(tensor)
             return func(*args, **kwargs)
@@ -83,8 +83,8 @@ class Constants(TorchFunctionMode):
             result = func(*args, **kwargs)
         for tensor in tensors_of(result):
             setattr(tensor, _MARK, True)
-            if all(_memory(tensor) != _memory(other) for other in constants):
-                self._made[_memory(tensor)] = self._calls
+            if all(memory_of(tensor) != memory_of(other) for other in constants):
+                self._made[memory_of(tensor)] = self._calls
         return result
 
 
@@ -111,6 +111,6 @@ def _record(tensor: Tensor) -> None:
     setattr(tensor, _RECORDED, tensor._version)
 
 
-def _memory(tensor: Tensor) -> int:
+def memory_of(tensor: Tensor) -> int:
     """Where a tensor's values lie; views of one have the same."""
     return tensor.untyped_storage().data_ptr()

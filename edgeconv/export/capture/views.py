@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from weakref import ref
 
@@ -24,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture.calls import place
-from edgeconv.export.capture.constants import is_constant, no_constant
+from edgeconv.export.capture.constants import is_constant, memory_of, no_constant
 from edgeconv.export.capture.untraced import trace_as, untraced
 from edgeconv.export.capture.writes import turned_by, written_by
 from edgeconv.nets.running import tensors_of
@@ -54,6 +55,12 @@ class _View:
         with untraced(), torch._C.DisableTorchFunction():
             counted = torch.arange(self.parent.numel()).reshape(self.parent.shape)
             return self.made(counted)
+
+    @cached_property
+    def in_root(self) -> NDArray[np.int64]:
+        """Where each value lies in what it is a view of in the end, counted along that."""
+        found: NDArray[np.int64] = _places_in_root(self.parent)[self.places().reshape(-1).numpy()]
+        return found
 
 
 class Views(TorchFunctionMode):
@@ -98,17 +105,17 @@ class Views(TorchFunctionMode):
         """Notes which tensors of a result have the memory of one that was given."""
         given = [t for t in tensors_of((args, kwargs)) if t.numel()]
         for number, tensor in enumerate(tensors_of(result)):
-            parent = next((t for t in given if _memory(t) == _memory(tensor)), None)
+            parent = next((t for t in given if memory_of(t) == memory_of(tensor)), None)
             if parent is None or hasattr(tensor, _VIEW) or any(tensor is t for t in given):
                 continue
             setattr(tensor, _VIEW, _View(parent, _maker(func, args, kwargs, parent, number)))
-            held = self._views.get(_memory(tensor), [])
+            held = self._views.get(memory_of(tensor), [])
             still = [each for each in held if each() is not None]
-            self._views[_memory(tensor)] = [*still, ref(tensor)]
+            self._views[memory_of(tensor)] = [*still, ref(tensor)]
 
     def _family(self, tensor: Tensor) -> list[Tensor]:
         """The tensors with this one's memory that are still held, each behind its parent."""
-        held = [each() for each in self._views.get(_memory(tensor), [])]
+        held = [each() for each in self._views.get(memory_of(tensor), [])]
         return [_root(tensor), *(each for each in held if each is not None)]
 
 
@@ -171,7 +178,7 @@ def _write(
 
 def _is_there_already(tensor: Tensor, index: Any, value: Any) -> bool:
     """Whether an assignment is the second half of `y[index] += 1`: its value lies there."""
-    if not isinstance(value, Tensor) or _memory(value) != _memory(tensor):
+    if not isinstance(value, Tensor) or memory_of(value) != memory_of(tensor):
         return False
     with untraced(), torch._C.DisableTorchFunction():
         there = tensor[index]
@@ -246,13 +253,4 @@ def _view_of(tensor: Tensor) -> _View | None:
 def _places_in_root(tensor: Tensor) -> NDArray[np.int64]:
     """Where a tensor's values lie in what it is a view of in the end, counted along that."""
     view = _view_of(tensor)
-    if view is None:
-        return np.arange(tensor.numel())
-    places = view.places().reshape(-1).numpy()
-    found: NDArray[np.int64] = _places_in_root(view.parent)[places]
-    return found
-
-
-def _memory(tensor: Tensor) -> int:
-    """Where a tensor's values lie; views of one have the same."""
-    return tensor.untyped_storage().data_ptr()
+    return np.arange(tensor.numel()) if view is None else view.in_root

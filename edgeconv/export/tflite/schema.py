@@ -51,7 +51,7 @@ _PLAIN: Mapping[str, Callable[[], Any]] = MappingProxyType(
 )
 
 
-def elementwise(code: str, fused: ActivationKind | Literal["none"] = "none") -> Any:
+def elementwise(code: str, fused: ActivationKind | None = None) -> Any:
     """The options of an operator on each value; None of those that the schema has none for.
 
     Args:
@@ -59,7 +59,7 @@ def elementwise(code: str, fused: ActivationKind | Literal["none"] = "none") -> 
         fused: the activation behind it, of the four kinds of arithmetic alone.
     """
     if code in _FUSING:
-        return _FUSING[code](fusedActivationFunction=activation(fused))
+        return _FUSING[code](fusedActivationFunction=activation(fused or "none"))
     return _PLAIN[code]() if code in _PLAIN else None
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from edgeconv.export.capture.decompositions.matrices import MATRICES
 from edgeconv.export.capture.decompositions.sums_by_place import SUMS_BY_PLACE
-from tests.helpers.hub import capture_and_compare, operators
+from tests.helpers.hub import Over, capture_and_compare, operators
 
 Formula = Callable[[Tensor], Tensor]
 GENERATOR = torch.Generator().manual_seed(5)
@@ -102,6 +102,11 @@ CAPTURED: dict[str, Formula] = {
     "kron": lambda y: torch.kron(y.mean((2, 3)), torch.tensor([[1.0, 2.0]])),
     "kthvalue": lambda y: y.flatten(1).kthvalue(5)[0],
     "searchsorted": lambda y: torch.searchsorted(torch.linspace(-1, 1, 6), y, right=True),
+    "searchsorted by names": lambda y: torch.searchsorted(
+        sorted_sequence=torch.linspace(-1, 1, 6), input=y
+    ),
+    "where a number belongs": lambda y: y + torch.searchsorted(torch.arange(5.0), 2.5),
+    "copied by name": lambda y: torch.zeros(1, 4, 4, 4).copy_(other=y.abs()),
     "sum in what is given": lambda y: torch.add(y, 1, out=torch.empty(1, 4, 4, 4)) * y,
     "bags": lambda y: functional.embedding_bag(y.argmax(1)[0], torch.eye(4, 6)),
 }
@@ -109,14 +114,6 @@ CAPTURED: dict[str, Formula] = {
 
 @pytest.mark.parametrize("formula", CAPTURED.values(), ids=CAPTURED)
 def test_captured_as_operators_that_engines_have(formula: Formula) -> None:
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv = nn.Conv2d(3, 4, 3, padding=1)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return formula(self.conv(x))
-
     torch.manual_seed(0)
-    graph = capture_and_compare(Net(), (1, 3, 4, 4))
+    graph = capture_and_compare(Over(formula, nn.Conv2d(3, 4, 3, padding=1)), (1, 3, 4, 4))
     assert not {"Loop", "Det", "Einsum", "ScatterElements"} & set(operators(graph))

@@ -12,19 +12,7 @@ from torch.nn import functional
 
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture.hub import capture
-from tests.helpers.hub import capture_and_compare, run_hub
-
-
-class Over(nn.Module):
-    """A function of features (1, 8, 6, 6)."""
-
-    def __init__(self, then: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 8, 3, 2, 1)
-        self.then = then
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.then(self.conv(x))
+from tests.helpers.hub import Over, capture_and_compare, run_hub
 
 
 def held_slice(y: Tensor) -> Tensor:
@@ -243,7 +231,8 @@ def test_a_captured_net_keeps_nothing_of_it() -> None:
         def forward(self, x: Tensor) -> Tensor:
             y: Tensor = self.conv(x)
             y[:, :4].mul_(self.shift.view(1, 8, 1, 1)[:, :4])
-            return y + self.conv.weight.flatten()[:8].reshape(1, 8, 1, 1)
+            weight = self.conv.weight.contiguous()  # the parameter itself
+            return y + weight.flatten()[:8].reshape(1, 8, 1, 1)
 
     net = Held()
     capture_and_compare(net)

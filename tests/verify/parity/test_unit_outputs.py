@@ -13,21 +13,12 @@ from torch import Tensor, nn
 
 from edgeconv.export.capture.hub import capture
 from edgeconv.verify.parity.unit_outputs import ERROR, allowed_errors
-
-
-class Over(nn.Module):
-    def __init__(self, then: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 1)
-        self.then = then
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.then(self.conv(x))
+from tests.helpers.hub import Over
 
 
 def allowed(then: Callable[[Tensor], Tensor], directory: Path) -> dict[str, float]:
     path = directory / "net.onnx"
-    ir.save(capture(Over(then), torch.zeros(1, 3, 8, 8), name="net"), path)
+    ir.save(capture(Over(then, nn.Conv2d(3, 4, 1)), torch.zeros(1, 3, 8, 8), name="net"), path)
     return allowed_errors([path], {"logits": np.array([[0.01, -0.02]], np.float32)})
 
 

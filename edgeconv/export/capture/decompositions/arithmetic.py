@@ -130,7 +130,7 @@ def _of_sorted(x: Tensor, place: int, dim: int, keepdim: bool) -> Tensor:
 
 def _searchsorted(
     sorted_sequence: Tensor,
-    x: Tensor,
+    input: Any,  # noqa: A002
     *,
     out_int32: bool = False,
     right: bool = False,
@@ -138,16 +138,19 @@ def _searchsorted(
     sorter: Tensor | None = None,
 ) -> Tensor:
     """Of one row of bounds, as bucketize; of a row for each row of values, by counting."""
-    if sorter is not None:
-        return torch.searchsorted(sorted_sequence, x, right=right, side=side, sorter=sorter)
+    if sorter is not None or not isinstance(input, Tensor):
+        return torch.searchsorted(
+            sorted_sequence, input, out_int32=out_int32, right=right, side=side, sorter=sorter
+        )
     right = right if side is None else side == "right"
-    bounds, values = sorted_sequence.unsqueeze(-2), x.unsqueeze(-1)
+    bounds, values = sorted_sequence.unsqueeze(-2), input.unsqueeze(-1)
     passed = values >= bounds if right else values > bounds
     return passed.sum(-1, dtype=torch.int32 if out_int32 else torch.int64)
 
 
 ARITHMETIC: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
-    everywhere(
+    {torch.searchsorted: _searchsorted}  # whose `input` is its second argument
+    | everywhere(
         softshrink=_softshrink,
         logsigmoid=_logsigmoid,
         log_sigmoid=_logsigmoid,
@@ -166,7 +169,6 @@ ARITHMETIC: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
         cummin=_cummin,
         median=_median,
         kthvalue=_kthvalue,
-        searchsorted=_searchsorted,
         fmax=torch.maximum,
         fmin=torch.minimum,
         sgn=torch.sign,

@@ -7,11 +7,11 @@ from typing import Any
 from torch import Tensor
 
 
-def written(x: Tensor, values: Any, *_: Any, **__: Any) -> Tensor:
-    """As x.copy_(values)."""
+def written(x: Tensor, other: Any, *_: Any, **__: Any) -> Tensor:
+    """As x.copy_(other)."""
     if not is_whole(x):
-        return x.copy_(values)
-    x[:] = values
+        return x.copy_(other)
+    x[:] = other
     return x
 
 

@@ -47,7 +47,7 @@ class Composition:
         tensors = self._tensors(name, operands)
         shapes = {tensor.shape for tensor in tensors}
         shape = np.broadcast_shapes(*(shapes - {_ONE} or shapes))
-        options = elementwise(code, fused or "none")
+        options = elementwise(code, fused)
         return self._b.step(self._node, name, code, tensors, shape, options=options)
 
     def reduce(
@@ -60,7 +60,7 @@ class Composition:
     def write(self, code: str, *operands: Operand, fused: ActivationKind | None = None) -> None:
         """The last operator, which gives the node's output."""
         tensors = self._tensors("last", operands)
-        self._b.write(self._node, code, tensors, self.layout, elementwise(code, fused or "none"))
+        self._b.write(self._node, code, tensors, self.layout, elementwise(code, fused))
 
     def write_reduced(self, code: str, x: Tensor, where: Tensor, *, keeps_axes: bool) -> None:
         """A reduction that gives the node's output."""

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout, standard
 from edgeconv.export.tflite.program import Tensor
-from edgeconv.export.tflite.schema import elementwise
-from edgeconv.graph.fusion import fused_activation
+from edgeconv.export.tflite.schema import absorbed, elementwise
 from edgeconv.graph.view import constant_of, input_of, shape_of
 
 Array = NDArray[Any]
@@ -30,8 +29,8 @@ def binary(code: str) -> Lowering:
 
     def lower(node: ir.Node, b: Builder) -> None:
         operands, layout = operands_of(node, b)
-        fused = fused_activation(node)
-        options = elementwise(code, "none" if fused is None else fused.kind)
+        options = elementwise(code)
+        options.fusedActivationFunction = absorbed(node)
         if operands[0].dtype == np.int16 and code in ("ADD", "SUB"):
             options.potScaleInt16 = False
         b.write(node, code, operands, layout, options)

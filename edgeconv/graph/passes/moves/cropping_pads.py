@@ -30,11 +30,8 @@ def settle_pads(model: ir.Model) -> None:
 
 
 def _crop(model: ir.Model, node: ir.Node, ends: Ends) -> None:
-    pieces, value = Pieces(model, node), input_of(node)
-    for axis, (before, after) in enumerate(ends):
-        length = shape_of(value)[axis]
-        kept = np.arange(max(0, -before), length - max(0, -after), dtype=np.int64)
-        value = pieces.taken(value, axis, kept)
+    pieces = Pieces(model, node)
+    value = _taken(pieces, input_of(node), np.minimum(ends, 0))
     if not (ends > 0).any():
         pieces.give(value)
         return
@@ -44,9 +41,14 @@ def _crop(model: ir.Model, node: ir.Node, ends: Ends) -> None:
 
 
 def _wrap(model: ir.Model, node: ir.Node, ends: Ends) -> None:
-    pieces, value = Pieces(model, node), input_of(node)
+    pieces = Pieces(model, node)
+    pieces.give(_taken(pieces, input_of(node), ends))
+
+
+def _taken(pieces: Pieces, value: ir.Value, ends: Ends) -> ir.Value:
+    """A tensor with so much more at both ends of each axis, around the corner, or less."""
     for axis, (before, after) in enumerate(ends):
         length = shape_of(value)[axis]
         places = np.arange(-before, length + after, dtype=np.int64) % length
         value = pieces.taken(value, axis, places)
-    pieces.give(value)
+    return value

@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgeconv.errors import NetRefused
 from edgeconv.graph.passes.moves.pieces import Pieces
+from edgeconv.graph.passes.older_forms import OPSET
 from edgeconv.graph.resizing import rule_of, scale_of
 from edgeconv.graph.view import constant_of, input_of, ints, number, shape_of, string, title_of
 from edgeconv.runtime.ort import OrtSession
@@ -83,7 +84,7 @@ def _matrix(model: ir.Model, node: ir.Node, axis: int) -> NDArray[np.float32]:
         for name, side in (("x", length), ("y", new_length))
     ]
     graph = helper.make_graph([probe], "probe", ends[:1], ends[1:], stated)
-    opsets = [helper.make_opsetid("", model.opset_imports[""])]
+    opsets = [helper.make_opsetid("", model.opset_imports.get("", OPSET))]
     whole = helper.make_model(graph, opset_imports=opsets, ir_version=model.ir_version)
     return _run(whole, np.eye(length, dtype=np.float32)[None, :, :, None], title_of(node))
 
