@@ -242,18 +242,22 @@ def run_outputs(session: Session, images: Samples) -> list[NDArray[Any]]:
     """
     if not len(images):
         raise UsageError("no photos were given")
-    batch = batch_size(session)
-    fed = app_inputs(session, images)
+    batch, fed = batch_size(session), fed_batches(session, images)
     for spec in session.outputs:
         if batch > 1 and spec.shape[:1] != (batch,):
             raise ArtifactRefused(
                 f"output {spec.name} has the shape {spec.shape}: not one row for each of the "
                 f"{batch} photo(s) the model takes at once"
             )
-    parts = (full_batches(array, batch) for array in fed)
-    runs = run_each(session, zip(*parts, strict=True))
+    runs = run_each(session, fed)
     outputs = zip(session.outputs, zip(*runs, strict=True), strict=True)
     return [dequantize(join_runs(made, batch)[: len(images)], spec) for spec, made in outputs]
+
+
+def fed_batches(session: Session, samples: Samples) -> Iterator[tuple[NDArray[Any], ...]]:
+    """What an app feeds a file, run by run; the last batch is filled up with its last sample."""
+    batch, fed = batch_size(session), app_inputs(session, samples)
+    return zip(*(full_batches(array, batch) for array in fed), strict=True)
 
 
 def join_runs(made: Sequence[NDArray[Any]], batch: int) -> NDArray[Any]:

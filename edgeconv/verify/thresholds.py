@@ -63,6 +63,8 @@ class Threshold:
     @property
     def of_parts(self) -> dict[str, float]:
         """The same bound as parts of an output take it, over all photos together."""
+        if self.figure == "equal":  # whole numbers have no parts
+            return {}
         is_error = self.figure == "relative_error"
         return {"relative_error" if is_error else "sqnr_db": self.limit}
 

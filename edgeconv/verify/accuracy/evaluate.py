@@ -26,9 +26,9 @@ from edgeconv.runtime.session import Kernels, Opener, Session, SessionOptions
 from edgeconv.verify.accuracy.comparison import AccuracyComparison, ComparisonTally
 
 #: Photos that are decoded before the files run on them.
-_CHUNK = 32
+CHUNK = 32
 #: The same for files on a device: to get there costs much, once for all of them.
-_FAR = 128
+FAR = 128
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def evaluate(
     }
     done = 0
     progress.step("evaluate on the photos", len(photos))
-    for images, labels in _chunks(photos, intake, _CHUNK if elsewhere is None else _FAR):
+    for images, labels in _chunks(photos, intake, CHUNK if elsewhere is None else FAR):
         expected = run_logits(judged[reference].session, images)
         for name, file in judged.items():
             file.add(images, labels, expected, is_reference=name == reference)

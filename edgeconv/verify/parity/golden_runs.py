@@ -97,8 +97,6 @@ class GoldenRuns:
 
     def worst_part(self, run: Run, bound: Threshold) -> PartResult | None:
         """The part of an output that lies furthest from the reference; None where none is told."""
-        if bound.figure == "equal":  # whole numbers have no parts
-            return None
         expected = self._expected
         return worst_part(expected.parts, expected.outputs, self.outputs(run), **bound.of_parts)
 

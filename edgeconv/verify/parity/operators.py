@@ -30,7 +30,7 @@ from edgeconv.files.onnx.load import load
 from edgeconv.files.tflite.file import TfliteFile, read
 from edgeconv.files.tflite.resize_places import bilinear_resizes, explained_steps
 from edgeconv.files.tflite.tensor_order import orders
-from edgeconv.runtime.adapt import Samples, app_inputs, batch_size, full_batches
+from edgeconv.runtime.adapt import Samples, fed_batches
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.ort import OrtSession
@@ -190,9 +190,7 @@ def check(int8_onnx: Path, tflite: KeptTensors, images: Samples) -> OperatorRepo
     isolated = OrtSession(parts.data, SessionOptions(kernels="reference"))
     resizes = bilinear_resizes(file)
     apart = {cut.name: Steps() for cut in parts.judged}
-    batch = batch_size(lite)
-    fed = (full_batches(array, batch) for array in app_inputs(lite, images))
-    for feeds in zip(*fed, strict=True):
+    for feeds in fed_batches(lite, images):
         with tflite.alone:
             lite.run(feeds)
             given, explained = parts.given(lite), explained_steps(resizes, lite)

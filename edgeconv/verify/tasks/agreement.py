@@ -23,7 +23,7 @@ from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.accuracy.proportions import share
 from edgeconv.verify.parity.output_parts import OutputPart, OutputParts
 from edgeconv.verify.tasks.figures import Estimate, Figure
-from edgeconv.verify.tasks.resampling import Sums, estimate, ratio
+from edgeconv.verify.tasks.resampling import Sums, figure, ratio
 from edgeconv.verify.tasks.run import Outputs, require_finite
 
 Kind = Literal["SQNR", "top-1 as in float", "values as in float"]
@@ -53,11 +53,11 @@ class _Compared:
     def figure(self, sums: Sums) -> Figure:
         """Over all photos, (photos, 2)."""
         if self.kind == "SQNR":
-            return Figure(self.kind, "dB", estimate(_decibels, sums), of=self.name)
+            return figure(self.kind, "dB", _decibels, sums, None, self.name)
         if self.kind == "values as in float":
-            return Figure(self.kind, "share", estimate(_equal, sums), of=self.name)
+            return figure(self.kind, "share", _equal, sums, None, self.name)
         same = share(int(sums[:, 0].sum()), len(sums))
-        return Figure(self.kind, "share", Estimate(same.value, same.low, same.high), of=self.name)
+        return Figure(self.kind, "share", Estimate.of_share(same), of=self.name)
 
 
 class Agreement:

@@ -59,7 +59,7 @@ class Detection:
         self, kept: Sequence[Detections], reference: Sequence[Detections] | None
     ) -> list[Figure]:
         """Those of COCO, without those of sizes that nothing annotated has."""
-        own = Precision(self._truth, kept)
+        own = self._precision_of(kept) if reference is None else Precision(self._truth, kept)
         if not own.values:
             raise RefusedError("nothing is annotated on these photos; there is nothing to judge")
         exact = None if reference is None else self._precision_of(reference)

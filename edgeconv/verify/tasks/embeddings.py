@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgeconv.data.annotations.pairs import Pair
 from edgeconv.errors import RefusedError
 from edgeconv.runtime.session import TensorSpec
-from edgeconv.verify.accuracy.proportions import Share, paired_drop, share
+from edgeconv.verify.accuracy.proportions import paired_drop, share
 from edgeconv.verify.tasks.figures import Estimate, Figure
 from edgeconv.verify.tasks.run import Outputs, require_finite
 
@@ -32,6 +32,7 @@ class Embeddings:
     def __init__(self, output: TensorSpec, place: int, pairs: Sequence[Pair]) -> None:
         """`place` is that of `output` among the outputs; there may be no pairs."""
         self._output, self._place, self._pairs = output, place, pairs
+        self._of_reference: tuple[Sequence[Vector], NDArray[np.int64]] | None = None
 
     def expect(self, photo: int, outputs: Outputs) -> None:
         """Nothing of a single photo.
@@ -59,21 +60,27 @@ class Embeddings:
         exact = own if reference is None else np.stack(reference)
         found = []
         if self._pairs:
-            found.append(self._right_pairs(own, exact, is_reference=reference is None))
+            found.append(self._right_pairs(own, exact))
         if reference is not None:
-            same = int((_nearest(own) == _nearest(exact)).sum())
-            nearest = _estimate(share(same, len(own)))
+            same = int((_nearest(own) == self._nearest_in_float(reference)).sum())
+            nearest = Estimate.of_share(share(same, len(own)))
             found.append(Figure("nearest photo as in float", "share", nearest))
         return found
 
-    def _right_pairs(self, own: Vector, exact: Vector, *, is_reference: bool) -> Figure:
+    def _nearest_in_float(self, reference: Sequence[Vector]) -> NDArray[np.int64]:
+        """The reference's, computed once for all files."""
+        if self._of_reference is None or self._of_reference[0] is not reference:
+            self._of_reference = (reference, _nearest(np.stack(reference)))
+        return self._of_reference[1]
+
+    def _right_pairs(self, own: Vector, exact: Vector) -> Figure:
         truth = np.array([pair.is_same for pair in self._pairs])
         in_float = self._similarities(exact)
         threshold = best_threshold(in_float, truth)
-        right = (self._similarities(own) >= threshold) == truth
-        right &= ~np.isnan(self._similarities(own))
-        value = _estimate(share(int(right.sum()), len(truth)))
-        if is_reference:
+        similar = in_float if own is exact else self._similarities(own)
+        right = ((similar >= threshold) == truth) & ~np.isnan(similar)
+        value = Estimate.of_share(share(int(right.sum()), len(truth)))
+        if own is exact:
             return Figure("right pairs", "share", value)
         right_in_float = (in_float >= threshold) == truth
         drop = paired_drop(
@@ -110,7 +117,3 @@ def _nearest(vectors: Vector) -> NDArray[np.int64]:
         similar[own, start + own] = -np.inf
         found.append(similar.argmax(axis=1))
     return np.where(usable, np.concatenate(found), _NOWHERE)
-
-
-def _estimate(found: Share) -> Estimate:
-    return Estimate(found.value, found.low, found.high)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from edgeconv.runtime.session import Kernels
+from edgeconv.verify.accuracy.proportions import Share
 
 #: A share of 1, decibels, pixels of the photo, or a number in the labels' own unit.
 Unit = Literal["share", "dB", "pixels", "number"]
@@ -18,6 +19,11 @@ class Estimate:
     value: float
     low: float | None = None
     high: float | None = None
+
+    @classmethod
+    def of_share(cls, found: Share) -> Self:
+        """That of a count."""
+        return cls(found.value, found.low, found.high)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.tasks.figures import Figure
 from edgeconv.verify.tasks.heads import Named, numbers_of
 from edgeconv.verify.tasks.regression import mean_absolute, root_mean_square
-from edgeconv.verify.tasks.resampling import Statistic, Sums, estimate, estimated_change
+from edgeconv.verify.tasks.resampling import Statistic, Sums, figure
 from edgeconv.verify.tasks.run import Outputs, require_finite
 
 PointForm = Literal["xy", "yx", "heatmap"]
@@ -132,15 +132,7 @@ class Keypoints:
             ("mean distance", mean_absolute),
             ("RMS distance", root_mean_square),
         ]
-        return [
-            Figure(
-                name,
-                "pixels",
-                estimate(statistic, sums),
-                None if exact is None else estimated_change(statistic, sums, exact),
-            )
-            for name, statistic in figures
-        ]
+        return [figure(name, "pixels", by, sums, exact) for name, by in figures]
 
 
 def points_by(function: Callable[[Named], Any], of: str) -> DecodePoints:

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+
+from edgeconv.quantize.observe.session import open_proto
 
 
 def kept_boxes(
@@ -63,8 +64,4 @@ def _session() -> Any:
         [helper.make_tensor_value_info("kept", TensorProto.INT64, [None, 3])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    return ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    return open_proto(model)

@@ -11,13 +11,7 @@ from edgeconv.data.annotations.numbers import NumbersTable
 from edgeconv.errors import UsageError
 from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.tasks.figures import Figure
-from edgeconv.verify.tasks.resampling import (
-    Statistic,
-    Sums,
-    estimate,
-    estimated_change,
-    ratio,
-)
+from edgeconv.verify.tasks.resampling import Statistic, Sums, figure, ratio
 from edgeconv.verify.tasks.run import Outputs, require_finite
 
 
@@ -62,12 +56,9 @@ class Regression:
         exact = None if reference is None else np.stack(reference)
         errors: list[tuple[str, Statistic]] = [("MAE", mean_absolute), ("RMSE", root_mean_square)]
         return [
-            Figure(
-                name,
-                "number",
-                estimate(error, sums[:, i]),
-                None if exact is None else estimated_change(error, sums[:, i], exact[:, i]),
-                of=column,
+            figure(
+                *(name, "number", error),
+                *(sums[:, i], None if exact is None else exact[:, i], column),
             )
             for i, column in enumerate(self._table.columns)
             for name, error in errors

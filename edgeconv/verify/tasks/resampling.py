@@ -10,12 +10,13 @@ Source: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chap
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.verify.accuracy.proportions import LEVEL
-from edgeconv.verify.tasks.figures import Estimate
+from edgeconv.verify.tasks.figures import Estimate, Figure, Unit
 
 Sums = NDArray[np.float64]
 #: (resamples, columns) of sums to (resamples,) of a figure.
@@ -26,6 +27,16 @@ FEWEST_PHOTOS = 10
 RESAMPLES = 1000
 #: Weights that are held at a time.
 _HELD = 2**22
+#: Draws that are kept for the next figure: 128 MB.
+_KEPT = 2**26
+
+
+def figure(
+    name: str, unit: Unit, statistic: Statistic, sums: Sums, exact: Sums | None, of: str = ""
+) -> Figure:
+    """A figure of one file, and its change from the reference's sums where those are given."""
+    change = None if exact is None else estimated_change(statistic, sums, exact)
+    return Figure(name, unit, estimate(statistic, sums), change, of)
 
 
 def estimate(statistic: Statistic, sums: Sums) -> Estimate:
@@ -79,8 +90,20 @@ def _resampled(sums: Sums) -> Sums:
 
 def drawn(photos: int, resamples: int) -> Iterator[NDArray[np.float64]]:
     """How often each photo is in each resample, (some, photos) at a time; ever the same."""
+    is_kept = photos * resamples <= _KEPT
+    for times in _kept_draws(photos, resamples) if is_kept else _draws(photos, resamples):
+        yield times.astype(np.float64)
+
+
+@lru_cache(maxsize=1)
+def _kept_draws(photos: int, resamples: int) -> tuple[NDArray[np.uint16], ...]:
+    """Every figure of every file is of the same ones, and to draw them takes the longest."""
+    return tuple(_draws(photos, resamples))
+
+
+def _draws(photos: int, resamples: int) -> Iterator[NDArray[np.uint16]]:
     draws, even = np.random.default_rng(0), np.full(photos, 1 / photos)
     at_once = max(1, _HELD // photos)
     for start in range(0, resamples, at_once):
         size = min(at_once, resamples - start)
-        yield draws.multinomial(photos, even, size=size).astype(np.float64)
+        yield draws.multinomial(photos, even, size=size).astype(np.uint16)

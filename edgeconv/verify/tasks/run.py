@@ -14,7 +14,7 @@ from edgeconv.errors import RefusedError, UsageError
 from edgeconv.progress import SILENT, Progress
 from edgeconv.runtime.adapt import batch_size, run_outputs
 from edgeconv.runtime.session import Kernels, Opener, Session, SessionOptions, TensorSpec
-from edgeconv.verify.accuracy.evaluate import batches, open_exact
+from edgeconv.verify.accuracy.evaluate import CHUNK, FAR, batches, open_exact
 from edgeconv.verify.parity.golden_runs import in_order
 from edgeconv.verify.tasks.figures import Figure, FileFigures
 
@@ -23,10 +23,6 @@ Outputs = Sequence[NDArray[Any]]
 Expected = TypeVar("Expected")
 Kept = TypeVar("Kept")
 
-#: Photos that files run on before the next are decoded; fewer where outputs are large.
-_MOST = 32
-#: The same for files on a device: to get there costs much, once for all of them.
-_MOST_FAR = 128
 #: Bytes of outputs of one file that are held at a time.
 _HELD_BYTES = 64 * 2**20
 
@@ -134,9 +130,10 @@ def _opened(path: Path, threads: int, elsewhere: Opener | None) -> tuple[Session
 
 def _most_photos(session: Session, *, far: bool) -> int:
     """As many as hold little memory: maps of classes take ten megabytes a photo and more."""
-    of_a_photo = sum(spec.nbytes for spec in session.outputs) // batch_size(session)
-    most = _MOST_FAR if far else _MOST
-    return max(1, min(most, _HELD_BYTES // max(of_a_photo, 1)))
+    batch = batch_size(session)
+    of_a_photo = sum(spec.nbytes for spec in session.outputs) // batch
+    most = min(FAR if far else CHUNK, _HELD_BYTES // max(of_a_photo, 1))
+    return max(batch, most - most % batch)  # what runs at once, runs full
 
 
 def _rows(outputs: Outputs) -> Iterator[Outputs]:

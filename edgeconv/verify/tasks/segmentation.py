@@ -26,13 +26,7 @@ from edgeconv.errors import RefusedError
 from edgeconv.runtime.metrics import is_whole
 from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.tasks.figures import Figure
-from edgeconv.verify.tasks.resampling import (
-    Statistic,
-    Sums,
-    estimate,
-    estimated_change,
-    ratio,
-)
+from edgeconv.verify.tasks.resampling import Statistic, Sums, figure, ratio
 from edgeconv.verify.tasks.run import Outputs, require_finite
 
 _NO_CLASS = -1
@@ -94,17 +88,9 @@ class Segmentation:
             raise RefusedError("every pixel of the masks is ignored; there is nothing to judge")
         exact = None if reference is None else np.stack(reference)
         own: list[tuple[str, Statistic]] = [("mean IoU", _mean_iou), ("pixel accuracy", _accuracy)]
-        found = [
-            Figure(
-                name,
-                "share",
-                estimate(statistic, sums),
-                None if exact is None else estimated_change(statistic, sums, exact),
-            )
-            for name, statistic in own
-        ]
+        found = [figure(name, "share", statistic, sums, exact) for name, statistic in own]
         if exact is not None:
-            found.append(Figure("pixels as in float", "share", estimate(_as_in_float, sums)))
+            found.append(figure("pixels as in float", "share", _as_in_float, sums, None))
         return found
 
     def _classes(self, output: NDArray[Any]) -> int:
