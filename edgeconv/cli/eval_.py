@@ -70,18 +70,24 @@ def evaluate(
     chosen = devices.profile(device, way)
     targets = given_or_here([] if target is None else [target])
     models = [models_to_evaluate(one, data) for one in targets]
-    runs = [_prepared(one, data, asked) for one in models]
+    runs = [_prepared(*each, data, asked) for each in zip(targets, models, strict=True)]
     found = [run(target, chosen, threads) for target, run in zip(targets, runs, strict=True)]
     output.show_each(found, as_json=as_json)
 
 
-def _prepared(models: Models, data: Path, asked: TaskOptions) -> _Run:
+def _prepared(target: str, models: Models, data: Path, asked: TaskOptions) -> _Run:
     """What will run on one target's files, with its labels read."""
+    from edgeconv.data.samples import require_kind
+
     name = asked.task or ("classification" if _names_classes(models, data, asked) else "agreement")
+    require_fitting(name, asked)
     if name == "classification":
-        require_fitting(name, asked)
-        return partial(_classified, models, _labelled(models, data, asked.labels))
-    return partial(_in_task, models, name, prepared(name, models, data, asked))
+        photos = _labelled(models, data, asked.labels)
+        require_kind([photo.path for photo in photos], models.intake, target)
+        return partial(_classified, models, photos)
+    task = prepared(name, models, data, asked)
+    require_kind(task.photos, models.intake, target)
+    return partial(_in_task, models, name, task)
 
 
 def _names_classes(models: Models, data: Path, asked: TaskOptions) -> bool:

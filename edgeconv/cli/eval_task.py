@@ -57,10 +57,9 @@ def prepared(name: TaskName, models: Models, data: Path, options: TaskOptions) -
     """Reads the labels of a task other than classification.
 
     Raises:
-        UsageError: an option is missing, or is none of this task's; labels that do not fit.
+        UsageError: labels that do not fit.
         RefusedError: labels that cannot be read.
     """
-    require_fitting(name, options)
     return _TASKS[name](models, data, options)
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgeconv.cli.bundles import bundle_directory, is_model_file
-from edgeconv.data.folders import holds_tensors, list_samples
+from edgeconv.data.folders import is_of_tensors
 from edgeconv.data.inputs import InputSpec, Intake
 from edgeconv.data.preprocessing import Preprocessing, scaled_to
-from edgeconv.data.samples import require_kind
 from edgeconv.errors import RefusedError
 from edgeconv.export.bundle.artifacts import FILES
 from edgeconv.export.bundle.bundle import Bundle, is_bundle, require_artifacts
@@ -75,18 +74,12 @@ def models_to_evaluate(target: str, data: Path) -> Models:
 
     Args:
         target: the bundle or the file.
-        data: the samples they will run on.
-
-    Raises:
-        UsageError: the samples are not of the kind that they take.
+        data: the folder of what they will run on, which says what a file of no bundle takes.
     """
     if is_model_file(target):
-        models = _single(Path(target), data)
-    else:
-        bundle = Bundle.load(bundle_directory(target))
-        models = _of_bundle(bundle, require_artifacts(bundle))
-    require_kind(list_samples(data), models.intake, target)
-    return models
+        return _single(Path(target), data)
+    bundle = Bundle.load(bundle_directory(target))
+    return _of_bundle(bundle, require_artifacts(bundle))
 
 
 def _of_bundle(bundle: Bundle, artifacts: dict[str, Path]) -> Models:
@@ -116,7 +109,7 @@ def _single(path: Path, data: Path) -> Models:
     intake = Intake(inputs, of_file=True)
     shape = session.inputs[0].shape
     takes_photos = len(inputs) == 1 and len(shape) == 4 and _RGB in (shape[1], shape[-1])
-    if takes_photos and not holds_tensors(list_samples(data)):
+    if takes_photos and not is_of_tensors(data):
         intake = _as_imagenet(path, shape)
     return Models({path.name: path}, path.name, intake, None, _classes(path))
 

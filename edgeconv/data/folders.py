@@ -78,6 +78,16 @@ def holds_tensors(paths: Sequence[Path]) -> bool:
     return paths[0].name.lower().endswith(TENSOR_SUFFIXES)
 
 
+def is_of_tensors(folder: Path) -> bool:
+    """Whether a folder holds tensors and no photo; it is listed no further than to the first.
+
+    Raises:
+        UsageError: the folder is missing or cannot be listed.
+    """
+    photo, tensor = (next(_files(folder, each), None) for each in (SUFFIXES, TENSOR_SUFFIXES))
+    return photo is None and tensor is not None
+
+
 def _listed(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """The files with these endings, sorted by their path in the folder."""
     found: list[Path] = []
@@ -126,9 +136,10 @@ def labelled(
     if csv_path is not None:
         rows = read_label_csv(csv_path, folder, class_names, classes, limit=MAX_FILES)
         return [LabelledImage(path, label) for path, label in rows]
-    if _hold_classes(list_samples(folder)):
-        return _from_arrays(folder, classes)
-    return _from_sub_folders(folder, class_names, classes)
+    samples = list_samples(folder)
+    if _hold_classes(samples):
+        return _from_arrays(samples, classes)
+    return _from_sub_folders(folder, samples, class_names, classes)
 
 
 def holds_labels(folder: Path) -> bool:
@@ -143,10 +154,10 @@ def _hold_classes(samples: Sequence[Path]) -> bool:
     return holds_tensors(samples) and any(load_label(path) is not None for path in samples)
 
 
-def _from_arrays(folder: Path, classes: int | None) -> list[LabelledImage]:
+def _from_arrays(samples: Sequence[Path], classes: int | None) -> list[LabelledImage]:
     """Samples with the class that each file holds."""
     found = []
-    for path in list_samples(folder):
+    for path in samples:
         label = load_label(path)
         if label is None:
             raise UsageError(
@@ -161,10 +172,12 @@ def _from_arrays(folder: Path, classes: int | None) -> list[LabelledImage]:
 
 
 def _from_sub_folders(
-    folder: Path, class_names: Sequence[str] | None, classes: int | None
+    folder: Path,
+    samples: Sequence[Path],
+    class_names: Sequence[str] | None,
+    classes: int | None,
 ) -> list[LabelledImage]:
-    images = list_samples(folder)
-    loose = [path for path in images if path.parent == folder]
+    loose = [path for path in samples if path.parent == folder]
     if loose:
         raise UsageError(
             f"{folder} holds {len(loose)} samples without a label ({loose[0].name}, ...); labels "
@@ -174,7 +187,7 @@ def _from_sub_folders(
         )
     names = sorted(entry.name for entry in _entries(folder) if _is_folder(entry))
     indices = class_indices(folder, names, class_names, classes)
-    return [LabelledImage(path, indices[path.parent.name]) for path in images]
+    return [LabelledImage(path, indices[path.parent.name]) for path in samples]
 
 
 def _find_csv(folder: Path) -> Path | None:

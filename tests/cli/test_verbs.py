@@ -129,6 +129,19 @@ def test_eval_of_one_file_takes_its_bundles_float_file_as_reference(
     assert "no float file to compare" in run("eval", alone, "--data", photos).out
 
 
+def test_eval_runs_on_the_files_that_labels_name_wherever_they_lie(
+    run: Run, exported: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    (folder / "a" / "b").mkdir(parents=True)
+    Image.new("RGB", (SIZE, SIZE), (200, 30, 90)).save(folder / "a" / "b" / "c.png")
+    np.save(folder / "notes.npy", np.zeros(3, np.float32))
+    (folder / "labels.csv").write_text("file,label\na/b/c.png,7\n")
+    result = run("eval", exported, "--data", folder, "--json")
+    assert result.code == 0, result.err
+    assert {e["comparison"]["images"] for e in json.loads(result.out)["evaluations"]} == {1}
+
+
 def test_eval_with_labels_of_another_net_is_refused(
     run: Run, exported: Path, photos: Path, tmp_path: Path
 ) -> None:
