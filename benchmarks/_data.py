@@ -57,7 +57,7 @@ class Subject:
 
 def net_of(name: str) -> str:
     """The net of a subject: `efficientnet_b0_real` is no hard net, but the published one."""
-    return name.removesuffix("_real")
+    return f"{ATTENTION_FILE}:{name}" if name == _hard.ATTENTION else name.removesuffix("_real")
 
 
 def root() -> Path:
@@ -80,14 +80,15 @@ def subjects(options: argparse.Namespace) -> list[Subject]:
     names = options.net.split(",")
     if options.weights and len(names) > 1:
         raise SystemExit("--weights goes with a single --net")
-    return [_subject(name, options.weights, options.calib) for name in names]
+    return [subject_of(name, options.weights, options.calib) for name in names]
 
 
-def _subject(name: str, weights: Path | None, calib: Path | None) -> Subject:
+def subject_of(name: str, weights: Path | None, calib: Path | None) -> Subject:
+    """What a name stands for, with other weights or photos; ends the benchmark where it cannot."""
     if weights is None and name in (*_hard.NETS, _hard.ATTENTION):
         images = _hard.folders()
-        net = f"{ATTENTION_FILE}:{name}" if name == _hard.ATTENTION else name
-        return Subject(net, _hard.weights(name), calib or images.calibration, images.test, name)
+        given = (_hard.weights(name), calib or images.calibration, images.test)
+        return Subject(net_of(name), *given, name)
     if weights is None and name not in WEIGHTS_FILE:
         known = ", ".join((*WEIGHTS_FILE, *_hard.NETS, _hard.ATTENTION))
         raise SystemExit(f"no weights are known for {name} (there are: {known}); use --weights")

@@ -121,7 +121,7 @@ def main() -> int:
             run_round(subject, recipe, discarded, backwards=False)
         for index in range(options.repeats):
             run_round(subject, recipe, rounds, backwards=index % 2 == 1)
-        print(f"{subject.net}, {photo_count(subject)} calibration photos")
+        print(f"{subject.title}, {photo_count(subject)} calibration photos")
         show(rounds)
         time, cpu, memory = rounds.time_ratio(), rounds.cpu_ratio(), rounds.memory_ratio()
         print(f"edgeconv / chain: time {time} (at most {options.max_time_ratio})")
@@ -131,7 +131,7 @@ def main() -> int:
         print(f"edgeconv / chain: memory {memory} (at most {options.max_memory_ratio})")
         missed |= time.median > options.max_time_ratio
         missed |= memory.median > options.max_memory_ratio
-        document[subject.net] = {
+        document[subject.title] = {
             "costs": [{k: c.to_json() for k, c in costs.items()} for costs in rounds.costs],
             "stages": rounds.stages,
             "time_ratio": time.to_json(),

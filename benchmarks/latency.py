@@ -32,7 +32,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from _data import WEIGHTS_FILE, Subject, add_arguments, root
+from _data import WEIGHTS_FILE, Subject, add_arguments, net_of, root
 from _intervals import Interval, median_interval
 from _process import environment
 from _seeded import few_photos, weights_file
@@ -59,7 +59,8 @@ def subject_of(net: str, options: argparse.Namespace) -> Subject:
     photos = options.calib or root() / "photos" / "calibration"
     known = root() / "weights" / WEIGHTS_FILE.get(net, "")
     if options.weights or known.is_file():
-        return Subject(net, (options.weights or known).resolve(), photos.resolve())
+        given = (options.weights or known).resolve()
+        return Subject(net_of(net), given, photos.resolve(), name=net)
     return Subject(net, weights_file(net).resolve(), few_photos(photos, PHOTOS).resolve())
 
 
@@ -121,7 +122,7 @@ def judge(subject: Subject, bundle: Path, options: argparse.Namespace) -> list[d
     """Measures and prints everything about one net; gives its figures."""
     results = []
     for precision, files in files_of(subject, bundle).items():
-        print(f"{subject.net}, {precision}")
+        print(f"{subject.title}, {precision}")
         for name, path in files.items():
             found = Counter(operator.code for operator in read(path).operators)
             counts = ", ".join(f"{operator} {n}" for operator, n in sorted(found.items()))
@@ -133,10 +134,10 @@ def judge(subject: Subject, bundle: Path, options: argparse.Namespace) -> list[d
                 for name in files
             }
             for name, ratio in ratios(rounds).items():
-                limit = limit_of(subject.net, options)
+                limit = limit_of(subject.title, options)
                 results.append(
                     {
-                        "net": subject.net,
+                        "net": subject.title,
                         "precision": precision,
                         "threads": threads,
                         "other": name,

@@ -44,7 +44,7 @@ from typing import Any
 
 import _hard
 import numpy as np
-from _data import OTHER_CLASSES, WEIGHTS_FILE, Subject, net_of, root
+from _data import OTHER_CLASSES, WEIGHTS_FILE, Subject, subject_of
 from _logits import Outputs, Photos, outputs
 from _markdown import show_table
 from _process import ROOT, run
@@ -143,16 +143,12 @@ class Row:
 
 def trial(name: str, given: Path, *, labels: bool) -> Trial:
     """The trial of a name; ends the benchmark where there is none."""
-    if name in _hard.NETS:
-        subject = Subject(name, _hard.weights(name), given, _hard.folders().test)
-        return Trial(f"{name}, hard", subject, labels)
-    if name not in WEIGHTS_FILE:
+    if name not in (*WEIGHTS_FILE, *_hard.NETS):
         raise SystemExit(f"{name} is none of {', '.join((*WEIGHTS_FILE, *_hard.NETS))}")
-    photos, weights = root() / "photos", root() / "weights" / WEIGHTS_FILE[name]
-    if not weights.exists():
-        raise SystemExit(f"{weights} does not exist; set EDGECONV_DATA")
-    subject = Subject(net_of(name), weights, photos / "calibration", photos / "validation")
-    return Trial(name, subject, labels and name not in OTHER_CLASSES)
+    is_hard = name in _hard.NETS
+    subject = subject_of(name, None, given if is_hard else None)
+    title = f"{name}, hard" if is_hard else name
+    return Trial(title, subject, labels and name not in OTHER_CLASSES)
 
 
 def measure(one: Trial, recipe: str, bound: float, limit: int | None) -> Row:
