@@ -34,11 +34,18 @@ _NO_CLASS = -1
 
 @dataclass(frozen=True, eq=False)
 class LabelledPixels:
-    """A photo's truth, and what float makes of it: class numbers of the pixels that count."""
+    """A photo's truth, and what float makes of it: class numbers of the pixels that count.
+
+    Attributes:
+        counted: which pixels of the input count.
+        truth, in_float: their classes.
+        reference: float's own output, which those were made of.
+    """
 
     counted: NDArray[np.bool_]
     truth: NDArray[np.int64]
     in_float: NDArray[np.int64]
+    reference: NDArray[Any]
 
 
 class Segmentation:
@@ -65,13 +72,15 @@ class Segmentation:
         seen = placement.of_mask(mask, IGNORED)
         counted = seen != IGNORED
         truth = seen[counted].astype(np.int64)
-        return LabelledPixels(counted, truth, self._pixels(own)[counted])
+        return LabelledPixels(counted, truth, self._pixels(own)[counted], own)
 
     def keep(self, outputs: Outputs, expected: LabelledPixels) -> Sums:
         """(2 * classes + 3,): intersections, unions, right pixels, those as in float, all."""
         own = outputs[self._place]
         classes = self._classes(own)
-        made, truth = self._pixels(own)[expected.counted], expected.truth
+        is_float = own is expected.reference  # to enlarge a map takes longer than to make it
+        made = expected.in_float if is_float else self._pixels(own)[expected.counted]
+        truth = expected.truth
         of_truth, of_made, of_both = (
             np.bincount(numbers, minlength=classes)
             for numbers in (truth, made[made != _NO_CLASS], truth[truth == made])
