@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from edgeconv.cli.options import output
+from edgeconv.cli.options.groups import gathered
+from edgeconv.cli.options.listed import Listed
 from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
     from edgeconv.nets.spec import Facts, NetSpec
 
 
-def list_nets(as_json: bool = output.JSON) -> None:
-    """List the nets with their size, cost and published accuracy."""
+@gathered
+def list_nets(*, listed: Listed, as_json: bool = output.JSON) -> None:
+    """List the nets with their size, cost and published accuracy, all or those that suit."""
     from edgeconv.nets.registry import NETS
+    from edgeconv.nets.selection import Selection
 
-    nets = list(NETS.values())
+    nets = Selection(**asdict(listed)).of(NETS.values())
     document = {"nets": [_document(spec) for spec in nets]}
     output.show(document, lambda: _show(nets), as_json=as_json)
 
@@ -43,6 +48,7 @@ def _show(specs: Sequence[NetSpec]) -> None:
     """The registry, a line a net."""
     told: Told[NetSpec] = [
         (Column("net"), lambda net: net.name),
+        (Column("family", rank=9), lambda net: net.family),
         (Column("task", rank=6), lambda net: net.task),
         (Column("parameters M", "number", rank=1), lambda net: net.facts.parameters / 1e6),
         (Column("multiply-adds M", "number", 0, 2), lambda net: net.facts.multiply_adds / 1e6),
@@ -57,7 +63,7 @@ def _show(specs: Sequence[NetSpec]) -> None:
         "Published figures at default options, top-1 and top-5 on ImageNet-1k; `edgeconv list "
         "--json` says where every one of them stands, and those at other options."
     )
-    show(Table.of(specs, told, notes=(note,)))
+    show(Table.of(specs, told, notes=(note if specs else "No net suits all of that.",)))
 
 
 def _other_accuracy(facts: Facts) -> str | None:

@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 #: Two of each verb, as one would type them behind its name.
 EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "list": ("", "--json"),
+        "list": ("", "--max-macs 400 --min-top1 70 --sort top1"),
         "export": (
             "mobilenet_v2 --int8",
             "net.py:build --weights w.safetensors --int8 --calib photos",

@@ -18,6 +18,12 @@ def net(incomplete: str) -> list[str]:
     return [name for name in NETS if name.startswith(incomplete)]
 
 
+def family(incomplete: str) -> list[str]:
+    """Families of the registry."""
+    names = dict.fromkeys(net.family for net in NETS.values())
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def device(incomplete: str) -> list[str]:
     """Devices, the user's own among them."""
     from edgeconv.devices.profile.read import names
