@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
+
+from edgeconv.disk import read_bounded
 
 _MOST_LINES = 1000
 _LONGEST_LINE = 2000
@@ -22,6 +25,26 @@ _LONGEST_REASON = 200
 
 class NotToml(ValueError):
     """Text is no TOML, or more of it than is read; a message of one short line."""
+
+
+def read_toml(
+    path: Path, most_bytes: int, *, most_lines: int = _MOST_LINES, longest_line: int = _LONGEST_LINE
+) -> dict[str, Any]:
+    """The table in a file; bounds as of `parse_toml`.
+
+    Raises:
+        NotToml: it cannot be read, is larger, or holds none; the words go behind the file's name.
+    """
+    try:
+        content = read_bounded(path, most_bytes)
+    except OSError as error:
+        raise NotToml(f"cannot be read: {error.strerror or error}") from error
+    if content is None:
+        raise NotToml(f"cannot be read: it is larger than {most_bytes >> 10} KiB")
+    try:
+        return parse_toml(content, most_lines=most_lines, longest_line=longest_line)
+    except NotToml as error:
+        raise NotToml(f"is no TOML: {error}") from error
 
 
 def parse_toml(

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeconv.disk import read_bounded
 from edgeconv.errors import UnknownName, UsageError
-from edgeconv.toml import NotToml, parse_toml
+from edgeconv.toml import NotToml, read_toml
 
 if TYPE_CHECKING:
     from edgeconv.data.annotations.coco import Coco
@@ -69,15 +68,9 @@ def _is_function(word: str) -> bool:
 
 def _document(path: Path) -> dict[str, object]:
     try:
-        content = read_bounded(path, _MOST_BYTES)
-    except OSError as error:
-        raise UsageError(f"--decode {path} cannot be read: {error.strerror}") from error
-    if content is None:
-        raise UsageError(f"--decode {path} has more than {_MOST_BYTES >> 10} KiB")
-    try:
-        return parse_toml(content, most_lines=_MOST_LINES, longest_line=_MOST_BYTES)
+        return read_toml(path, _MOST_BYTES, most_lines=_MOST_LINES, longest_line=_MOST_BYTES)
     except NotToml as error:
-        raise UsageError(f"--decode {path} is no TOML: {error}") from error
+        raise UsageError(f"--decode {path} {error}") from error
 
 
 def _decoder(head: Head, outputs: Sequence[TensorSpec], truth: Coco) -> Decode:

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -25,11 +26,13 @@ from edgeconv.cli import (
     inspect_,
     list_,
     parity,
+    project,
     verbs,
 )
 from edgeconv.cli.group import Group, NotOfTyper
 from edgeconv.cli.process import error_reports, signals, streams
 from edgeconv.cli.process.supervised import supervised
+from edgeconv.cli.shown.project import show_project
 from edgeconv.disk import remove_unfinished
 from edgeconv.errors import EXIT_CODES, INTERNAL_ERROR, SIGNALLED, EdgeconvError
 from edgeconv.report.console import is_plain, say
@@ -61,13 +64,30 @@ app.add_typer(devices.app, name="devices")
 
 @app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    config: Path | None = typer.Option(
+        None,
+        metavar="TOML",
+        help="The project's defaults.",
+        show_default="the nearest edgeconv.toml, or [tool.edgeconv] of pyproject.toml",
+    ),
+    show_config: bool = typer.Option(
+        False,
+        "--show-config",
+        help="Print what the verb that follows would be run with, and where it comes from.",
+    ),
 ) -> None:
     if version:
         from importlib.metadata import version as installed
 
         say(f"edgeconv {installed('edgeconv')}")
         raise typer.Exit
+    context.obj = project.find(config)
+    if context.obj is not None:
+        context.default_map = context.obj.defaults(context.command)
+    if show_config and context.invoked_subcommand is None:
+        show_project(context.obj)
 
 
 def command() -> NoReturn:

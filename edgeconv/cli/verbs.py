@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
+
+from edgeconv.cli.shown.project import from_project, show_options
+from edgeconv.errors import UsageError
 
 #: Two of each verb, as one would type them behind its name.
 EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -37,7 +41,30 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 class Verb(TyperCommand):
-    """A command that shows `--help` under its last heading where all its options have one."""
+    """A command that says where its options come from, and which of them were wrong in a file.
+
+    It shows `--help` under its last heading where all its options have one.
+    """
+
+    def make_context(self, *arguments: Any, **keywords: Any) -> Any:
+        """Typer's; a wrong value of the project's is called so."""
+        try:
+            return super().make_context(*arguments, **keywords)
+        except Exception as error:
+            context, option = getattr(error, "ctx", None), getattr(error, "param", None)
+            if context is not None and option is not None and option in from_project(context):
+                error.message += f" It stands in {context.find_root().obj.path}."  # type: ignore[attr-defined]  # Typer's
+            raise
+
+    def invoke(self, ctx: Any) -> Any:
+        """Typer's, or what it would be run with where that is asked."""
+        if ctx.find_root().params.get("show_config"):
+            return show_options(ctx)
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            error.args += tuple(_of_the_project(ctx, str(error.args[0]) if error.args else ""))
+            raise
 
     def get_help_option(self, ctx: Any) -> Any:
         """Typer's, with its heading."""
@@ -47,6 +74,16 @@ class Verb(TyperCommand):
             headings = [getattr(one, "rich_help_panel", None) for one in options]
             option.rich_help_panel = headings[-1] if all(headings) else None
         return option
+
+
+def _of_the_project(context: Any, words: str) -> list[str]:
+    """A line for each option that an error names and the project's file has."""
+    names = [max(option.opts, key=len) for option in from_project(context)]
+    return [
+        f"{name} stands in {context.find_root().obj.path}"
+        for name in names
+        if re.search(rf"{name}(?![\w-])", words)
+    ]
 
 
 def examples(words: str) -> list[str]:

@@ -18,10 +18,9 @@ from typing import Any
 
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.data.stated import Stated
-from edgeconv.disk import read_bounded
 from edgeconv.errors import RefusedError, UsageError
 from edgeconv.nets.labels import LONGEST_LABEL, is_label
-from edgeconv.toml import NotToml, parse_toml
+from edgeconv.toml import NotToml, read_toml
 
 _MOST_BYTES = 256 * 2**10
 _MOST_LINES = 20_000
@@ -71,18 +70,12 @@ def read_stated(path: Path) -> StatedFile:
 
 
 def _table(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise UsageError(f"{path}: there is no such file")
     try:
-        content = read_bounded(path, _MOST_BYTES)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise RefusedError(f"{path} cannot be read: {error.strerror or error}") from error
-    if content is None:
-        raise RefusedError(f"{path} cannot be read: it is larger than {_MOST_BYTES >> 10} KiB")
-    try:
-        return parse_toml(content, most_lines=_MOST_LINES, longest_line=_MOST_BYTES)
+        return read_toml(path, _MOST_BYTES, most_lines=_MOST_LINES, longest_line=_MOST_BYTES)
     except NotToml as error:
-        raise RefusedError(f"{path} is no TOML: {error}") from error
+        raise RefusedError(f"{path} {error}") from error
 
 
 def _labels(path: Path, given: Any) -> tuple[str, ...] | None:

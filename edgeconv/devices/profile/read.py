@@ -24,9 +24,8 @@ from typing import Any
 
 from edgeconv.devices.profile import values as profile_values
 from edgeconv.devices.profile.model import Profile
-from edgeconv.disk import read_bounded
 from edgeconv.errors import UnknownName, UsageError
-from edgeconv.toml import NotToml, parse_toml
+from edgeconv.toml import NotToml, parse_toml, read_toml
 
 _MOST_BYTES = 64 * 2**10
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -98,11 +97,11 @@ def _values(name: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     values: dict[str, Any] = {}
     built_in = _built_in() / f"{name}.toml"
     if built_in.is_file():
-        values = _parsed(built_in.read_bytes(), f"{name}.toml")
+        values = parse_toml(built_in.read_bytes())
     own = directory() / f"{name}.toml"
     if not own.is_file():
         return values
-    laid_over = _parsed(_read(own), str(own))
+    laid_over = _read(own)
     profile_values.check_keys(laid_over, str(own))
     start = laid_over.pop("like", None)
     if start is not None:
@@ -115,21 +114,11 @@ def _values(name: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     return values
 
 
-def _parsed(content: bytes, where: str) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        return parse_toml(content)
+        return read_toml(path, _MOST_BYTES)
     except NotToml as error:
-        raise UsageError(f"{where} is no TOML: {error}") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        content = read_bounded(path, _MOST_BYTES)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    if content is None:
-        raise UsageError(f"{path} is larger than a profile may be, {_MOST_BYTES >> 10} KiB")
-    return content
+        raise UsageError(f"{path} {error}") from error
 
 
 def _built_in() -> Any:

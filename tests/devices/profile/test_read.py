@@ -148,7 +148,7 @@ WHOLE = 'title = "x"\ntransport = "ssh"\n'
         ('like = "mine"', "like = 'mine' is no other device"),
         ("title = ", "is no TOML"),
         ('title = "\\u0007"\ntransport = "ssh"', "title = "),
-        ("#" * 70_000, "larger than a profile may be"),
+        ("#" * 70_000, "larger than 64 KiB"),
         ("[" * 20_000, "is no TOML"),
     ],
 )
