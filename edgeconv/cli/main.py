@@ -27,6 +27,7 @@ from edgeconv.cli import (
     list_,
     parity,
     project,
+    sweep,
     verbs,
 )
 from edgeconv.cli.group import Group, NotOfTyper
@@ -59,6 +60,7 @@ verbs.add(app, "inspect", inspect_.inspect)
 verbs.add(app, "explain", explain.explain)
 verbs.add(app, "diagnose", diagnose.diagnose)
 verbs.add(app, "audit", audit.audit)
+verbs.add(app, "sweep", sweep.sweep)
 app.add_typer(devices.app, name="devices")
 
 

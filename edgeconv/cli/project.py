@@ -30,7 +30,7 @@ _MOST_BYTES = 256 * 2**10
 _MOST_LINES = 10_000
 
 #: Words that may be a file or a folder, or something else that the option takes.
-_FILE_OR_WORD = ("weights", "calib")
+FILE_OR_WORD = ("weights", "calib")
 #: Given where the command is typed alone: they run code of somebody's, or replace what is there.
 _TYPED_ONLY = ("decode", "benchmark-model", "force", "json", "help")
 
@@ -56,19 +56,19 @@ class Project:
         Raises:
             UsageError: a key is no option's, or its value cannot be; says what is allowed.
         """
-        verbs = dict(_verbs(root))
+        verbs = dict(verbs_of(root))
         shared = {key: value for key, value in self.table.items() if not isinstance(value, dict)}
         for key in shared:
-            self._check_known(key, {name for verb in verbs.values() for name in _options(verb)})
+            self._check_known(key, {name for verb in verbs.values() for name in options_of(verb)})
         filled: dict[str, Any] = {}
         for words, verb in verbs.items():
-            options = _options(verb)
+            options = options_of(verb)
             own = {key: value for key, value in shared.items() if key in options}
             own |= self._table_of(words, options)
             place = filled
             for word in words:
                 place = place.setdefault(word, {})
-            paths = _paths(verb)
+            paths = paths_of(verb)
             for key, value in own.items():
                 place[options[key].name] = self._value(options[key], value, key, paths)
         self._check_tables(verbs)
@@ -112,7 +112,7 @@ class Project:
             fits = isinstance(value, str | int | float) and not isinstance(value, bool)
         if not fits:
             raise UsageError(f"{self.path}: {key} must be {wanted}")
-        if key in _FILE_OR_WORD or option.name in paths:
+        if key in FILE_OR_WORD or option.name in paths:
             return self._placed(str(value), always=option.name in paths)
         return value if option.multiple or option.is_flag else str(value)
 
@@ -163,16 +163,16 @@ def _names_us(path: Path) -> bool:
         return False
 
 
-def _verbs(group: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def verbs_of(group: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """The words of each verb, and the verb."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
-            yield from _verbs(command, (*before, name))
+            yield from verbs_of(command, (*before, name))
         else:
             yield (*before, name), command
 
 
-def _options(verb: Any) -> dict[str, Any]:
+def options_of(verb: Any) -> dict[str, Any]:
     """Name as it is typed -> option."""
     options = (one for one in verb.params if one.param_type_name == "option")
     return {max(one.opts, key=len).lstrip("-"): one for one in options}
@@ -185,7 +185,7 @@ def _tables(table: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[
             yield from _tables(value, (*before, key))
 
 
-def _paths(verb: Any) -> set[str]:
+def paths_of(verb: Any) -> set[str]:
     """The parameters that are made a path of what is typed."""
     parameters = signature(verb.callback).parameters.values()
     return {one.name for one in parameters if "Path" in str(one.annotation)}

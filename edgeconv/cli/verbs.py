@@ -32,6 +32,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "explain": ("photo.jpg --net mobilenet_v2", "photo.jpg --net resnet18 --bundle resnet18"),
         "diagnose": ("mobilenet_v2", "mobilenet_v2 --html diagnosis.html"),
         "audit": ("model.tflite", "model.tflite --require int8"),
+        "sweep": ("sweep.toml", "sweep.toml --out results --dry-run"),
         "devices list": ("", "--json"),
         "devices check": ("local", "rpi4 --host 10.0.0.7"),
         "devices start": ("rpi4-emulated", "android-emulated"),

@@ -1,0 +1,153 @@
+"""A cell as a process of its own, within limits that the system keeps."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from edgeconv import child
+from edgeconv.disk import cache_directory
+from edgeconv.documents import NotJson, parse
+from edgeconv.runtime.plain import plain
+from edgeconv.sweep.cell import Cell
+from edgeconv.sweep.results import FORM, Result
+
+#: How long a process that was asked to end may take to clean up.
+_GRACE_S = 10.0
+_PR_SET_PDEATHSIG = 1
+#: What is said of a failure, at most.
+_MOST_SAID = 2_000
+#: The code of a run that a limit ended, as timeout(1) has it.
+OVER_TIME = 124
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one run.
+
+    Attributes:
+        memory_bytes: private memory of each process; None: what the machine has.
+        seconds: it may take; None: without end.
+    """
+
+    memory_bytes: int | None = None
+    seconds: float | None = None
+
+
+def run(cell: Cell, words: tuple[str, ...], limits: Limits) -> Result:
+    """Runs the verb, and waits for it.
+
+    Args:
+        cell: what is run.
+        words: those of the cell, and where its files go.
+        limits: what ends it before its end.
+    """
+    command = [*child.command("edgeconv"), cell.kind, *words, "--json"]
+    started, clock = time.time(), time.monotonic()
+    with TemporaryFile() as out, TemporaryFile() as err, _alone_on(cell):
+        code = _ended(command, out, err, limits)
+        document, said = _document(out), _said(err)
+    if code == OVER_TIME:
+        said = f"it took longer than {limits.seconds:g} s"
+    return Result(
+        digest=cell.digest,
+        kind=cell.kind,
+        name=cell.name,
+        title=cell.title,
+        device=cell.device,
+        options=dict(cell.options),
+        depends=dict(cell.depends),
+        code=code,
+        said=said if code else "",
+        started=started,
+        seconds=time.monotonic() - clock,
+        document=document,
+    )
+
+
+def _ended(command: list[str], out: IO[bytes], err: IO[bytes], limits: Limits) -> int:
+    """The exit code; the process and its children are gone."""
+    begun = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        env=child.environment(),
+        start_new_session=True,
+        preexec_fn=partial(_limited, os.getpid(), limits.memory_bytes),  # there is one thread
+    )
+    try:
+        code = begun.wait(limits.seconds)
+    except subprocess.TimeoutExpired:
+        code = OVER_TIME
+    finally:
+        _end(begun)
+    return 128 - code if code < 0 else code
+
+
+def _limited(parent: int, memory_bytes: int | None) -> None:
+    """In the child: it ends with its parent, and its memory has a bound."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(128 + signal.SIGTERM)
+    if memory_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Asks it to end, then makes it; whoever it started goes along."""
+    with suppress(ProcessLookupError):
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE_S)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def _alone_on(cell: Cell) -> Iterator[None]:
+    """Where it measures: no other sweep of this user's measures there meanwhile."""
+    if cell.kind != "bench":
+        yield
+        return
+    folder = cache_directory() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"bench-{_slug(cell.device)}").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _slug(name: str) -> str:
+    return "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)[:80]
+
+
+def _document(out: IO[bytes]) -> dict[str, Any] | None:
+    out.seek(0)
+    content = out.read(FORM.most_bytes + 1)
+    try:
+        found = parse(content) if len(content) <= FORM.most_bytes else None
+    except NotJson:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _said(err: IO[bytes]) -> str:
+    """The last error among what was said."""
+    size = err.seek(0, os.SEEK_END)
+    err.seek(max(0, size - 64 * 2**10))
+    lines = [line.strip(" │") for line in err.read().decode(errors="replace").splitlines()]
+    errors = [place for place, line in enumerate(lines) if line.startswith("error: ")]
+    words = lines[errors[-1] :] if errors else [line for line in lines if line][-3:]
+    return plain(" ".join(words).removeprefix("error: "), _MOST_SAID)
