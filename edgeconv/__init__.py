@@ -24,10 +24,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgeconv.bundle.bundle import Bundle
     from edgeconv.data.preprocessing import Preprocessing
     from edgeconv.data.stated import Stated
     from edgeconv.errors import EdgeconvError
-    from edgeconv.export.bundle.bundle import Bundle
     from edgeconv.export.options import ExportOptions
     from edgeconv.export.pipeline import export_bundle
     from edgeconv.runtime.session import SessionOptions
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Bundle": "edgeconv.export.bundle.bundle",
+    "Bundle": "edgeconv.bundle.bundle",
     "EdgeconvError": "edgeconv.errors",
     "ExportOptions": "edgeconv.export.options",
     "export_bundle": "edgeconv.export.pipeline",

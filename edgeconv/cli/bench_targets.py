@@ -160,8 +160,8 @@ def _torch_net(target: str, wanted: _Wanted) -> TorchNet | None:
 
 def _of_bundle(directory: Path, options: Files) -> TorchNet | None:
     """The net a bundle was exported from, where it is one of the registry's."""
+    from edgeconv.bundle.bundle import Bundle
     from edgeconv.devices.agent.torch_net import TorchNet
-    from edgeconv.export.bundle.bundle import Bundle
     from edgeconv.nets.registry import NETS
 
     opened = Bundle.load(directory)

@@ -30,8 +30,8 @@ def bundle_directory(target: str, out: Path | None = None) -> Path:
 
     A path wins over a name. A net's bundle is `./NET`, or `./NET-untrained` where only that exists.
     """
-    from edgeconv.export.bundle.manifest import FILE_NAME
-    from edgeconv.export.bundle.staging import recover
+    from edgeconv.bundle.manifest import FILE_NAME
+    from edgeconv.bundle.staging import recover
 
     if not target:
         raise UsageError(f"an empty name is no bundle; {_A_BUNDLE}")
@@ -56,7 +56,7 @@ def bundle_directory(target: str, out: Path | None = None) -> Path:
 
 def _near(name: Path) -> str:
     """A question after bundles beside it, or nets, whose names come near; or nothing."""
-    from edgeconv.export.bundle.manifest import FILE_NAME
+    from edgeconv.bundle.manifest import FILE_NAME
 
     beside = name.parent.iterdir() if name.parent.is_dir() else ()
     bundles = [each.name for each in beside if (each / FILE_NAME).is_file()]
@@ -89,7 +89,7 @@ def given_or_here(targets: Sequence[str]) -> list[str]:
 
 def _is_bundle(directory: Path) -> bool:
     """Whether it has a manifest; other tools' documents of that name are none."""
-    from edgeconv.export.bundle.manifest import FILE_NAME, FORM
+    from edgeconv.bundle.manifest import FILE_NAME, FORM
 
     try:
         content = read_bounded(directory / FILE_NAME, FORM.most_bytes)

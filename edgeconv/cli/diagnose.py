@@ -14,7 +14,7 @@ from edgeconv.report.console import say
 from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
-    from edgeconv.export.bundle.bundle import Bundle
+    from edgeconv.bundle.bundle import Bundle
     from edgeconv.verify.diagnose import Diagnosis
 
 
@@ -42,7 +42,7 @@ def diagnose(
     check_writable(html)
     directory = bundle_directory(bundle)
 
-    from edgeconv.export.bundle.bundle import Bundle
+    from edgeconv.bundle.bundle import Bundle
 
     opened = Bundle.load(directory, altered=altered)
     found = _diagnose(opened, photos)
@@ -61,6 +61,7 @@ def diagnose(
 
 def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
     from edgeconv.export.pixels import with_pixel_input
+    from edgeconv.quantize.repair.as_written import as_written
     from edgeconv.report.progress import Said
     from edgeconv.verify.diagnose import diagnose as walk
 
@@ -74,7 +75,7 @@ def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
         vectors.samples,
         vectors.reference,
         recorded=recorded,
-        as_written=bundle.as_written,
+        as_written=lambda model: as_written(model, bundle.repairs, bundle.intake),
         with_pixels=lambda model: with_pixel_input(model, bundle.preprocessing),
         photos=photos,
         of_its_kind=not vectors.as_exported,

@@ -14,8 +14,8 @@ from edgeconv.report.console import say
 from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
+    from edgeconv.bundle.bundle import Bundle
     from edgeconv.explain.explanation import Explanation
-    from edgeconv.export.bundle.bundle import Bundle
     from edgeconv.nets.load import LoadedNet
 
 
@@ -76,8 +76,8 @@ def explain(
 
 def _bundle(target: str, net: str) -> Bundle:
     """The bundle; raises UsageError where it is another net's or cannot be explained."""
+    from edgeconv.bundle.bundle import Bundle
     from edgeconv.errors import UsageError
-    from edgeconv.export.bundle.bundle import Bundle
 
     opened = Bundle.load(bundle_directory(target))
     held = opened.manifest["net"]["name"]

@@ -20,7 +20,7 @@ from edgeconv.report.progress import Steps
 from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
-    from edgeconv.export.bundle.bundle import Bundle
+    from edgeconv.bundle.bundle import Bundle
     from edgeconv.export.options import ExportOptions
     from edgeconv.quantize.recipe.step import StepReport
 

@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from edgeconv.bundle.artifacts import FILES
+from edgeconv.bundle.bundle import Bundle, is_bundle, require_artifacts
 from edgeconv.cli.bundles import bundle_directory, is_model_file
 from edgeconv.data.folders import is_of_tensors
 from edgeconv.data.inputs import InputSpec, Intake
 from edgeconv.data.preprocessing import Preprocessing, scaled_to
 from edgeconv.errors import RefusedError
-from edgeconv.export.bundle.artifacts import FILES
-from edgeconv.export.bundle.bundle import Bundle, is_bundle, require_artifacts
 from edgeconv.report.console import say
 from edgeconv.runtime.open import open_session
 from edgeconv.verify.parity.output_parts import OutputParts

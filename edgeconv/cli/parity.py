@@ -20,8 +20,8 @@ from edgeconv.report.console import say
 from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
+    from edgeconv.bundle.bundle import Bundle
     from edgeconv.devices.profile.model import Profile
-    from edgeconv.export.bundle.bundle import Bundle
     from edgeconv.verify.parity.on_device import DeviceParity
     from edgeconv.verify.parity.stages import ParityReport, StageResult
     from edgeconv.verify.thresholds import Thresholds
@@ -54,7 +54,7 @@ def parity(
     targets = given_or_here([] if bundle is None else [bundle])
     directories = [bundle_directory(target) for target in targets]
     chosen = devices.profile(device, way)
-    from edgeconv.export.bundle.bundle import Bundle
+    from edgeconv.bundle.bundle import Bundle
 
     thresholds = checks.thresholds()
     opened = [Bundle.load(directory) for directory in directories]

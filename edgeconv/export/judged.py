@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.bundle import artifacts
+from edgeconv.bundle.golden import Golden
 from edgeconv.data import builtin
 from edgeconv.data.samples import Sample, stacked, stream
 from edgeconv.errors import NetRefused
-from edgeconv.export.bundle import artifacts
-from edgeconv.export.bundle.golden import Golden
 from edgeconv.export.bundle.verdict import Judges, Verdict
 from edgeconv.export.calibration import OwnSamples
 from edgeconv.export.sources.source import Reference, Source

@@ -10,8 +10,9 @@ import onnx_ir as ir
 from torch import nn
 from torch.export import ExportedProgram
 
+from edgeconv.bundle import bundle, labels, manifest, staging
 from edgeconv.errors import NetRefused, UsageError
-from edgeconv.export.bundle import artifacts, bundle, describe, labels, manifest, staging
+from edgeconv.export.bundle import describe, model_files
 from edgeconv.export.calibration import OwnSamples, calibration_photos, own_samples
 from edgeconv.export.half_precision import fits_half_precision
 from edgeconv.export.judged import Subject, judged
@@ -26,7 +27,7 @@ from edgeconv.graph.passes.split_outputs import split_outputs
 from edgeconv.graph.view import shape_of
 from edgeconv.nets.handed_over import handed_over
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
-from edgeconv.verify.parity.output_parts import parts_of_outputs
+from edgeconv.verify.parity.hub_parts import parts_of_outputs
 
 #: What an export may be given.
 Target = str | nn.Module | ExportedProgram | Callable[..., Any]
@@ -93,11 +94,13 @@ def _fill(
     former = split_outputs(model) if options.split_outputs else None
     identity = _identity(net, model, options)
     progress.step("write the float files")
-    artifacts.write(model, directory, options.formats, identity)
+    model_files.write(model, directory, options.formats, identity)
     if options.wants("float16"):
         progress.step("write the float16 files")
         half = _fits_half_precision(net, model, own, options.batch)
-        artifacts.write(model, directory, options.formats, identity, "float16", half_precision=half)
+        model_files.write(
+            model, directory, options.formats, identity, "float16", half_precision=half
+        )
     quantized = None
     if options.is_calibrated:
         quantized = quantized_net(net, model, own, options, progress)
@@ -122,7 +125,7 @@ def _fits_half_precision(net: Source, model: ir.Model, own: OwnSamples | None, b
     return fits_half_precision(model, photos.batches(batch, raw=False))
 
 
-def _identity(net: Source, model: ir.Model, options: ExportOptions) -> artifacts.Identity:
+def _identity(net: Source, model: ir.Model, options: ExportOptions) -> model_files.Identity:
     """What the files say of themselves.
 
     Raises:
@@ -135,7 +138,7 @@ def _identity(net: Source, model: ir.Model, options: ExportOptions) -> artifacts
             f"the net names {len(names)} labels, and its outputs are of shape "
             f"{', '.join(map(str, shapes))}; give a label for each class"
         )
-    return artifacts.Identity(
+    return model_files.Identity(
         net=net.name,
         preprocessing=net.intake.preprocessing,
         labels=names,
@@ -147,7 +150,7 @@ def _identity(net: Source, model: ir.Model, options: ExportOptions) -> artifacts
 def _write_quantized(
     quantized: QuantizedNet,
     directory: Path,
-    identity: artifacts.Identity,
+    identity: model_files.Identity,
     options: ExportOptions,
     progress: ExportProgress,
 ) -> None:
@@ -156,7 +159,7 @@ def _write_quantized(
     if options.wants("int8"):
         progress.step("write the int8 files")
         formats, plan = options.formats, quantized.plan
-        artifacts.write(whole.model, directory, formats, identity, "int8", plan, options.io)
+        model_files.write(whole.model, directory, formats, identity, "int8", plan, options.io)
     for precision in ("weight-only-int8", "dynamic-int8", "int16x8"):
         if not options.wants(precision):
             continue
@@ -165,7 +168,7 @@ def _write_quantized(
         if precision == "int16x8":
             plan = int16_plan(whole.model, whole.observations, plan)
         exact = with_planned_weights(whole.model, whole.plan)
-        artifacts.write(exact, directory, options.formats, identity, precision, plan)
+        model_files.write(exact, directory, options.formats, identity, precision, plan)
 
 
 def _require_rows(model: ir.Model, batch: int) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeconv.bundle import bundle, staging
 from edgeconv.errors import UsageError
-from edgeconv.export.bundle import bundle, staging
 from edgeconv.export.calibration import own_samples
 from edgeconv.export.divided_photos import require_enough
 from edgeconv.export.judging_labels import check_labels

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeconv.files.onnx.operations import read_onnx
 from edgeconv.files.operations import ModelOperations
 from edgeconv.files.tflite.file import read
 from edgeconv.files.tflite.operations import operations_of
@@ -16,4 +15,8 @@ def read_operations(path: Path) -> ModelOperations:
     Raises:
         ArtifactRefused: it is no file of the format that its name says, or is damaged.
     """
-    return read_onnx(path) if path.suffix == ".onnx" else operations_of(read(path))
+    if path.suffix != ".onnx":
+        return operations_of(read(path))
+    from edgeconv.files.onnx.operations import read_onnx  # what only runs files has no onnx_ir
+
+    return read_onnx(path)

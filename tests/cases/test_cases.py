@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 import edgeconv
-from edgeconv.export.bundle.bundle import Bundle
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.nets.running import tensors_of
 from edgeconv.runtime.adapt import run_outputs
 from edgeconv.runtime.open import open_session

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 import edgeconv
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.data.builtin import FOLDER
 from edgeconv.data.decode import load_pixels
-from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.verify.accuracy.evaluate import open_exact
 
 SIDE = 64

@@ -14,8 +14,8 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
+from edgeconv.bundle.manifest import FORM
 from edgeconv.devices.bench.config import PAIRED_PROCESSES, BenchConfig
-from edgeconv.export.bundle.manifest import FORM
 from edgeconv.runtime.open import open_session
 from tests.cli.conftest import Run
 from tests.helpers.tiny_models import TinyNet

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.errors import RefusedError, UsageError
-from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.runtime.session import Session, SessionOptions
 from edgeconv.verify.accuracy.evaluate import open_exact
 from edgeconv.verify.tasks.agreement import Agreement

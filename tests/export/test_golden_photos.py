@@ -15,9 +15,10 @@ from onnx import numpy_helper
 from typer.testing import CliRunner
 
 import edgeconv
+from edgeconv.bundle import golden
 from edgeconv.cli.main import app
 from edgeconv.errors import BundleRefused
-from edgeconv.export.bundle import artifacts, golden
+from edgeconv.export.bundle import model_files
 from edgeconv.runtime.adapt import Images, run_outputs
 from edgeconv.runtime.metrics import sqnr_db
 from edgeconv.runtime.open import open_session
@@ -271,7 +272,7 @@ class TestAWrongFileFails:
 
     @pytest.mark.parametrize("name", FORMATS)
     def test_at_the_export_on_photos_of_its_own_kind(self, make, name, monkeypatch):
-        write = artifacts.write
+        write = model_files.write
 
         def spoilt(model: Any, directory: Path, *rest: Any) -> None:
             write(model, directory, *rest)
@@ -280,7 +281,7 @@ class TestAWrongFileFails:
                 suffix = "::int8" if name == "onnx" else ""
                 wrong_constant(path, f"body.1.0.weight{suffix}", negated_channel)
 
-        monkeypatch.setattr(artifacts, "write", spoilt)
+        monkeypatch.setattr(model_files, "write", spoilt)
         made = make(f"spoilt-{name}", formats=(name,))
         assert f"int8.{name}" in made.manifest["parity"]["failed"]
 

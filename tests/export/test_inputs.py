@@ -13,9 +13,9 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 import edgeconv
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.data.stated import Stated
 from edgeconv.errors import BundleRefused, NetRefused, RefusedError, UsageError
-from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.export.options import ExportOptions
 from edgeconv.runtime.adapt import Tensors
 from tests.helpers import input_nets

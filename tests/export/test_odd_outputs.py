@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.data import builtin
 from edgeconv.data.preprocessing import normalize_batch
 from edgeconv.errors import NetRefused
-from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pipeline import export_bundle
 from edgeconv.nets.load import load_net

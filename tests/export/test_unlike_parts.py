@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 import edgeconv
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.errors import BundleRefused, UsageError
-from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.nets.load import load_net
 from edgeconv.quantize.observe.observations import observe

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeconv.bundle import golden, labels, manifest
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.errors import BundleRefused, RefusedError
-from edgeconv.export.bundle import golden, labels, manifest
-from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.runtime.adapt import Images
 from tests.helpers.mutations import mutated, mutated_json, refuses_or_reads
 

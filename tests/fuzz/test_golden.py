@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeconv.bundle import golden
 from edgeconv.errors import BundleRefused
-from edgeconv.export.bundle import golden
 from edgeconv.runtime.adapt import Images, Tensors
 from tests.helpers.mutations import mutated, refuses_or_reads
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from edgeconv.export.bundle import staging
+from edgeconv.bundle import staging
 from tests.helpers.straced import Call, calls, require_strace, watched
 
 #: Writes four files of one text, once or for ever, when it is told to.
 WRITER = textwrap.dedent(
     """
     import itertools, pathlib, sys
-    from edgeconv.export.bundle import staging
+    from edgeconv.bundle import staging
 
     place, swap, times = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     if swap == "two steps":

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import edgeconv
-from edgeconv.export.bundle import manifest
+from edgeconv.bundle import manifest
 from tests.helpers.straced import require_strace
 
 ROOT = Path(__file__).resolve().parents[2]

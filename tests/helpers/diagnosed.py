@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edgeconv.export.bundle.bundle import Bundle
+from edgeconv.bundle.bundle import Bundle
+from edgeconv.quantize.repair.as_written import as_written
 from edgeconv.verify.diagnose import Diagnosis, diagnose
 
 
@@ -14,5 +15,5 @@ def diagnosed(bundle: Bundle) -> Diagnosis:
         golden.samples,
         golden.reference,
         recorded=bundle.manifest["quantization"]["tensors"],
-        as_written=bundle.as_written,
+        as_written=lambda model: as_written(model, bundle.repairs, bundle.intake),
     )

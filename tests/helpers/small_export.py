@@ -23,7 +23,8 @@ from edgeconv.quantize.plan.planner import PlanConfig, build_plan
 from edgeconv.runtime.adapt import Images
 from edgeconv.verify.parity import bundle_files
 from edgeconv.verify.parity.expected import Expected
-from edgeconv.verify.parity.output_parts import OutputParts, parts_of_outputs
+from edgeconv.verify.parity.hub_parts import parts_of_outputs
+from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.stages import ParityReport
 from edgeconv.verify.thresholds import DEFAULTS
 

@@ -38,7 +38,7 @@ def emulated(incomplete: str) -> list[str]:
 
 def bundle(incomplete: str) -> list[str]:
     """Bundles beside what is typed."""
-    from edgeconv.export.bundle.manifest import FILE_NAME
+    from edgeconv.bundle.manifest import FILE_NAME
 
     return [path for path in _beside(incomplete) if (Path(path) / FILE_NAME).is_file()]
 

@@ -10,7 +10,7 @@ from edgeconv.report.console import say
 from edgeconv.report.tables import Column, Table, show
 
 if TYPE_CHECKING:
-    from edgeconv.export.bundle.bundle import Bundle
+    from edgeconv.bundle.bundle import Bundle
 
 
 def show_bundle(bundle: Bundle) -> None:

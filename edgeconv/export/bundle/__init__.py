@@ -1,1 +1,1 @@
-"""The bundle: the directory with a net's files and all that an app or a test needs beside them."""
+"""What an export puts into a bundle: the model files, and what the manifest says of them."""

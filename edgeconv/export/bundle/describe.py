@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from edgeconv.bundle import artifacts, manifest
 from edgeconv.data.formula import Io, describe_input, describe_tensor
 from edgeconv.data.inputs import Intake
-from edgeconv.export.bundle import artifacts, manifest
 from edgeconv.export.bundle.verdict import Verdict
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.quantized import QuantizedNet

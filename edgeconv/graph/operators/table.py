@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-
-import onnx_ir as ir
+from typing import TYPE_CHECKING
 
 from edgeconv.graph.operators import (
     activations,
@@ -25,6 +24,9 @@ from edgeconv.graph.operators import (
     spatial,
 )
 from edgeconv.graph.operators.operator import UNBOUNDED, Engines, Operator
+
+if TYPE_CHECKING:  # the table is read where onnx_ir is not installed
+    import onnx_ir as ir
 
 _FAMILIES = (
     *(layers, pools, reductions, scans, arithmetic, functions, activations),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeconv.files.read import read_operations
+from edgeconv.files.tflite.file import read
+from edgeconv.files.tflite.operations import operations_of
 from edgeconv.runtime.session import SessionOptions
 
 #: Multiply-adds in one run of a file, about; at least one photo all the same ...
@@ -24,7 +25,7 @@ def reference_photos(tflite: Path) -> int:
     Raises:
         ArtifactRefused: it is no TFLite file, or is damaged.
     """
-    file = read_operations(tflite)
+    file = operations_of(read(tflite))
     shape = file.inputs[0].shape if file.inputs else ()
     batch = (shape[0] if shape else None) or 1
     if file.multiply_adds > MOST_WORK:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import edgeconv
+from edgeconv.bundle import staging
 from edgeconv.errors import OutputExists
 from edgeconv.export import pipeline
-from edgeconv.export.bundle import staging
 
 NET = """
 import torch

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import edgeconv
+from edgeconv.bundle import artifacts, golden, manifest
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
-from edgeconv.export.bundle import artifacts, golden, manifest
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.files.onnx.load import load
 from edgeconv.quantize.observe.session import open_graph

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import edgeconv
+from edgeconv.bundle import artifacts
 from edgeconv.errors import BundleRefused
 from edgeconv.explain.int8_file import Int8File, Pair
-from edgeconv.export.bundle import artifacts
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.tflite.write import write
@@ -22,6 +22,7 @@ from edgeconv.graph.fusion import is_absorbed, written_output
 from edgeconv.quantize.plan.in_float import with_islands
 from edgeconv.quantize.recipe.recipes import Recipe, quantize
 from edgeconv.quantize.recipe.steps import EQUALIZE, REUSE_DEAD_CHANNELS
+from edgeconv.quantize.repair.as_written import as_written
 from edgeconv.quantize.repair.ends import ends_of
 from edgeconv.quantize.repair.repairs import Copies, Repairs
 from edgeconv.runtime.adapt import dequantize
@@ -45,7 +46,7 @@ def walk(bundle: edgeconv.Bundle, *, of: Path | None = None, copies: Copies) -> 
         vectors.samples,
         vectors.reference,
         recorded=bundle.manifest["quantization"]["tensors"],
-        as_written=held.as_written,
+        as_written=lambda model: as_written(model, held.repairs, held.intake),
         with_pixels=lambda model: with_pixel_input(model, bundle.preprocessing),
         photos=2,
     )

@@ -9,6 +9,7 @@ import pytest
 import edgeconv
 from edgeconv.errors import BundleRefused
 from edgeconv.explain.int8_file import Int8File, Pair
+from edgeconv.quantize.repair.as_written import as_written
 from edgeconv.quantize.repair.repairs import Repairs
 from edgeconv.runtime.metrics import sqnr_db
 from edgeconv.verify.diagnose import Diagnosis, diagnose
@@ -71,7 +72,7 @@ def walk(bundle: edgeconv.Bundle, repairs: Repairs) -> Diagnosis:
         vectors.samples,
         vectors.reference,
         recorded=bundle.manifest["quantization"]["tensors"],
-        as_written=held.as_written,
+        as_written=lambda model: as_written(model, held.repairs, held.intake),
         photos=2,
     )
 

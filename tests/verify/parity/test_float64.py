@@ -9,8 +9,8 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from edgeconv.export.bundle import golden
-from edgeconv.export.bundle.bundle import Bundle
+from edgeconv.bundle import golden
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pipeline import export_bundle
 from edgeconv.export.sources.float64 import float64_outputs

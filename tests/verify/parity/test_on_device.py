@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.errors import UsageError
-from edgeconv.export.bundle.bundle import Bundle
 from edgeconv.runtime.litert import LiteRtSession
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Session, SessionOptions

@@ -1,32 +1,21 @@
-"""The model files of a bundle, and what each of them carries about itself."""
+"""Writes the model files of a bundle, with what each of them carries about itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx_ir as ir
 
+from edgeconv.bundle.artifacts import FILES
 from edgeconv.data.formula import Io
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.export import tflite
 from edgeconv.export.onnx import write as onnx_writer
-from edgeconv.export.options import FORMATS, Format
+from edgeconv.export.options import Format
 from edgeconv.quantize.plan.parameters import Plan
-from edgeconv.quantize.plan.precision import PRECISION_NAMES, PrecisionName
-
-#: Every artifact a bundle can hold, in the order they are made and shown, and its file.
-FILES: Mapping[str, str] = {
-    "onnx": "model.onnx",
-    "tflite": "model.tflite",
-    **{
-        f"{precision}.{suffix}": f"model.{precision}.{suffix}"
-        for precision in PRECISION_NAMES
-        for suffix in FORMATS
-    },
-}
+from edgeconv.quantize.plan.precision import PrecisionName
 
 
 @dataclass(frozen=True)
@@ -105,15 +94,3 @@ def write(
         path = directory / FILES[f"{prefix}tflite"]
         about = identity.tflite_metadata(raw_pixels=io == "uint8", half_precision=half_precision)
         tflite.write(model, path, precision, plan, io=io, metadata=about)
-
-
-def precision_of(artifact: str) -> PrecisionName | None:
-    """The precision of an artifact by its short name; None for float32."""
-    name = artifact.rpartition(".")[0]
-    return next((known for known in PRECISION_NAMES if known == name), None)
-
-
-def present(directory: Path) -> dict[str, Path]:
-    """The artifacts a bundle holds, by their short name, in the order they are shown."""
-    paths = {short: directory / name for short, name in FILES.items()}
-    return {short: path for short, path in paths.items() if path.is_file()}

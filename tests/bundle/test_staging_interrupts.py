@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from edgeconv.bundle.staging import staged
 from edgeconv.disk import remove_unfinished
-from edgeconv.export.bundle.staging import staged
 
 
 class PressAt:
@@ -48,7 +48,7 @@ def test_ctrl_c_at_every_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool, two_steps: bool
 ) -> None:
     if two_steps:
-        monkeypatch.setattr("edgeconv.export.bundle.staging._renameat2", lambda *_: False)
+        monkeypatch.setattr("edgeconv.bundle.staging._renameat2", lambda *_: False)
     write(tmp_path / "first" / "bundle")  # Python compiles a pattern once: more lines than later
     told_of, silent = 0, 0
     for number in count(1):

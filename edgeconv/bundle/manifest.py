@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from edgeconv.bundle import form
 from edgeconv.disk import sha256_of
 from edgeconv.documents import Form
 from edgeconv.errors import BundleRefused
-from edgeconv.export.bundle import form
 
 FILE_NAME = "manifest.json"
 FORM = Form(

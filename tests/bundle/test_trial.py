@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import edgeconv
+from edgeconv.bundle import trial
 from edgeconv.errors import ArtifactRefused, UnavailableError
-from edgeconv.export.bundle import trial
 from edgeconv.runtime.session import SessionOptions
 from tests.helpers import huge
 from tests.helpers.tiny_models import TinyNet
@@ -127,7 +127,7 @@ TRIED_IN_LITTLE = """
 import resource, sys
 from pathlib import Path
 from edgeconv.errors import MemoryRefused
-from edgeconv.export.bundle import trial
+from edgeconv.bundle import trial
 from edgeconv.runtime.session import SessionOptions
 
 resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))

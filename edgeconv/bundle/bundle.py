@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import onnx_ir as ir
-
+from edgeconv.bundle import artifacts, golden, labels, manifest, staging, trial
+from edgeconv.bundle.predictor import Predictor
 from edgeconv.data.inputs import InputSpec, Intake, agreeing
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import BundleRefused, UnknownName, UsageError
-from edgeconv.export.bundle import artifacts, golden, labels, manifest, staging, trial
-from edgeconv.export.bundle.predictor import Predictor
-from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds
-from edgeconv.quantize.repair.copies import with_copies
 from edgeconv.quantize.repair.repairs import Repairs
-from edgeconv.quantize.repair.swish import with_own_arguments
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Opener, SessionOptions
-from edgeconv.verify.parity import bundle_files, on_device
+from edgeconv.verify.parity import bundle_files
 from edgeconv.verify.parity.against_reference import artifact_of
 from edgeconv.verify.parity.expected import Expected, Float64
-from edgeconv.verify.parity.on_device import DeviceParity
 from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.reference_work import ways_of
 from edgeconv.verify.parity.stages import ParityReport
 from edgeconv.verify.thresholds import DEFAULTS, Thresholds
+
+if TYPE_CHECKING:
+    from edgeconv.verify.parity.on_device import DeviceParity
 
 #: All that is read of a bundle beside its manifest.
 _READABLE = (*artifacts.FILES.values(), golden.FILE_NAME, labels.FILE_NAME)
@@ -126,22 +123,6 @@ class Bundle:
             if name in shapes
         }
 
-    def as_written(self, model: ir.Model) -> ir.Model:
-        """A copy of the float graph with the operators and channels that the int8 files have.
-
-        They hold some channels as copies, and an argument more for swishes that were scaled.
-
-        Raises:
-            BundleRefused: the manifest's repairs are not of this graph, or not of dead channels.
-        """
-        repairs = self.repairs
-        model = with_own_arguments(model, repairs.swishes)
-        if not repairs.copies:
-            return model
-        black, white = self.preprocessing.low, self.preprocessing.high
-        seen = channel_bounds(model, input_bounds(black, white, widened=0.0))
-        return with_copies(model, repairs.copies, seen)
-
     @property
     def golden(self) -> golden.Golden:
         """The test vectors; raises BundleRefused."""
@@ -201,6 +182,8 @@ class Bundle:
         `contained` as for `parity`; raises as it does, and as
         `edgeconv.verify.parity.on_device.check`.
         """
+        from edgeconv.verify.parity import on_device  # it cuts files: flatbuffers, onnx_ir
+
         if not contained:
             self._require_survival()
         held = self.artifacts.items()

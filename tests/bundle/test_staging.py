@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from edgeconv.bundle import staging
 from edgeconv.errors import OutputExists, OutputUnwritable, UsageError
-from edgeconv.export.bundle import staging
 
 MARK = "mark.txt"
 
@@ -257,7 +257,7 @@ ONE_OF_SEVERAL = textwrap.dedent(
     """
     import sys, pathlib
     from edgeconv.errors import OutputExists
-    from edgeconv.export.bundle import staging
+    from edgeconv.bundle import staging
 
     place, number = pathlib.Path(sys.argv[1]), sys.argv[2]
     for line in sys.stdin:

@@ -42,9 +42,8 @@ class Prediction:
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """Softmax of the logits, (classes,)."""
-        from scipy import special  # takes longer to import than a photo to predict
-
-        result: NDArray[np.float64] = special.softmax(self.logits.astype(np.float64))
+        powers = np.exp(self.logits.astype(np.float64) - self.logits.max())
+        result: NDArray[np.float64] = powers / powers.sum()
         return result
 
     def top(self, count: int = 5) -> list[Class]:

@@ -14,8 +14,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import edgeconv
+from edgeconv.bundle.manifest import sha256_of
 from edgeconv.errors import BundleRefused, NetRefused, UnknownName
-from edgeconv.export.bundle.manifest import sha256_of
 from edgeconv.nets.load import load_net
 
 OPTIONS = {"int8": True, "input_size": (64, 64), "calib_samples": 8}

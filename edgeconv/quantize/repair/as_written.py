@@ -1,0 +1,33 @@
+"""The float graph with what repairs changed in the operators and channels of the int8 files."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from edgeconv.data.inputs import Intake
+from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds
+from edgeconv.quantize.repair.copies import with_copies
+from edgeconv.quantize.repair.repairs import Repairs
+from edgeconv.quantize.repair.swish import with_own_arguments
+
+
+def as_written(model: ir.Model, repairs: Repairs, intake: Intake) -> ir.Model:
+    """A copy of the float graph with the operators and channels that the int8 files have.
+
+    They hold some channels as copies, and an argument more for swishes that were scaled.
+
+    Args:
+        model: a hub graph.
+        repairs: of its bundle's manifest.
+        intake: what it takes.
+
+    Raises:
+        BundleRefused: the manifest's repairs are not of this graph, or not of dead channels.
+        UsageError: channels are copied, and nothing says how a photo becomes its input.
+    """
+    model = with_own_arguments(model, repairs.swishes)
+    if not repairs.copies:
+        return model
+    how = intake.of_photo("the bundle")
+    seen = channel_bounds(model, input_bounds(how.low, how.high, widened=0.0))
+    return with_copies(model, repairs.copies, seen)
