@@ -42,15 +42,19 @@ class HandedOver:
             NetRefused: it cannot be copied.
         """
         made = self.maker
-        if not isinstance(made, READY):
+        if not isinstance(made, nn.Module):
             return made
-        module = made.module() if isinstance(made, torch.export.ExportedProgram) else made
         return run_user_code(
-            lambda: copy.deepcopy(module),
+            lambda: copy.deepcopy(made),
             self.title,
             "cannot be copied",
             lambda _: "give a function that makes the net",
         )
+
+
+def is_program(target: HandedOver) -> bool:
+    """Whether it is a ready program of torch.export."""
+    return isinstance(target.maker, torch.export.ExportedProgram)
 
 
 def handed_over(given: nn.Module | torch.export.ExportedProgram | Callable[..., Any]) -> HandedOver:

@@ -8,7 +8,7 @@ from edgeconv.export.sources.module import load_module
 from edgeconv.export.sources.onnx_file import load_onnx
 from edgeconv.export.sources.program_file import load_program
 from edgeconv.export.sources.source import Source
-from edgeconv.nets.handed_over import HandedOver
+from edgeconv.nets.handed_over import HandedOver, is_program
 from edgeconv.nets.registry import is_onnx_file, is_program_file
 
 
@@ -18,6 +18,6 @@ def load_source(
     """What an export is given; raises as `load_module`, `load_onnx` and `load_program`."""
     if isinstance(target, str) and is_onnx_file(target):
         return load_onnx(target, options)
-    if isinstance(target, str) and is_program_file(target):
+    if is_program_file(target) if isinstance(target, str) else is_program(target):
         return load_program(target, options, progress)
     return load_module(target, options, progress)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -17,6 +19,9 @@ from edgeconv.runtime.open import open_session
 from tests.export.sources.foreign_files import SIDE, Twin
 
 FLOAT = edgeconv.ExportOptions(formats=("onnx",))
+STATED = edgeconv.ExportOptions(
+    formats=("onnx",), stated=edgeconv.Stated((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), SIDE)
+)
 
 
 def gives(bundle: edgeconv.Bundle, net: nn.Module) -> bool:
@@ -63,11 +68,44 @@ def test_a_function_is_given_the_options(tmp_path: Path) -> None:
     assert bundle.manifest["graph"]["outputs"] == {"logits": [1, 7]}
 
 
-def test_a_program_of_torch_export(tmp_path: Path) -> None:
+def program_of(net: nn.Module, *shape: int, **dynamic: Any) -> torch.export.ExportedProgram:
+    return torch.export.export(net.eval(), (torch.zeros(shape),), **dynamic)
+
+
+def test_a_programs_own_sizes_are_its_nets(tmp_path: Path) -> None:
     net = Twin()
-    program = torch.export.export(net, (torch.zeros(1, 3, SIDE, SIDE),))
-    options = edgeconv.ExportOptions(formats=("onnx",), input_size=(SIDE, SIDE))
-    assert gives(edgeconv.export_bundle(program, options, out=tmp_path / "out"), net)
+    program: Any = program_of(net, 1, 3, SIDE, SIDE)
+    bundle = edgeconv.export_bundle(program, STATED, out=tmp_path / "out")
+    assert [spec.shape for spec in bundle.intake.inputs] == [(3, SIDE, SIDE)]
+    assert gives(bundle, net)
+    for given in (program, lambda: program):
+        with pytest.raises(UsageError, match="nothing says how a photo becomes what"):
+            edgeconv.export_bundle(given, FLOAT, out=tmp_path / "refused")
+    program.preprocessing = {"input_size": [SIDE, SIDE], "resize": SIDE}
+    said = edgeconv.export_bundle(program, FLOAT, out=tmp_path / "said")
+    assert said.preprocessing.resize == SIDE
+
+
+def test_a_program_of_tensors_takes_them(tmp_path: Path) -> None:
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    for number in range(8):
+        np.save(samples / f"{number}.npy", np.full(5, number, np.float32))
+    program = program_of(nn.Linear(5, 3), 1, 5)
+    for number, given in enumerate((program, lambda: program)):
+        options = edgeconv.ExportOptions(formats=("onnx",), calib=samples)
+        bundle = edgeconv.export_bundle(given, options, out=tmp_path / f"out{number}")
+        assert [spec.shape for spec in bundle.intake.inputs] == [(5,)]
+        assert bundle.parity_passed
+
+
+def test_what_a_program_leaves_open_is_asked_for(tmp_path: Path) -> None:
+    side = torch.export.Dim("side", min=8, max=64)
+    program = program_of(Twin(), 1, 3, SIDE, SIDE, dynamic_shapes=({2: side, 3: side},))
+    with pytest.raises(UsageError, match="leaves axis 2 of an input open; give --input-size"):
+        edgeconv.export_bundle(program, STATED, out=tmp_path / "out")
+    options = dataclasses.replace(STATED, input_size=(SIDE, SIDE))
+    assert edgeconv.export_bundle(program, options, out=tmp_path / "out").parity_passed
 
 
 def test_what_is_stated_takes_the_place_of_what_the_net_says(tmp_path: Path) -> None:
