@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgeconv.cli.bundles import given_or_here
-from edgeconv.cli.eval_task import Prepared, prepared, require_fitting
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.options import device as devices
 from edgeconv.cli.options.groups import gathered
 from edgeconv.cli.options.tasks import TaskOptions
 from edgeconv.cli.shown.accuracy import show_evaluations
+from edgeconv.cli.shown.bounds import require_shown, write_junit
 from edgeconv.cli.shown.tasks import show_figures
 from edgeconv.errors import UsageError
 from edgeconv.runtime.memory import within_free_memory
+from edgeconv.verify.tasks.prepare import Judged, Prepared, TaskRequest, prepared
 
 if TYPE_CHECKING:
     from edgeconv.cli.models import Models
@@ -50,6 +51,7 @@ def evaluate(
     asked: TaskOptions,
     device: str = devices.DEVICE,
     way: devices.Way,
+    junit: Path | None = output.JUNIT,
     as_json: bool = output.JSON,
 ) -> None:
     """What each file does on photos, beside the float file: accuracy, and how often they agree.
@@ -62,7 +64,9 @@ def evaluate(
     and every other file there; those of classifiers run here too, to be compared.
     """
     from edgeconv.cli.models import models_to_evaluate
+    from edgeconv.disk import check_writable
 
+    check_writable(junit)
     if not data.is_dir():
         raise UsageError(
             f"--data {data} is no folder; give one of photos, or of .npy or .npz files"
@@ -72,7 +76,12 @@ def evaluate(
     models = [models_to_evaluate(one, data) for one in targets]
     runs = [_prepared(*each, data, asked) for each in zip(targets, models, strict=True)]
     found = [run(target, chosen, threads) for target, run in zip(targets, runs, strict=True)]
-    output.show_each(found, as_json=as_json)
+    try:
+        if junit is not None:
+            write_junit(junit, found)
+    finally:  # what was found is shown all the same
+        output.show_each(found, as_json=as_json)
+    require_shown(found)
 
 
 def _prepared(target: str, models: Models, data: Path, asked: TaskOptions) -> _Run:
@@ -80,14 +89,15 @@ def _prepared(target: str, models: Models, data: Path, asked: TaskOptions) -> _R
     from edgeconv.data.samples import require_kind
 
     name = asked.task or ("classification" if _names_classes(models, data, asked) else "agreement")
-    require_fitting(name, asked)
+    request = asked.request(name)
     if name == "classification":
         photos = _labelled(models, data, asked.labels)
         require_kind([photo.path for photo in photos], models.intake, target)
-        return partial(_classified, models, photos)
-    task = prepared(name, models, data, asked)
+        return partial(_classified, models, photos, asked.max_drop)
+    judged = Judged(models.reference, models.intake, models.output_parts, len(models.artifacts) < 2)
+    task = prepared(request, judged, data)
     require_kind(task.photos, models.intake, target)
-    return partial(_in_task, models, name, task)
+    return partial(_in_task, models, request, task, asked.max_drop)
 
 
 def _names_classes(models: Models, data: Path, asked: TaskOptions) -> bool:
@@ -108,7 +118,12 @@ def _labelled(models: Models, data: Path, labels: Path | None) -> list[LabelledI
 
 
 def _classified(
-    models: Models, photos: list[LabelledImage], target: str, chosen: Profile, threads: int
+    models: Models,
+    photos: list[LabelledImage],
+    max_drop: float | None,
+    target: str,
+    chosen: Profile,
+    threads: int,
 ) -> output.Found:
     """Top-1 and what belongs to it, here or on a device."""
     from edgeconv.verify.accuracy.evaluate import evaluate as run
@@ -119,6 +134,7 @@ def _classified(
             models.reference,
             photos,
             models.intake,
+            max_drop=max_drop,
             threads=threads,
             elsewhere=way.elsewhere,
             progress=way.progress,
@@ -129,7 +145,13 @@ def _classified(
 
 
 def _in_task(
-    models: Models, name: str, task: Prepared, target: str, chosen: Profile, threads: int
+    models: Models,
+    request: TaskRequest,
+    task: Prepared,
+    max_drop: float | None,
+    target: str,
+    chosen: Profile,
+    threads: int,
 ) -> output.Found:
     """Another task's figures, here or on a device."""
     from edgeconv.verify.tasks.run import evaluate as run
@@ -140,13 +162,14 @@ def _in_task(
             models.reference,
             task.photos,
             models.intake,
-            task.task_of,
+            partial(task.task_of, task.photos),
+            max_drop=max_drop,
             threads=threads,
             elsewhere=way.elsewhere,
             progress=way.progress,
         )
     document = {
-        "task": name,
+        "task": request.task,
         "photos": len(task.photos),
         "reference": models.reference,
         "evaluations": files,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from edgeconv.bundle.bundle import Bundle
+from edgeconv.data.builtin import FOLDER
 from edgeconv.errors import RefusedError, UsageError
 from edgeconv.runtime.session import Session, SessionOptions
 from edgeconv.verify.accuracy.evaluate import open_exact
@@ -237,3 +239,47 @@ def test_masks_are_asked_for(run: Run, ten_photos: Path, dense: Path) -> None:
     done = run("eval", dense, "--data", ten_photos, "--task", "segmentation")
     assert done.code == 2
     assert "needs --labels: a folder of masks" in done.err
+
+
+@pytest.mark.parametrize(("bound", "code"), [(99, 0), (1e-4, 1)])
+def test_a_bound_is_judged_for_each_file(
+    run: Run, ten_photos: Path, heads: Path, tmp_path: Path, bound: float, code: int
+) -> None:
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(60):
+        (many / f"{number}.png").symlink_to(FOLDER / NAMES[number % 10])
+    xml = tmp_path / "eval.xml"
+    words = ("--task", "agreement", "--max-drop", bound, "--junit", xml)
+    done = run("eval", heads, "--data", many, *words, "--json")
+    assert done.code == code, done.err
+    found = {file["artifact"]: file["bound"] for file in json.loads(done.out)["evaluations"]}
+    assert found["onnx"] is None
+    int8 = found["int8.onnx"]
+    assert (int8["of"], int8["unit"], int8["judged"]) == ("difference from float", "percent", 60)
+    exact, rounded = (outputs_of(heads, name, ten_photos) for name in ("onnx", "int8.onnx"))
+    far = [
+        100 * np.linalg.norm(rounded[name] - exact[name]) / np.linalg.norm(exact[name])
+        for name in ("map", "scores")
+    ]
+    far.append(100 * (rounded["best"] != exact["best"]).mean())
+    assert int8["lost"] == pytest.approx(max(far), rel=1e-5)
+    assert int8["shown"] == (code == 0)
+    failures = ElementTree.parse(xml).getroot().findall(".//failure")
+    assert bool(failures) == (code == 1)
+    if code:
+        assert "int8.onnx: --max-drop 0.0001 is NOT SHOWN: difference from float" in done.err
+        assert len(done.err.strip().splitlines()) == 1
+
+
+def test_few_photos_show_no_bound_and_say_how_many_would(
+    run: Run, ten_photos: Path, dense: Path, masks: Path
+) -> None:
+    words = ("--task", "segmentation", "--labels", masks, "--output", "logits", "--max-drop", 20)
+    done = run("eval", dense, "--data", ten_photos, *words)
+    assert done.code == 1
+    assert "of 10 judged" in done.err
+    assert "59 at least, if nothing is lost" in done.err
+    refused = run("eval", dense, "--data", ten_photos, *words[:-1], 0)
+    assert (refused.code, refused.out) == (2, "")
+    assert "--max-drop 0: give a number above 0" in refused.err

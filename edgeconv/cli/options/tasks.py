@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import typer
 
-TaskName = Literal[
-    "classification",
-    "agreement",
-    "segmentation",
-    "detection",
-    "keypoints",
-    "regression",
-    "embeddings",
-]
+from edgeconv.verify.tasks.prepare import TaskName, TaskRequest, require_bound
 
 
 @dataclass(frozen=True)
@@ -48,3 +40,19 @@ class TaskOptions:
         metavar="FILE",
         help="How boxes or points are read from the outputs: a TOML, or FILE.py:function.",
     )
+    max_drop: float | None = typer.Option(
+        None,
+        metavar="NUMBER",
+        help="Exit 1 where the photos do not show, with 95 % confidence, that each file loses at "
+        "most this much: points of top-1, mean IoU, AP, or right pairs; pixels of distance, the "
+        "labels' unit of MAE, per cent of difference from float.",
+        show_default="no bound",
+    )
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where the bound is none."""
+        require_bound(self.max_drop)
+
+    def request(self, task: TaskName) -> TaskRequest:
+        """For a task; raises UsageError where an option is missing, or is none of its."""
+        return TaskRequest(task, self.labels, self.output, self.decode)

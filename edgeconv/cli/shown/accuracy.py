@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgeconv.cli.shown.bounds import bound_notes
 from edgeconv.report.tables import Column, Table, Told, show
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _notes(evaluations: Sequence[Evaluation], reference: str) -> Iterator[str]:
     else:
         yield f"{photos}; there is no float file to compare {reference} with"
     yield from kernel_notes(evaluations)
+    yield from bound_notes(evaluations)
     for file in evaluations:
         if file.artifact != reference and file.comparison.parts:
             part, sqnr_db = min(file.comparison.parts.items(), key=lambda item: item[1])

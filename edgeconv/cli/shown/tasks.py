@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgeconv.cli.shown.accuracy import kernel_notes
+from edgeconv.cli.shown.bounds import bound_notes
 from edgeconv.report import text
 from edgeconv.report.tables import Column, Table, Told, show
 
@@ -37,7 +38,8 @@ def show_figures(files: Sequence[FileFigures], photos: int, note: str) -> None:
     notes = [f"{photos} photos; {note}"]
     if photos < FEWEST_PHOTOS:
         notes.append(f"fewer photos than {FEWEST_PHOTOS} give no interval over photos")
-    show(Table.of(rows, told, notes=[*notes, *kernel_notes(files)]))
+    notes += [*kernel_notes(files), *bound_notes(files)]
+    show(Table.of(rows, told, notes=notes))
 
 
 def _change(row: _Row) -> str | None:

@@ -9,13 +9,13 @@ members, such as outlines, are passed over.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgeconv.data.images import upright_size
-from edgeconv.data.named_files import inside, is_file, require_none_missing
+from edgeconv.data.named_files import LONGEST_SHOWN, inside, is_file, require_none_missing
 from edgeconv.disk import read_bounded
 from edgeconv.documents import NotJson, parse
 from edgeconv.errors import RefusedError, UsageError
@@ -87,6 +87,14 @@ class Coco:
     categories: Mapping[int, str]
     boxes: tuple[Box, ...]
 
+    def of(self, photos: Sequence[Path]) -> Coco:
+        """What is annotated on some of the photos, these in their order."""
+        by_path = {picture.path: picture for picture in self.pictures}
+        pictures = tuple(by_path[photo] for photo in photos)
+        numbers = {picture.number for picture in pictures}
+        boxes = tuple(box for box in self.boxes if box.picture in numbers)
+        return Coco(pictures, self.categories, boxes)
+
 
 def read_coco(path: Path, folder: Path) -> Coco:
     """Annotations of the photos in a folder; photos that they do not name are passed over.
@@ -126,14 +134,17 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _pictures(path: Path, document: dict[str, Any], folder: Path) -> Iterator[Picture]:
-    numbers, missing = set(), []
+    numbers, photos, missing = set(), set(), []
     for index, image in enumerate(document["images"]):
         where = f"{path}, images[{index}]"
         number, name = _integer(where, image, "id"), _text(where, image, "file_name")
         photo = folder / inside(where, name)
         if number in numbers:
             raise RefusedError(f"{where}: the id {number} stands twice")
+        if photo in photos:
+            raise RefusedError(f"{where}: the photo {name[:LONGEST_SHOWN]} stands twice")
         numbers.add(number)
+        photos.add(photo)
         size = None
         if "width" in image or "height" in image:
             size = (_integer(where, image, "width"), _integer(where, image, "height"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,13 @@ class NumbersTable:
     columns: tuple[str, ...]
     photos: tuple[Path, ...]
     values: NDArray[np.float64]
+
+    def of(self, photos: Sequence[Path]) -> NumbersTable:
+        """The rows of some of the photos, these in their order."""
+        places = {photo: place for place, photo in enumerate(self.photos)}
+        return NumbersTable(
+            self.columns, tuple(photos), self.values[[places[photo] for photo in photos]]
+        )
 
 
 def read_numbers(path: Path, folder: Path) -> NumbersTable:

@@ -52,3 +52,14 @@ def read_pairs(path: Path, folder: Path, photos: Sequence[Path]) -> list[Pair]:
     if len({pair.is_same for pair in found}) != 2:
         raise RefusedError(f"{path} needs pairs that are the same (1), and others that are not (0)")
     return found
+
+
+def among(pairs: Sequence[Pair], photos: Sequence[Path], chosen: Sequence[Path]) -> list[Pair]:
+    """The pairs both of whose photos are among some of a list's, by their places there."""
+    places = {photo: place for place, photo in enumerate(chosen)}
+    found = []
+    for pair in pairs:
+        one, other = places.get(photos[pair.one]), places.get(photos[pair.other])
+        if one is not None and other is not None:
+            found.append(Pair(one, other, pair.is_same))
+    return found

@@ -24,6 +24,9 @@ from edgeconv.runtime.open import engine_of, open_session
 from edgeconv.runtime.saturation import int8_convolution_saturates
 from edgeconv.runtime.session import Kernels, Opener, Session, SessionOptions
 from edgeconv.verify.accuracy.comparison import AccuracyComparison, ComparisonTally
+from edgeconv.verify.accuracy.losses import CountedLoss, Shown, counted
+from edgeconv.verify.accuracy.promise import Outcome
+from edgeconv.verify.accuracy.proportions import PairedDrop
 
 #: Photos that are decoded before the files run on them.
 CHUNK = 32
@@ -41,6 +44,8 @@ class Evaluation:
         kernels: "default", or "reference" where the default ones saturate on this CPU.
         comparison: its accuracy, the reference's, and the paired figures.
         here: the same against this machine's run of the file; None where it ran here.
+        bound: what the photos show of a bound on the top-1 it loses; None of the reference itself,
+            and where none is asked for.
     """
 
     artifact: str
@@ -48,6 +53,7 @@ class Evaluation:
     kernels: Kernels
     comparison: AccuracyComparison
     here: AccuracyComparison | None = None
+    bound: Shown | None = None
 
 
 def evaluate(
@@ -56,6 +62,7 @@ def evaluate(
     photos: Sequence[LabelledImage],
     intake: Intake,
     *,
+    max_drop: float | None = None,
     threads: int = 1,
     elsewhere: Opener | None = None,
     progress: Progress = SILENT,
@@ -68,6 +75,7 @@ def evaluate(
         reference: which of them is the float reference, which runs on this machine.
         photos: image files and their class indices.
         intake: what the files take, and how a photo becomes it.
+        max_drop: most points of top-1 that a file may lose.
         threads: of each engine.
         elsewhere: opens the other files on a device; they run here too, to be compared.
         progress: told how many photos are done.
@@ -92,7 +100,7 @@ def evaluate(
             file.add(images, labels, expected, is_reference=name == reference)
         done += len(labels)
         progress.advance(done)
-    return [file.result() for file in judged.values()]
+    return [file.result(None if name == reference else max_drop) for name, file in judged.items()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,9 +151,16 @@ class _Judged:
         if self.twin is not None:
             self.twin_tally.add(run_logits(self.twin, images), logits, labels)
 
-    def result(self) -> Evaluation:
+    def result(self, max_drop: float | None) -> Evaluation:
         here = None if self.twin is None else self.twin_tally.result()
-        return Evaluation(self.name, self.session.engine, self.kernels, self.tally.result(), here)
+        found = self.tally.result()
+        bound = None if max_drop is None else counted(_lost(found.drop), max_drop)
+        return Evaluation(self.name, self.session.engine, self.kernels, found, here, bound)
+
+
+def _lost(drop: PairedDrop) -> CountedLoss:
+    lost, gained = drop.reference_only, drop.candidate_only
+    return CountedLoss("top-1 lost", Outcome(drop.total, lost + gained, lost, gained))
 
 
 def open_exact(path: Path, threads: int) -> tuple[Session, Kernels]:

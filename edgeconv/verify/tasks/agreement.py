@@ -22,8 +22,9 @@ from edgeconv.runtime.metrics import is_whole
 from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.accuracy.proportions import share
 from edgeconv.verify.parity.output_parts import OutputPart, OutputParts
+from edgeconv.verify.tasks.drops import Loss, loss_of_sums, worst_of
 from edgeconv.verify.tasks.figures import Estimate, Figure
-from edgeconv.verify.tasks.resampling import Sums, figure, ratio
+from edgeconv.verify.tasks.resampling import Statistic, Sums, figure, ratio
 from edgeconv.verify.tasks.run import Outputs, require_finite
 
 Kind = Literal["SQNR", "top-1 as in float", "values as in float"]
@@ -87,6 +88,24 @@ class Agreement:
         sums = np.stack(kept)
         return [one.figure(sums[:, i]) for i, one in enumerate(self._compared)]
 
+    def loss(self, kept: Sequence[Sums], _: Sequence[Sums]) -> Loss:
+        """How far outputs are from float, in per cent, of the output where it is most."""
+        sums = np.stack(kept)
+        compared = [(i, one) for i, one in enumerate(self._compared) if one.kind in _FAR]
+        nothing = np.zeros((len(sums), 2))
+        return worst_of(
+            [
+                loss_of_sums(
+                    of="difference from float",
+                    unit="percent",
+                    worse=_FAR[one.kind],
+                    sums=sums[:, i],
+                    exact=nothing,
+                )
+                for i, one in compared
+            ]
+        )
+
     def _told_apart(self, expected: Outputs) -> Iterator[_Compared]:
         for place, (spec, array) in enumerate(zip(self._outputs, expected, strict=True)):
             if is_whole(array):
@@ -114,3 +133,20 @@ def _decibels(sums: Sums) -> NDArray[np.float64]:
 
 def _equal(sums: Sums) -> NDArray[np.float64]:
     return ratio(sums[:, 0], sums[:, 1])
+
+
+def _relative(sums: Sums) -> NDArray[np.float64]:
+    """The difference's root mean square in per cent of float's; 0 where there is neither."""
+    signal, noise = sums[:, 0], sums[:, 1]
+    far = np.divide(noise, signal, out=np.where(noise > 0, np.inf, 0.0), where=signal > 0)
+    return np.asarray(100 * np.sqrt(far))
+
+
+def _changed(sums: Sums) -> NDArray[np.float64]:
+    """Per cent of values that are others."""
+    same = np.divide(sums[:, 0], sums[:, 1], out=np.ones(len(sums)), where=sums[:, 1] > 0)
+    return np.asarray(100 * (1 - same))
+
+
+#: How far an output is from float, by what is compared of it.
+_FAR: dict[Kind, Statistic] = {"SQNR": _relative, "values as in float": _changed}

@@ -35,13 +35,13 @@ _THRESHOLDS = 10
 _RESAMPLES = 200
 
 
-def require_pycocotools() -> None:
-    """Raises UnavailableError where it is not installed."""
+def require_pycocotools(task: str) -> None:
+    """Raises UnavailableError where it is not installed, which a task needs."""
     try:
         import pycocotools.cocoeval  # noqa: F401
     except ImportError as error:
         raise UnavailableError(
-            f"--task detection needs pycocotools ({error}): pip install 'edgeconv[detection]'"
+            f"--task {task} needs pycocotools ({error}): pip install 'edgeconv[detection]'"
         ) from error
 
 
@@ -88,6 +88,10 @@ class Precision:
             self._resampled = np.stack([self.weighted(one) for one in weights])
         chosen = self._resampled[:, _RESAMPLED[name]]
         return np.asarray(chosen.mean(axis=1))
+
+    def of(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """AP of photos that count so often, (resamples, photos): (resamples,)."""
+        return np.array([self.weighted(one).mean() for one in weights])
 
     def weighted(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Precision of photos that count so often, by ascending id: (thresholds of IoU,)."""

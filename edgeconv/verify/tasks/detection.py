@@ -17,12 +17,15 @@ from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import RefusedError, UsageError
 from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.tasks.coco_figures import Precision
+from edgeconv.verify.tasks.drops import Loss
 from edgeconv.verify.tasks.figures import Figure
 from edgeconv.verify.tasks.heads import Decode, Detections, Named, numbers_of
 from edgeconv.verify.tasks.run import Outputs, require_finite
 
 #: Boxes of a photo that COCO judges.
 _MOST = 100
+
+_NOTHING = "nothing is annotated on these photos; there is nothing to judge"
 
 
 class Detection:
@@ -61,7 +64,7 @@ class Detection:
         """Those of COCO, without those of sizes that nothing annotated has."""
         own = self._precision_of(kept) if reference is None else Precision(self._truth, kept)
         if not own.values:
-            raise RefusedError("nothing is annotated on these photos; there is nothing to judge")
+            raise RefusedError(_NOTHING)
         exact = None if reference is None else self._precision_of(reference)
         return [
             Figure(
@@ -72,6 +75,13 @@ class Detection:
             )
             for name in own.values
         ]
+
+    def loss(self, kept: Sequence[Detections], reference: Sequence[Detections]) -> Loss:
+        """Of AP, in points."""
+        own, exact = Precision(self._truth, kept), self._precision_of(reference)
+        if "AP" not in exact.values:
+            raise RefusedError(_NOTHING)
+        return Loss("AP lost", "points", len(kept), lambda w: 100 * (exact.of(w) - own.of(w)))
 
     def _precision_of(self, reference: Sequence[Detections]) -> Precision:
         """The reference's, computed once for all files."""

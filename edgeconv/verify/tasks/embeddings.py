@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from edgeconv.data.annotations.pairs import Pair
 from edgeconv.errors import RefusedError
 from edgeconv.runtime.session import TensorSpec
+from edgeconv.verify.accuracy.losses import CountedLoss
+from edgeconv.verify.accuracy.promise import Outcome
 from edgeconv.verify.accuracy.proportions import paired_drop, share
 from edgeconv.verify.tasks.figures import Estimate, Figure
 from edgeconv.verify.tasks.run import Outputs, require_finite
@@ -67,6 +69,19 @@ class Embeddings:
             found.append(Figure("nearest photo as in float", "share", nearest))
         return found
 
+    def loss(self, kept: Sequence[Vector], reference: Sequence[Vector]) -> CountedLoss:
+        """Of right pairs; without pairs, photos whose nearest one is another."""
+        own, exact = np.stack(kept), np.stack(reference)
+        if not self._pairs:
+            changed = int((_nearest(own) != self._nearest_in_float(reference)).sum())
+            return CountedLoss("nearest photos changed", Outcome(len(own), changed))
+        right_in_float, right = self._right(exact, exact), self._right(own, exact)
+        lost, gained = right_in_float & ~right, right & ~right_in_float
+        return CountedLoss(
+            "right pairs lost",
+            Outcome(len(right), int((lost | gained).sum()), int(lost.sum()), int(gained.sum())),
+        )
+
     def _nearest_in_float(self, reference: Sequence[Vector]) -> NDArray[np.int64]:
         """The reference's, computed once for all files."""
         if self._of_reference is None or self._of_reference[0] is not reference:
@@ -74,20 +89,24 @@ class Embeddings:
         return self._of_reference[1]
 
     def _right_pairs(self, own: Vector, exact: Vector) -> Figure:
-        truth = np.array([pair.is_same for pair in self._pairs])
-        in_float = self._similarities(exact)
-        threshold = best_threshold(in_float, truth)
-        similar = in_float if own is exact else self._similarities(own)
-        right = ((similar >= threshold) == truth) & ~np.isnan(similar)
-        value = Estimate.of_share(share(int(right.sum()), len(truth)))
+        right = self._right(own, exact)
+        value = Estimate.of_share(share(int(right.sum()), len(right)))
         if own is exact:
             return Figure("right pairs", "share", value)
-        right_in_float = (in_float >= threshold) == truth
+        right_in_float = self._right(exact, exact)
         drop = paired_drop(
-            int((right_in_float & ~right).sum()), int((right & ~right_in_float).sum()), len(truth)
+            int((right_in_float & ~right).sum()), int((right & ~right_in_float).sum()), len(right)
         )
         change = [-points / 100 for points in (drop.points, drop.high_points, drop.low_points)]
         return Figure("right pairs", "share", value, Estimate(*change))
+
+    def _right(self, own: Vector, exact: Vector) -> NDArray[np.bool_]:
+        """Which pairs are told right, by the threshold that is best for float."""
+        truth = np.array([pair.is_same for pair in self._pairs])
+        in_float = self._similarities(exact)
+        similar = in_float if own is exact else self._similarities(own)
+        told = similar >= best_threshold(in_float, truth)
+        return np.asarray((told == truth) & ~np.isnan(similar))
 
     def _similarities(self, vectors: Vector) -> NDArray[np.float64]:
         one, other = ([getattr(p, side) for p in self._pairs] for side in ("one", "other"))

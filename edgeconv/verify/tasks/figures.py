@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from edgeconv.runtime.session import Kernels
+from edgeconv.verify.accuracy.losses import Shown
 from edgeconv.verify.accuracy.proportions import Share
 
 #: A share of 1, decibels, pixels of the photo, or a number in the labels' own unit.
@@ -55,9 +56,12 @@ class FileFigures:
         engine: what ran it.
         kernels: "default", or "reference" where the default ones saturate on this CPU.
         figures: what was found, in the task's order.
+        bound: what the photos show of a bound on what it loses; None of the reference itself, and
+            where none is asked for.
     """
 
     artifact: str
     engine: str
     kernels: Kernels
     figures: tuple[Figure, ...]
+    bound: Shown | None = None

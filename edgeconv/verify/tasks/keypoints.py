@@ -19,6 +19,7 @@ from edgeconv.data.placement import Placement
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import RefusedError, UsageError
 from edgeconv.runtime.session import TensorSpec
+from edgeconv.verify.tasks.drops import Loss, loss_of_sums
 from edgeconv.verify.tasks.figures import Figure
 from edgeconv.verify.tasks.heads import Named, numbers_of
 from edgeconv.verify.tasks.regression import mean_absolute, root_mean_square
@@ -133,6 +134,16 @@ class Keypoints:
             ("RMS distance", root_mean_square),
         ]
         return [figure(name, "pixels", by, sums, exact) for name, by in figures]
+
+    def loss(self, kept: Sequence[Sums], reference: Sequence[Sums]) -> Loss:
+        """What the mean distance grows by, in the photos' pixels."""
+        return loss_of_sums(
+            of="mean distance gained",
+            unit="pixels",
+            worse=mean_absolute,
+            sums=np.stack(kept),
+            exact=np.stack(reference),
+        )
 
 
 def points_by(function: Callable[[Named], Any], of: str) -> DecodePoints:

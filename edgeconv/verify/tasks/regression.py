@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edgeconv.data.annotations.numbers import NumbersTable
 from edgeconv.errors import UsageError
 from edgeconv.runtime.session import TensorSpec
+from edgeconv.verify.tasks.drops import Loss, loss_of_sums, worst_of
 from edgeconv.verify.tasks.figures import Figure
 from edgeconv.verify.tasks.resampling import Statistic, Sums, figure, ratio
 from edgeconv.verify.tasks.run import Outputs, require_finite
@@ -63,3 +64,18 @@ class Regression:
             for i, column in enumerate(self._table.columns)
             for name, error in errors
         ]
+
+    def loss(self, kept: Sequence[Sums], reference: Sequence[Sums]) -> Loss:
+        """What the mean absolute error grows by, of the column where it grows most."""
+        own, exact = np.stack(kept), np.stack(reference)
+        columns = [
+            loss_of_sums(
+                of="MAE gained",
+                unit="number",
+                worse=mean_absolute,
+                sums=own[:, i],
+                exact=exact[:, i],
+            )
+            for i in range(own.shape[1])
+        ]
+        return worst_of(columns)

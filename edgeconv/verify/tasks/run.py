@@ -15,7 +15,9 @@ from edgeconv.progress import SILENT, Progress
 from edgeconv.runtime.adapt import batch_size, run_outputs
 from edgeconv.runtime.session import Kernels, Opener, Session, SessionOptions, TensorSpec
 from edgeconv.verify.accuracy.evaluate import CHUNK, FAR, batches, open_exact
+from edgeconv.verify.accuracy.losses import CountedLoss
 from edgeconv.verify.parity.golden_runs import in_order
+from edgeconv.verify.tasks.drops import Loss, shown
 from edgeconv.verify.tasks.figures import Figure, FileFigures
 
 #: One photo's outputs, in the files' order.
@@ -46,6 +48,10 @@ class Task(Protocol[Expected, Kept]):
         """What was found over all photos; `reference` is None for the reference itself."""
         ...
 
+    def loss(self, kept: Sequence[Kept], reference: Sequence[Kept]) -> Loss | CountedLoss:
+        """How much worse a file is than the reference, in what the task is judged by."""
+        ...
+
 
 def require_finite(specs: Sequence[TensorSpec], outputs: Outputs, photo: int) -> None:
     """Raises RefusedError where the reference's outputs hold NaN or infinity."""
@@ -64,6 +70,7 @@ def evaluate(
     intake: Intake,
     task_of: Callable[[Sequence[TensorSpec]], Task[Expected, Kept]],
     *,
+    max_drop: float | None = None,
     threads: int = 1,
     elsewhere: Opener | None = None,
     progress: Progress = SILENT,
@@ -76,6 +83,7 @@ def evaluate(
         photos: files of photos or tensors.
         intake: what the files take, and how a photo becomes it.
         task_of: makes the task for the outputs that the reference has.
+        max_drop: most that a file may lose, in the unit of the task's loss.
         threads: of each engine.
         elsewhere: opens the other files on a device.
         progress: told how many photos are done.
@@ -113,14 +121,27 @@ def evaluate(
         progress.advance(done)
     opened[reference] = (first, first_kernels)
     return [
-        FileFigures(
-            name,
-            opened[name][0].engine,
-            opened[name][1],
-            tuple(task.figures(own, None if name == reference else kept[reference])),
+        _found(
+            task, name, opened[name], own, None if name == reference else kept[reference], max_drop
         )
         for name, own in kept.items()
     ]
+
+
+def _found(
+    task: Task[Expected, Kept],
+    name: str,
+    opened: tuple[Session, Kernels],
+    own: Sequence[Kept],
+    reference: Sequence[Kept] | None,
+    max_drop: float | None,
+) -> FileFigures:
+    """Of one file; `reference` is None for the reference itself."""
+    session, kernels = opened
+    bound = None
+    if reference is not None and max_drop is not None:
+        bound = shown(task.loss(own, reference), max_drop)
+    return FileFigures(name, session.engine, kernels, tuple(task.figures(own, reference)), bound)
 
 
 def _opened(path: Path, threads: int, elsewhere: Opener | None) -> tuple[Session, Kernels]:

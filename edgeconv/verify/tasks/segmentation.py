@@ -25,6 +25,7 @@ from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import RefusedError
 from edgeconv.runtime.metrics import is_whole
 from edgeconv.runtime.session import TensorSpec
+from edgeconv.verify.tasks.drops import Loss, loss_of_sums
 from edgeconv.verify.tasks.figures import Figure
 from edgeconv.verify.tasks.resampling import Statistic, Sums, figure, ratio
 from edgeconv.verify.tasks.run import Outputs, require_finite
@@ -102,6 +103,16 @@ class Segmentation:
             found.append(figure("pixels as in float", "share", _as_in_float, sums, None))
         return found
 
+    def loss(self, kept: Sequence[Sums], reference: Sequence[Sums]) -> Loss:
+        """Of mean IoU, in points."""
+        return loss_of_sums(
+            of="mean IoU lost",
+            unit="points",
+            worse=_mean_iou_lost,
+            sums=np.stack(kept),
+            exact=np.stack(reference),
+        )
+
     def _classes(self, output: NDArray[Any]) -> int:
         """How many there may be: a map of numbers does not say it."""
         channels = output.shape[0] if output.ndim == 3 else int(output.ndim == 2)
@@ -127,6 +138,10 @@ class Segmentation:
         logits = _resized(output.astype(np.float64), height, width)
         finite = np.isfinite(logits).all(axis=0)
         return np.where(finite, logits.argmax(axis=0), _NO_CLASS)
+
+
+def _mean_iou_lost(sums: Sums) -> NDArray[np.float64]:
+    return -100 * _mean_iou(sums)
 
 
 def _resized(logits: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
