@@ -26,11 +26,10 @@ from edgeconv.errors import UsageError
 from edgeconv.graph.parts import parts_of
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.progress import SILENT, Progress
-from edgeconv.quantize.mixed.islands import Island, IslandGraph, ranked
+from edgeconv.quantize.mixed.ladder import Ladder, PartlyInFloat
 from edgeconv.quantize.mixed.predicted_drop import PredictedDrop, predict_drop
-from edgeconv.quantize.mixed.sensitivity import Sensitivity, measure, noise_by_photo
+from edgeconv.quantize.mixed.sensitivity import noise_by_photo
 from edgeconv.quantize.mixed.switches import Switch, SwitchedNet
-from edgeconv.quantize.plan.in_float import with_islands
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.runtime.feeds import Batch
 
@@ -38,36 +37,17 @@ from edgeconv.runtime.feeds import Batch
 MOST_RUN = 6
 #: How much more noise than the ranking foretold is chance: medians over some tens of photos.
 CHANCE = 1.5
-#: Plans between the one with most in float and the one with nothing, both among them.
-MOST_TESTED = 5
 
 
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A plan that keeps operators in float.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Candidate(PartlyInFloat):
+    """One of a classifier; `predicted` is its predicted drop."""
 
-    Attributes:
-        plan: the plan, with its islands.
-        predicted: its predicted drop.
-        islands: what stays in float, in the graph's order.
-        multiply_adds_share: share of the multiply-adds in float, 0 to 1.
-    """
-
-    plan: Plan
     predicted: PredictedDrop
-    islands: tuple[Island, ...] = ()
-    multiply_adds_share: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, without the plan."""
-        return {
-            "predicted_drop": self.predicted.to_json(),
-            "multiply_adds_share": round(self.multiply_adds_share, 6),
-            "islands": [
-                {**vars(island), "noise_share": round(island.noise_share, 6)}
-                for island in self.islands
-            ],
-        }
+        return {"predicted_drop": self.predicted.to_json(), **super().to_json()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,31 +89,32 @@ class Chooser:
         _require_classifier(model)
         _require_one_kind(model, plan)
         progress.step("predict the drop of int8")
-        self._model, self._progress, self._photos = model, progress, photos
-        self._net = SwitchedNet(model, plan)
-        self._judge = _Judge(_Seen(self._net, photos))
-        self.whole = Candidate(plan, self._judge.before)
+        net = SwitchedNet(model, plan)
+        self._progress = progress
+        self._judge = _Judge(_Seen(net, photos))
+        self.whole = Candidate(plan=plan, predicted=self._judge.before)
+        self._ladder = Ladder(
+            model, plan, net, photos.ranking, noise_by_photo, lambda: self._ends[1], progress
+        )
 
     def fewest(self, max_drop: float) -> Candidate:
         """As little in float as keeps the upper limit of the predicted drop within a bound.
 
         Half of the multiply-adds where less does not.
         """
-        if self.whole.predicted.at_most_points <= max_drop or not self._sets:
+        ladder = self._ladder
+        if self.whole.predicted.at_most_points <= max_drop or not ladder.sets:
             return self.whole
         self._progress.step("choose what stays in float")
-        kept, predicted = _fewest(self._sets, self._levels, self._judge, max_drop)
+        kept, predicted = _fewest(ladder.sets, ladder.levels, self._judge, max_drop)
         return self._candidate(kept, predicted)
 
     def from_most_float(self) -> list[Candidate]:
         """A few plans in the order of their noise, from most in float to everything in int8."""
-        if not self._sets:
-            return [self.whole]
-        levels = np.geomspace(self._levels[-1], 1.0, MOST_TESTED)[:-1]
-        numbers = {int(np.abs(np.log(np.divide(self._levels, level))).argmin()) for level in levels}
+        ladder = self._ladder
         found = [
-            self._candidate(self._sets[number], self._judge.predict(self._levels[number]))
-            for number in sorted(numbers, reverse=True)
+            self._candidate(ladder.sets[number], self._judge.predict(ladder.levels[number]))
+            for number in ladder.steps()
         ]
         return [*found, self.whole]
 
@@ -142,34 +123,11 @@ class Chooser:
         return self._ends[0]
 
     def _candidate(self, kept: frozenset[str], predicted: PredictedDrop) -> Candidate:
-        return Candidate(
-            with_islands(self._model, self.whole.plan, kept),
-            predicted,
-            self._graph.islands(kept, self._sensitivities),
-            self._graph.multiply_adds_share(kept),
-        )
-
-    @cached_property
-    def _graph(self) -> IslandGraph:
-        return IslandGraph(self._model, self.whole.plan)
-
-    @cached_property
-    def _sensitivities(self) -> list[Sensitivity]:
-        self._progress.step("measure the sensitivity to each rounding", len(self._net.switches))
-        return measure(self._net, self._photos.ranking, self._progress.advance)
-
-    @cached_property
-    def _sets(self) -> list[frozenset[str]]:
-        """Growing sets of operators in float, the best to keep there first."""
-        return ranked(self._graph, self._sensitivities)
+        return Candidate(**vars(self._ladder.with_in_float(kept)), predicted=predicted)
 
     @cached_property
     def _ends(self) -> tuple[PredictedDrop, float]:
         return self._judge.measure_ends()
-
-    @cached_property
-    def _levels(self) -> list[float]:
-        return _levels(self._sets, self._sensitivities, self._ends[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,12 +139,12 @@ class _Seen:
 
     def exact(self) -> NDArray[np.float32]:
         """Of the float net."""
-        return self.net.logits(self.photos.judging, (), ends=False)[: self.photos.count]
+        return self.net.values(self.photos.judging, (), ends=False)[: self.photos.count]
 
     def logits(self, kept: Callable[[Switch], bool]) -> NDArray[np.float32]:
         """Of int8, without the roundings that are not `kept`."""
         on = [number for number, switch in enumerate(self.net.switches) if kept(switch)]
-        return self.net.logits(self.photos.judging, on, ends=True)[: self.photos.count]
+        return self.net.values(self.photos.judging, on, ends=True)[: self.photos.count]
 
 
 class _Judge:
@@ -245,7 +203,7 @@ def _require_classifier(model: ir.Model) -> None:
     if len(outputs) != 1 or len(outputs[0]) != 2 or outputs[0][1] < 2:
         raise UsageError(
             f"a bound on the drop of top-1 needs a classifier; this net gives outputs of shape "
-            f"{', '.join(map(str, outputs))}"
+            f"{', '.join(map(str, outputs))}; name what it is judged by: --task"
         )
 
 
@@ -255,16 +213,9 @@ def _require_one_kind(model: ir.Model, plan: Plan) -> None:
     if joined.is_joined and name_of(joined.output) not in plan.activations:
         raise UsageError(
             f"a bound on the drop of top-1 needs a classifier; the output of this net joins "
-            f"{', '.join(part.name for part in joined.parts)}, which are of unlike ranges"
+            f"{', '.join(part.name for part in joined.parts)}, which are of unlike ranges; name "
+            "what it is judged by: --task"
         )
-
-
-def _levels(
-    sets: Sequence[frozenset[str]], sensitivities: Sequence[Sensitivity], ends: float
-) -> list[float]:
-    """The noise that each set leaves, int8's being 1; `ends` of it no set can take away."""
-    left = (sum(s.share for s in sensitivities if not s.switch.nodes <= kept) for kept in sets)
-    return [ends + (1 - ends) * share for share in left]
 
 
 def _fewest(

@@ -1,4 +1,4 @@
-"""What each rounding of a plan does to the logits by itself, measured once.
+"""What each rounding of a plan does to the outputs by itself, measured once.
 
 Roundings are small and of different tensors, so they hardly know of each other: the energies they
 add to the logits add up. On MobileNetV2 and SqueezeNet the sum over all of them lies within 10 % of
@@ -9,7 +9,7 @@ and no set need be tried.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +26,17 @@ CLASSES = 10
 ORDINARY = 0.75
 
 
+#: (photos, values) in float and rounded, to (photos,).
+NoiseOf = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
+
+
 @dataclass(frozen=True)
 class Sensitivity:
     """One rounding and what it does.
 
     Attributes:
         switch: the rounding.
-        noise: mean square of what it adds to the highest logits, less what it adds to all alike.
+        noise: what it adds, as mean over photos: of a classifier see `noise_by_photo`.
         share: of the noise of all roundings together, 0 to 1.
     """
 
@@ -41,7 +45,12 @@ class Sensitivity:
     share: float
 
 
-def measure(net: SwitchedNet, images: Sequence[Batch], advance: Advance) -> list[Sensitivity]:
+def measure(
+    net: SwitchedNet,
+    images: Sequence[Batch],
+    advance: Advance,
+    noise_of: NoiseOf,
+) -> list[Sensitivity]:
     """The sensitivity to each switch, in their order.
 
     The photos that suffer most from int8 as a whole are left out: theirs are values beyond the
@@ -51,14 +60,15 @@ def measure(net: SwitchedNet, images: Sequence[Batch], advance: Advance) -> list
         net: the net with its switches.
         images: a few inputs.
         advance: told how many switches are measured, after each.
+        noise_of: what rounding does to a photo's values.
     """
-    reference = net.logits(images, (), ends=False)
-    whole = noise_by_photo(reference, net.logits(images, range(len(net.switches)), ends=False))
+    reference = net.values(images, (), ends=False)
+    whole = noise_of(reference, net.values(images, range(len(net.switches)), ends=False))
     kept = np.argsort(whole, kind="stable")[: math.ceil(ORDINARY * len(whole))]
     noises = []
     for number in range(len(net.switches)):
-        rounded = net.logits(images, (number,), ends=False)
-        noises.append(float(noise_by_photo(reference[kept], rounded[kept]).mean()))
+        rounded = net.values(images, (number,), ends=False)
+        noises.append(float(noise_of(reference[kept], rounded[kept]).mean()))
         advance(number + 1)
     total = sum(noises) or 1.0
     return [

@@ -12,9 +12,9 @@ computed in float on the plan's grids.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -80,19 +80,35 @@ def _constants(node: ir.Node, plan: Plan) -> list[str]:
     return [name for value in read if (name := name_of(value)) in plan.constants]
 
 
+#: The outputs of a batch to what is looked at of them, (batch, values).
+Read = Callable[[Sequence[NDArray[Any]]], NDArray[np.float32]]
+
+
+def first_output(outputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+    """The logits of a classifier."""
+    return outputs[0]
+
+
 class SwitchedNet:
     """The net with its switches, in onnxruntime on one thread."""
 
-    def __init__(self, model: ir.Model, plan: Plan) -> None:
-        """Builds the graph; the plan must be of this very graph."""
+    def __init__(self, model: ir.Model, plan: Plan, read: Read = first_output) -> None:
+        """Builds the graph.
+
+        Args:
+            model: the float graph.
+            plan: of this very graph.
+            read: which values of its outputs are looked at.
+        """
+        self._read = read
         self.switches = switches(model, plan)
         self._session = open_proto(_switchboard(model, plan, self.switches))
         self._inputs = input_names(model)
 
-    def logits(
+    def values(
         self, images: Sequence[Batch], on: Collection[int], *, ends: bool
     ) -> NDArray[np.float32]:
-        """The first output for every image, (photos, classes), with some switches on.
+        """What is looked at for every image, (photos, values), with some switches on.
 
         Args:
             images: inputs of the graph, several at a time on the cores there are.
@@ -104,8 +120,7 @@ class SwitchedNet:
 
         def run(image: Batch) -> NDArray[np.float32]:
             given = by_name(image, self._inputs)
-            result: NDArray[np.float32] = self._session.run(None, {**feeds, **given})[0]
-            return result
+            return self._read(self._session.run(None, {**feeds, **given}))
 
         return np.concatenate(in_threads(run, images))
 

@@ -16,7 +16,8 @@ from edgeconv.export import tflite
 from edgeconv.export.onnx import write as onnx_writer
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import name_of
-from edgeconv.quantize.mixed.choice import MOST_TESTED, Candidate, Chooser, ChoosingPhotos
+from edgeconv.quantize.mixed.choice import Candidate, Chooser, ChoosingPhotos
+from edgeconv.quantize.mixed.ladder import MOST_TESTED
 from edgeconv.quantize.mixed.predicted_drop import FEWEST_PHOTOS, predict_drop
 from edgeconv.quantize.mixed.sensitivity import noise_by_photo
 from edgeconv.quantize.mixed.switches import SwitchedNet
@@ -88,8 +89,8 @@ def test_all_switches_on_is_the_fake_quantized_net_and_none_the_float_net(planne
     every = range(len(net.switches))
     int8 = run_planned(planned.model, planned.plan, images)
     floats = run_float(planned.model, images)
-    assert np.allclose(net.logits(images, every, ends=True), int8.reshape(4, -1), atol=1e-5)
-    assert np.allclose(net.logits(images, (), ends=False), floats.reshape(4, -1), atol=1e-5)
+    assert np.allclose(net.values(images, every, ends=True), int8.reshape(4, -1), atol=1e-5)
+    assert np.allclose(net.values(images, (), ends=False), floats.reshape(4, -1), atol=1e-5)
 
 
 def test_a_switch_with_its_nodes_in_float_is_gone_from_the_plan(planned) -> None:
@@ -202,7 +203,7 @@ def test_both_files_keep_the_islands_in_float(planned, tmp_path: Path, suffix: s
     logits = run_logits(session, Images(np.concatenate(images)))
     net = SwitchedNet(planned.model, planned.plan)
     on = [i for i, switch in enumerate(net.switches) if not switch.nodes <= BLOCK]
-    wanted = net.logits(images, on, ends=True)
+    wanted = net.values(images, on, ends=True)
     step = float(planned.plan.activations["logits"].scale)
     assert np.abs(logits - wanted).max() <= 1.01 * step
     found = audit(path)
