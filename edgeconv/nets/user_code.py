@@ -21,6 +21,7 @@ from typing import TypeVar
 import torch
 
 from edgeconv.errors import EdgeconvError, NetRefused, UsageError
+from edgeconv.nets.generated_lines import user_line
 from edgeconv.nets.torchvision_shim import import_torchvision, is_missing_operator
 
 T = TypeVar("T")
@@ -169,11 +170,10 @@ def _place(error: BaseException) -> tuple[str, ...]:
     if isinstance(error, SyntaxError):
         line = (error.text or "").strip()
         return (f"  {error.filename}:{error.lineno}: {line}",)
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(_NOT_THE_USERS)
-    ]
-    if not frames:
+    lines = (user_line(*step) for step in traceback.walk_tb(error.__traceback__))
+    own = [(file, line) for file, line in lines if not file.startswith(_NOT_THE_USERS)]
+    if not own:
         return ()
-    return (f"  {frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}",)
+    innermost, number = own[-1]
+    text = linecache.getline(innermost, number).strip() if isinstance(number, int) else ""
+    return (f"  {innermost}:{number}: {text}",)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from edgeconv.errors import NetRefused
 from edgeconv.nets import one_float, running
+from edgeconv.nets.generated_lines import user_line
 from edgeconv.nets.running import Given, forward, unchanged
 
 _NOT_THE_USERS = (
@@ -62,8 +65,13 @@ def is_foreign(filename: str) -> bool:
 
 def place() -> str:
     """File and line of the innermost frame of the user's."""
-    frames = [f for f in traceback.extract_stack() if is_foreign(f.filename)]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown line"
+    return innermost_place(traceback.walk_stack(sys._getframe())) or "an unknown line"
+
+
+def innermost_place(frames: Iterable[tuple[FrameType, int]]) -> str:
+    """File and line of the first frame of the user's; empty where there is none."""
+    lines = (user_line(frame, number) for frame, number in frames)
+    return next((f"{file}:{line}" for file, line in lines if is_foreign(file)), "")
 
 
 class _Recorder(TorchFunctionMode):

@@ -8,7 +8,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -18,7 +18,7 @@ from torch import nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined]  # public, not in its __all__
 
 from edgeconv.errors import NetRefused
-from edgeconv.export.capture.calls import Call, calls_of, is_foreign
+from edgeconv.export.capture.calls import Call, calls_of, innermost_place, is_foreign
 from edgeconv.export.capture.constants import Constants
 from edgeconv.export.capture.decompositions import functions
 from edgeconv.export.capture.decompositions.composites import Composites, has_composition
@@ -26,6 +26,7 @@ from edgeconv.export.capture.decompositions.table import Decompositions
 from edgeconv.export.capture.inlined import inlined
 from edgeconv.export.capture.views import Views
 from edgeconv.graph.passes.older_forms import OPSET
+from edgeconv.nets.generated_lines import Line, user_lines
 from edgeconv.nets.running import Given, each, unchanged
 
 #: Marks nodes of `functions`.
@@ -92,8 +93,9 @@ def trace(
                 break
         traced |= constants.written
     proto = onnx.load_from_string(written)
+    lines = user_lines(module)
     for node in proto.graph.node:
-        node.doc_string = _note(node.doc_string)
+        node.doc_string = _note(node.doc_string, lines)
     return proto
 
 
@@ -169,12 +171,12 @@ def _refusal(
     if _UNREGISTERED in str(error):
         return (
             "the net computes with weights of a module that is none of its own"
-            f"{_where(error)}; make it one: self.name = module in __init__"
+            f"{_where(error, module)}; make it one: self.name = module in __init__"
         )
     said = _OPERATOR.search(str(error))
     call = None if said is None else _call_of(said[1], module, example)
     if call is None:
-        return f"the net cannot be exported to ONNX: {reason(error)}"
+        return f"the net cannot be exported to ONNX: {_reason(error, module)}"
     if "Exporting the operator" in str(error):
         return (
             f"the net calls {call}, which ONNX (opset {OPSET}) has no operator for. Replace it by "
@@ -191,17 +193,19 @@ def _call_of(operator: str, module: nn.Module, example: Given) -> Call | None:
     return next(named, next(running, None))
 
 
-def _note(stack: str) -> str:
+def _note(stack: str, written: Mapping[Line, Line]) -> str:
     """What a graph keeps of the lines of code that made a node."""
-    return (IN_FLOAT if f"{functions.__file__}(" in stack else "") + _place(stack)
+    return (IN_FLOAT if f"{functions.__file__}(" in stack else "") + _place(stack, written)
 
 
-def _place(doc_string: str) -> str:
+def _place(doc_string: str, written: Mapping[Line, Line]) -> str:
     """The user's file and line of a node, from what the exporter noted: "FILE(LINE): FUNCTION"."""
-    for line in doc_string.splitlines():
-        found = re.match(r"(.+)\((\d+)\): ", line)
+    for noted in doc_string.splitlines():
+        found = re.match(r"(.+)\((\d+)\): ", noted)
         if found and is_foreign(found[1]):
-            return f"{found[1]}:{found[2]}"
+            here = (found[1], int(found[2]))
+            file, line = written.get(here, here)
+            return f"{file}:{line}"
     return ""
 
 
@@ -224,9 +228,9 @@ def _stdout_discarded() -> Iterator[None]:
         os.close(real)
 
 
-def reason(error: BaseException) -> str:
+def _reason(error: BaseException, module: nn.Module) -> str:
     """The error's type and first line, and the line of the net it rose at."""
-    return f"{type(error).__name__}: {_text(error)}{_where(error)}"
+    return f"{type(error).__name__}: {_text(error)}{_where(error, module)}"
 
 
 def _text(error: BaseException) -> str:
@@ -237,17 +241,18 @@ def _text(error: BaseException) -> str:
     return text.strip().rstrip(".")
 
 
-def _where(error: BaseException) -> str:
+def _where(error: BaseException, module: nn.Module) -> str:
     """The line of the net it rose at, in brackets; empty where there is none."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if is_foreign(f.filename)]
-    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else _place_of_operator(error)
+    frames = reversed(list(traceback.walk_tb(error.__traceback__)))
+    place = innermost_place(frames) or _place_of_operator(error, module)
     return f" (at {place})" if place else ""
 
 
-def _place_of_operator(error: BaseException) -> str:
+def _place_of_operator(error: BaseException, module: nn.Module) -> str:
     """The line of the operator that the exporter was at: its own frames alone know it."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        for held in list(frame.f_locals.values()):
-            if isinstance(held, torch._C.Node) and (place := _place(str(held.sourceRange()))):
-                return place
-    return ""
+    written = user_lines(module)
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    held = (value for frame in frames for value in list(frame.f_locals.values()))
+    nodes = (value for value in held if isinstance(value, torch._C.Node))
+    places = (_place(str(node.sourceRange()), written) for node in nodes)
+    return next((place for place in places if place), "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 
 import edgeconv
 from edgeconv.data.stated import Stated
-from edgeconv.errors import ArtifactRefused, NetRefused, UsageError
+from edgeconv.errors import ArtifactRefused, EdgeconvError, NetRefused, UsageError
 from edgeconv.export.options import ExportOptions
 from edgeconv.nets.program_files import read_program
 from tests.export.sources.foreign_files import SIDE, Twin
@@ -209,3 +210,42 @@ def test_values_past_their_record_are_refused(tmp_path: Path) -> None:
     path = changed(saved(tmp_path / "twin.pt2"), WEIGHTS, longer)
     with pytest.raises(ArtifactRefused, match="past the end"):
         read_program(path)
+
+
+class Spectrum(torch.nn.Module):
+    """Holds an operator that no file has, and one that TFLite lacks."""
+
+    def __init__(self, *, lacks: str) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3)
+        self.kernel = torch.nn.Parameter(torch.ones(4, 4, 2, 3, 3))
+        self.lacks = lacks
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Computes with one of them."""
+        y = self.conv(x)
+        if self.lacks == "fft2":
+            return torch.fft.fft2(y).real.relu()
+        return torch.conv3d(y.unflatten(2, (5, 6)), self.kernel)
+
+
+@pytest.mark.parametrize("lacks", ["fft2", "conv3d"])
+def test_a_refusal_names_the_line_that_a_program_was_made_from(lacks: str, tmp_path: Path) -> None:
+    given = (torch.zeros(1, 3, SIDE, SIDE),)
+    torch.export.save(torch.export.export(Spectrum(lacks=lacks), given), tmp_path / "net.pt2")
+    number, _ = next(
+        (number, text)
+        for number, text in enumerate(Path(__file__).read_text(encoding="utf-8").splitlines(), 1)
+        if text.lstrip().startswith("return torch.") and f".{lacks}(" in text
+    )
+    with pytest.raises(EdgeconvError, match=re.escape(f"{Path(__file__)}:{number}")):
+        exported(tmp_path / "net.pt2", tmp_path / "out", formats=("tflite",))
+
+
+def test_a_refusal_names_the_node_of_a_program_without_notes(tmp_path: Path) -> None:
+    program = torch.export.export(Spectrum(lacks="fft2"), (torch.zeros(1, 3, SIDE, SIDE),))
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
+    torch.export.save(program, tmp_path / "net.pt2")
+    with pytest.raises(NetRefused, match="at node of the program:fft_fft2"):
+        exported(tmp_path / "net.pt2", tmp_path / "out")
