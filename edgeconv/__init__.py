@@ -65,4 +65,12 @@ def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'edgeconv' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        from edgeconv.errors import UnavailableError
+        from edgeconv.installed import advice_without
+
+        if (advice := advice_without(error)) is None:
+            raise
+        raise UnavailableError(f"edgeconv.{name}: {advice}") from error

@@ -64,11 +64,24 @@ def _wanted(options: Files, chosen: Profile) -> _Wanted:
         batches = arguments.integers("--batch", options.batch, low=1, high=_MOST_BATCH)
     engine, known = options.engine, chosen.engines
     if engine is None:
-        return _Wanted(options, known, batches)
+        return _Wanted(options, _installed(chosen), batches)
     if engine not in known:
         has = f"It has {', '.join(known)}"
         raise UnknownName(f"engine of {chosen.name}", engine, known, has)
     return _Wanted(options, (engine,), batches)
+
+
+def _installed(chosen: Profile) -> Sequence[str]:
+    """The engines of a device; of this machine those that are installed, and says which are not."""
+    from edgeconv.installed import is_installed
+    from edgeconv.runtime.open import MODULES, PACKAGES
+
+    known = chosen.engines
+    absent = [engine for engine, module in MODULES.items() if not is_installed(module)]
+    absent = [engine for engine in absent if chosen.transport == "local" and engine in known]
+    for engine in absent:
+        say(f"warning: left out: {PACKAGES[engine]} is not installed", err=True)
+    return [engine for engine in known if engine not in absent]
 
 
 def _of(target: str, wanted: _Wanted, directory: Path) -> dict[str, Path]:

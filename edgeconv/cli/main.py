@@ -35,7 +35,14 @@ from edgeconv.cli.process import error_reports, signals, streams
 from edgeconv.cli.process.supervised import supervised
 from edgeconv.cli.shown.project import show_project
 from edgeconv.disk import remove_unfinished
-from edgeconv.errors import EXIT_CODES, INTERNAL_ERROR, SIGNALLED, EdgeconvError
+from edgeconv.errors import (
+    EXIT_CODES,
+    INTERNAL_ERROR,
+    SIGNALLED,
+    EdgeconvError,
+    UnavailableError,
+)
+from edgeconv.installed import advice_without
 from edgeconv.report.console import is_plain, say
 
 INTERRUPTED = SIGNALLED + signal.SIGINT
@@ -168,6 +175,8 @@ def told(error: BaseException) -> tuple[Sequence[str], int]:
         error = error.__cause__
     if isinstance(error, EdgeconvError):
         return tuple(map(str, error.args)) or ("",), error.exit_code
+    if (advice := advice_without(error)) is not None:
+        return (advice,), UnavailableError.exit_code
     if isinstance(error, SystemExit):
         return ("code of the net's ended the program (SystemExit); take its exit() out",), 4
     if _is_lack_of_memory(error):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgeconv.devices.agent import wheels
 from edgeconv.devices.agent.wheels import OLDEST_PYTHON
 from edgeconv.devices.profile.model import Profile
 from edgeconv.devices.state.findings import Finding, findings_of_gpu, judged
@@ -14,6 +13,7 @@ from edgeconv.devices.state.preflight import BUSY_SHARE, HOT_C
 from edgeconv.devices.state.probe import DeviceFacts, probe
 from edgeconv.devices.transport.open import connect
 from edgeconv.runtime.host import host_facts
+from edgeconv.runtime.open import PACKAGES
 
 #: Engines, an agent and a few models.
 LEAST_FREE_MIB = 400
@@ -155,7 +155,7 @@ def _python(profile: Profile, facts: DeviceFacts) -> Finding:
 
 def _engines(profile: Profile, facts: DeviceFacts) -> Finding:
     there = {**facts.installed, **facts.brought}
-    packages = {**wheels.PACKAGES, "torch": "torch"}
+    packages = {**PACKAGES, "torch": "torch"}
     shown = []
     for engine in profile.engines:
         version = there.get(packages[engine])

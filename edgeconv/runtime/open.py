@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeconv.errors import ArtifactRefused, UsageError
+from edgeconv.installed import is_installed
 from edgeconv.runtime import litert, ort
 from edgeconv.runtime.session import PROVIDERS, BindableSession, EngineName, SessionOptions
 
 ENGINE_OF_SUFFIX: dict[str, EngineName] = {".tflite": "litert", ".onnx": "onnxruntime"}
+#: What each engine is installed as, and imported as.
+PACKAGES: dict[EngineName, str] = {"litert": "ai-edge-litert", "onnxruntime": "onnxruntime"}
+MODULES: dict[EngineName, str] = {"litert": "ai_edge_litert", "onnxruntime": "onnxruntime"}
 #: A description of a net, which torch's own agent builds and runs.
 TORCH_SUFFIX = ".torchnet"
 
@@ -21,6 +25,11 @@ def engine_of(path: Path) -> EngineName:
     if engine is None:
         raise UsageError(f"{path} is no model file; known endings: {', '.join(ENGINE_OF_SUFFIX)}")
     return engine
+
+
+def has_engine(path: Path) -> bool:
+    """Whether the engine that opens a file is installed here; raises UsageError as `engine_of`."""
+    return is_installed(MODULES.get(engine_of(path), "torch"))
 
 
 def open_session(path: Path | str, options: SessionOptions | None = None) -> BindableSession:

@@ -83,8 +83,8 @@ def same_python(version: tuple[int, int]) -> bool:
 def _agent_sources() -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN.encode()
     package = Path(edgeconv.__file__).resolve().parent
-    single = [package / f"{name}.py" for name in ("__init__", "disk", "documents", "errors")]
-    sources = [*single, *package.glob("runtime/**/*.py")]
+    names = ("__init__", "disk", "documents", "errors", "installed")
+    sources = [*(package / f"{name}.py" for name in names), *package.glob("runtime/**/*.py")]
     for source in sorted(sources):
         yield f"edgeconv/{source.relative_to(package).as_posix()}", source.read_bytes()
 

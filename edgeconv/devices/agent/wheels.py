@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from edgeconv.errors import DeviceUnreachable, UnavailableError
+from edgeconv.runtime.open import PACKAGES
 from edgeconv.runtime.session import EngineName
 
-PACKAGES: dict[EngineName, str] = {"litert": "ai-edge-litert", "onnxruntime": "onnxruntime"}
 #: The agent is written for this Python and newer.
 OLDEST_PYTHON = (3, 11)
 #: glibc versions that wheels are built for, the newest first.

@@ -37,7 +37,7 @@ from edgeconv.runtime.ort import OrtSession
 from edgeconv.runtime.session import EngineName, Session, SessionOptions
 from edgeconv.verify.parity.cut_onnx import Cut, Tensors, isolate
 from edgeconv.verify.parity.reference_work import reference_photos
-from edgeconv.verify.parity.stages import StageResult
+from edgeconv.verify.parity.stages import OPERATORS, StageResult
 from edgeconv.verify.steps import Steps
 from edgeconv.verify.thresholds import Thresholds
 
@@ -80,7 +80,7 @@ class OperatorReport:
         worst = self.agreements[0]
         joined = f"; {len(self.unmatched)} only joined to others" if self.unmatched else ""
         return StageResult(
-            name="int8 operators",
+            name=OPERATORS,
             a=f"int8.tflite, {self.kernels} kernels",
             b="int8.onnx, optimizations off",
             passed=worst.max_steps <= thresholds.operator_steps,

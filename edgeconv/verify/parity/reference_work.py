@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeconv.files.tflite.file import read
-from edgeconv.files.tflite.operations import operations_of
+from edgeconv.files.read import read_operations
 from edgeconv.runtime.session import SessionOptions
 
 #: Multiply-adds in one run of a file, about; at least one photo all the same ...
@@ -25,7 +24,7 @@ def reference_photos(tflite: Path) -> int:
     Raises:
         ArtifactRefused: it is no TFLite file, or is damaged.
     """
-    file = operations_of(read(tflite))
+    file = read_operations(tflite)
     shape = file.inputs[0].shape if file.inputs else ()
     batch = (shape[0] if shape else None) or 1
     if file.multiply_adds > MOST_WORK:

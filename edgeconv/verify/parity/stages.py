@@ -23,6 +23,9 @@ class Interface:
 #: Those in golden.npz, or photos of the user's that the bundle does not hold.
 Photos = Literal["golden", "own"]
 
+#: Name of the stage that compares the two int8 files operator by operator.
+OPERATORS = "int8 operators"
+
 
 @dataclass(frozen=True)
 class StageResult:

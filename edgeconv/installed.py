@@ -1,0 +1,35 @@
+"""What is installed of what edgeconv uses: all of it, or only what runs bundles.
+
+`edgeconv-runtime` brings this package without what exports nets. What asks for more there is told
+so in one line; `pip install edgeconv` brings the rest.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+#: Packages that `edgeconv` needs and `edgeconv-runtime` does without, as they are imported.
+EXPORTS_WITH = (
+    *("torch", "torchvision", "onnx", "onnx_ir", "onnxsim"),
+    *("flatbuffers", "safetensors", "scipy"),
+)
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported; nothing is imported for it."""
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def advice_without(error: BaseException) -> str | None:
+    """What to say of a failed import where the package is one of those; None of other errors."""
+    package = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
+    package = (package or "").partition(".")[0]
+    if package not in EXPORTS_WITH:
+        return None
+    return (
+        f"this needs {package}, which is not installed here: edgeconv-runtime only runs bundles "
+        "(predict, parity, bench); pip install edgeconv"
+    )
