@@ -71,6 +71,9 @@ GOLDEN = (
 )
 """Sources of the golden split; the calibration split never reads them."""
 
+WHOLE = ("chelsea.png", "rocket.jpg", "camera.png", "chelsea_turned.jpg")
+"""Files of golden photos as an app gets them: in colour, JPEG, grey, and turned by EXIF alone."""
+
 SMALLEST_CROP: dict[Split, float] = {"calibration": 0.35, "golden": 0.7}
 """Side of the smallest crop as a share of the largest that fits; golden ones keep their subject."""
 
