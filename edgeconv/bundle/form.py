@@ -15,6 +15,8 @@ _MOST_DEPTH = 10**6
 _LONGEST_FILE_NAME_BYTES = 255
 _SHA256_DIGITS = 64
 
+#: Of a bundle, beside the files in its own directory.
+FOLDERS = ("golden",)
 #: Where readers rely on a value's type.
 _TYPES: Mapping[tuple[str, ...], type] = MappingProxyType(
     {
@@ -39,6 +41,12 @@ _QUANTIZED: Mapping[tuple[str, ...], type] = MappingProxyType(
 def problem(document: Mapping[str, Any]) -> str | None:
     """The first thing that a manifest lacks or has wrong, in words; None where all is right."""
     return next(_problems(document), None)
+
+
+def is_own_name(name: str) -> bool:
+    """Whether it names a file of a bundle: in its directory, or in a folder that bundles have."""
+    folder, slash, file = name.partition("/")
+    return is_plain_name(file if slash and folder in FOLDERS else name)
 
 
 def is_plain_name(name: str) -> bool:

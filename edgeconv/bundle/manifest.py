@@ -27,11 +27,12 @@ FORM = Form(
 
 
 def file_table(directory: Path) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of every file of a bundle but the manifest itself, by name."""
+    """Size and SHA-256 of every file of a bundle but the manifest itself, by its name in it."""
+    files = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*")}
     return {
-        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-        for path in sorted(directory.iterdir())
-        if path.name != FILE_NAME
+        name: {"bytes": files[name].stat().st_size, "sha256": sha256_of(files[name])}
+        for name in sorted(files)
+        if name != FILE_NAME and files[name].is_file()
     }
 
 
@@ -77,11 +78,11 @@ def require_own_files(
         BundleRefused: a file is a link, or its name leaves the directory.
     """
     for name in document["files"]:
-        if not form.is_plain_name(name) or (directory / name).is_symlink():
+        if not form.is_own_name(name) or (directory / name).is_symlink():
             raise BundleRefused(
                 f"{directory}: the manifest names {name[:80]!a}, no plain file name"
             )
-    for name in readable:
+    for name in (*form.FOLDERS, *readable):
         if (directory / name).is_symlink():  # also where the manifest does not name it
             raise BundleRefused(
                 f"{directory}: {name} is a link, and no file of the bundle's own; export it again"

@@ -280,6 +280,9 @@ def _sync_published(destination: Path) -> None:
 def _flush(stage: Path) -> None:
     """Brings every file to the disk, so that a power cut cannot leave a renamed but empty file."""
     for path in sorted(stage.iterdir()):
+        if path.is_dir():
+            _flush(path)
+            continue
         with path.open("rb") as file:
             os.fsync(file.fileno())
     _sync_directory(stage)

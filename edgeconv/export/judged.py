@@ -25,12 +25,17 @@ from edgeconv.bundle.golden import Golden
 from edgeconv.data import builtin
 from edgeconv.data.samples import Sample, stacked, stream
 from edgeconv.errors import NetRefused
+from edgeconv.export.bundle import golden_folder
+from edgeconv.export.bundle.golden_folder import Case, Classes
 from edgeconv.export.bundle.verdict import Judges, Verdict
 from edgeconv.export.calibration import OwnSamples
+from edgeconv.export.golden_cases import builtin_cases, own_cases
 from edgeconv.export.sources.source import Reference, Source
 from edgeconv.graph.metrics import depth
 from edgeconv.runtime.adapt import app_input
 from edgeconv.runtime.feeds import Batch
+from edgeconv.runtime.open import open_session
+from edgeconv.runtime.session import SessionOptions
 from edgeconv.verify.parity import against_reference, bundle_files
 from edgeconv.verify.parity.as_exported import KEPT_PHOTOS
 from edgeconv.verify.parity.expected import Expected
@@ -54,6 +59,7 @@ class Subject:
         reference: runs it.
         parts: how each output is told apart.
         thresholds: the bounds.
+        classes: what the net's first output tells; None where it is no row of classes.
     """
 
     directory: Path
@@ -61,6 +67,7 @@ class Subject:
     reference: Reference
     parts: Mapping[str, OutputParts]
     thresholds: Thresholds
+    classes: Classes | None
 
     @property
     def files(self) -> dict[str, Path]:
@@ -84,12 +91,12 @@ class _Given:
 
 
 def judged(subject: Subject, own: OwnSamples | None, *, own_in_bundle: bool) -> Verdict:
-    """Holds every model file against PyTorch, and writes golden.npz beside them.
+    """Holds every model file against PyTorch; writes golden.npz and golden/ beside them.
 
     Args:
         subject: what is judged.
         own: the user's photos; None where there are none.
-        own_in_bundle: whether golden.npz holds those.
+        own_in_bundle: whether the bundle holds those.
 
     Raises:
         NetRefused: the net's outputs are not finite, or its own code failed.
@@ -102,6 +109,8 @@ def judged(subject: Subject, own: OwnSamples | None, *, own_in_bundle: bool) -> 
     golden = _builtin(subject) if own is None else _own(subject, own)
     report = bundle_files.check(subject.files, golden.expected, subject.thresholds)
     _save(subject, golden, report)
+    intake = subject.net.intake
+    _save_cases(subject, builtin_cases(intake) if own is None else own_cases(own, intake))
     return Verdict(report, golden.told, golden.told)
 
 
@@ -114,6 +123,7 @@ def _by_own_samples(subject: Subject, photos: OwnSamples) -> Verdict:
     floats = {n: path for n, path in files.items() if artifacts.precision_of(n) is None}
     anywhere = against_reference.check(floats, golden.expected, thresholds)
     _save(subject, _with_outputs(subject, golden), report)
+    _save_cases(subject, builtin_cases(subject.net.intake))
     stages = (
         *(replace(stage, photos="own") for stage in report.stages),
         *(replace(stage, name=f"{stage.name}{_ON_BUILTIN}") for stage in anywhere.stages),
@@ -151,6 +161,16 @@ def _save(subject: Subject, golden: _Given, report: ParityReport) -> None:
         as_exported=dict(golden.expected.as_exported),
         whole=dict(golden.expected.whole),
     ).save(subject.directory)
+
+
+def _save_cases(subject: Subject, cases: Sequence[Case]) -> None:
+    """Writes golden/, by the kernels that an app gets."""
+    files = subject.files
+    sessions = {
+        artifact: open_session(files[artifact], SessionOptions(kernels=kernels))
+        for artifact, kernels in against_reference.app_runs(files)
+    }
+    golden_folder.write(subject.directory, cases, sessions, subject.classes)
 
 
 def _builtin(subject: Subject, way_out: str = "") -> _Given:

@@ -36,7 +36,7 @@ class ExportOptions:
         input_size: (height, width) in pixels; None takes the weights' or the net's own.
         batch: images per inference; part of the static shape.
         calib: folder of calibration photos; None takes the built-in ones.
-        golden_from_calib: whether golden.npz holds photos of that folder, instead of built-in ones:
+        golden_from_calib: whether the bundle holds photos of that folder, instead of built-in ones:
             who gets the bundle sees them.
         calib_samples: most photos to calibrate on, evenly spread over the folder.
         recipe: which steps are taken to keep int8 accurate.
@@ -97,7 +97,7 @@ class ExportOptions:
             raise UsageError(f"calib-samples is {self.calib_samples}; at least 1 is needed")
         if self.golden_from_calib and self.calib is None:
             raise UsageError(
-                "--golden-from-calib puts photos of your own folder into golden.npz; name the "
+                "--golden-from-calib puts photos of your own folder into the bundle; name the "
                 "folder with --calib DIR"
             )
         if self.max_drop is not None:

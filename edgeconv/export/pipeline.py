@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 from edgeconv.bundle import bundle, labels, manifest, staging
 from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export.bundle import describe, model_files
+from edgeconv.export.bundle.golden_folder import Classes
 from edgeconv.export.calibration import OwnSamples, calibration_photos, own_samples
 from edgeconv.export.half_precision import fits_half_precision
 from edgeconv.export.judged import Subject, judged
@@ -110,7 +111,8 @@ def _fill(
     progress.step("check parity")
     parts = parts_of_outputs(model, {} if quantized is None else quantized.seen)
     reference = net.reference(model, former, options.batch)
-    subject = Subject(directory, net, reference, parts, options.thresholds)
+    classes = None if options.features else Classes(identity.labels)
+    subject = Subject(directory, net, reference, parts, options.thresholds, classes)
     verdict = judged(subject, own, own_in_bundle=options.golden_from_calib)
     for warning in verdict.warnings:
         progress.warn(warning)

@@ -38,9 +38,15 @@ def bundle(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> edgeconv.
     return make(weights, tmp_path_factory.mktemp("bundle") / "b")
 
 
+def files_of(bundle: edgeconv.Bundle) -> set[str]:
+    """The names of all files in a bundle and its folders."""
+    held = bundle.directory.rglob("*")
+    return {str(path.relative_to(bundle.directory)) for path in held if path.is_file()}
+
+
 def test_it_holds_what_the_manifest_says(bundle: edgeconv.Bundle) -> None:
-    held = {path.name for path in bundle.directory.iterdir()}
-    assert held == {
+    held = files_of(bundle)
+    assert {name for name in held if "/" not in name} == {
         "manifest.json",
         "model.onnx",
         "model.tflite",
@@ -58,8 +64,9 @@ def test_the_same_inputs_give_the_same_bytes(
     bundle: edgeconv.Bundle, weights: Path, tmp_path: Path
 ) -> None:
     again = make(weights, tmp_path / "again")
-    for path in bundle.directory.iterdir():
-        assert (again.directory / path.name).read_bytes() == path.read_bytes(), path.name
+    assert files_of(again) == files_of(bundle)
+    for name in files_of(bundle):
+        assert (again.directory / name).read_bytes() == (bundle.directory / name).read_bytes(), name
 
 
 def test_golden_vectors_are_the_pytorch_net(bundle: edgeconv.Bundle, weights: Path) -> None:

@@ -120,8 +120,9 @@ class TestANetThatReads:
 
     def test_the_same_inputs_give_the_same_bytes(self, bundle, make):
         again = make("again")
-        for path in bundle.directory.iterdir():
-            assert (again.directory / path.name).read_bytes() == path.read_bytes(), path.name
+        for path in filter(Path.is_file, bundle.directory.rglob("*")):
+            same = again.directory / path.relative_to(bundle.directory)
+            assert same.read_bytes() == path.read_bytes(), path.name
 
 
 class TestWhatABundleHolds:

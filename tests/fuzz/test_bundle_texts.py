@@ -98,12 +98,25 @@ def test_json_past_its_budget_is_refused(tmp_path: Path, text: str, said: str) -
         manifest.read(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["x" * 5000, "..", ".", "", "a\0b", "a/b", "/etc/hostname", "\n"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("x" * 5000, "..", ".", "", "a\0b", "a/b", "/etc/hostname", "\n"),
+        *("golden/", "golden/..", "golden/a/b", "golden//a", "/golden/a", "../golden/a"),
+    ],
+)
 def test_a_name_that_is_no_files_is_refused(directory: Path, name: str) -> None:
     write(directory, {**MANIFEST, "files": {name: {"bytes": 0, "sha256": ""}}})
     with pytest.raises(BundleRefused, match="no plain file name") as caught:
         Bundle.load(directory)
     assert len(str(caught.value)) < 1000
+
+
+def test_a_folder_that_is_a_link_is_refused(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (directory / "golden").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BundleRefused, match="golden is a link"):
+        Bundle.load(directory)
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def damaged_file(seed: Path, number: int) -> bytes:
 
 def damaged_bundle(right: Path, copy: Path, number: int) -> None:
     """A bundle with one file damaged, or its manifest; the hashes are those of what it holds."""
-    copy.mkdir()
+    (copy / "golden").mkdir(parents=True)
     manifest = json.loads((right / "manifest.json").read_bytes())
     names = sorted(manifest["files"])
     models = [name for name in names if name.startswith("model.")]

@@ -159,7 +159,7 @@ class Quantization:
     golden_from_calib: bool = typer.Option(
         False,
         "--golden-from-calib",
-        help="Put the photos of --calib that judge the files into golden.npz, in place of photos "
+        help="Put the photos of --calib that judge the files into the bundle, in place of photos "
         "that come along. Whoever gets the bundle sees them.",
     )
     calib_samples: int = typer.Option(

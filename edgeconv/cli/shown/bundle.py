@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from edgeconv.cli.shown.mixed import show_mixed
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
 def show_bundle(bundle: Bundle) -> None:
     """A bundle's files and how well they agree with the reference."""
+    files = bundle.manifest["files"]
     rows = [
         (name, facts["bytes"], facts["sha256"][:12])
-        for name, facts in bundle.manifest["files"].items()
+        for name, facts in files.items()
+        if "/" not in name
     ]
+    rows += _folders(files)
     columns = (Column("file"), Column("size", "size"), Column("sha256", rank=1))
     show(Table(columns, rows, str(bundle.directory), _what_is_computed(bundle)))
     mixed = bundle.manifest.get("quantization", {}).get("mixed_precision")
@@ -27,6 +31,16 @@ def show_bundle(bundle: Bundle) -> None:
         show_mixed(mixed)
     say()
     show_stages(bundle.manifest["parity"]["stages"], _which_photos(bundle.manifest["parity"]))
+
+
+def _folders(files: dict[str, Any]) -> list[tuple[str, int, str]]:
+    """A row for each folder, with the bytes of its files."""
+    sizes: Counter[str] = Counter()
+    for name, facts in files.items():
+        folder, slash, _ = name.rpartition("/")
+        if slash:
+            sizes[f"{folder}/"] += facts["bytes"]
+    return [(folder, size, "") for folder, size in sorted(sizes.items())]
 
 
 def _which_photos(parity: dict[str, Any]) -> list[str]:

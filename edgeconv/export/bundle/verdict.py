@@ -30,7 +30,7 @@ class Verdict:
     Attributes:
         report: every stage.
         judges: the photos that it rests on.
-        golden: those in golden.npz.
+        golden: those in golden.npz; the first of them in golden/.
     """
 
     report: ParityReport
@@ -43,8 +43,8 @@ class Verdict:
         if self.golden.source == "builtin":
             return self.report.warnings
         published = (
-            f"golden.npz holds {self.golden.count} samples of your folder: whoever gets the bundle "
-            "sees them"
+            f"the bundle holds {self.golden.count} samples of your folder, some as the files they "
+            "are with all that their EXIF data tells: whoever gets the bundle sees them"
         )
         return (*self.report.warnings, published)
 

@@ -130,6 +130,17 @@ def outputs_of_integers(artifacts: Mapping[str, Path], expected: Expected) -> di
     return {run: runs.outputs(run) for run in wanted if run in runs}
 
 
+def app_runs(artifacts: Mapping[str, Path]) -> list[Run]:
+    """Of each file the kernels that an app gets; of one that saturates on them here the others.
+
+    A file of which there are no others is left out.
+    """
+    paths = _by_name(artifacts)
+    runs = _at_hand((*_FLOAT_RUNS, *_INT8_RUNS, *_BETWEEN_RUNS), paths)
+    first = dict(reversed(runs))
+    return [(artifact, first[artifact]) for artifact in paths if artifact in first]
+
+
 def _at_hand(runs: Iterable[Run], paths: Mapping[str, Path]) -> list[Run]:
     """The runs of files that are there, but for those whose kernels saturate on this CPU."""
     saturated = _saturated(paths)
