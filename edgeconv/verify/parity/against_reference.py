@@ -2,7 +2,7 @@
 
     reference -> onnx                       float error
               -> tflite, XNNPACK            float error
-              -> tflite, reference kernels  float error, on the first two photos: they are slow
+              -> tflite, reference kernels  float error, on the first photo: they are slow
               -> int8.onnx                  SQNR, optimizations on (where this CPU can) and off
               -> int8.tflite                SQNR, XNNPACK and reference kernels
     int8.tflite -> int8.onnx                SQNR
@@ -32,7 +32,7 @@ from edgeconv.runtime.session import Opener
 from edgeconv.verify.parity import as_exported, whole_numbers
 from edgeconv.verify.parity.expected import Expected, Outputs, Run
 from edgeconv.verify.parity.float64 import FloatJudge
-from edgeconv.verify.parity.golden_runs import GoldenRuns, compare_all
+from edgeconv.verify.parity.golden_runs import GoldenRuns, compare_all, is_fast
 from edgeconv.verify.parity.pair import enlarged, further, pair_bound
 from edgeconv.verify.parity.stages import ParityReport, StageResult
 from edgeconv.verify.thresholds import DEFAULTS, Threshold, Thresholds, loosest
@@ -83,6 +83,8 @@ def check(
     expected: Expected,
     thresholds: Thresholds = DEFAULTS,
     opener: Opener = open_session,
+    *,
+    slowly: bool = True,
 ) -> ParityReport:
     """Runs every artifact on the golden photos and compares.
 
@@ -92,6 +94,7 @@ def check(
         expected: what they are held against.
         thresholds: the bounds.
         opener: opens the files.
+        slowly: whether LiteRT's reference kernels run, too.
 
     Raises:
         UsageError: no artifact, an unknown name, or outputs that do not fit the reference.
@@ -101,7 +104,7 @@ def check(
     paths = _by_name(artifacts)
     saturated = _saturated(paths)
     wanted = _at_hand((*_FLOAT_RUNS, *_INT8_RUNS, *_BETWEEN_RUNS), paths)
-    runs = GoldenRuns(paths, expected, wanted, opener)
+    runs = GoldenRuns(paths, expected, filter(None if slowly else is_fast, wanted), opener)
     judge = FloatJudge(
         expected,
         bound=thresholds.of_float(expected.depth),

@@ -38,10 +38,16 @@ def stages(files):
     }
 
 
-@pytest.mark.parametrize(("times", "count"), [(0.5, 1), (1, 1), (5.5, 5)])
+@pytest.mark.parametrize(("times", "count"), [(0.5, 1), (1, 1), (3.5, 3)])
 def test_so_many_photos_as_the_work_allows_and_always_one(files, work, monkeypatch, times, count):
     monkeypatch.setattr(reference_work, "WORK", int(times * work))
     assert reference_photos(files["int8.tflite"]) == count
+
+
+def test_no_more_photos_than_show_that_the_kernels_agree(files):
+    assert reference_photos(files["int8.tflite"]) == reference_work.MOST_PHOTOS
+    assert stages(files)[REFERENCE].figures[0].samples == reference_work.MOST_PHOTOS
+    assert stages(files)["int8.tflite"].figures[0].samples == len(PHOTOS)
 
 
 def test_both_int8_files_are_judged_on_the_photos_that_set_the_floor(files, work, monkeypatch):
