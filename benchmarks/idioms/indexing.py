@@ -29,6 +29,11 @@ def _in_place(y: torch.Tensor) -> torch.Tensor:
     return y
 
 
+def _halos(y: torch.Tensor) -> torch.Tensor:
+    blocks = F.pad(y, (1, 1, 1, 1)).unfold(2, 6, 4).unfold(3, 6, 4)
+    return blocks.reshape(len(y), 16, -1, 36).amax(3)
+
+
 def _shifted(y: torch.Tensor) -> torch.Tensor:
     fold = y.shape[1] // 4
     out = torch.zeros_like(y)
@@ -81,6 +86,7 @@ IDIOMS = {
         lambda y: y[:, :, torch.arange(16)[:, None], torch.arange(16).flip(0)]
     ),
     "diagonal": idiom(lambda s, x: s.f(x)[:, :, torch.arange(16), torch.arange(16)], f=stem()),
+    "overlapping_blocks": idiom(lambda s, x: s.fc(_halos(s.f(x))), f=stem(), fc=linear(16, 4)),
     "strided_slices": _of(lambda y: y[..., ::2, 1::3]),
     "negative_slices": _of(lambda y: y[:, -8:, :-2, -7:-1], 8),
     "newaxis_ellipsis": _of(lambda y: y[:, None, ..., :9].squeeze(1)),

@@ -136,9 +136,10 @@ def _torchvision(net: NamedNet) -> nn.Module:
 
 
 def _ultralytics(net: NamedNet) -> nn.Module:
-    from ultralytics import YOLO
+    import ultralytics
 
-    return YOLO(f"{net.name}.yaml").model.float()
+    family = ultralytics.RTDETR if net.name.startswith("rtdetr") else ultralytics.YOLO
+    return family(f"{net.name}.yaml").model.float()
 
 
 def _smp(net: NamedNet) -> nn.Module:

@@ -97,13 +97,14 @@ _DETECTORS = [
 ]
 _SEGMENTATION = [
     *_nets("smp", 96, "Unet/resnet18 Unet/mobilenet_v2 Unet/efficientnet-b0 UnetPlusPlus/resnet18"),
-    *_nets("smp", 96, "MAnet/resnet18 Linknet/resnet18 FPN/mobilenet_v2 PAN/resnet18"),
+    *_nets("smp", 96, "MAnet/resnet18 Linknet/resnet18 FPN/mobilenet_v2"),
+    *_nets("smp", 128, "PAN/resnet18"),
     *_nets("smp", 96, "PSPNet/resnet18 DeepLabV3/resnet18 DeepLabV3Plus/mobilenet_v2"),
     *_nets("smp", 96, "Segformer/resnet18 Segformer/mit_b0 UPerNet/resnet18 Unet/mit_b0"),
 ]
 _OTHERS = [
-    *_nets("pytorchcv", 128, "shufflenetv2_wd2 shufflenet_g3_wd4 igcv3_wd4 squeezenext23_w1"),
-    *_nets("pytorchcv", 128, "proxylessnas_mobile condensenet74_c4_g4 bam_resnet18 ibn_resnet50"),
+    *_nets("pytorchcv", 224, "shufflenetv2_wd2 shufflenet_g3_wd4 igcv3_wd4 sqnxt23_w1"),
+    *_nets("pytorchcv", 224, "proxylessnas_mobile condensenet74_c4_g4 bam_resnet18 ibn_resnet50"),
     *_nets(
         "pytorchcv", 32, "resnet20_cifar10 diaresnet20_cifar10 shakeshakeresnet20_2x16d_cifar10"
     ),
@@ -112,11 +113,14 @@ _OTHERS = [
         128,
         "simplepose_mobile_mobilenetv2b_w1_coco lwopenpose2d_mobilenet_cmupan_coco",
     ),
-    *_nets("pytorchcv", 128, "centernet_resnet18_coco bisenet_resnet18_celebamaskhq"),
+    *_nets("pytorchcv", 128, "centernet_resnet18_coco"),
+    *_nets(
+        "pytorchcv", 128, "bisenet_resnet18_celebamaskhq fastscnn_cityscapes", in_size=(128, 128)
+    ),
     *_nets(
         "pytorchcv", 128, "cgnet_cityscapes dabnet_cityscapes sinet_cityscapes lednet_cityscapes"
     ),
-    *_nets("pytorchcv", 128, "fastscnn_cityscapes esnet_cityscapes"),
+    *_nets("pytorchcv", 128, "esnet_cityscapes"),
 ]
 
 NETS = {

@@ -54,7 +54,7 @@ def _written(text: str, nodes: Mapping[str, Node]) -> Line | None:
     assigned = _ASSIGNMENT.match(text)
     if assigned is None or (node := nodes.get(assigned[1])) is None:
         return None
-    found = _FRAME.findall(node.stack_trace or "")
-    frames: list[Line] = [(file, int(number)) for file, number in found]
+    noted = _FRAME.findall(node.stack_trace or "")
+    frames: list[Line] = [(file, int(number)) for file, number in noted]
     own = [frame for frame in frames if not _PYTORCH.search(frame[0])]
     return (own or frames or [("node of the program", node.name)])[-1]

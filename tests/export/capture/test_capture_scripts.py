@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from edgeconv.errors import NetRefused
 from edgeconv.export.capture.hub import capture
 from edgeconv.graph.view import title_of
+from edgeconv.nets.plain import unwrapped
 from edgeconv.nets.running import outputs_of
 from tests.helpers.hub import operators, run_hub
 
@@ -111,7 +112,20 @@ def traced(module: nn.Module) -> nn.Module:
     return torch.jit.trace(module.eval(), torch.zeros(SHAPE), check_trace=False, strict=False)
 
 
+def program(module: nn.Module) -> nn.Module:
+    return unwrapped(torch.export.export(module, (torch.zeros(SHAPE),)).module())
+
+
+class Windows(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        patches = nn.functional.unfold(x, [2, 2], padding=[1, 1])
+        whole = nn.functional.fold(patches, list(x.shape[2:]), [2, 2], padding=[1, 1])
+        return whole, x.unfold(2, 4, 3)
+
+
 NETS = {
+    "windows": lambda: script(Windows()),
+    "a program of windows": lambda: program(Windows()),
     "loops": lambda: script(Loops()),
     "in training": lambda: torch.jit.script(Loops().train()),
     "reloaded": lambda: reloaded(script(Loops())),

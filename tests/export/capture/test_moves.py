@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from edgeconv.export.capture.decompositions import moves
 from edgeconv.export.capture.decompositions.einsum import einsum
-from edgeconv.export.capture.decompositions.patches import fold, unfold
+from edgeconv.export.capture.decompositions.patches import fold, unfold, unfold_axis
 
 SIDES = st.tuples(st.integers(1, 3), st.integers(1, 3))
 EQUATIONS = (
@@ -59,6 +59,19 @@ def test_tiles_are_folded_and_unfolded_by_a_number(size: int | tuple[int, int]) 
     assert torch.equal(unfold(x, 2, stride=2), patches)
     wanted = functional.fold(patches, (height + 1, width + 1), 2, stride=(2, 2))
     assert torch.equal(fold(patches, (height + 1, width + 1), 2, stride=(2, 2)), wanted)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7])
+@pytest.mark.parametrize("size", [1, 3, 7])
+@pytest.mark.parametrize("axis", [1, -2, -1])
+def test_windows_of_an_axis(axis: int, size: int, step: int) -> None:
+    x = random(2, 8, 7, 9)
+    assert torch.equal(unfold_axis(x, axis, size, step), x.unfold(axis, size, step))
+
+
+def test_the_one_window_of_a_number() -> None:
+    x = torch.tensor(3.0)
+    assert torch.equal(unfold_axis(x, 0, 1, 1), x.unfold(0, 1, 1))
 
 
 @pytest.mark.parametrize("equation", EQUATIONS)

@@ -1,4 +1,4 @@
-"""Unfold and fold by slices, pads and sums.
+"""Unfold and fold, of images and of one axis, by slices, pads and sums.
 
 The exporter writes `unfold` with gathers, which no delegate runs, and `fold` not at all. Both work
 along the rows and along the columns by themselves: a 3 x 3 unfold is 3 + 3 slices, not 9.
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edgeconv.export.capture.decompositions.moves import movedim
 from edgeconv.export.capture.decompositions.plain_numbers import each_axis, shape_of
 
 
@@ -79,6 +80,26 @@ def _windowed(x: Tensor, axis: int, windows: _Windows) -> Tensor:
         cut = [slice(None)] * axis + [slice(begin, begin + reach, windows.stride)]
         parts.append(x[tuple(cut)])
     return torch.stack(parts, axis)
+
+
+def unfold_axis(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """(..., length, ...) -> (..., windows, ..., size), as torch.Tensor.unfold.
+
+    The fewer slices: one for each window, or one for each place in a window.
+    """
+    shape = shape_of(input)
+    axis = dimension % max(len(shape), 1)
+    windows = _Windows(size, 1, 0, step, shape[axis] if shape else 1)
+    if not shape or windows.count < 1:
+        return input.unfold(dimension, size, step)  # PyTorch's own refusal, or a single value
+    if windows.is_tiling:
+        tiles = input.narrow(axis, 0, windows.count * size)
+        apart = tiles.reshape(*shape[:axis], windows.count, size, *shape[axis + 1 :])
+        return movedim(apart, axis + 1, -1)
+    if windows.count > size:
+        return movedim(_windowed(input, axis, windows), axis, -1)
+    each = [input.narrow(axis, number * step, size) for number in range(windows.count)]
+    return movedim(torch.stack(each, axis), axis + 1, -1)
 
 
 def fold(
@@ -147,5 +168,10 @@ def _windows(
 
 
 PATCHES: Mapping[Callable[..., Any], Callable[..., Any]] = MappingProxyType(
-    {functional.unfold: unfold, functional.fold: fold}
+    {functional.unfold: unfold, functional.fold: fold, Tensor.unfold: unfold_axis}
 )
+
+PATCHES_OF_ATEN: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {"aten.im2col": unfold, "aten.col2im": fold, "aten.unfold": unfold_axis}
+)
+"""The same by the operators' names, where `unfold` is that of an axis."""

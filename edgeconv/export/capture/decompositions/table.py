@@ -50,7 +50,7 @@ from edgeconv.export.capture.decompositions.grids import affine_grid
 from edgeconv.export.capture.decompositions.matrices import MATRICES
 from edgeconv.export.capture.decompositions.moves import MOVES, by_places
 from edgeconv.export.capture.decompositions.padding import PADS
-from edgeconv.export.capture.decompositions.patches import PATCHES
+from edgeconv.export.capture.decompositions.patches import PATCHES, PATCHES_OF_ATEN
 from edgeconv.export.capture.decompositions.plain_numbers import shape_of
 from edgeconv.export.capture.decompositions.pools import POOLS
 from edgeconv.export.capture.decompositions.recurrent import RECURRENT
@@ -193,5 +193,6 @@ _ATEN: Mapping[str, Callable[..., Any]] = MappingProxyType(
         for function, decomposition in _TABLE.items()
         if hasattr(torch.ops.aten, getattr(function, "__name__", "?"))
     }
+    | dict(PATCHES_OF_ATEN)
 )
 """Those that PyTorch has as an operator of the same arguments, which TorchScript's graphs call."""
