@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeconv.bundle import artifacts, golden, labels, manifest, staging, trial
+from edgeconv.bundle import artifacts, golden, labels, manifest, own_words, staging, trial
+from edgeconv.bundle.identity import Identity
 from edgeconv.bundle.predictor import Predictor
 from edgeconv.data.inputs import InputSpec, Intake, agreeing
 from edgeconv.data.preprocessing import Preprocessing
@@ -20,7 +21,7 @@ from edgeconv.verify.parity.expected import Expected, Float64
 from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.reference_work import ways_of
 from edgeconv.verify.parity.stages import ParityReport
-from edgeconv.verify.thresholds import DEFAULTS, Thresholds
+from edgeconv.verify.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from edgeconv.verify.parity.on_device import DeviceParity
@@ -136,6 +137,23 @@ class Bundle:
         return bool(self.manifest["parity"]["status"] == "passed")
 
     @property
+    def identity(self) -> Identity:
+        """What the bundle says of its files, beside them; raises BundleRefused."""
+        weights = self.manifest["weights"]
+        return Identity(
+            net=self.manifest["net"]["name"],
+            preprocessing=self.intake.preprocessing,
+            labels=self.labels,
+            license=weights.get("license"),
+            trained=self.trained,
+        )
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What the export's parity check was told to keep to; raises BundleRefused."""
+        return Thresholds.from_json(self.manifest["parity"]["thresholds"])
+
+    @property
     def expected(self) -> Expected:
         """What the files are held against."""
         vectors = self.golden
@@ -151,11 +169,13 @@ class Bundle:
             missed=frozenset(map(artifact_of, map(str, self.manifest["parity"]["failed"]))),
         )
 
-    def parity(self, thresholds: Thresholds = DEFAULTS, *, contained: bool = False) -> ParityReport:
+    def parity(
+        self, thresholds: Thresholds | None = None, *, contained: bool = False
+    ) -> ParityReport:
         """Runs every artifact on the golden vectors and compares it with the float reference.
 
         Args:
-            thresholds: what each stage must keep to.
+            thresholds: what each stage must keep to; by default what the export was told.
             contained: whether a crash of an engine may end this process, as the command line's,
                 which has another one watch; otherwise TFLite files are tried in a child first.
 
@@ -164,7 +184,8 @@ class Bundle:
         """
         if not contained:
             self._require_survival()
-        return bundle_files.check(self.artifacts, self.expected, thresholds)
+        report = bundle_files.check(self.artifacts, self.expected, thresholds or self.thresholds)
+        return self._with_own_words(report)
 
     def parity_on(
         self,
@@ -172,7 +193,7 @@ class Bundle:
         *,
         device: str,
         engines: tuple[EngineName, ...],
-        thresholds: Thresholds = DEFAULTS,
+        thresholds: Thresholds | None = None,
         contained: bool = False,
     ) -> DeviceParity:
         """Runs the float and int8 files where `opener` opens them, and compares them.
@@ -188,9 +209,20 @@ class Bundle:
             self._require_survival()
         held = self.artifacts.items()
         chosen = {n: p for n, p in held if artifacts.precision_of(n) in (None, "int8")}
-        return on_device.check(
-            chosen, self.expected, opener, device=device, engines=engines, thresholds=thresholds
+        found = on_device.check(
+            chosen,
+            self.expected,
+            opener,
+            device=device,
+            engines=engines,
+            thresholds=thresholds or self.thresholds,
         )
+        return replace(found, report=self._with_own_words(found.report))
+
+    def _with_own_words(self, report: ParityReport) -> ParityReport:
+        """The report with what the files say of themselves; no threshold loosens that."""
+        found = own_words.check(self.artifacts, self.identity)
+        return replace(report, stages=(*report.stages, found))
 
     def open(self, artifact: str, options: SessionOptions | None = None) -> Predictor:
         """Opens a model file for prediction.

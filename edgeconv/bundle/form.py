@@ -30,6 +30,7 @@ _TYPES: Mapping[tuple[str, ...], type] = MappingProxyType(
         ("net", "options"): dict,
         ("parity", "stages"): list,
         ("parity", "status"): str,
+        ("parity", "thresholds"): dict,
         ("weights", "trained"): bool,
     }
 )

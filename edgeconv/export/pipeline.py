@@ -11,6 +11,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from edgeconv.bundle import bundle, labels, manifest, staging
+from edgeconv.bundle.identity import Identity
 from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export.bundle import describe, model_files
 from edgeconv.export.bundle.golden_folder import Classes
@@ -127,7 +128,7 @@ def _fits_half_precision(net: Source, model: ir.Model, own: OwnSamples | None, b
     return fits_half_precision(model, photos.batches(batch, raw=False))
 
 
-def _identity(net: Source, model: ir.Model, options: ExportOptions) -> model_files.Identity:
+def _identity(net: Source, model: ir.Model, options: ExportOptions) -> Identity:
     """What the files say of themselves.
 
     Raises:
@@ -140,7 +141,7 @@ def _identity(net: Source, model: ir.Model, options: ExportOptions) -> model_fil
             f"the net names {len(names)} labels, and its outputs are of shape "
             f"{', '.join(map(str, shapes))}; give a label for each class"
         )
-    return model_files.Identity(
+    return Identity(
         net=net.name,
         preprocessing=net.intake.preprocessing,
         labels=names,
@@ -152,7 +153,7 @@ def _identity(net: Source, model: ir.Model, options: ExportOptions) -> model_fil
 def _write_quantized(
     quantized: QuantizedNet,
     directory: Path,
-    identity: model_files.Identity,
+    identity: Identity,
     options: ExportOptions,
     progress: ExportProgress,
 ) -> None:

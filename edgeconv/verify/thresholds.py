@@ -17,11 +17,11 @@ line needs to print the defaults.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
 
-from edgeconv.errors import UsageError
+from edgeconv.errors import BundleRefused, UsageError
 from edgeconv.runtime.half_precision import computes_in_half_precision
 
 if TYPE_CHECKING:
@@ -135,21 +135,35 @@ class Thresholds:
                     f"the bound {name} is {value:g}; it must be a finite number, at least 0"
                 )
 
-    @classmethod
-    def of(cls, *, float_error: float | None, int8_sqnr_db: float) -> Thresholds:
-        """The default bounds but for those given; a float error holds for every net and machine.
+    def with_stated(self, *, float_error: float | None, int8_sqnr_db: float | None) -> Thresholds:
+        """These bounds but for those given; a float error holds for every net and machine.
 
         A float error that the user names is not widened by what float32 can hold.
         """
+        stated = self if int8_sqnr_db is None else replace(self, int8_sqnr_db=int8_sqnr_db)
         if float_error is None:
-            return cls(int8_sqnr_db=int8_sqnr_db)
-        return cls(
+            return stated
+        return replace(
+            stated,
             float_error=float_error,
             deep_float_error=float_error,
             device_float_error=float_error,
             float32_factor=0.0,
-            int8_sqnr_db=int8_sqnr_db,
         )
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Thresholds:
+        """The bounds of a manifest's `parity.thresholds`; raises BundleRefused."""
+        names = {field.name for field in fields(cls)}
+        if set(document) != names or any(type(v) not in (int, float) for v in document.values()):
+            raise BundleRefused(
+                f"the manifest's parity.thresholds are not numbers for {', '.join(sorted(names))}; "
+                "export the net again"
+            )
+        try:
+            return cls(**document)
+        except UsageError as error:
+            raise BundleRefused(f"the manifest's parity.thresholds: {error}") from error
 
     def of_float(self, depth: int) -> Threshold:
         """The bound of a float file on this machine, of a net of `depth` layers."""

@@ -26,7 +26,7 @@ MANIFEST = {
     "files": {},
     "graph": {"inputs": {"input": [1, 3, 224, 224]}, "outputs": {}, "parts": {}},
     "net": {"name": "tiny", "depth": 1, "options": {}},
-    "parity": {"stages": [], "status": "passed"},
+    "parity": {"stages": [], "status": "passed", "thresholds": {}},
     "preprocessing": {},
     "weights": {"trained": False},
 }

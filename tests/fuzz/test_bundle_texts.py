@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgeconv.bundle import golden, labels, manifest
 from edgeconv.bundle.bundle import Bundle
 from edgeconv.errors import BundleRefused, RefusedError
 from edgeconv.runtime.adapt import Images
+from edgeconv.verify.thresholds import DEFAULTS
 from tests.helpers.mutations import mutated, mutated_json, refuses_or_reads
 
 LABELS = ["cat", "hund", "kočka", "猫"]
@@ -34,7 +36,12 @@ MANIFEST: dict[str, Any] = {
         },
     },
     "artifacts": {"onnx": {"file": "model.onnx", "inputs": []}},
-    "parity": {"status": "passed", "failed": [], "stages": [{"name": "onnx"}]},
+    "parity": {
+        "status": "passed",
+        "failed": [],
+        "stages": [{"name": "onnx"}],
+        "thresholds": asdict(DEFAULTS),
+    },
     "quantization": {
         "repairs": {
             "factors": {"t": "1 2"},
@@ -67,6 +74,8 @@ def use(directory: Path) -> None:
     assert bundle.labels is None or bundle.labels
     assert len(bundle.expected.images) == 2
     assert bundle.repairs is not None
+    assert bundle.thresholds.int8_sqnr_db >= 0
+    assert bundle.identity.net
     assert bundle.parity_passed in (True, False)
 
 
@@ -130,6 +139,7 @@ def test_a_folder_that_is_a_link_is_refused(directory: Path, tmp_path: Path) -> 
         {"graph": {"inputs": INPUTS, "outputs": {"logits": [1, 4]}, "parts": {"logits": []}}},
         {"graph": {"inputs": {"input": []}, "outputs": {"logits": [1, 4]}, "parts": {}}},
         {"graph": {"inputs": [1, 3, 4, 5], "outputs": {"logits": [1, 4]}, "parts": {}}},
+        {"parity": {"status": "passed", "stages": []}},
         {"preprocessing": [4, 5]},
         {"net": {"name": "x", "options": {}, "depth": 10**9}},
         {"net": {"name": "x", "options": {}, "depth": True}},

@@ -25,10 +25,16 @@ class Checks:
         help="Largest error of the float files, as a share of the largest logit.",
         show_default=_FLOAT_ERROR,
     )
-    int8_sqnr_db: float = typer.Option(
-        DEFAULTS.int8_sqnr_db, help="Least logit SQNR of the int8 files against float, in dB."
+    int8_sqnr_db: float | None = typer.Option(
+        None,
+        help="Least logit SQNR of the int8 files against float, in dB.",
+        show_default=f"{DEFAULTS.int8_sqnr_db:g}",
     )
 
-    def thresholds(self) -> Thresholds:
-        """As parity takes them; raises UsageError where a bound makes no sense."""
-        return Thresholds.of(float_error=self.float_error, int8_sqnr_db=self.int8_sqnr_db)
+    def thresholds(self, otherwise: Thresholds = DEFAULTS) -> Thresholds:
+        """As parity takes them, where nothing is stated those given.
+
+        Raises:
+            UsageError: a bound makes no sense.
+        """
+        return otherwise.with_stated(float_error=self.float_error, int8_sqnr_db=self.int8_sqnr_db)

@@ -85,7 +85,7 @@ def describe(
             for short, path in artifacts.present(directory).items()
         },
         "golden": asdict(verdict.golden),
-        "parity": verdict.to_json(),
+        "parity": {**verdict.to_json(), "thresholds": asdict(options.thresholds)},
         "tools": {tool: version(tool) for tool in _TOOLS},
         "files": manifest.file_table(directory),
     }

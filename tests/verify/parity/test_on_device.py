@@ -17,7 +17,7 @@ from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import EngineName, Session, SessionOptions
 from edgeconv.verify.parity import reference_work
 from edgeconv.verify.parity.cut_tflite import isolate
-from edgeconv.verify.thresholds import Thresholds
+from edgeconv.verify.thresholds import DEFAULTS
 from tests.verify.diagnose.test_diagnose import exported
 
 ENGINES: tuple[EngineName, ...] = ("litert", "onnxruntime")
@@ -104,7 +104,7 @@ def test_a_float_file_that_is_off_there_fails_both_comparisons(bundle: Bundle) -
 
 
 def test_the_float_error_that_the_user_names_is_the_bound_there_too(bundle: Bundle) -> None:
-    tight = Thresholds.of(float_error=1e-12, int8_sqnr_db=10)
+    tight = DEFAULTS.with_stated(float_error=1e-12, int8_sqnr_db=10)
     found = bundle.parity_on(open_session, device="board", engines=ENGINES, thresholds=tight)
     assert {"onnx on board", "tflite on board"} <= set(found.report.failed)
 
@@ -113,7 +113,7 @@ def test_the_float_error_that_the_user_names_is_the_bound_there_too(bundle: Bund
         off = path.name == "model.onnx"
         return Off(session, session.outputs[0].name, 1.0) if off else session
 
-    loose = Thresholds.of(float_error=1e3, int8_sqnr_db=10)
+    loose = DEFAULTS.with_stated(float_error=1e3, int8_sqnr_db=10)
     found = bundle.parity_on(opener, device="board", engines=ENGINES, thresholds=loose)
     assert found.report.passed
 

@@ -15,7 +15,7 @@ from edgeconv.runtime.saturation import WARNING
 from edgeconv.verify.parity import against_reference as parity
 from edgeconv.verify.parity.expected import Expected
 from edgeconv.verify.parity.stages import ParityReport, StageResult
-from edgeconv.verify.thresholds import DEFAULTS, Thresholds
+from edgeconv.verify.thresholds import DEFAULTS
 from tests.helpers.tiny_models import TinyNet, photos
 
 NET = TinyNet()
@@ -109,7 +109,7 @@ def test_a_small_float_error_passes_deep_nets_only(files, tmp_path):
     files["onnx"] = off_by(1e-5).write_all(tmp_path / "other")["onnx"]
     assert "onnx" in check(files, PHOTOS, LOGITS, depth=50).failed
     assert "onnx" not in check(files, PHOTOS, LOGITS, depth=51).failed
-    tight = Thresholds.of(float_error=1e-9, int8_sqnr_db=60)
+    tight = DEFAULTS.with_stated(float_error=1e-9, int8_sqnr_db=60)
     failed = check(files, PHOTOS, LOGITS, depth=51, thresholds=tight).failed
     assert {"onnx", "tflite", "int8.onnx", "int8.tflite"} <= set(failed)
 
