@@ -14,9 +14,11 @@ from edgeconv.cli.options import complete, device, output
 from edgeconv.cli.options.bench import Files, Measuring, Output
 from edgeconv.cli.options.device import DEVICE, Way
 from edgeconv.cli.options.groups import gathered
-from edgeconv.cli.shown.latency import show_bench
+from edgeconv.cli.shown.latency import bench_tables
 from edgeconv.errors import UsageError
 from edgeconv.report.console import say
+from edgeconv.report.markdown import write_markdown
+from edgeconv.report.tables import show_all
 
 if TYPE_CHECKING:
     from edgeconv.devices.bench.config import BenchConfig
@@ -51,6 +53,7 @@ def bench(
     from edgeconv.report import jsondoc
 
     check_writable(to.json_file)
+    check_writable(to.markdown)
     if which.out is not None and not targets:
         raise UsageError("--out goes with one NET")
     targets = given_or_here(targets or ())
@@ -61,8 +64,10 @@ def bench(
     try:
         if to.json_file is not None:
             write_whole(to.json_file, jsondoc.dumps(report).encode())
+        if to.markdown is not None:
+            write_markdown(to.markdown, f"Bench on {report.device}", bench_tables(report))
     finally:  # what was measured is shown all the same
-        output.show(report, lambda: show_bench(report), as_json=to.as_json)
+        output.show(report, lambda: show_all(bench_tables(report)), as_json=to.as_json)
 
 
 def _device(name: str, way: Way, to: Output) -> Profile:

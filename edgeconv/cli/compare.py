@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgeconv.cli.options import output
-from edgeconv.cli.shown.latency import show_comparison
+from edgeconv.cli.shown.latency import comparison_table
 from edgeconv.report.console import say
+from edgeconv.report.markdown import write_markdown
+from edgeconv.report.tables import show
 
 if TYPE_CHECKING:
     from edgeconv.devices.bench.compare import CompareReport
@@ -29,6 +31,7 @@ def compare(
         help="Only this file; given twice, this one of A against that one of B.",
     ),
     junit: Path | None = output.JUNIT,
+    markdown: Path | None = output.MARKDOWN,
     as_json: bool = output.JSON,
 ) -> None:
     """Compare two bench documents: faster, slower, no difference, or too noisy to tell.
@@ -42,6 +45,7 @@ def compare(
     from edgeconv.errors import ThresholdMissed
 
     check_writable(junit)
+    check_writable(markdown)
     limit = _percent(fail_above)
     report = compare_files(a, b, *_artifacts(artifact))
     for warning in report.warnings:
@@ -49,8 +53,10 @@ def compare(
     try:
         if junit is not None:
             _write_junit(junit, report, limit)
+        if markdown is not None:
+            write_markdown(markdown, f"{b.name} against {a.name}", [comparison_table(report)])
     finally:
-        output.show(report, lambda: show_comparison(report), as_json=as_json)
+        output.show(report, lambda: show(comparison_table(report)), as_json=as_json)
     slower = [] if limit is None else report.regressions(limit)
     if slower:
         named = ", ".join(

@@ -14,9 +14,11 @@ from edgeconv.cli.options import complete, output
 from edgeconv.cli.options import device as devices
 from edgeconv.cli.options.checks import Checks
 from edgeconv.cli.options.groups import gathered
-from edgeconv.cli.shown.parity import show_parity, write_junit
+from edgeconv.cli.shown.parity import parity_tables, write_junit
 from edgeconv.errors import ThresholdMissed
 from edgeconv.report.console import say
+from edgeconv.report.markdown import write_markdown
+from edgeconv.report.tables import Table, show_all
 from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def parity(
         autocompletion=complete.bundle,
     ),
     junit: Path | None = output.JUNIT,
+    markdown: Path | None = output.MARKDOWN,
     as_json: bool = output.JSON,
     checks: Checks,
     device: str = devices.DEVICE,
@@ -52,6 +55,7 @@ def parity(
     from edgeconv.disk import check_writable
 
     check_writable(junit)
+    check_writable(markdown)
     targets = given_or_here([] if bundle is None else [bundle])
     directories = [bundle_directory(target) for target in targets]
     chosen = devices.profile(device, way)
@@ -60,9 +64,14 @@ def parity(
     opened = [Bundle.load(directory) for directory in directories]
     checked = [_check(one, checks.thresholds(one.thresholds), chosen) for one in opened]
     stages = _stages(checked)
+    suite = ", ".join(one.suite for one in checked)
     try:
         if junit is not None:
-            write_junit(junit, ", ".join(one.suite for one in checked), stages)
+            write_junit(junit, suite, stages)
+        if markdown is not None:
+            write_markdown(
+                markdown, f"Parity of {suite}", [t for one in checked for t in one.tables]
+            )
     finally:  # what was found is shown all the same
         output.show_each([one.found() for one in checked], as_json=as_json)
     if missed := [stage.name for stage in stages if not stage.passed]:
@@ -87,13 +96,15 @@ class _Checked:
         """What the check is called in a JUnit file."""
         return f"{self.name} on {self.on_device.device}" if self.on_device else self.name
 
+    @property
+    def tables(self) -> list[Table]:
+        """As it is shown to people."""
+        return parity_tables(self.report, self.on_device)
+
     def found(self) -> output.Found:
         """As it is shown."""
-        return output.Found(
-            str(self.directory),
-            (self.on_device or self.report).to_json(),
-            lambda: show_parity(self.report, self.on_device),
-        )
+        document = (self.on_device or self.report).to_json()
+        return output.Found(str(self.directory), document, lambda: show_all(self.tables))
 
 
 def _check(bundle: Bundle, thresholds: Thresholds, chosen: Profile) -> _Checked:

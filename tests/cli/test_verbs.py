@@ -49,16 +49,20 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_parity_prints_every_stage_and_a_junit_file(
+def test_parity_prints_every_stage_and_writes_junit_and_markdown_files(
     run: Run, tmp_path: Path, exported: Path
 ) -> None:
-    result = run("parity", exported, "--junit", "parity.xml")
+    result = run("parity", exported, "--junit", "parity.xml", "--markdown", "parity.md")
     assert result.code == 0, result.err
     for artifact in ("onnx", "tflite", "int8.onnx", "int8.tflite"):
         assert artifact in result.out
     suite = ET.parse(tmp_path / "parity.xml").getroot()
     assert int(suite.get("tests", "0")) >= 7
     assert suite.get("failures") == "0"
+    heading, *page = (tmp_path / "parity.md").read_text("utf-8").splitlines()
+    assert heading == "### Parity of squeezenet1\\_1"
+    rows = [line for line in page if line.startswith("| ") and line.endswith(" passed |")]
+    assert len(rows) >= 7
 
 
 def test_parity_past_a_threshold_ends_with_1_and_names_the_stage(run: Run, exported: Path) -> None:

@@ -90,4 +90,5 @@ class Output:
         show_default="as the device's profile says",
     )
     json_file: Path | None = typer.Option(None, help="Write every sample there as JSON.")
+    markdown: Path | None = output.MARKDOWN
     as_json: bool = output.JSON

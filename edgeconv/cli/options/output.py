@@ -12,6 +12,7 @@ from edgeconv.report.console import say
 
 JSON = typer.Option(False, "--json", help="Print one JSON document and nothing else.")
 JUNIT = typer.Option(None, help="Also write the verdicts as JUnit XML.")
+MARKDOWN = typer.Option(None, help="Also write the tables as Markdown.")
 FORCE = typer.Option(False, "--force", help="Replace what is there.")
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from edgeconv.report.console import say
-from edgeconv.report.tables import Column, Table, Told, show
+from edgeconv.report.tables import Column, Table, Told
 
 if TYPE_CHECKING:
     from edgeconv.devices.bench.benchmark_output import Benchmarked
@@ -25,8 +24,20 @@ _LEFT_OUT = (
 )
 
 
-def show_bench(report: BenchReport) -> None:
-    """A line for each file and number of threads."""
+def bench_tables(report: BenchReport) -> list[Table]:
+    """A line for each file and number of threads; then what operators take, where that is known."""
+    source = "the mean of the middle half of its runs"
+    return [
+        _latency_table(report),
+        *(
+            _profile_table(name, profile, f"as {profile.engine}'s profiler tells, {source}")
+            for name, profile in report.profiles.items()
+        ),
+        *(_benchmark_model_tables(report.benchmark_model) if report.benchmark_model else ()),
+    ]
+
+
+def _latency_table(report: BenchReport) -> Table:
     columns = [
         Column(
             header,
@@ -43,17 +54,10 @@ def show_bench(report: BenchReport) -> None:
             f"{report.device} is emulated: its time means nothing, so this is what one inference "
             "executes. Instructions are not cycles"
         )
-    show(Table(columns, report.rows(), notes=(note,)))
-    for name, profile in report.profiles.items():
-        say()
-        source = f"as {profile.engine}'s profiler tells, the mean of the middle half of its runs"
-        _show_profile(name, profile, source)
-    if report.benchmark_model:
-        say()
-        _show_benchmark_model(report.benchmark_model)
+    return Table(columns, report.rows(), notes=(note,))
 
 
-def show_comparison(report: CompareReport) -> None:
+def comparison_table(report: CompareReport) -> Table:
     """A line for each file and number of threads, A beside B."""
     from edgeconv.devices.bench.report import significant
 
@@ -73,14 +77,14 @@ def show_comparison(report: CompareReport) -> None:
     figures = "A and B: geometric mean of the medians of the processes; B takes: B over A"
     if any(row.comparison.p_value is None for row in report.rows):
         figures = "A and B: median over the processes; B takes: B over A"
-    show(Table.of(report.rows, told, notes=(f"{note}{', in pairs' if paired else ''}", figures)))
+    return Table.of(report.rows, told, notes=(f"{note}{', in pairs' if paired else ''}", figures))
 
 
 def _interval(comparison: Comparison) -> str:
     return f"{100 * (comparison.low - 1):+.1f} to {100 * (comparison.high - 1):+.1f} %"
 
 
-def _show_profile(name: str, profile: Profile, source: str) -> None:
+def _profile_table(name: str, profile: Profile, source: str) -> Table:
     """What each kind of operator takes together, the most first."""
     rows = [
         (kind, number, ms, ms / profile.total_ms if profile.total_ms else 0.0)
@@ -93,10 +97,10 @@ def _show_profile(name: str, profile: Profile, source: str) -> None:
         Column("share", "percent", 1, rank=1),
     )
     note = f"{source}; every single one stands in --json"
-    show(Table(columns, rows, notes=(note,)))
+    return Table(columns, rows, notes=(note,))
 
 
-def _show_benchmark_model(found: Sequence[Benchmarked]) -> None:
+def _benchmark_model_tables(found: Sequence[Benchmarked]) -> list[Table]:
     """What Google's benchmark_model tells of each file, and of its operators."""
     from edgeconv.runtime.results import Profile
 
@@ -116,9 +120,13 @@ def _show_benchmark_model(found: Sequence[Benchmarked]) -> None:
         "as Google's benchmark_model tells: statistics of each process, here the median over "
         f"{len(found[0].processes)}; it tells no single run, so there is no interval"
     )
-    show(Table.of(found, told, notes=(note,)))
-    for one in found:
-        if one.operators:
-            say()
-            found_by = Profile("litert", one.operators)
-            _show_profile(one.artifact, found_by, "as benchmark_model tells")
+    return [
+        Table.of(found, told, notes=(note,)),
+        *(
+            _profile_table(
+                one.artifact, Profile("litert", one.operators), "as benchmark_model tells"
+            )
+            for one in found
+            if one.operators
+        ),
+    ]

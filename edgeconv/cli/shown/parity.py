@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeconv.report.console import say
 from edgeconv.report.tables import Column, Table, Told, show
 from edgeconv.verify.thresholds import MEDIAN_ERRORS
 
@@ -16,15 +15,15 @@ if TYPE_CHECKING:
     from edgeconv.verify.parity.stages import ParityReport, StageResult
 
 
-def show_parity(report: ParityReport, on_device: DeviceParity | None = None) -> None:
+def parity_tables(report: ParityReport, on_device: DeviceParity | None = None) -> list[Table]:
     """Every stage of a parity check, and on a device its int8 operators by kind."""
-    show_stages(report.to_json()["stages"])
-    if on_device is not None and on_device.operators:
-        say()
-        _show_operators(on_device.operators)
+    stages = stages_table(report.to_json()["stages"])
+    if on_device is None or not on_device.operators:
+        return [stages]
+    return [stages, _operators_table(on_device.operators)]
 
 
-def _show_operators(operators: Sequence[OperatorIdentity]) -> None:
+def _operators_table(operators: Sequence[OperatorIdentity]) -> Table:
     by_kind: dict[tuple[str, str], list[OperatorIdentity]] = {}
     for operator in operators:
         by_kind.setdefault((operator.engine, operator.kind), []).append(operator)
@@ -43,7 +42,7 @@ def _show_operators(operators: Sequence[OperatorIdentity]) -> None:
         ),
     ]
     note = "on identical integers; steps and values apart are from LiteRT's reference kernels here"
-    show(Table.of(by_kind.values(), told, notes=(note,)))
+    return Table.of(by_kind.values(), told, notes=(note,))
 
 
 def _identical(held: Sequence[OperatorIdentity]) -> int | None:
@@ -51,7 +50,12 @@ def _identical(held: Sequence[OperatorIdentity]) -> int | None:
 
 
 def show_stages(stages: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> None:
-    """Stages as they stand in a manifest: a line for each output of each stage; then the notes."""
+    """Stages as they stand in a manifest."""
+    show(stages_table(stages, notes))
+
+
+def stages_table(stages: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> Table:
+    """A line for each output of each stage of a manifest; then the notes."""
     columns = (
         Column("parity with the reference"),
         Column("error", "quantity", rank=3),
@@ -88,7 +92,7 @@ def show_stages(stages: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> 
         for remark in filter(None, stage["note"].split("; ")):
             noted.setdefault(remark, []).append(stage["name"])
     remarks = [f"{', '.join(names)}: {remark}" for remark, names in noted.items()]
-    show(Table(columns, rows, notes=[*notes, *remarks]))
+    return Table(columns, rows, notes=[*notes, *remarks])
 
 
 def _error(relative: float | None) -> str:
