@@ -60,24 +60,10 @@ def diagnose(
 
 
 def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:
-    from edgeconv.export.pixels import with_pixel_input
-    from edgeconv.quantize.repair.as_written import as_written
+    from edgeconv.export.bundle.diagnosed import diagnose as walk
     from edgeconv.report.progress import Said
-    from edgeconv.verify.diagnose import diagnose as walk
 
-    vectors = bundle.golden
-    held = len(vectors.samples)
+    held = len(bundle.golden.samples)
     if photos > held:
         say(f"warning: the bundle holds {held} golden samples, not {photos}", err=True)
-    recorded = bundle.manifest.get("quantization", {}).get("tensors", {})
-    return walk(
-        bundle.artifacts,
-        vectors.samples,
-        vectors.reference,
-        recorded=recorded,
-        as_written=lambda model: as_written(model, bundle.repairs, bundle.intake),
-        with_pixels=lambda model: with_pixel_input(model, bundle.preprocessing),
-        photos=photos,
-        of_its_kind=not vectors.as_exported,
-        progress=Said(),
-    )
+    return walk(bundle, photos, Said())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
 from edgeconv.report import console as terminal
@@ -17,6 +18,7 @@ from edgeconv.report import text
 from edgeconv.runtime.plain import MOST_MESSAGE_BYTES, plain, shortened
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table as RichTable
 
 T = TypeVar("T")
@@ -151,6 +153,25 @@ def show(table: Table, file: IO[str] | None = None, *, width: int | None = None)
     console = terminal.console(file, width=width, markup=False)
     if not console.is_terminal:
         console.width = _ENDLESS
+    _write(console, table)
+
+
+def show_all(tables: Iterable[Table]) -> None:
+    """Writes tables to stdout, a line apart; errors as `show`."""
+    for number, table in enumerate(tables):
+        if number:
+            terminal.say()
+        show(table)
+
+
+def as_text(table: Table, width: int) -> str:
+    """What a terminal of so many columns shows, without colours; errors as `show`."""
+    stream = StringIO()
+    _write(terminal.console(stream, width=width, markup=False), table)
+    return stream.getvalue()
+
+
+def _write(console: Console, table: Table) -> None:
     every = _filled(table)
     kept = _fitting(every, console.width)
     if table.title:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 import typer
 
 from edgeconv.cli.options import complete
-from edgeconv.errors import UsageError
 
 if TYPE_CHECKING:
     from edgeconv.devices.agent.machine import Machine
@@ -50,12 +49,7 @@ def profile(device: str, way: Way, *, gpu: bool = False) -> Profile:
     from edgeconv.devices.profile import read as profiles
 
     found = profiles.load(device, profiles.Overrides(**vars(way)))
-    if found.provider != "cpu" and not gpu:
-        raise UsageError(
-            f"{found.name} computes on a GPU, and only bench does that; for this machine's CPU "
-            "leave --device out"
-        )
-    return found
+    return found if gpu else profiles.of_cpu(found)
 
 
 @contextmanager

@@ -71,6 +71,16 @@ def load(name: str, overrides: Overrides = _NONE) -> Profile:
     return _overridden(_with_running(profile), overrides)
 
 
+def of_cpu(profile: Profile) -> Profile:
+    """The profile of a device whose CPU runs the files; raises UsageError where a GPU does."""
+    if profile.provider != "cpu":
+        raise UsageError(
+            f"{profile.name} computes on a GPU, and only bench does that; for this machine's CPU "
+            "name no device"
+        )
+    return profile
+
+
 def names() -> list[str]:
     """Every profile's name: the built-in ones, then the user's."""
     built_in = sorted(p.name.removesuffix(".toml") for p in _built_in().iterdir() if _is_toml(p))
