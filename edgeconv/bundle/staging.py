@@ -139,8 +139,8 @@ def check_destination(destination: Path, *, force: bool, is_ours: Callable[[Path
         raise UsageError(f"{destination} exists and is no directory; choose another --out")
     if not is_ours(destination) and any(destination.iterdir()):
         raise OutputExists(
-            f"{destination} exists and is no edgeconv bundle: it is not replaced, even with "
-            "--force; choose another --out"
+            f"{destination} exists and is nothing that edgeconv wrote: it is not replaced, even "
+            "with --force; choose another --out"
         )
     if is_ours(destination) and not force:
         raise OutputExists(

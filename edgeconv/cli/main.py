@@ -20,6 +20,7 @@ from edgeconv.cli import (
     compare,
     devices,
     diagnose,
+    embed,
     eval_,
     explain,
     export,
@@ -68,6 +69,7 @@ verbs.add(app, "explain", explain.explain)
 verbs.add(app, "diagnose", diagnose.diagnose)
 verbs.add(app, "audit", audit.audit)
 verbs.add(app, "sweep", sweep.sweep)
+verbs.add(app, "embed", embed.embed)
 app.add_typer(devices.app, name="devices")
 
 

@@ -33,6 +33,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "diagnose": ("mobilenet_v2", "mobilenet_v2 --html diagnosis.html"),
         "audit": ("model.tflite", "model.tflite --require int8"),
         "sweep": ("sweep.toml", "sweep.toml --out results --dry-run"),
+        "embed": ("mobilenet_v2 --as python", "mobilenet_v2 --as python --file int8.onnx --check"),
         "devices list": ("", "--json"),
         "devices check": ("local", "rpi4 --host 10.0.0.7"),
         "devices start": ("rpi4-emulated", "android-emulated"),

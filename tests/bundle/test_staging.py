@@ -142,7 +142,7 @@ def test_a_directory_that_is_there_needs_force(tmp_path: Path) -> None:
 def test_a_directory_of_another_kind_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_text("cat")
-    with pytest.raises(OutputExists, match="no edgeconv bundle"):
+    with pytest.raises(OutputExists, match="nothing that edgeconv wrote"):
         write(tmp_path / "photos", "new", force=True)
     assert names(tmp_path / "photos") == ["cat.jpg"]
 

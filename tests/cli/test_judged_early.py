@@ -55,7 +55,7 @@ EXPORT = [
     ("--weights file", 2, "is no weights file"),
     ("--weights empty.pth", 4, "is empty"),
     ("--out file", 2, "is no directory"),
-    ("--out other", 2, "is no edgeconv bundle"),
+    ("--out other", 2, "is nothing that edgeconv wrote"),
     ("--out mine", 2, "exists already; --force"),
     ("--out file/x", 3, "is not a writable directory"),
     (f"--out {LONG}", 2, "has 260 bytes; the name of a bundle's directory has at most"),

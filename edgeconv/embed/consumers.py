@@ -1,0 +1,78 @@
+"""What projects can be made for, and which files of a bundle each of them opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from edgeconv.embed.subject import Subject
+from edgeconv.errors import UnknownName, UsageError
+from edgeconv.runtime.session import EngineName
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A language or platform.
+
+    Attributes:
+        name: the word for it, and its folder of templates.
+        title: as people call it.
+        types: element types of inputs and outputs that each engine takes there; of an engine that
+            is not there, none.
+    """
+
+    name: str
+    title: str
+    types: Mapping[EngineName, frozenset[str]]
+
+    def require_opens(self, subject: Subject) -> None:
+        """Raises UsageError where the file is none of those that open there."""
+        types = self.types.get(subject.engine, frozenset())
+        if not types:
+            raise UsageError(
+                f"{subject.artifact} is opened by {subject.engine}, which no project for "
+                f"{self.title} uses; choose another file with --file, one that ends with "
+                f"{' or '.join(self.endings)}"
+            )
+        for spec in (subject.taken, subject.given):
+            if spec.dtype.name not in types:
+                raise UsageError(
+                    f"{subject.artifact} has {spec.name} as {spec.dtype.name}, and {self.title} "
+                    f"opens files of {', '.join(sorted(types))}: export the net with --io uint8, "
+                    "or choose another file with --file"
+                )
+
+    @property
+    def endings(self) -> list[str]:
+        """Of the files that may open there."""
+        known: dict[EngineName, str] = {"litert": "tflite", "onnxruntime": "onnx"}
+        return [ending for engine, ending in known.items() if engine in self.types]
+
+
+_ANY = frozenset({"float32", "int8", "uint8"})
+
+CONSUMERS: Mapping[str, Consumer] = MappingProxyType(
+    {
+        consumer.name: consumer
+        for consumer in (Consumer("python", "Python", {"litert": _ANY, "onnxruntime": _ANY}),)
+    }
+)
+
+
+def consumer(name: str) -> Consumer:
+    """One of them by its name; raises UnknownName."""
+    if name not in CONSUMERS:
+        known = ", ".join(CONSUMERS)
+        raise UnknownName("kind of project", name, CONSUMERS, f"Known are {known}")
+    return CONSUMERS[name]
+
+
+def by_preference(artifacts: Iterable[str], wanted: Consumer) -> list[str]:
+    """The files of a bundle that may open there, those one would take first at the front.
+
+    Those of integers before float, TFLite before ONNX: smaller, and the same kernels everywhere.
+    """
+    order = ("int8.tflite", "tflite", "int8.onnx", "onnx")
+    fitting = [name for name in artifacts if name.rpartition(".")[2] in wanted.endings]
+    return sorted(fitting, key=lambda name: order.index(name) if name in order else len(order))

@@ -1,0 +1,121 @@
+"""Writes a project: templates filled, and beside them the model, its labels and golden photos."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+import numpy as np
+
+from edgeconv.embed import golden, subject
+from edgeconv.embed.consumers import Consumer, by_preference
+from edgeconv.embed.subject import Subject
+from edgeconv.errors import BundleRefused, UsageError
+from edgeconv.export.bundle import labels, staging
+
+if TYPE_CHECKING:
+    from edgeconv.bundle.bundle import Bundle
+
+#: By it a directory is known for a project that may be written again.
+MARK = "edgeconv-project.json"
+_SUFFIX = ".jinja"
+
+
+def choose(bundle: Bundle, consumer: Consumer, artifact: str | None) -> Subject:
+    """The file asked for, or the first of the bundle's that opens there.
+
+    Raises:
+        UsageError: the file asked for, or each of them, does not open there.
+        UnknownName, BundleRefused, ArtifactRefused: as `subject.read`.
+    """
+    if artifact is not None:
+        chosen = subject.read(bundle, artifact)
+        consumer.require_opens(chosen)
+        return chosen
+    names = by_preference(bundle.artifacts, consumer)
+    if not names:
+        raise BundleRefused(
+            f"{bundle.directory} has no file that ends with {' or '.join(consumer.endings)}, which "
+            f"a project for {consumer.title} needs; export the net with --format"
+        )
+    refusal: UsageError | None = None
+    for name in names:
+        read = subject.read(bundle, name)
+        try:
+            consumer.require_opens(read)
+        except UsageError as error:
+            refusal = refusal or error
+        else:
+            return read
+    assert refusal is not None
+    raise refusal
+
+
+def check_free(directory: Path, *, force: bool) -> None:
+    """Raises OutputExists, UsageError or OutputUnwritable where `write` would."""
+    staging.check_destination(directory, force=force, is_ours=_is_project)
+
+
+def write(about: Subject, consumer: Consumer, directory: Path, *, force: bool) -> list[Path]:
+    """Writes a project, whole or not at all; gives its files, relative to the directory.
+
+    Raises:
+        OutputExists: something stands there, and `force` is off or it is no project.
+        OutputUnwritable: the place cannot be written, or its disk is full.
+    """
+    with staging.staged(directory, force=force, is_ours=_is_project) as stage:
+        for name, text in _filled(about, consumer):
+            path = stage / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        shutil.copyfile(about.path, stage / about.path.name)
+        if about.labels is not None:
+            labels.write(stage, about.labels)
+        _write_golden(about.cases, stage / golden.FOLDER)
+        mark = {"format": 1, "as": consumer.name, "net": about.title, "file": about.artifact}
+        (stage / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
+    return sorted(path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
+
+
+def _write_golden(cases: Sequence[golden.Case], folder: Path) -> None:
+    folder.mkdir()
+    for case in cases:
+        shutil.copyfile(case.photo, folder / case.photo.name)
+        (folder / case.pixels_name).write_bytes(case.pixels.tobytes())
+    lines = "".join(f"{case.row()}\n" for case in cases)
+    (folder / golden.TABLE).write_text(lines, encoding="utf-8")
+
+
+def _filled(about: Subject, consumer: Consumer) -> Iterator[tuple[str, str]]:
+    """(name, text) of each file that a template makes."""
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("edgeconv.embed"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # nothing of a net's or a user's goes into them
+    )
+    known = {"s": about, "pre": about.preprocessing, **_limits(about)}
+    folder = resources.files("edgeconv.embed").joinpath("templates", consumer.name)
+    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
+        if entry.name.endswith(_SUFFIX):
+            text = templates.get_template(f"{consumer.name}/{entry.name}").render(known)
+            yield entry.name.removesuffix(_SUFFIX), text
+
+
+def _limits(about: Subject) -> dict[str, int]:
+    """The lowest and highest integer of the input's type; nothing where it takes reals."""
+    if about.taken.dtype.kind not in "iu":
+        return {}
+    limits = np.iinfo(about.taken.dtype)
+    return {"lowest": int(limits.min), "highest": int(limits.max)}
+
+
+def _is_project(directory: Path) -> bool:
+    return (directory / MARK).is_file()
