@@ -6,8 +6,10 @@ Each project prints a line a photo and step, whatever it is written in: the phot
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -124,4 +126,16 @@ def _python(project: Path) -> list[str]:
     return ran([sys.executable, "-I", "classify.py", "--self-test"], project, fine=(0, 1))
 
 
-_RUNNERS: Mapping[str, Callable[[Path], list[str]]] = MappingProxyType({"python": _python})
+def _c(project: Path) -> list[str]:
+    """Built beside the project, not in it, with the engine that is installed here."""
+    package = importlib.util.find_spec("ai_edge_litert")
+    if package is None or package.origin is None:
+        raise UnavailableError("libLiteRt.so is not here; pip install ai-edge-litert brings it")
+    engine = Path(package.origin).with_name("libLiteRt.so")
+    with tempfile.TemporaryDirectory() as build:
+        ran(["cmake", "-S", project.absolute(), "-B", build, f"-DLITERT={engine}"], project)
+        ran(["cmake", "--build", build], project)
+        return ran([Path(build) / "classify", "--self-test"], project, fine=(0, 1))
+
+
+_RUNNERS: Mapping[str, Callable[[Path], list[str]]] = MappingProxyType({"python": _python, "c": _c})

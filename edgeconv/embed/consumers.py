@@ -52,12 +52,11 @@ class Consumer:
 
 _ANY = frozenset({"float32", "int8", "uint8"})
 
-CONSUMERS: Mapping[str, Consumer] = MappingProxyType(
-    {
-        consumer.name: consumer
-        for consumer in (Consumer("python", "Python", {"litert": _ANY, "onnxruntime": _ANY}),)
-    }
+_ALL = (
+    Consumer("python", "Python", {"litert": _ANY, "onnxruntime": _ANY}),
+    Consumer("c", "C", {"litert": _ANY}),
 )
+CONSUMERS: Mapping[str, Consumer] = MappingProxyType({each.name: each for each in _ALL})
 
 
 def consumer(name: str) -> Consumer:

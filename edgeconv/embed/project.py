@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import jinja2
 import numpy as np
 
+from edgeconv.bundle import labels, staging
 from edgeconv.embed import golden, subject
 from edgeconv.embed.consumers import Consumer, by_preference
 from edgeconv.embed.subject import Subject
 from edgeconv.errors import BundleRefused, UsageError
-from edgeconv.export.bundle import labels, staging
 
 if TYPE_CHECKING:
     from edgeconv.bundle.bundle import Bundle
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: By it a directory is known for a project that may be written again.
 MARK = "edgeconv-project.json"
 _SUFFIX = ".jinja"
+_C_TYPES = {"float32": "float", "int8": "int8_t", "uint8": "uint8_t"}
 
 
 def choose(bundle: Bundle, consumer: Consumer, artifact: str | None) -> Subject:
@@ -101,7 +102,7 @@ def _filled(about: Subject, consumer: Consumer) -> Iterator[tuple[str, str]]:
         keep_trailing_newline=True,
         autoescape=False,  # nothing of a net's or a user's goes into them
     )
-    known = {"s": about, "pre": about.preprocessing, **_limits(about)}
+    known = {"s": about, "pre": about.preprocessing, "c_types": _C_TYPES, **_limits(about)}
     folder = resources.files("edgeconv.embed").joinpath("templates", consumer.name)
     for entry in sorted(folder.iterdir(), key=lambda each: each.name):
         if entry.name.endswith(_SUFFIX):

@@ -14,9 +14,10 @@ import pytest
 from edgeconv.bundle.bundle import Bundle
 from edgeconv.data.images import load_image
 from edgeconv.data.preprocessing import Preprocessing, crop_pixels
-from edgeconv.embed import check, consumers, project
+from edgeconv.embed import check
 from tests.embed.conftest import LABELS
 from tests.embed.made_photos import large_photo, made_photos
+from tests.embed.projects import written
 
 #: None of these is in a project's requirements.txt.
 OTHERS = ("edgeconv", "torch", "torchvision", "onnx", "onnx_ir", "scipy", "tensorflow", "jinja2")
@@ -35,13 +36,6 @@ for name in sys.argv[1:]:
     net = zlib.crc32(code["scaled_and_cut"](photo).tobytes())
     print(json.dumps([name, zlib.crc32(photo.tobytes()), net]))
 """
-
-
-def written(bundle: Path, kind: str, file: str | None, place: Path) -> Path:
-    chosen = consumers.consumer(kind)
-    about = project.choose(Bundle.load(bundle), chosen, file)
-    project.write(about, chosen, place / "project", force=False)
-    return place / "project"
 
 
 def crcs(path: Path, pre: Preprocessing) -> tuple[int, int]:
@@ -64,7 +58,7 @@ def alone(program: str, where: Path, *words: object) -> subprocess.CompletedProc
 def test_it_gives_the_bundles_classes_without_edgeconv(
     bundle: Path, file: str, tmp_path: Path
 ) -> None:
-    place = written(bundle, "python", file, tmp_path)
+    place = written(bundle, "python", file, tmp_path / "project")
     tested = alone(ALONE, place, "--self-test")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert tested.stdout.count("\tok\t") == 4 * 3
@@ -78,7 +72,7 @@ def test_it_gives_the_bundles_classes_without_edgeconv(
 
 
 def test_its_pixels_are_those_of_the_export(bundle: Path, tmp_path: Path) -> None:
-    place = written(bundle, "python", None, tmp_path)
+    place = written(bundle, "python", None, tmp_path / "project")
     photos = [*made_photos(tmp_path / "photos"), large_photo(tmp_path / "large.jpg")]
     done = alone(PIXELS, place, *photos)
     assert done.returncode == 0, done.stderr
@@ -94,7 +88,7 @@ def test_its_pixels_are_those_of_the_export(bundle: Path, tmp_path: Path) -> Non
 def test_what_is_no_photo_is_said_in_a_line(
     bundle: Path, content: bytes, said: str, tmp_path: Path
 ) -> None:
-    place = written(bundle, "python", None, tmp_path)
+    place = written(bundle, "python", None, tmp_path / "project")
     (tmp_path / "photo.jpg").write_bytes(content)
     done = alone(ALONE, place, tmp_path / "photo.jpg")
     assert done.returncode == 1
@@ -104,7 +98,7 @@ def test_what_is_no_photo_is_said_in_a_line(
 
 
 def test_check_tells_which_step_differs(bundle: Path, tmp_path: Path) -> None:
-    place = written(bundle, "python", "tflite", tmp_path)
+    place = written(bundle, "python", "tflite", tmp_path / "project")
     assert check.check(place, "python").to_json()["steps"] == dict.fromkeys(
         ["decoding", "resizing", "inference"], True
     )
@@ -121,7 +115,7 @@ def test_check_tells_which_step_differs(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_golden_pixels_are_stored_for_inference_alone(bundle: Path, tmp_path: Path) -> None:
-    place = written(bundle, "python", None, tmp_path)
+    place = written(bundle, "python", None, tmp_path / "project")
     pre = Bundle.load(bundle).preprocessing
     for photo in (p for p in (place / "golden").iterdir() if p.suffix in (".png", ".jpg")):
         stored = np.fromfile(photo.with_suffix(".pixels"), np.uint8)
