@@ -61,7 +61,7 @@ class Case:
     @property
     def pixels_name(self) -> str:
         """What the file of its pixels is called."""
-        return f"{self.photo.stem}.pixels"
+        return f"{self.photo.name}.pixels"
 
     def row(self) -> str:
         """Its line of `expected.tsv`."""

@@ -118,5 +118,5 @@ def test_golden_pixels_are_stored_for_inference_alone(bundle: Path, tmp_path: Pa
     place = written(bundle, "python", None, tmp_path / "project")
     pre = Bundle.load(bundle).preprocessing
     for photo in (p for p in (place / "golden").iterdir() if p.suffix in (".png", ".jpg")):
-        stored = np.fromfile(photo.with_suffix(".pixels"), np.uint8)
+        stored = np.fromfile(photo.with_name(f"{photo.name}.pixels"), np.uint8)
         assert np.array_equal(stored, crop_pixels(load_image(photo), pre).ravel())
