@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
-from edgeconv.export.bundle.bundle import Bundle
-
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.data.images import load_image
 from edgeconv.data.preprocessing import crop_pixels
 from edgeconv.embed import consumers, project
