@@ -109,6 +109,11 @@ class Bundle:
         return names
 
     @property
+    def gives_probabilities(self) -> bool:
+        """Whether the first output of every file is of probabilities, not of logits."""
+        return bool(self.manifest["graph"]["probabilities"])
+
+    @property
     def repairs(self) -> Repairs:
         """What was done to single channels of the int8 files; raises BundleRefused."""
         found = self.manifest.get("quantization")
@@ -243,7 +248,7 @@ class Bundle:
         options = options or SessionOptions()
         trial.require_survival(held[artifact], [options])
         session = open_session(held[artifact], options)
-        return Predictor(session, self.intake, self.labels)
+        return Predictor(session, self.intake, self.labels, self.gives_probabilities)
 
     def _require_survival(self) -> None:
         """Tries each file on all kernels that parity runs it on."""

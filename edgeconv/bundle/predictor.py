@@ -34,14 +34,23 @@ class Class:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a net made of one photo; `logits` is float32 (classes,)."""
+    """What a net made of one photo.
+
+    Attributes:
+        logits: float32 (classes,), what the file gives.
+        labels: the classes' names, None where they are not known.
+        are_probabilities: whether the file gives those in place of logits.
+    """
 
     logits: NDArray[np.float32]
     labels: tuple[str, ...] | None
+    are_probabilities: bool = False
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """Softmax of the logits, (classes,)."""
+        if self.are_probabilities:
+            return self.logits.astype(np.float64)
         powers = np.exp(self.logits.astype(np.float64) - self.logits.max())
         result: NDArray[np.float64] = powers / powers.sum()
         return result
@@ -58,11 +67,19 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """An artifact that takes photos, or tensors where nothing says how a photo becomes one."""
+    """An artifact that takes photos, or tensors where nothing says how a photo becomes one.
+
+    Attributes:
+        session: the artifact.
+        intake: what it takes.
+        labels: the classes' names, None where they are not known.
+        gives_probabilities: whether its first output is a softmax's.
+    """
 
     session: Session
     intake: Intake
     labels: tuple[str, ...] | None
+    gives_probabilities: bool = False
 
     def predict(self, photos: Iterable[Photo]) -> list[Prediction]:
         """Predicts the classes of photos.
@@ -112,7 +129,7 @@ class Predictor:
                 f"the net's output has shape {logits.shape}, one row of logits a photo is needed; "
                 "run the session yourself for a net that is no classifier"
             )
-        yield from (Prediction(row, self.labels) for row in logits)
+        yield from (Prediction(row, self.labels, self.gives_probabilities) for row in logits)
 
 
 def _images(photo: Photo, how: Preprocessing) -> Images:

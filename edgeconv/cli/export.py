@@ -83,6 +83,7 @@ def _options(
         max_drop=quantization.max_drop,
         labels=quantization.labels,
         io=files.io,
+        softmax=files.softmax,
         classes=model.classes,
         stated=stated.stated(said.stated),
         seed=model.seed,

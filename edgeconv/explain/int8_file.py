@@ -17,6 +17,7 @@ from edgeconv.runtime.session import SessionOptions
 
 #: Farthest that a tensor of the float file may be from the float net's, relative to the largest
 #: value, to count as the same; the two differ by rounding.
+_SMALLEST = np.finfo(np.float32).tiny
 _SAME = 1e-3
 
 
@@ -66,8 +67,15 @@ class Int8File:
         self._names = [t.name for o in read(pair.floating).operators for t in o.outputs[:1]]
 
     def require_same_net(self, logits: NDArray[np.float32]) -> None:
-        """Raises UsageError unless the float file gives the float net's logits."""
-        if not _same(self.float_logits, logits):
+        """Raises UsageError unless the float file gives the float net's logits.
+
+        Where the files have a softmax behind them, `logits` becomes logits of the same softmax.
+        """
+        if _same(self.float_logits, logits):
+            return
+        rows = (self.float_logits, self.logits)
+        self.float_logits, self.logits = (np.log(np.maximum(row, _SMALLEST)) for row in rows)
+        if not _same(self.float_logits - self.float_logits.max(), logits - logits.max()):
             raise UsageError(
                 f"{self._pair.floating} gives other logits than the float net: the bundle was "
                 "exported with other weights or options; give those with --weights and "

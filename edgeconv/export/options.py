@@ -46,7 +46,9 @@ class ExportOptions:
             it. None keeps everything in int8.
         labels: of the photos of `calib`, for `max_drop`: a CSV, or that folder itself, whose
             sub-folders are the classes. None takes the photos without labels.
-        io: type at the ends of the int8 files.
+        io: type at the ends of the int8 files; under "uint8" float32 and float16 files take raw
+            pixels too.
+        softmax: whether a classifier's files give probabilities in place of logits.
         classes: number of outputs of the classifier; None takes the net's own.
         features: path of a layer whose output the bundle gives instead of the net's own.
         split_outputs: whether what an output is joined from becomes outputs of its own.
@@ -70,6 +72,7 @@ class ExportOptions:
     max_drop: float | None = None
     labels: Path | None = None
     io: Io = "int8"
+    softmax: bool = False
     classes: int | None = None
     features: str | None = None
     split_outputs: bool = False
@@ -108,11 +111,15 @@ class ExportOptions:
         others = set(self.precisions) - {"int8", "float16"}
         if self.io == "uint8" and others:
             raise UsageError(
-                f"--io uint8 is of the int8 files, {', '.join(sorted(others))} takes normalized "
-                "floats; export them apart"
+                f"--io uint8 is of float32, float16 and int8 files, {', '.join(sorted(others))} "
+                "takes normalized floats; export them apart"
             )
-        if self.io != "int8" and not self.wants("int8"):
-            raise UsageError(f"--io {self.io} is of the int8 files; add --int8")
+        if self.io == "float32" and not self.wants("int8"):
+            raise UsageError("--io float32 is of the int8 files; add --int8")
+        if self.softmax and self.features is not None:
+            raise UsageError(
+                "--softmax is of a net's classes, --features gives a layer; leave one out"
+            )
 
     @property
     def is_calibrated(self) -> bool:

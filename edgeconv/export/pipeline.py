@@ -19,7 +19,15 @@ from edgeconv.export.calibration import OwnSamples, calibration_photos, own_samp
 from edgeconv.export.half_precision import fits_half_precision
 from edgeconv.export.judged import Subject, judged
 from edgeconv.export.options import ExportOptions
+from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.preflight import check_request
+from edgeconv.export.probabilities import (
+    ProbableReference,
+    gives_probabilities,
+    in_float,
+    logits_of,
+    with_softmax,
+)
 from edgeconv.export.progress import SILENT_EXPORT, ExportProgress
 from edgeconv.export.quantized import QuantizedNet, quantized_net
 from edgeconv.export.sources.load import load_source
@@ -29,6 +37,7 @@ from edgeconv.graph.passes.split_outputs import split_outputs
 from edgeconv.graph.view import shape_of
 from edgeconv.nets.handed_over import handed_over
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
+from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.verify.parity.hub_parts import parts_of_outputs
 
 #: What an export may be given.
@@ -91,28 +100,25 @@ def _fill(
     if own is not None and own.note:
         progress.warn(own.note)
     progress.step("capture the graph")
-    model = net.captured(options)
-    _require_rows(model, options.batch)
-    former = split_outputs(model) if options.split_outputs else None
+    hub = net.captured(options)
+    _require_rows(hub, options.batch)
+    former = split_outputs(hub) if options.split_outputs else None
+    reference = net.reference(hub, former, options.batch)
+    model = hub
+    if options.softmax:
+        logits, model = logits_of(hub, net.name), with_softmax(hub)
+        reference = ProbableReference(model, reference, logits)
     identity = _identity(net, model, options)
-    progress.step("write the float files")
-    model_files.write(model, directory, options.formats, identity)
-    if options.wants("float16"):
-        progress.step("write the float16 files")
-        half = _fits_half_precision(net, model, own, options.batch)
-        model_files.write(
-            model, directory, options.formats, identity, "float16", half_precision=half
-        )
+    _write_floats(net, model, own, directory, identity, options, progress)
     quantized = None
     if options.is_calibrated:
-        quantized = quantized_net(net, model, own, options, progress)
+        quantized = quantized_net(net, hub, own, options, progress)
         _write_quantized(quantized, directory, identity, options, progress)
     if identity.labels is not None:
         labels.write(directory, identity.labels)
     progress.step("check parity")
     parts = parts_of_outputs(model, {} if quantized is None else quantized.seen)
-    reference = net.reference(model, former, options.batch)
-    classes = None if options.features else Classes(identity.labels)
+    classes = None if options.features else Classes(identity.labels, gives_probabilities(model))
     subject = Subject(directory, net, reference, parts, options.thresholds, classes)
     verdict = judged(subject, own, own_in_bundle=options.golden_from_calib)
     for warning in verdict.warnings:
@@ -121,6 +127,28 @@ def _fill(
         net, model, options, quantized=quantized, verdict=verdict, parts=parts, directory=directory
     )
     return manifest.write(directory, document)
+
+
+def _write_floats(
+    net: Source,
+    model: ir.Model,
+    own: OwnSamples | None,
+    directory: Path,
+    identity: Identity,
+    options: ExportOptions,
+    progress: ExportProgress,
+) -> None:
+    """Writes the files that need no calibration."""
+    progress.step("write the float files")
+    formats, io = options.formats, options.io
+    taken = with_pixel_input(model, net.intake.of_photo(net.name)) if io == "uint8" else model
+    model_files.write(taken, directory, formats, identity, io=io)
+    if options.wants("float16"):
+        progress.step("write the float16 files")
+        half = _fits_half_precision(net, model, own, options.batch)
+        model_files.write(
+            taken, directory, formats, identity, "float16", io=io, half_precision=half
+        )
 
 
 def _fits_half_precision(net: Source, model: ir.Model, own: OwnSamples | None, batch: int) -> bool:
@@ -161,8 +189,8 @@ def _write_quantized(
     whole = quantized.whole
     if options.wants("int8"):
         progress.step("write the int8 files")
-        formats, plan = options.formats, quantized.plan
-        model_files.write(whole.model, directory, formats, identity, "int8", plan, options.io)
+        formats, (model, plan) = options.formats, _given(whole.model, quantized.plan, options)
+        model_files.write(model, directory, formats, identity, "int8", plan, options.io)
     for precision in ("weight-only-int8", "dynamic-int8", "int16x8"):
         if not options.wants(precision):
             continue
@@ -171,7 +199,16 @@ def _write_quantized(
         if precision == "int16x8":
             plan = int16_plan(whole.model, whole.observations, plan)
         exact = with_planned_weights(whole.model, whole.plan)
-        model_files.write(exact, directory, options.formats, identity, precision, plan)
+        model, plan = _given(exact, plan, options)
+        model_files.write(model, directory, options.formats, identity, precision, plan)
+
+
+def _given(model: ir.Model, plan: Plan, options: ExportOptions) -> tuple[ir.Model, Plan]:
+    """Graph and plan of files that give what is asked for: logits, or probabilities."""
+    if not options.softmax:
+        return model, plan
+    ended = with_softmax(model)
+    return ended, in_float(plan, ended)
 
 
 def _require_rows(model: ir.Model, batch: int) -> None:

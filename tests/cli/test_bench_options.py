@@ -24,9 +24,14 @@ MANIFEST = {
     "format": FORM.number,
     "artifacts": {},
     "files": {},
-    "graph": {"inputs": {"input": [1, 3, 224, 224]}, "outputs": {}, "parts": {}},
+    "graph": {
+        "inputs": {"input": [1, 3, 224, 224]},
+        "outputs": {},
+        "parts": {},
+        "probabilities": False,
+    },
     "net": {"name": "tiny", "depth": 1, "options": {}},
-    "parity": {"stages": [], "status": "passed", "thresholds": {}},
+    "parity": {"failed": [], "stages": [], "status": "passed", "thresholds": {}},
     "preprocessing": {},
     "weights": {"trained": False},
 }

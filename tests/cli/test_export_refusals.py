@@ -198,7 +198,7 @@ def test_a_bundle_that_exists_needs_force(run: Run, tmp_path: Path, weights: Pat
         (("--format", "onnx,onnx"), "names onnx twice"),
         (("--precision", ","), "a word is missing"),
         (("--precision", "float16,"), "a word is missing"),
-        (("--io", "uint8"), "--int8"),
+        (("--io", "float32"), "--int8"),
         (("--net-option", "width"), "NAME=VALUE"),
         (("--net-option", "depth=3"), "depth"),
         (("--classes", 0), "at least 1"),

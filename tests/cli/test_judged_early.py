@@ -46,7 +46,7 @@ EXPORT = [
     ("--calib empty --int8", 2, "hold no image"),
     ("--precision fp16", 2, "fp16 is no precision"),
     ("--format tf", 2, "tf is no format"),
-    ("--io uint8", 2, "add --int8"),
+    ("--io float32", 2, "add --int8"),
     ("--batch 0", 2, "batch is 0"),
     ("--classes 0", 2, "classes=0 cannot be"),
     ("--input-size 4", 2, "cannot take 4 x 4 pixels"),

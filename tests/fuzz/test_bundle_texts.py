@@ -20,6 +20,7 @@ from tests.helpers.mutations import mutated, mutated_json, refuses_or_reads
 
 LABELS = ["cat", "hund", "kočka", "猫"]
 INPUTS = {"input": [1, 3, 4, 5]}
+LOGITS = {"probabilities": False}
 MANIFEST: dict[str, Any] = {
     "format": manifest.FORM.number,
     "net": {"name": "tiny", "options": {"width": 0.5}, "features": False, "depth": 3},
@@ -28,6 +29,7 @@ MANIFEST: dict[str, Any] = {
     "graph": {
         "inputs": INPUTS,
         "outputs": {"logits": [1, 4]},
+        **LOGITS,
         "parts": {
             "logits": {
                 "parts": [{"name": "a", "start": [0], "stop": [2], "step": 0.5}],
@@ -134,11 +136,18 @@ def test_a_folder_that_is_a_link_is_refused(directory: Path, tmp_path: Path) -> 
         {"files": {"golden.npz": []}},
         {"files": {"golden.npz": {"bytes": True, "sha256": ""}}},
         {"artifacts": {"onnx": 3}},
-        {"graph": {"inputs": INPUTS, "outputs": {"logits": {"4": 1}}, "parts": {}}},
-        {"graph": {"inputs": INPUTS, "outputs": {"logits": [1, -4]}, "parts": {}}},
-        {"graph": {"inputs": INPUTS, "outputs": {"logits": [1, 4]}, "parts": {"logits": []}}},
-        {"graph": {"inputs": {"input": []}, "outputs": {"logits": [1, 4]}, "parts": {}}},
-        {"graph": {"inputs": [1, 3, 4, 5], "outputs": {"logits": [1, 4]}, "parts": {}}},
+        {"graph": {"inputs": INPUTS, "outputs": {"logits": {"4": 1}}, "parts": {}, **LOGITS}},
+        {"graph": {"inputs": INPUTS, "outputs": {"logits": [1, -4]}, "parts": {}, **LOGITS}},
+        {
+            "graph": {
+                "inputs": INPUTS,
+                "outputs": {"logits": [1, 4]},
+                "parts": {"logits": []},
+                **LOGITS,
+            }
+        },
+        {"graph": {"inputs": {"input": []}, "outputs": {"logits": [1, 4]}, "parts": {}, **LOGITS}},
+        {"graph": {"inputs": [1, 3, 4, 5], "outputs": {"logits": [1, 4]}, "parts": {}, **LOGITS}},
         {"parity": {"status": "passed", "stages": []}},
         {"preprocessing": [4, 5]},
         {"net": {"name": "x", "options": {}, "depth": 10**9}},
@@ -166,9 +175,16 @@ def test_a_message_is_short_whatever_it_quotes(directory: Path) -> None:
     "change",
     [
         {"preprocessing": {"input_size": [4, 6]}},
-        {"graph": {"inputs": INPUTS, "outputs": {"other": [1, 4]}, "parts": {}}},
-        {"graph": {"inputs": INPUTS, "outputs": {"logits": [1, 5]}, "parts": {}}},
-        {"graph": {"inputs": {"input": [1, 3, 5, 4]}, "outputs": {"logits": [1, 4]}, "parts": {}}},
+        {"graph": {"inputs": INPUTS, "outputs": {"other": [1, 4]}, "parts": {}, **LOGITS}},
+        {"graph": {"inputs": INPUTS, "outputs": {"logits": [1, 5]}, "parts": {}, **LOGITS}},
+        {
+            "graph": {
+                "inputs": {"input": [1, 3, 5, 4]},
+                "outputs": {"logits": [1, 4]},
+                "parts": {},
+                **LOGITS,
+            }
+        },
     ],
 )
 def test_vectors_of_another_net_are_refused(directory: Path, change: dict[str, Any]) -> None:

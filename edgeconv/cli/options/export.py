@@ -139,8 +139,11 @@ class Files:
     )
     io: Literal["int8", "uint8", "float32"] = typer.Option(
         "int8",
-        help="Ends of the int8 files: int8, the plan's own scale; uint8, raw RGB pixels in; "
-        "float32, normalized floats.",
+        help="Ends of the int8 files: int8, the plan's own scale; uint8, raw RGB pixels in, of the "
+        "float files too; float32, normalized floats.",
+    )
+    softmax: bool = typer.Option(
+        False, "--softmax", help="Give a classifier's probabilities in place of its logits."
     )
 
 

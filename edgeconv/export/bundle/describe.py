@@ -16,6 +16,7 @@ from edgeconv.data.formula import Io, describe_input, describe_tensor
 from edgeconv.data.inputs import Intake
 from edgeconv.export.bundle.verdict import Verdict
 from edgeconv.export.options import ExportOptions
+from edgeconv.export.probabilities import gives_probabilities
 from edgeconv.export.quantized import QuantizedNet
 from edgeconv.export.sources.source import Source
 from edgeconv.graph.metrics import depth, multiply_adds
@@ -75,6 +76,7 @@ def describe(
             "inputs": {name_of(v): list(shape_of(v)) for v in model.graph.inputs},
             "outputs": {name_of(v): list(shape_of(v)) for v in model.graph.outputs},
             "parts": {name: part.to_json() for name, part in parts.items()},
+            "probabilities": gives_probabilities(model),
         },
         "artifacts": {
             short: {

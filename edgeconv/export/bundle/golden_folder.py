@@ -56,13 +56,15 @@ class Classes:
 
     Attributes:
         labels: names of the classes; None where they are not known.
+        are_probabilities: whether it gives those in place of logits.
     """
 
     labels: tuple[str, ...] | None
+    are_probabilities: bool = False
 
     def top(self, row: NDArray[np.float32]) -> list[dict[str, Any]]:
         """The five best classes of one row."""
-        best = Prediction(row, self.labels).top()
+        best = Prediction(row, self.labels, self.are_probabilities).top()
         return [{**asdict(each), "probability": round(each.probability, 6)} for each in best]
 
 

@@ -31,7 +31,7 @@ def write(
     """Writes the files of one precision, None for float32, in the formats asked for.
 
     All of them are from the same plan; arguments as the writers', and whether kernels may compute
-    in half precision.
+    in half precision. With `io="uint8"` the model takes pixels (`export.pixels`).
     """
     prefix = "" if precision is None else f"{precision}."
     if "onnx" in formats:

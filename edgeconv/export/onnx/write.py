@@ -21,6 +21,8 @@ from edgeconv.export.onnx import stored_weights as onnx_stored_weights
 from edgeconv.export.onnx.clamps import without_implied_clamps
 from edgeconv.export.onnx.islands import spell_out
 from edgeconv.graph.operators.table import STANDARD_DOMAINS
+from edgeconv.graph.passes.edit import make_node
+from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.precision import PrecisionName
 from edgeconv.quantize.plan.qdq import insert_qdq
@@ -43,8 +45,9 @@ def write(
 ) -> None:
     """Writes the hub graph in a precision; None is float32, the graph as it is.
 
-    An int8 file is in QDQ form and takes and gives float32, except that with `io="uint8"` it takes
-    uint8 pixels. How tensors are named stands in `quantize.plan.qdq`.
+    An int8 file is in QDQ form and takes and gives float32. With `io="uint8"` it takes uint8
+    pixels, as float32 and float16 files do by a Cast. How tensors are named stands in
+    `quantize.plan.qdq`.
 
     Args:
         model: a hub graph, which stays as it is; for the precisions between float16 and int8 one
@@ -52,7 +55,7 @@ def write(
         path: of the file to write.
         precision: of its weights and activations.
         plan: parameters and integers by the hub's names; for int16x8 `quantize.plan.int16`'s.
-        io: type at the ends of an int8 file; "int8" and "float32" give the same file.
+        io: type at the ends; all but "uint8" give the same file.
         metadata: becomes the file's `metadata_props`.
 
     Raises:
@@ -67,9 +70,10 @@ def _in_precision(
     model: ir.Model, precision: PrecisionName | None, plan: Plan | None, io: Io
 ) -> ir.Model:
     if precision is None:
-        return model
+        return _from_bytes(model) if io == "uint8" else model
     if precision == "float16":
-        return onnx_stored_weights.in_float16(model)
+        stored = onnx_stored_weights.in_float16(model)
+        return _from_bytes(stored) if io == "uint8" else stored
     if plan is None:
         raise ValueError(f"a file in {precision} is written by a plan")
     if precision != "int8":
@@ -85,6 +89,21 @@ _PLANNED: Mapping[PrecisionName, Callable[[ir.Model, Plan], ir.Model]] = {
     "dynamic-int8": onnx_stored_weights.with_dynamic_int8,
     "int16x8": onnx_int16.with_int16_activations,
 }
+
+
+def _from_bytes(model: ir.Model) -> ir.Model:
+    """A copy that takes uint8 where the graph takes real pixels."""
+    copy = model.clone()
+    taken = copy.graph.inputs[0]
+    to = {"to": ir.DataType.FLOAT.value}
+    name = f"{name_of(taken)}::float"
+    cast = make_node("Cast", [taken], name=name, shape=shape_of(taken), attributes=to)
+    cast.outputs[0].name = name
+    taken.replace_all_uses_with(cast.outputs[0])
+    cast.replace_input_with(0, taken)
+    taken.type = ir.TensorType(ir.DataType.UINT8)
+    copy.graph.insert_before(copy.graph[0], cast)
+    return copy
 
 
 def _save(model: ir.Model, path: Path, metadata: Mapping[str, str]) -> None:

@@ -37,7 +37,7 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
     Args:
         model: the hub graph.
         plan: its quantization; a 16-bit one (`quantize.plan.int16`) is brought to TFLite's kernels.
-        io: type of the inputs and outputs under a plan.
+        io: type of the inputs and outputs under a plan, of the inputs alone without one.
 
     Raises:
         UnsupportedOperator: names every node that cannot be lowered, and why.
@@ -111,9 +111,13 @@ def _bind_input(b: Builder, value: ir.Value, plan: Plan | None, io: Io) -> tuple
     name, shape = name_of(value), shape_of(value)
     file_shape = standard(len(shape)).file_shape(shape)
     if plan is None:
-        tensor = computed(b.unique(name), file_shape, np.float32)
+        taken = np.uint8 if io == "uint8" else np.float32
+        tensor = outer = computed(b.unique(name), file_shape, taken)
+        if outer.dtype != np.float32:
+            tensor = computed(b.unique(f"{name}/float32"), file_shape, np.float32)
+            b.emit("CAST", [outer], [tensor], schema.CastOptionsT())
         b.bind_input(value, tensor)
-        return name, tensor
+        return name, outer
     quantization = Quantization.of(plan.activations[name])
     outer = _boundary(b.unique(name), file_shape, quantization, io)
     inner = outer

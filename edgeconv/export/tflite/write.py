@@ -44,8 +44,8 @@ def write(
         precision: of its weights and activations.
         plan: its quantization; for int16x8 that of `quantize.plan.int16`.
         io: type of the inputs and outputs of an int8 file; under "uint8" and "float32" it converts
-            at its ends, and the int8 tensors behind are called `NAME/int8`. Other files have
-            float32 ends.
+            at its ends, and the int8 tensors behind are called `NAME/int8`. Float32 and float16
+            files take uint8 under "uint8", by a CAST; all else has float32 ends.
         metadata: what the file says about itself.
 
     Raises:
@@ -62,10 +62,11 @@ def write(
 def _program(
     model: ir.Model, precision: PrecisionName | None, plan: Plan | None, io: Io
 ) -> Program:
+    taken: Io = "uint8" if io == "uint8" else "float32"
     if precision is None:
-        return convert(model, None)
+        return convert(model, None, taken)
     if precision == "float16":
-        return stored_weights.in_float16(convert(model, None))
+        return stored_weights.in_float16(convert(model, None, taken))
     if plan is None:
         raise ValueError(f"a file in {precision} is written by a plan")
     if precision in _STORED:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from edgeconv.data.inputs import Intake
+from edgeconv.graph.view import input_names
+from edgeconv.quantize.plan.planner import PIXELS
 from edgeconv.quantize.repair.bounds import channel_bounds, input_bounds
 from edgeconv.quantize.repair.copies import with_copies
+from edgeconv.quantize.repair.ends import edges_of
 from edgeconv.quantize.repair.repairs import Repairs
 from edgeconv.quantize.repair.swish import with_own_arguments
 
@@ -17,7 +20,7 @@ def as_written(model: ir.Model, repairs: Repairs, intake: Intake) -> ir.Model:
     They hold some channels as copies, and an argument more for swishes that were scaled.
 
     Args:
-        model: a hub graph.
+        model: a hub graph, which may take pixels.
         repairs: of its bundle's manifest.
         intake: what it takes.
 
@@ -29,5 +32,6 @@ def as_written(model: ir.Model, repairs: Repairs, intake: Intake) -> ir.Model:
     if not repairs.copies:
         return model
     how = intake.of_photo("the bundle")
-    seen = channel_bounds(model, input_bounds(how.low, how.high, widened=0.0))
+    edges = edges_of(how, raw=input_names(model) == [PIXELS])
+    seen = channel_bounds(model, input_bounds(*edges, widened=0.0))
     return with_copies(model, repairs.copies, seen)

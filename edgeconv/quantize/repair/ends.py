@@ -31,7 +31,13 @@ def ends_of(preprocessing: Preprocessing | None, *, is_classifier: bool, raw: bo
     """
     if preprocessing is None:
         return Ends(is_classifier=is_classifier)
-    black, white = preprocessing.low, preprocessing.high
+    return Ends(input_bounds(*edges_of(preprocessing, raw=raw)), is_classifier)
+
+
+def edges_of(
+    preprocessing: Preprocessing, *, raw: bool
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What black and white are to a graph, by channel: normalized, or pixels of 0 and 255."""
     if raw:
-        black, white = (0.0,) * len(black), (255.0,) * len(white)
-    return Ends(input_bounds(black, white), is_classifier)
+        return (0.0,) * preprocessing.channels, (255.0,) * preprocessing.channels
+    return preprocessing.low, preprocessing.high

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,36 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactRefused
+from edgeconv.files.onnx.load import load
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import input_of, integer, is_real, name_of, set_constant, shape_of
+from edgeconv.graph.passes.edit import substitute
+from edgeconv.graph.view import (
+    input_of,
+    integer,
+    is_real,
+    name_of,
+    set_constant,
+    shape_of,
+    sole_consumer,
+)
 
 Array = NDArray[Any]
+
+
+def of_file(path: Path) -> ir.Model:
+    """The float graph; one that takes bytes takes them as float32, as the hub does.
+
+    Raises:
+        ArtifactRefused: the file is no ONNX file.
+    """
+    model = load(path)
+    for taken in model.graph.inputs:
+        reader = sole_consumer(taken)
+        if taken.dtype == ir.DataType.UINT8 and reader is not None and is_real(reader.outputs[0]):
+            taken.type = ir.TensorType(ir.DataType.FLOAT)
+            substitute(model, reader.outputs[0], taken)
+            model.graph.remove(reader, safe=True)
+    return model
 
 
 def with_constants(model: ir.Model, constants: Mapping[str, Array]) -> ir.Model:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from edgeconv.files.read import read_operations
 from edgeconv.graph.fusion import written_output, written_outputs
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import activation_inputs, name_of, require_constant
+from edgeconv.graph.view import activation_inputs, input_names, name_of, require_constant
 from edgeconv.quantize.observe.statistics import TensorStatistics, combine, measure
 from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.affine import dequantize, quantize
 from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.planner import PIXELS
 from edgeconv.quantize.plan.ranges import PLAIN
 from edgeconv.quantize.plan.readings import readings
 from edgeconv.quantize.plan.shared import tied_tensors
@@ -65,7 +66,8 @@ class Int8File:
         read = file_plan.of_tflite if lite else file_plan.of_onnx
         floats = file_plan.floats_of_tflite if lite else file_plan.floats_of_onnx
         fed = [end.dtype for end in read_operations(path).inputs]
-        net = hub if with_pixels is None or fed[:1] != ["uint8"] else with_pixels(hub)
+        lacks = fed[:1] == ["uint8"] and input_names(hub) != [PIXELS]
+        net = with_pixels(hub) if with_pixels is not None and lacks else hub
         model = with_constants(net, floats(net, path))
         return cls(artifact, path, net, model, read(model, path))
 

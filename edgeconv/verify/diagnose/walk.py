@@ -12,7 +12,6 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.errors import UsageError
-from edgeconv.files.onnx.load import load
 from edgeconv.graph.fusion import written_output
 from edgeconv.graph.view import activation_inputs, name_of
 from edgeconv.progress import SILENT, Progress
@@ -20,7 +19,7 @@ from edgeconv.quantize.observe.targets import targets
 from edgeconv.quantize.plan.weights import layer_of
 from edgeconv.quantize.repair.channels import channel_groups
 from edgeconv.runtime.adapt import Samples
-from edgeconv.verify.diagnose import float_files, parameters
+from edgeconv.verify.diagnose import float_files, hub, parameters
 from edgeconv.verify.diagnose.damage import refusing_contradictions
 from edgeconv.verify.diagnose.diagnosis import (
     Diagnosis,
@@ -88,7 +87,7 @@ def diagnose(
     """
     _require_hub(artifacts)
     progress.step("compare the float files")
-    loaded = load(artifacts["onnx"])
+    loaded = hub.of_file(artifacts["onnx"])
     lite = artifacts.get("tflite")
     with refusing_contradictions(artifacts["onnx"], lite):
         chunks = list(batches(images, loaded, photos))
