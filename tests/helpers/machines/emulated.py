@@ -20,8 +20,8 @@ SHARED = ("emulated/roots", "engines", "native")
 
 
 @contextmanager
-def started(name: str, place: Path) -> Iterator[Running]:
-    """A running device; skips where this machine cannot run it."""
+def own_cache(name: str, place: Path) -> Iterator[None]:
+    """A cache in which nobody's device runs; skips where this machine cannot run the device."""
     try:
         requirements.check(BOARDS[name])
     except UnavailableError as error:
@@ -34,10 +34,17 @@ def started(name: str, place: Path) -> Iterator[Running]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(place))
         try:
-            yield machine.start(name)
+            yield
         finally:
             machine.stop(name)
             assert running(name) is None
+
+
+@contextmanager
+def started(name: str, place: Path) -> Iterator[Running]:
+    """A running device; skips as `own_cache`."""
+    with own_cache(name, place):
+        yield machine.start(name)
 
 
 def login(device: Running, command: str) -> subprocess.CompletedProcess[str]:
