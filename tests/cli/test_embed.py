@@ -83,7 +83,7 @@ def test_a_bundle_whose_golden_photos_are_wrong_is_refused(
     said: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from edgeconv.export.bundle import manifest
+    from edgeconv.bundle import manifest
 
     monkeypatch.setattr(manifest, "verify_files", lambda *_: None)
     done = run("embed", _altered(bundle, change, tmp_path), "--as", "python", "--out", "out")

@@ -70,6 +70,8 @@ def _parameters(callback: Any) -> list[Parameter]:
     hints = get_type_hints(callback)
     for name, given in inspect.signature(callback).parameters.items():
         info = given.default
+        if info is given.empty:  # Typer's own context
+            continue
         words = [word for word in info.param_decls or () if word.startswith("--")]
         option = words[0] if words else f"--{name.replace('_', '-')}"
         if isinstance(info, typer.models.ArgumentInfo):

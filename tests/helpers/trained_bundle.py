@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import edgeconv
-from edgeconv.export.bundle import manifest
+from edgeconv.bundle import manifest
 
 CLASSES = ("cat", "dog", "owl", "fox", "hen")
 SIZE = 32
