@@ -32,16 +32,16 @@ import hashlib
 import itertools
 import math
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from edgeconv.cli.project import FILE_OR_WORD, options_of, paths_of, verbs_of
 from edgeconv.errors import UnknownName, UsageError
-from edgeconv.sweep.cell import Hashes
+from edgeconv.sweep.cell import Given, Hashes, given
 from edgeconv.sweep.plan import Net, Plan, Words
+from edgeconv.sweep.tools import tools
 from edgeconv.sweep.work import Limits
 from edgeconv.toml import NotToml, read_toml
 
@@ -51,8 +51,6 @@ _KEYS = ("nets", "devices", "export", "vary", "net", "parity", "eval", "bench", 
 #: What the sweep itself says.
 _OURS = ("out", "force", "json", "json-file", "device", "help", "junit")
 _LIMITS = ("memory-gib", "minutes")
-#: Packages whose version can change a result.
-_TOOLS = ("torch", "onnx", "onnxsim", "onnxruntime", "ai-edge-litert", "numpy", "pillow")
 
 
 def read(path: Path, root: Any) -> Plan:
@@ -95,7 +93,7 @@ class _Reader:
             parity=self._words("parity", self._of("parity")),
             eval=self._words("eval", self._of("eval")) if "eval" in self.table else None,
             bench=self._words("bench", self._of("bench")) if "bench" in self.table else None,
-            tools=_tools(),
+            tools=tools(),
             limits=self._limits(self._of("limits")),
         )
 
@@ -115,13 +113,17 @@ class _Reader:
     def _net(self, net: str, chosen: Mapping[str, Any]) -> Net:
         words = self._words("export", {**self._of("export"), **self._of("net", net), **chosen})
         varied = " ".join(f"{key}={words.told[key]}" for key in chosen if words.told[key])
-        sources = {f"net {name}": hashed for name, hashed in self._sources(net)}
-        return Net(net, self._typed_net(net), f"{net} {varied}".strip(), words, sources)
+        typed = self._typed_net(net)
+        sources = {} if isinstance(typed, str) else {"net": typed.digest}
+        return Net(net, typed, f"{net} {varied}".strip(), words, sources)
 
-    def _typed_net(self, net: str) -> str:
+    def _typed_net(self, net: str) -> str | Given:
         """A file of the net's is named from here."""
         file, colon, factory = net.partition(":")
-        return f"{self._place(file)}{colon}{factory}" if self._place(file).is_file() else net
+        path = self._place(file)
+        if not path.is_file():
+            return net
+        return given(path, self.hashes, also=self._sources(net), suffix=f"{colon}{factory}")
 
     def _devices(self) -> list[str]:
         return self._texts("devices", self.table.get("devices", ["local"]))
@@ -131,24 +133,26 @@ class _Reader:
             raise self._wrong(f"vary.{key} must be a list of what {key} may be")
         return values
 
-    def _words(self, verb: str, given: Mapping[str, Any]) -> Words:
+    def _words(self, verb: str, table: Mapping[str, Any]) -> Words:
         """As they are typed behind a verb."""
         command = dict(verbs_of(self.root))[(verb,)]
         options = {key: one for key, one in options_of(command).items() if key not in _OURS}
-        self._check_keys(given, options, f"option of {verb}")
+        self._check_keys(table, options, f"option of {verb}")
         paths = paths_of(command)
-        typed: list[str] = []
+        typed: list[str | Given] = []
         told: dict[str, str] = {}
         depends: dict[str, str] = {}
-        for key in sorted(given):
-            option, value = options[key], given[key]
+        for key in sorted(table):
+            option, value = options[key], table[key]
             one = [
                 self._text(key, each) for each in (value if isinstance(value, list) else [value])
             ]
             if option.name in paths or (key in FILE_OR_WORD and self._place(one[0]).exists()):
-                depends |= self._hashed(key, self._place(one[0]))
-                typed += [f"--{key}", str(self._place(one[0]))]
-                told[key] = self._place(one[0]).name
+                path = self._place(one[0])
+                file = given(path, self.hashes, also=self._beside(path))
+                depends[key] = file.digest
+                typed += [f"--{key}", file]
+                told[key] = path.name
                 continue
             typed += self._typed(key, option, value, one)
             told[key] = ",".join(one)
@@ -164,24 +168,19 @@ class _Reader:
             return [f"--{key}"] if value else []
         return [each for word in words for each in (f"--{key}", word)]
 
-    def _hashed(self, key: str, path: Path) -> dict[str, str]:
-        """A file, or a folder with the labels that may lie beside it."""
+    def _beside(self, path: Path) -> list[Path]:
+        """The labels that may lie beside a folder."""
         beside = path.parent / f"{path.name}.csv"
-        found = {key: self.hashes.of(path)}
-        if path.is_dir() and beside.is_file():
-            found[f"{key}.csv"] = self.hashes.of(beside)
-        return found
+        return [beside] if path.is_dir() and beside.is_file() else []
 
-    def _sources(self, net: str) -> Iterator[tuple[str, str]]:
-        """The net's own files: a model with what may lie beside it, or Python's."""
+    def _sources(self, net: str) -> list[Path]:
+        """What belongs to a net's file: data of a model, or Python's modules beside it."""
         file, _, factory = net.partition(":")
         path = self._place(file)
-        if factory and path.suffix == ".py":
-            for source in sorted(path.parent.glob("*.py")):
-                yield source.name, self.hashes.of(source)
-        elif path.is_file():
-            for part in sorted(path.parent.glob(f"{path.name}*")):
-                yield part.name, self.hashes.of(part)
+        if not path.is_file():
+            return []
+        beside = path.parent.glob("*.py" if factory else f"{path.name}*")
+        return sorted(one for one in beside if one != path)
 
     def _limits(self, given: Mapping[str, Any]) -> Limits:
         self._check_keys(given, _LIMITS, "limit")
@@ -229,19 +228,6 @@ class _Reader:
 
     def _wrong(self, why: str) -> UsageError:
         return UsageError(f"{self.path}: {why}")
-
-
-def _tools() -> dict[str, str]:
-    """What could make a difference, by version; edgeconv by its very code."""
-    root = Path(__file__).parents[1]
-    code = hashlib.sha256()
-    for source in sorted(root.rglob("*.py")):
-        code.update(source.read_bytes())
-    return {
-        "edgeconv": f"{version('edgeconv')} {code.hexdigest()[:12]}",
-        "python": platform.python_version(),
-        **{tool: version(tool) for tool in _TOOLS},
-    }
 
 
 def _device(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,27 @@ from edgeconv.disk import sha256_of
 from edgeconv.errors import UsageError
 
 Kind = Literal["export", "parity", "eval", "bench"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file or folder among a verb's words.
+
+    Attributes:
+        path: it.
+        also: files beside it that belong to it, such as labels.
+        suffix: what is typed behind it, such as ":factory".
+        digest: of all of its bytes.
+    """
+
+    path: Path
+    also: tuple[Path, ...]
+    suffix: str
+    digest: str
+
+    def typed(self, folder: Path | None = None) -> str:
+        """As it is typed, where it lies or in another folder."""
+        return f"{self.path if folder is None else folder / self.path.name}{self.suffix}"
 
 
 @dataclass(frozen=True)
@@ -32,7 +53,7 @@ class Cell:
     kind: Kind
     name: str
     device: str
-    words: tuple[str, ...]
+    words: tuple[str | Given, ...]
     options: Mapping[str, str]
     depends: Mapping[str, str]
     title: str
@@ -42,6 +63,12 @@ class Cell:
         """24 hexadecimal digits, the same for the same work wherever its files lie."""
         known = [self.kind, self.device, sorted(self.options.items()), sorted(self.depends.items())]
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:24]
+
+
+def given(path: Path, hashes: Hashes, *, also: Sequence[Path] = (), suffix: str = "") -> Given:
+    """A file or folder with what belongs to it; raises as `Hashes.of`."""
+    parts = [(one.name, hashes.of(one)) for one in (path, *also)]
+    return Given(path, tuple(also), suffix, hashlib.sha256(json.dumps(parts).encode()).hexdigest())
 
 
 class Hashes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeconv.disk import sha256_of
-from edgeconv.sweep.cell import Cell, Kind
+from edgeconv.sweep.cell import Cell, Given, Kind
 from edgeconv.sweep.results import MANIFEST
 from edgeconv.sweep.work import Limits
 
@@ -26,7 +26,7 @@ class Words:
         depends: the files and folders among them -> their hash.
     """
 
-    typed: tuple[str, ...] = ()
+    typed: tuple[str | Given, ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
     depends: Mapping[str, str] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ class Net:
     """
 
     net: str
-    typed: str
+    typed: str | Given
     title: str
     words: Words
     depends: Mapping[str, str]
@@ -94,14 +94,15 @@ class Plan:
                 yield from self._of_files(export, bundle, device, self.bench)
 
     def _of_whole(self, kind: Kind, export: Cell, bundle: Path, device: str, words: Words) -> Cell:
+        manifest = sha256_of(bundle / MANIFEST)
         return Cell(
             kind=kind,
             name=export.name,
             device=device,
-            words=(str(bundle), *words.typed, "--device", device),
+            words=(Given(bundle, (), "", manifest), *words.typed, "--device", device),
             options=words.told,
             depends={
-                "bundle": sha256_of(bundle / MANIFEST),
+                "bundle": manifest,
                 **self._where(device),
                 **words.depends,
             },
@@ -113,14 +114,15 @@ class Plan:
         files = json.loads((bundle / MANIFEST).read_bytes())["files"]
         for name in sorted(files):
             if name.endswith(_MODELS):
+                file = Given(bundle / name, (), "", sha256_of(bundle / name))
                 yield Cell(
                     kind="bench",
                     name=f"{export.name}/{name}",
                     device=device,
-                    words=(str(bundle / name), *words.typed, "--device", device),
+                    words=(file, *words.typed, "--device", device),
                     options=words.told,
                     depends={
-                        "file": sha256_of(bundle / name),
+                        "file": file.digest,
                         **self._where(device),
                         **words.depends,
                     },

@@ -76,9 +76,6 @@ def _row(cell: Cell, plan: Plan, results: Results, begin: Callable[[Cell], None]
     if there is not None:
         return Row(cell, there, ran=False)
     begin(cell)
-    words = cell.words
-    if cell.kind == "export":
-        words = (*words, "--out", str(results.bundle(cell)), "--force")
-    result = work.run(cell, words, plan.limits)
+    result = work.run(cell, results.bundle(cell), plan.limits)
     results.write(cell, result)
     return Row(cell, result, ran=True)

@@ -9,11 +9,13 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryFile
+from types import MappingProxyType
 from typing import IO, Any
 
 from edgeconv import child
@@ -45,18 +47,28 @@ class Limits:
     seconds: float | None = None
 
 
-def run(cell: Cell, words: tuple[str, ...], limits: Limits) -> Result:
+def run(
+    cell: Cell, bundle: Path, limits: Limits, folders: Mapping[str, Path] = MappingProxyType({})
+) -> Result:
     """Runs the verb, and waits for it.
 
     Args:
         cell: what is run.
-        words: those of the cell, and where its files go.
+        bundle: where an export's goes.
         limits: what ends it before its end.
+        folders: a file's digest -> where it lies here; the others lie where they were.
     """
+    words = [
+        word if isinstance(word, str) else word.typed(folders.get(word.digest))
+        for word in cell.words
+    ]
+    if cell.kind == "export":
+        words += ["--out", str(bundle), "--force"]
     command = [*child.command("edgeconv"), cell.kind, *words, "--json"]
-    started, clock = time.time(), time.monotonic()
     with TemporaryFile() as out, TemporaryFile() as err, _alone_on(cell):
+        started, clock = time.time(), time.monotonic()
         code = _ended(command, out, err, limits)
+        seconds = time.monotonic() - clock
         document, said = _document(out), _said(err)
     if code == OVER_TIME:
         said = f"it took longer than {limits.seconds:g} s"
@@ -71,7 +83,7 @@ def run(cell: Cell, words: tuple[str, ...], limits: Limits) -> Result:
         code=code,
         said=said if code else "",
         started=started,
-        seconds=time.monotonic() - clock,
+        seconds=seconds,
         document=document,
     )
 
@@ -118,14 +130,25 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def _alone_on(cell: Cell) -> Iterator[None]:
-    """Where it measures: no other sweep of this user's measures there meanwhile."""
-    if cell.kind != "bench":
+    """Keeps a measurement alone where it is made, among all sweeps of this user's on this machine.
+
+    One of this machine waits until nothing else computes here, and the other way round.
+    """
+    measures = cell.kind == "bench"
+    with ExitStack() as held:
+        if measures and cell.device != "local":
+            held.enter_context(_locked(cell.device, fcntl.LOCK_EX))
+        here = fcntl.LOCK_EX if measures and cell.device == "local" else fcntl.LOCK_SH
+        held.enter_context(_locked("local", here))
         yield
-        return
+
+
+@contextmanager
+def _locked(device: str, how: int) -> Iterator[None]:
     folder = cache_directory() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"bench-{_slug(cell.device)}").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with (folder / f"sweep-{_slug(device)}").open("w") as file:
+        fcntl.flock(file, how)
         yield
 
 
