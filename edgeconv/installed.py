@@ -6,6 +6,7 @@ so in one line; `pip install edgeconv` brings the rest.
 
 from __future__ import annotations
 
+from importlib import metadata
 from importlib.util import find_spec
 
 #: Packages that `edgeconv` needs and `edgeconv-runtime` does without, as they are imported.
@@ -13,6 +14,19 @@ EXPORTS_WITH = (
     *("torch", "torchvision", "onnx", "onnx_ir", "onnxsim"),
     *("flatbuffers", "safetensors", "scipy"),
 )
+#: What this package may have been installed as; the first of them is imported where both are.
+DISTRIBUTIONS = ("edgeconv", "edgeconv-runtime")
+
+
+def installed_as() -> dict[str, str]:
+    """The version of each of DISTRIBUTIONS that is installed; empty beside a bare checkout."""
+    found = {}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def is_installed(package: str) -> bool:

@@ -43,7 +43,7 @@ from edgeconv.errors import (
     EdgeconvError,
     UnavailableError,
 )
-from edgeconv.installed import advice_without
+from edgeconv.installed import advice_without, installed_as
 from edgeconv.report.console import is_plain, say
 
 INTERRUPTED = SIGNALLED + signal.SIGINT
@@ -90,9 +90,8 @@ def _root(
     ),
 ) -> None:
     if version:
-        from importlib.metadata import version as installed
-
-        say(f"edgeconv {installed('edgeconv')}")
+        name, number = next(iter(installed_as().items()), ("edgeconv", "not installed"))
+        say(f"{name} {number}")
         raise typer.Exit
     context.obj = project.find(config)
     if context.obj is not None:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
+from edgeconv.installed import DISTRIBUTIONS
 from edgeconv.runtime.plain import shortened
 
 #: Of one report, and how many are kept.
@@ -24,7 +25,7 @@ MOST_BYTES = 64 * 1024
 MOST_REPORTS = 20
 _PREFIX, _SUFFIX = "edgeconv-error-", ".txt"
 _PACKAGES = (
-    "edgeconv",
+    *DISTRIBUTIONS,
     "torch",
     "torchvision",
     "onnx",
