@@ -138,4 +138,13 @@ def _c(project: Path) -> list[str]:
         return ran([Path(build) / "classify", "--self-test"], project, fine=(0, 1))
 
 
-_RUNNERS: Mapping[str, Callable[[Path], list[str]]] = MappingProxyType({"python": _python, "c": _c})
+def _web(project: Path) -> list[str]:
+    """In a headless Chromium; fetches the engine where the project does not have it yet."""
+    if not (project / "node_modules").exists():
+        ran(["npm", "install", "--no-audit", "--no-fund"], project)
+    return ran(["node", "serve.mjs", "--self-test"], project, fine=(0, 1))
+
+
+_RUNNERS: Mapping[str, Callable[[Path], list[str]]] = MappingProxyType(
+    {"python": _python, "c": _c, "web": _web}
+)

@@ -35,6 +35,11 @@ class Consumer:
                 f"{self.title} uses; choose another file with --file, one that ends with "
                 f"{' or '.join(self.endings)}"
             )
+        if subject.preprocessing.channels == 4 and self.name != "python":
+            raise UsageError(
+                f"the net takes a photo's fourth channel, which no project for {self.title} reads; "
+                "make one for python"
+            )
         for spec in (subject.taken, subject.given):
             if spec.dtype.name not in types:
                 raise UsageError(
@@ -52,7 +57,12 @@ class Consumer:
 
 _ANY = frozenset({"float32", "int8", "uint8"})
 
+#: LiteRT.js takes no int8 at the ends, and no file for onnxruntime has it.
+_WEB: Mapping[EngineName, frozenset[str]] = MappingProxyType(
+    dict.fromkeys(("litert", "onnxruntime"), frozenset({"float32", "uint8"}))
+)
 _ALL = (
+    Consumer("web", "a browser", _WEB),
     Consumer("python", "Python", {"litert": _ANY, "onnxruntime": _ANY}),
     Consumer("c", "C", {"litert": _ANY}),
 )

@@ -1,0 +1,119 @@
+"""The page in a headless Chromium, with both engines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edgeconv.embed import check
+from edgeconv.errors import UsageError
+from tests.embed.conftest import LABELS, export
+from tests.embed.made_photos import large_photo, made_photos
+from tests.embed.projects import written
+
+_PACKAGES = {"onnxruntime-web": "1.30.0", "@litertjs/core": "2.5.3"}
+_TO_HAVE_THEM = "npm cache lacks them: run `npm install` in a web project of each engine once"
+#: Gives the page files as a user would, and notes what it shows.
+_DRIVER = """<!doctype html><iframe id="app" src="app.html"></iframe><script>
+const frame = document.getElementById('app');
+const wait = async (found) => { while (!found()) await new Promise((go) => setTimeout(go, 20)); };
+frame.onload = async () => {
+  const page = frame.contentDocument;
+  const status = page.getElementById('status');
+  const give = async (name, content) => {
+    const files = new frame.contentWindow.DataTransfer();
+    files.items.add(new frame.contentWindow.File([content], name));
+    const input = page.getElementById('file');
+    input.files = files.files;
+    status.textContent = '';
+    input.dispatchEvent(new Event('change'));
+    await wait(() => status.textContent);
+    return [status.textContent, page.querySelectorAll('#classes li').length].join('|');
+  };
+  await wait(() => status.textContent === 'Choose a photo.');
+  const photo = await (await fetch('golden/chelsea.png')).blob();
+  const lines = [await give('chelsea.png', photo)];
+  await wait(() => page.querySelectorAll('#classes li').length);
+  for (const row of page.querySelectorAll('#classes li')) lines.push('class|' + row.textContent);
+  lines.push('images|' + page.images.length);
+  lines.push(await give('notes.txt', 'only words'));
+  await fetch('results', {method: 'POST', body: lines.join('\\n')});
+};
+</script>"""
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """node_modules with both engines, out of npm's own cache."""
+    for name in ("node", "npm", "chromium"):
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
+    place = tmp_path_factory.mktemp("npm")
+    named = [f"{name}@{version}" for name, version in _PACKAGES.items()]
+    command = ["npm", "install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run([*command, *named], cwd=place, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"{' and '.join(named)} are not at hand ({_TO_HAVE_THEM})")
+    return place / "node_modules"
+
+
+def page(bundle: Path, file: str, out: Path, packages: Path, photos: list[Path]) -> Path:
+    place = written(bundle, "web", file, out, photos)
+    (place / "node_modules").symlink_to(packages)
+    return place
+
+
+@pytest.fixture(scope="module")
+def of_pixels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose int8 TFLite file takes pixels."""
+    return export(tmp_path_factory.mktemp("pixels") / "small", io="uint8")
+
+
+@pytest.mark.parametrize("file", ["tflite", "onnx", "int8.tflite", "int8.onnx"])
+def test_it_decodes_resizes_and_infers_as_the_export_did(
+    bundle: Path, of_pixels: Path, file: str, packages: Path, tmp_path: Path
+) -> None:
+    photos = []
+    if file == "tflite":
+        photos = [*made_photos(tmp_path / "photos"), large_photo(tmp_path / "large.jpg")]
+    source = of_pixels if file.startswith("int8") else bundle
+    place = page(source, file, tmp_path / "project", packages, photos)
+    report = check.check(place, "web")
+    assert [one for one in report.results if not one.passed] == []
+    assert len(report.results) == 3 * (len(photos) or 4)
+
+
+def test_names_are_shown_as_text_and_words_are_no_photo(
+    bundle: Path, packages: Path, tmp_path: Path
+) -> None:
+    place = page(bundle, "tflite", tmp_path / "project", packages, [])
+    (place / "index.html").rename(place / "app.html")
+    (place / "index.html").write_text(_DRIVER)
+    hostile = [LABELS[0]] * len(LABELS)
+    (place / "labels.txt").write_text("\n".join(hostile))
+    done = subprocess.run(
+        ["node", "serve.mjs", "--self-test"],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        check=False,
+    )
+    assert done.stderr == "", "the console has no error"
+    first, *classes, images, last, _ = done.stdout.split("\n")
+    assert "ms a run" in first
+    assert len(classes) == 5
+    assert all(LABELS[0] in line for line in classes)
+    assert images == "images|0"
+    assert last == "This file is no photo that the browser can read.|0"
+
+
+def test_a_file_that_litert_js_refuses_is_not_taken(bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"int8.*--io uint8"):
+        written(bundle, "web", "int8.tflite", tmp_path / "project")
+    place = written(bundle, "web", None, tmp_path / "project")
+    assert (place / "model.tflite").is_file()
