@@ -10,7 +10,7 @@ image.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -25,7 +25,7 @@ from edgeconv.quantize.observe.session import BoundRun, open_graph
 from edgeconv.quantize.observe.statistics import Gathering, TensorStatistics, combine
 from edgeconv.quantize.observe.targets import Target, targets
 from edgeconv.runtime.feeds import Batch, by_name
-from edgeconv.threads import count_workers, stream
+from edgeconv.threads import count_workers, in_threads, stream
 
 #: Inputs that share one histogram a tensor; fixed, so that the sums do not depend on the machine.
 HANDFUL = 8
@@ -45,6 +45,16 @@ class Observations:
     tensors: Mapping[str, TensorStatistics]
     inputs: int
 
+    def can_scale(self, names: Iterable[str]) -> bool:
+        """Whether it is known what the inputs show once channels of these tensors are scaled."""
+        return all(self.tensors[name].kept is not None for name in names)
+
+    def scaled(self, factors: Mapping[str, Sequence[float]]) -> Observations:
+        """What the inputs show once the channels of some tensors are multiplied, by tensor."""
+        names = list(factors)
+        found = in_threads(lambda name: self.tensors[name].scaled(factors[name]), names)
+        return Observations({**self.tensors, **dict(zip(names, found, strict=True))}, self.inputs)
+
 
 def observe(
     model: ir.Model,
@@ -52,6 +62,7 @@ def observe(
     *,
     after: Observations | None = None,
     known: Mapping[str, TensorStatistics] | None = None,
+    keep: bool = False,
     advance: Advance = SILENT.advance,
 ) -> Observations:
     """Runs the hub graph over calibration inputs, several at once, and gathers in their order.
@@ -61,6 +72,7 @@ def observe(
         batches: float32 arrays of its inputs' shapes.
         after: what was seen of the same graph before, on other inputs; it is added to.
         known: what these very inputs showed of some tensors already; they are not looked at again.
+        keep: whether the samples of these inputs stay, so that `scaled` may be asked for.
         advance: told how many inputs are done, after each handful.
 
     Raises:
@@ -71,7 +83,7 @@ def observe(
     wanted = [target for target in targets(model) if target.name not in known]
     running: Measured = [] if after is None else [after.tensors[t.name] for t in wanted]
     done = 0 if after is None else after.inputs
-    for seen in _measured(model, wanted, batches, done):
+    for seen in _measured(model, wanted, batches, done, keep=keep):
         pairs = zip(running, seen, strict=True)
         running = [combine(one, other) for one, other in pairs] if running else seen
         done = running[0].inputs
@@ -83,7 +95,7 @@ def observe(
 
 
 def _measured(
-    model: ir.Model, wanted: list[Target], batches: Iterable[Batch], turn: int
+    model: ir.Model, wanted: list[Target], batches: Iterable[Batch], turn: int, *, keep: bool
 ) -> Iterator[Measured]:
     """Statistics of one handful of inputs after another, in the order of the inputs.
 
@@ -99,7 +111,7 @@ def _measured(
         first, handful = numbered
         if session is not None and not hasattr(local, "run"):
             local.run = BoundRun(session)
-        gathered = [Gathering(target) for target in wanted]
+        gathered = [Gathering(target, keep=keep) for target in wanted]
         for number, batch in enumerate(handful):
             given = by_name(batch, list(shapes))
             arrays = [given[name] for name in fed]

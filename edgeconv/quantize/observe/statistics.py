@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,8 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import RefusedError
 from edgeconv.quantize.observe.histogram import Histogram, histogram, merge
+from edgeconv.quantize.observe.kept import Kept, kept, sampled
 from edgeconv.quantize.observe.targets import Target
-
-#: How many values of a tensor a histogram counts, at most, for each input.
-SAMPLE = 16384
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +31,7 @@ class TensorStatistics:
         inputs: how many inputs were seen.
         bounds: interval the graph confines the tensor to.
         is_answer: whether its largest values decide what the net says (`Target`).
+        kept: what the histogram is of, where that was asked for.
     """
 
     channel_minimum: NDArray[np.float32]
@@ -44,6 +44,7 @@ class TensorStatistics:
     inputs: int = 1
     bounds: tuple[float, float] = (-math.inf, math.inf)
     is_answer: bool = False
+    kept: Kept | None = None
 
     @property
     def minimum(self) -> float:
@@ -64,6 +65,31 @@ class TensorStatistics:
         """
         return self.reach_mean**2 / np.maximum(self.reach_square, 1e-300)
 
+    def scaled(self, by: Sequence[float]) -> TensorStatistics:
+        """What the same inputs show once each channel is multiplied by one of these, (channels,).
+
+        Samples must be kept.
+        """
+        if self.kept is None:
+            raise AssertionError("only where samples are kept is it known")
+        factors = np.array(by, np.float64)
+        lows, highs = (
+            (ends * factors).astype(np.float32)
+            for ends in (self.channel_minimum, self.channel_maximum)
+        )
+        kept = self.kept.scaled(factors)
+        return replace(
+            self,
+            channel_minimum=lows,
+            channel_maximum=highs,
+            channel_mean=self.channel_mean * factors,
+            channel_square=self.channel_square * factors**2,
+            reach_mean=self.reach_mean * factors,
+            reach_square=self.reach_square * factors**2,
+            histogram=kept.histogram(float(lows.min()), float(highs.max())),
+            kept=kept,
+        )
+
 
 class Gathering:
     """Takes one tensor's values input by input and gives their statistics at once.
@@ -72,15 +98,19 @@ class Gathering:
     to count. So it is meant for a handful of inputs; `combine` joins handfuls.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, keep: bool = False) -> None:
+        """Of one tensor; with `keep` its samples stay."""
         self._target = target
+        self._keep = keep
         self._samples: list[NDArray[np.float32]] = []
+        self._places: list[slice] = []
         self._lows: NDArray[np.float32] = np.array(np.inf, np.float32)
         self._highs: NDArray[np.float32] = np.array(-np.inf, np.float32)
         self._sums: NDArray[np.float64] = np.zeros(())
         self._squares: NDArray[np.float64] = np.zeros(())
         self._reaches: list[NDArray[np.float64]] = []
         self._values = 0
+        self._shape: tuple[int, ...] = ()
 
     def add(self, array: NDArray[np.float32], turn: int) -> None:
         """Takes one input's values, (N, C, ...), and copies what it keeps; `turn` moves the sample.
@@ -94,7 +124,10 @@ class Gathering:
         _require_finite(self._target, float(lows.min()), float(highs.max()))
         sums = np.einsum("nci->nc", rows).sum(axis=0, dtype=np.float64)
         squares = np.einsum("nci,nci->nc", rows, rows).sum(axis=0, dtype=np.float64)
-        self._samples.append(_sample(array, turn).copy())
+        places = sampled(array.shape, turn)
+        self._samples.append(array.reshape(-1)[places].copy())
+        self._places.append(places)
+        self._shape = array.shape
         self._lows = np.minimum(self._lows, lows.min(axis=0))
         self._highs = np.maximum(self._highs, highs.max(axis=0))
         self._reaches.extend(np.maximum(-lows, highs).astype(np.float64))
@@ -117,6 +150,7 @@ class Gathering:
             inputs=len(self._samples),
             bounds=self._target.bounds,
             is_answer=self._target.is_answer,
+            kept=kept(self._shape, self._samples, self._places) if self._keep else None,
         )
 
 
@@ -142,6 +176,9 @@ def combine(one: TensorStatistics, other: TensorStatistics) -> TensorStatistics:
     def mean(ones: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
         return (ones * one.inputs + others * other.inputs) / inputs
 
+    both = None
+    if one.kept is not None and other.kept is not None:
+        both = one.kept.and_more(other.kept)
     return TensorStatistics(
         channel_minimum=np.minimum(one.channel_minimum, other.channel_minimum),
         channel_maximum=np.maximum(one.channel_maximum, other.channel_maximum),
@@ -153,6 +190,7 @@ def combine(one: TensorStatistics, other: TensorStatistics) -> TensorStatistics:
         inputs=inputs,
         bounds=one.bounds,
         is_answer=one.is_answer,
+        kept=both,
     )
 
 
@@ -161,14 +199,3 @@ def by_channel(array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim < 2:
         return array.reshape(1, -1, 1)
     return array.reshape(array.shape[0], array.shape[1], -1)
-
-
-def _sample(array: NDArray[np.float32], turn: int) -> NDArray[np.float32]:
-    """At most SAMPLE values, evenly spread; the step shares no factor with the row's length."""
-    flat = array.reshape(-1)
-    if flat.size <= SAMPLE:
-        return flat
-    step = -(-flat.size // SAMPLE)
-    while math.gcd(step, array.shape[-1]) != 1:
-        step += 1
-    return flat[turn % step :: step]

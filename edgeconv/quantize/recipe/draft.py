@@ -10,6 +10,7 @@ from itertools import chain, islice
 import onnx_ir as ir
 
 from edgeconv.progress import Advance
+from edgeconv.quantize.observe.kept import fits
 from edgeconv.quantize.observe.observations import Observations, observe
 from edgeconv.quantize.observe.statistics import TensorStatistics
 from edgeconv.quantize.plan.parameters import Plan
@@ -55,7 +56,9 @@ class Draft:
     @cached_property
     def observations(self) -> Observations:
         """Statistics of the graph on its first photos; raises as `observe`."""
-        return observe(self.model, islice(self.inputs(), self.trials), known=self._known)
+        photos = list(islice(self.inputs(), self.trials))
+        keep = fits(self.model, len(photos))
+        return observe(self.model, photos, known=self._known, keep=keep)
 
     @cached_property
     def plan(self) -> Plan:
@@ -65,6 +68,8 @@ class Draft:
     def with_model(self, model: ir.Model, repairs: Repairs) -> Draft:
         """The draft of a repaired graph: observed anew are only the tensors that it changed.
 
+        Where it scaled channels and did nothing else, what was seen is scaled instead.
+
         Args:
             model: the graph.
             repairs: what was done to its channels; a tensor that they do not name holds what it
@@ -73,7 +78,7 @@ class Draft:
         seen: Observations | None = self.__dict__.get("observations")
         changed = {*repairs.factors, *repairs.copies, *repairs.offsets}
         tensors = {} if seen is None or not changed or repairs.swishes else seen.tensors
-        return replace(
+        draft = replace(
             self,
             model=model,
             repairs=self.repairs.and_then(repairs),
@@ -81,6 +86,10 @@ class Draft:
             _known={name: found for name, found in tensors.items() if name not in changed},
             _rounders={},
         )
+        scales_alone = repairs == Repairs(factors=repairs.factors)
+        if seen is not None and scales_alone and seen.can_scale(repairs.factors):
+            draft.__dict__["observations"] = seen.scaled(repairs.factors)
+        return draft
 
     def with_more(self, photos: Iterable[Batch], advance: Advance) -> Draft:
         """The same graph, planned in the same way from all of `inputs` and from these photos too.

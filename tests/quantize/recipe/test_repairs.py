@@ -181,6 +181,30 @@ def test_a_residual_block_is_one_group() -> None:
     assert {layer.node.name for layer in residual.readers} >= {"expand.0", "head.0"}
 
 
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("shape", [SHAPE, (2, 3, 40, 48)])
+def test_scaling_what_was_seen_shows_what_observing_anew_does(
+    kept: bool, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not kept:
+        monkeypatch.setattr("edgeconv.quantize.observe.kept.MOST_BYTES", 0)
+    model = hub(uneven(Mobile(), 1.5), shape)
+    before = Draft(model, lambda: photos(11, shape), PlanConfig())
+    scaled = EQUALIZE.apply(before).observations.tensors
+    changed = EQUALIZE.apply(before).repairs.factors
+    anew = observe(EQUALIZE.apply(before).model, photos(11, shape)).tensors
+    assert {seen.kept is not None for seen in scaled.values()} == {kept}
+    assert len(changed) > 3
+    for name, seen in scaled.items():
+        for figure in ("channel_minimum", "channel_maximum", "channel_square", "reach_mean"):
+            found, wanted = getattr(seen, figure), getattr(anew[name], figure)
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+        found, wanted = seen.histogram, anew[name].histogram
+        assert (found.total, found.pitch) == (wanted.total, wanted.pitch)
+        apart = np.abs(np.cumsum(found.counts) - np.cumsum(wanted.counts)).max()
+        assert apart <= 2 + 1e-3 * wanted.total  # values at the edges of bins
+
+
 @pytest.mark.parametrize("step", [EQUALIZE, EQUALIZE_BY_NOISE, CENTER_CHANNELS])
 def test_observing_only_what_a_repair_changed_shows_what_observing_all_does(step: Step) -> None:
     torch.manual_seed(0)
