@@ -133,6 +133,7 @@ class Calibration:
         count: how many there are.
         intake: what they are made into.
         note: what to tell the user of this choice, None where there is nothing to tell.
+        paths: the user's files; none of what comes along.
     """
 
     source: str
@@ -140,6 +141,7 @@ class Calibration:
     intake: Intake
     note: str | None
     _samples: Callable[[], Iterator[Sample]]
+    paths: tuple[Path, ...] = ()
 
     def batches(self, batch: int, *, raw: bool) -> Iterator[Batch]:
         """Inputs of the graph: float32 (batch, ...), photos normalized, or 0..255 where `raw`.
@@ -189,6 +191,7 @@ def samples_of(paths: Sequence[Path], intake: Intake) -> Calibration:
         intake=intake,
         note=None,
         _samples=lambda: stream(paths, intake),
+        paths=tuple(paths),
     )
 
 

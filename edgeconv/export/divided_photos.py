@@ -10,8 +10,8 @@ Those that judge the exported files are none of these (`calibration.OwnSamples`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeconv.data.inputs import Intake
@@ -95,8 +95,9 @@ def divide(
     Raises:
         UsageError: there are too few photos.
     """
+    fewest = fewest_photos(max_drop)
     if own is None:
-        counts = division(BUILTIN_PHOTOS, samples, max_drop, 0)
+        counts = division(BUILTIN_PHOTOS, samples, fewest, 0)
         end = counts.calibrate + counts.choose
         return DividedPhotos(
             builtin_photos(intake, 0, counts.calibrate),
@@ -106,30 +107,51 @@ def divide(
             BUILTIN_PHOTOS,
         )
     paths = own.others
-    require_enough(own)
     able = paths if labels is None else [path for path in paths if path in labels]
-    counts = division(len(paths), samples, max_drop, len(able))
-    judging = fair_order(able, len(able))[: counts.judge]
+    divided = divide_own(own, intake, samples, fewest, fair_order(able, len(able)))
+    if labels is None:
+        return divided
+    return replace(divided, labels=tuple(labels[path] for path in divided.judging.paths))
+
+
+def divide_own(
+    own: OwnSamples, intake: Intake, samples: int, fewest: int, able: Sequence[Path]
+) -> DividedPhotos:
+    """Divides the user's photos.
+
+    Args:
+        own: the photos.
+        intake: what the net takes.
+        samples: most photos to calibrate on.
+        fewest: how many could show the bound at least.
+        able: those that can judge, in an order in which any first part is fair.
+
+    Raises:
+        UsageError: there are too few photos.
+    """
+    paths = own.others
+    require_enough(own)
+    counts = division(len(paths), samples, fewest, len(able))
+    judging = list(able[: counts.judge])
     others = fair_order(sorted({*paths} - {*judging}), counts.calibrate + counts.choose)
     return DividedPhotos(
         samples_of(others[: counts.calibrate], intake),
         samples_of(others[counts.calibrate :], intake),
         samples_of(judging, intake),
-        None if labels is None else tuple(labels[path] for path in judging),
+        None,
         len(paths) + own.held_back,
     )
 
 
-def division(total: int, samples: int, max_drop: float, able: int) -> Counts:
+def division(total: int, samples: int, fewest: int, able: int) -> Counts:
     """How many photos do what.
 
     Args:
         total: all photos, at least `FEWEST_OTHERS`.
         samples: most that calibrate.
-        max_drop: the bound, in points.
+        fewest: how many could show the bound at least.
         able: how many of them can judge.
     """
-    fewest = fewest_photos(max_drop)
     enough = max(min(ENOUGH * fewest, MOST_JUDGING), fewest, FEWEST_PHOTOS)
     judge = min(max(total - samples - MOST_CHOOSING, total // 2), total - FEWEST_OTHERS, able)
     judge = min(judge, enough) if judge >= fewest else 0

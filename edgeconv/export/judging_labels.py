@@ -15,7 +15,7 @@ from edgeconv.graph.view import shape_of
 
 def check_labels(options: ExportOptions) -> None:
     """Raises UsageError where there can be no labels; reads none of them."""
-    if options.labels is None:
+    if options.labels is None or options.judged_task is not None:
         return
     if options.max_drop is None:
         raise UsageError("--labels is for --max-drop, which judges by them; add --max-drop POINTS")

@@ -25,6 +25,7 @@ from edgeconv.export.options import ExportOptions
 from edgeconv.graph.view import input_names
 from edgeconv.progress import Progress
 from edgeconv.quantize.mixed.choice import Candidate, Chooser, ChoosingPhotos
+from edgeconv.quantize.mixed.ladder import PartlyInFloat
 from edgeconv.quantize.mixed.predicted_drop import PredictedDrop
 from edgeconv.quantize.observe.session import open_graph
 from edgeconv.quantize.plan.parameters import Plan
@@ -32,6 +33,7 @@ from edgeconv.quantize.plan.qdq import insert_qdq
 from edgeconv.quantize.recipe.recipes import Quantized
 from edgeconv.runtime.feeds import Batch, by_name
 from edgeconv.threads import count_workers, stream
+from edgeconv.verify.accuracy.losses import LossUnit, Shown
 from edgeconv.verify.accuracy.promise import (
     RISK,
     Outcome,
@@ -52,9 +54,11 @@ class Promise:
     """What photos showed of a bound.
 
     Attributes:
-        at_most_points: the bound asked for.
+        at_most: the bound asked for.
+        unit: of it.
         shown: whether the exported plan was shown to hold it, with `confidence`.
-        of: "top-1 lost", with labels; "top-1 changed", which top-1 lost cannot exceed, without.
+        of: what is lost; of classes "top-1 lost" with labels, and without "top-1 changed", which
+            top-1 lost cannot exceed.
         outcome: what the exported plan did on the photos that judge; None where none did.
         calibrated, chose: how many photos did the rest.
         source: "folder", or "builtin".
@@ -63,10 +67,11 @@ class Promise:
             (as are predicted where none was); None: no number would do.
     """
 
-    at_most_points: float
+    at_most: float
+    unit: LossUnit
     shown: bool
     of: str
-    outcome: Outcome | None
+    outcome: Outcome | Shown | None
     calibrated: int
     chose: int
     source: str
@@ -89,21 +94,22 @@ class Mixed:
     Attributes:
         chosen: the plan and what stays in float of it.
         promise: what was shown of it.
-        in_int8: predicted drop with everything in int8.
+        in_int8: predicted drop with everything in int8; None where nothing is predicted, for other
+            tasks than classes.
         least: predicted drop with nothing but the graph's ends in int8; None where that was not
             needed to choose.
     """
 
-    chosen: Candidate
+    chosen: PartlyInFloat
     promise: Promise
-    in_int8: PredictedDrop
+    in_int8: PredictedDrop | None
     least: PredictedDrop | None
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, without the plan."""
         return {
             "promise": self.promise.to_json(),
-            "predicted_drop_in_int8": self.in_int8.to_json(),
+            "predicted_drop_in_int8": self.in_int8 and self.in_int8.to_json(),
             "predicted_drop_of_the_ends": self.least and self.least.to_json(),
             **self.chosen.to_json(),
         }
@@ -199,7 +205,8 @@ def _promise(
     bound = options.max_drop or 0.0
     needed = photos_needed(bound, *shares)
     return Promise(
-        at_most_points=bound,
+        at_most=bound,
+        unit="points",
         shown=shown,
         of="top-1 changed" if photos.labels is None else "top-1 lost",
         outcome=outcome,

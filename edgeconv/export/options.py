@@ -13,6 +13,7 @@ from edgeconv.errors import UnknownName, UsageError
 from edgeconv.quantize.plan.precision import PRECISION_NAMES, PrecisionName
 from edgeconv.quantize.plan.ranges import RangeMethod
 from edgeconv.quantize.recipe.recipes import RECIPE_NAMES, RecipeName
+from edgeconv.verify.tasks.prepare import TaskName, TaskRequest, require_bound
 from edgeconv.verify.thresholds import DEFAULTS, Thresholds
 
 Format = Literal["onnx", "tflite"]
@@ -45,7 +46,11 @@ class ExportOptions:
             labels, as shown on photos of `calib` that chose nothing; operators stay in float for
             it. None keeps everything in int8.
         labels: of the photos of `calib`, for `max_drop`: a CSV, or that folder itself, whose
-            sub-folders are the classes. None takes the photos without labels.
+            sub-folders are the classes; of another `task`, what it has. None takes the photos
+            without labels.
+        task: what `max_drop` is of, as `eval` judges it, in the unit of its loss; None is classes.
+        output: which output it judges; None the first.
+        decode: how it reads boxes or points from the outputs: a TOML, or FILE.py:function.
         io: type at the ends of the int8 files; under "uint8" float32 and float16 files take raw
             pixels too.
         softmax: whether a classifier's files give probabilities in place of logits.
@@ -71,6 +76,9 @@ class ExportOptions:
     ranges: RangeMethod | None = None
     max_drop: float | None = None
     labels: Path | None = None
+    task: TaskName | None = None
+    output: str | None = None
+    decode: str | None = None
     io: Io = "int8"
     softmax: bool = False
     classes: int | None = None
@@ -103,11 +111,7 @@ class ExportOptions:
                 "--golden-from-calib puts photos of your own folder into the bundle; name the "
                 "folder with --calib DIR"
             )
-        if self.max_drop is not None:
-            if not 0 < self.max_drop <= 100:
-                raise UsageError(f"--max-drop {self.max_drop:g}: above 0 and up to 100 points")
-            if not self.wants("int8"):
-                raise UsageError("--max-drop is of the int8 files; add --int8")
+        self._check_bound()
         others = set(self.precisions) - {"int8", "float16"}
         if self.io == "uint8" and others:
             raise UsageError(
@@ -120,6 +124,36 @@ class ExportOptions:
             raise UsageError(
                 "--softmax is of a net's classes, --features gives a layer; leave one out"
             )
+
+    def _check_bound(self) -> None:
+        if self.max_drop is None:
+            if self.task or self.output or self.decode:
+                raise UsageError(
+                    "--task, --output and --decode say what --max-drop is of; add --max-drop NUMBER"
+                )
+            return
+        require_bound(self.max_drop)
+        if self.judged_task is None and self.max_drop > 100:
+            raise UsageError(f"--max-drop {self.max_drop:g}: above 0 and up to 100 points")
+        if not self.wants("int8"):
+            raise UsageError("--max-drop is of the int8 files; add --int8")
+        if self.judged_task is not None and self.calib is None:
+            raise UsageError(
+                f"--max-drop of --task {self.task} is judged on photos or tensors of your own; "
+                "add --calib DIR"
+            )
+
+    @property
+    def judged_task(self) -> TaskRequest | None:
+        """The task that `max_drop` is of; None where there is none, or where it is classes.
+
+        Raises:
+            UsageError: an option of it is missing, or is none of its.
+        """
+        if self.max_drop is None:
+            return None
+        request = TaskRequest(self.task or "classification", self.labels, self.output, self.decode)
+        return None if request.task == "classification" else request
 
     @property
     def is_calibrated(self) -> bool:

@@ -12,6 +12,7 @@ from edgeconv.export.divided_photos import require_enough
 from edgeconv.export.judging_labels import check_labels
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.photo_check import check_photos
+from edgeconv.export.task_photos import check_task
 from edgeconv.nets.registry import check_target, is_onnx_file, is_program_file
 from edgeconv.nets.weights_path import check_weights
 
@@ -34,6 +35,8 @@ def check_request(
     if own is not None and options.max_drop is not None:
         require_enough(own)
     check_labels(options)
+    if own is not None:
+        check_task(own, options)
     if own is not None:
         check_photos(own, options)
 

@@ -16,6 +16,8 @@ from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.progress import ExportProgress
 from edgeconv.export.sources.source import Source
+from edgeconv.export.task_drop import bounded_in_task, require_outputs
+from edgeconv.export.task_photos import divided_for_task
 from edgeconv.progress import Progress
 from edgeconv.quantize.plan.apart import Apart, Statistics, keep_apart
 from edgeconv.quantize.plan.parameters import Plan
@@ -23,6 +25,8 @@ from edgeconv.quantize.plan.planner import PlanConfig
 from edgeconv.quantize.recipe.recipes import Quantized, Recipe, named, quantize
 from edgeconv.quantize.recipe.step import RANGES_STEP
 from edgeconv.quantize.repair.ends import Ends, ends_of
+from edgeconv.verify.parity.hub_parts import parts_of_outputs
+from edgeconv.verify.tasks.prepare import Judged, Prepared, prepared
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +84,8 @@ def quantized_net(
     graph = with_pixel_input(model, net.intake.of_photo(net.name)) if raw else model
     is_classifier = net.labels is not None and not options.features
     ends = ends_of(net.intake.preprocessing, is_classifier=is_classifier, raw=raw)
-    divided = _divided(net, graph, own, options, progress)
+    task = _task(net, graph, options)
+    divided = _divided(net, graph, own, options, task, progress)
     if divided is None:
         calibration = calibration_photos(own, net.intake, options.calib_samples)
     else:
@@ -90,12 +95,24 @@ def quantized_net(
 
     whole, mixed = _planned(graph, calibration, ends, options, progress), None
     progress.steps(whole.steps)
-    if divided is not None:
+    if divided is not None and task is None:
         mixed = max_drop.bounded(graph, whole, divided, options, progress)
+    elif divided is not None and task is not None:
+        mixed = bounded_in_task(graph, whole, divided, task, options, progress)
     found = QuantizedNet(whole, calibration, mixed)
     for note in found.apart.notes():
         progress.warn(note)
     return found
+
+
+def _task(net: Source, graph: ir.Model, options: ExportOptions) -> Prepared | None:
+    """What the bound is of, with its labels; None where it is of classes, or there is none."""
+    if options.judged_task is None or options.calib is None:
+        return None
+    judged = Judged("the float net", net.intake, parts_of_outputs(graph, {}))
+    task = prepared(options.judged_task, judged, options.calib)
+    require_outputs(task, graph)
+    return task
 
 
 def _divided(
@@ -103,11 +120,14 @@ def _divided(
     graph: ir.Model,
     own: OwnSamples | None,
     options: ExportOptions,
+    task: Prepared | None,
     progress: ExportProgress,
 ) -> DividedPhotos | None:
     """The photos of an export with a bound; None without one."""
     if options.max_drop is None:
         return None
+    if task is not None and own is not None:
+        return divided_for_task(own, net.intake, options, task)
     labels = judging_labels(options, net.labels, graph)
     divided = divide(own, net.intake, options.calib_samples, options.max_drop, labels)
     if warning := max_drop.warning(divided, options):

@@ -61,7 +61,7 @@ def test_built_in_photos_judge_nothing() -> None:
 @pytest.mark.parametrize("total", [48, 64, 128, 500, 1000, 10_000, 200_000])
 def test_every_division_fits(total: int, bound: float) -> None:
     for samples in (1, 32, 128, 512):
-        counts = division(total, samples, bound, total)
+        counts = division(total, samples, fewest_photos(bound), total)
         assert counts.calibrate + counts.choose + counts.judge <= total
         assert 1 <= counts.calibrate <= samples
         assert 32 <= counts.choose <= MOST_CHOOSING
@@ -74,8 +74,8 @@ def test_as_many_photos_as_are_asked_for_can_judge(bound: float) -> None:
     fewest = fewest_photos(bound)
     for samples in (32, 128):
         enough = photos_to_give(fewest, samples) - HELD_BACK_PHOTOS
-        assert division(enough, samples, bound, enough).judge >= fewest
-        assert division(enough - 2, samples, bound, enough).judge < fewest
+        assert division(enough, samples, fewest, enough).judge >= fewest
+        assert division(enough - 2, samples, fewest, enough).judge < fewest
 
 
 def test_too_few_photos_are_refused() -> None:

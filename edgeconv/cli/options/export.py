@@ -11,6 +11,7 @@ import typer
 from edgeconv.cli import arguments
 from edgeconv.cli.options import nets, output
 from edgeconv.errors import UsageError
+from edgeconv.verify.tasks.prepare import TaskName
 
 if TYPE_CHECKING:
     from edgeconv.data.stated import Stated
@@ -180,18 +181,35 @@ class Quantization:
     )
     max_drop: float | None = typer.Option(
         None,
-        metavar="POINTS",
+        metavar="NUMBER",
         help="Keep as little in float as holds the drop of top-1 to this many points, shown with "
         "95 % confidence on photos of --calib held back from all else; without --labels every "
-        "changed answer counts as lost. Exits 1 where the photos do not show it.",
+        "changed answer counts as lost. With --task in that task's own unit, as in eval. Exits 1 "
+        "where the photos do not show it.",
         show_default="everything in int8",
     )
     labels: Path | None = typer.Option(
         None,
         metavar="CSV|DIR",
         help="Labels of the --calib photos for --max-drop: a CSV with the columns file and label, "
-        "or the same folder again, whose sub-folders are the classes (or DIR.csv beside it).",
+        "or the same folder again, whose sub-folders are the classes (or DIR.csv beside it); of "
+        "another --task, what eval takes.",
         show_default="no labels",
+    )
+    task: TaskName | None = typer.Option(
+        None,
+        metavar="TASK",
+        help="What --max-drop is of, as eval judges it: agreement, segmentation, detection, "
+        "keypoints, regression or embeddings.",
+        show_default="classification",
+    )
+    output: str | None = typer.Option(
+        None, metavar="NAME", help="Which output --task judges.", show_default="the first"
+    )
+    decode: str | None = typer.Option(
+        None,
+        metavar="FILE",
+        help="How --task reads boxes or points from the outputs: a TOML, or FILE.py:function.",
     )
 
 

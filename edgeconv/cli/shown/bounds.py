@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeconv.errors import ThresholdMissed
 from edgeconv.report import text
@@ -22,13 +22,19 @@ _UNITS: dict[LossUnit, str] = {
 
 def in_words(bound: Shown) -> str:
     """What photos, or pairs, showed of a bound, and how many would show it."""
-    unit = _UNITS[bound.unit]
-    seen = f"{bound.of}: {text.number(bound.lost, 2)}{unit} of {bound.judged:,} judged"
-    if bound.at_most is not None:
-        seen += f", at most {text.number(bound.at_most, 2)}{unit}"
+    seen = what_was_seen(vars(bound))
     if bound.shown:
         return f"--max-drop {bound.bound:g} is shown (95 %): {seen}"
     return f"--max-drop {bound.bound:g} is NOT SHOWN: {seen}; {_way(bound)}"
+
+
+def what_was_seen(bound: Mapping[str, Any]) -> str:
+    """What was lost by how many, of a bound's fields by name."""
+    unit = _UNITS[bound["unit"]]
+    seen = f"{bound['of']}: {text.number(bound['lost'], 2)}{unit} of {bound['judged']:,} judged"
+    if bound["at_most"] is not None:
+        seen += f", at most {text.number(bound['at_most'], 2)}{unit}"
+    return seen
 
 
 def _way(bound: Shown) -> str:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgeconv.cli.shown.bounds import what_was_seen
 from edgeconv.report.console import say
 from edgeconv.report.tables import Column, Table, Told, show
 
 
 def show_mixed(mixed: dict[str, Any]) -> None:
     """The operators in float as they stand in a manifest, the predicted drop and the promise."""
-    in_int8, exported = mixed["predicted_drop_in_int8"], mixed["predicted_drop"]
+    in_int8, exported = mixed["predicted_drop_in_int8"], mixed.get("predicted_drop")
     if not mixed["islands"]:
-        say(f"everything is in int8: {_drop(exported)}")
+        say("everything is in int8" + ("" if exported is None else f": {_drop(exported)}"))
         say(_verdict(mixed["promise"]))
         return
     told: Told[dict[str, Any]] = [
         (Column("in float"), lambda island: island["node"]),
         (Column("operator", rank=1), lambda island: island["op_type"]),
-        (Column("of the logit noise", "percent"), lambda island: island["noise_share"]),
+        (Column("of the noise", "percent"), lambda island: island["noise_share"]),
         (Column("multiply-adds M", "number", 1, 2), lambda island: island["multiply_adds"] / 1e6),
     ]
+    predicted = (("all in int8", in_int8), ("as exported", exported))
     notes = (
         f"{mixed['multiply_adds_share']:.1%} of the multiply-adds are in float",
-        f"all in int8: {_drop(in_int8)}",
-        f"as exported: {_drop(exported)}",
+        *(f"{of}: {_drop(drop)}" for of, drop in predicted if drop is not None),
         _verdict(mixed["promise"]),
     )
     show(Table.of(mixed["islands"], told, notes=notes))
@@ -38,24 +39,33 @@ def why_not_shown(mixed: dict[str, Any]) -> str:
 
 
 def _verdict(promise: dict[str, Any]) -> str:
-    bound = f"--max-drop {promise['at_most_points']:g}"
+    bound = f"--max-drop {promise['at_most']:g}"
     outcome = promise["outcome"]
     if outcome is None:
         return (
             f"{bound} is NOT SHOWN: {promise['calibrated']} photos calibrated, {promise['chose']} "
             f"chose what stays in float, and so few leave none to judge by"
         )
-    seen = f"of {outcome['photos']:,} photos that chose nothing, {outcome['changed']} changed top-1"
-    if outcome["lost"] is not None:
-        seen += f", {outcome['lost']} to wrong and {outcome['gained']} to right"
+    if "judged" in outcome:
+        seen = f"{what_was_seen(outcome)}, on photos that chose nothing"
+    else:
+        seen = _changes(outcome)
     if promise["shown"]:
         return f"{bound} is shown ({100 * promise['confidence']:.0f} %): {seen}"
     return f"{bound} is NOT SHOWN: {seen}"
 
 
+def _changes(outcome: dict[str, Any]) -> str:
+    """What became of the first class of photos."""
+    seen = f"of {outcome['photos']:,} photos that chose nothing, {outcome['changed']} changed top-1"
+    if outcome["lost"] is not None:
+        seen += f", {outcome['lost']} to wrong and {outcome['gained']} to right"
+    return seen
+
+
 def _out_of_reach(mixed: dict[str, Any]) -> str:
     """What stands in the way where not even the prediction is within the bound."""
-    ends, bound = mixed["predicted_drop_of_the_ends"], mixed["promise"]["at_most_points"]
+    ends, bound = mixed["predicted_drop_of_the_ends"], mixed["promise"]["at_most"]
     if ends is None:
         return ""
     reason = "more in float would be no int8 net"
@@ -71,6 +81,8 @@ def _ways(promise: dict[str, Any]) -> list[str]:
     """How many photos would show it, and whether labels would help."""
     fewest, needed = promise["fewest_photos"], promise["needed_photos"]
     labels = promise["of"] == "top-1 changed"
+    if needed is None and "judged" in (promise["outcome"] or {}):
+        return ["no number of photos would show it where so much is lost"]
     if needed is None:
         less = "without labels every change counts as lost: give --labels"
         return [
@@ -78,7 +90,7 @@ def _ways(promise: dict[str, Any]) -> list[str]:
             f"where none does)",
             *([less] if labels else []),
         ]
-    asked = f"give about {needed:,} photos in --calib ({fewest:,} at least, if none changes)"
+    asked = f"give about {needed:,} photos in --calib ({fewest:,} at least, if nothing is lost)"
     return [f"{asked}, or fewer with --labels" if labels else asked]
 
 

@@ -14,6 +14,7 @@ from edgeconv.verify.tasks.decoders import read_decoder, read_point_decoder
 if TYPE_CHECKING:
     from edgeconv.data.inputs import Intake
     from edgeconv.runtime.session import TensorSpec
+    from edgeconv.verify.accuracy.losses import LossUnit
     from edgeconv.verify.parity.output_parts import OutputParts
     from edgeconv.verify.tasks.run import Task
 
@@ -115,12 +116,16 @@ class Prepared:
         photos: that it is about, in its own order.
         task_of: makes it for these, or for some of them.
         note: what its figures mean, for people.
+        unit: of what it may lose.
+        is_counted: whether that is counted, so that its test is exact.
         pairs: which photos are judged two by two, by their places; none where each is by itself.
     """
 
     photos: Sequence[Path]
     task_of: TaskOf
     note: str
+    unit: LossUnit
+    is_counted: bool = False
     pairs: Sequence[tuple[int, int]] = ()
 
 
@@ -152,6 +157,7 @@ def _agreement(judged: Judged, data: Path, _: TaskRequest) -> Prepared:
         list_samples(data),
         lambda _, outputs: Agreement(outputs, judged.parts),
         f"against {judged.name}, on the same photos",
+        "percent",
     )
 
 
@@ -160,15 +166,15 @@ def _segmentation(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
     from edgeconv.verify.tasks.segmentation import Segmentation
 
     pairs = {pair.photo: pair for pair in masked_photos(data, _labels(request))}
-    preprocessing = judged.intake.of_photo(judged.name)
 
     def task_of(photos: Sequence[Path], outputs: Sequence[TensorSpec]) -> Task[Any, Any]:
         place = _place(outputs, request.output)
         chosen = [pairs[photo] for photo in photos]
-        return Segmentation(outputs[place], place, chosen, preprocessing)
+        how = judged.intake.of_photo(judged.name)
+        return Segmentation(outputs[place], place, chosen, how)
 
     note = f"masks compared at the input's size; float is {judged.name}"
-    return Prepared(list(pairs), task_of, note)
+    return Prepared(list(pairs), task_of, note, "points")
 
 
 def _detection(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
@@ -180,13 +186,16 @@ def _detection(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
     truth = read_coco(_labels(request), data)
     assert request.decode is not None  # the request saw it
     decoder_of = read_decoder(request.decode, truth)
-    preprocessing = judged.intake.of_photo(judged.name)
     return Prepared(
         [picture.path for picture in truth.pictures],
         lambda photos, outputs: Detection(
-            outputs, truth.of(photos), decoder_of(outputs), preprocessing
+            outputs,
+            truth.of(photos),
+            decoder_of(outputs),
+            judged.intake.of_photo(judged.name),
         ),
         f"by pycocotools, in the photos' pixels; float is {judged.name}",
+        "points",
     )
 
 
@@ -197,13 +206,16 @@ def _keypoints(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
     table = read_numbers(_labels(request), data)
     assert request.decode is not None  # the request saw it
     decoder_of = read_point_decoder(request.decode)
-    preprocessing = judged.intake.of_photo(judged.name)
     return Prepared(
         table.photos,
         lambda photos, outputs: Keypoints(
-            outputs, table.of(photos), decoder_of(outputs), preprocessing
+            outputs,
+            table.of(photos),
+            decoder_of(outputs),
+            judged.intake.of_photo(judged.name),
         ),
         f"distances in the photos' pixels; float is {judged.name}",
+        "pixels",
     )
 
 
@@ -217,7 +229,8 @@ def _regression(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
         place = _place(outputs, request.output)
         return Regression(outputs[place], place, table.of(photos))
 
-    return Prepared(table.photos, task_of, f"in the labels' units; float is {judged.name}")
+    note = f"in the labels' units; float is {judged.name}"
+    return Prepared(table.photos, task_of, note, "number")
 
 
 def _embeddings(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
@@ -239,7 +252,8 @@ def _embeddings(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
 
     told = f"{len(pairs)} pairs by the threshold that is best for float; " if pairs else ""
     note = f"{told}float is {judged.name}"
-    return Prepared(photos, task_of, note, [(pair.one, pair.other) for pair in pairs])
+    both = [(pair.one, pair.other) for pair in pairs]
+    return Prepared(photos, task_of, note, "points", is_counted=True, pairs=both)
 
 
 _TASKS = {

@@ -108,7 +108,7 @@ class Segmentation:
         return loss_of_sums(
             of="mean IoU lost",
             unit="points",
-            worse=_mean_iou_lost,
+            worse=mean_iou_lost,
             sums=np.stack(kept),
             exact=np.stack(reference),
         )
@@ -140,7 +140,8 @@ class Segmentation:
         return np.where(finite, logits.argmax(axis=0), _NO_CLASS)
 
 
-def _mean_iou_lost(sums: Sums) -> NDArray[np.float64]:
+def mean_iou_lost(sums: Sums) -> NDArray[np.float64]:
+    """What mean IoU lacks, in points; arguments as `Statistic`, columns as `Segmentation.keep`."""
     return -100 * _mean_iou(sums)
 
 

@@ -124,7 +124,7 @@ class TestPromise:
         promise = said(judged)["promise"]
         assert promise["shown"]
         assert promise["of"] == "top-1 changed"
-        assert (promise["at_most_points"], promise["confidence"]) == (20.0, 0.95)
+        assert (promise["at_most"], promise["confidence"]) == (20.0, 0.95)
         assert promise["outcome"]["photos"] == OTHERS // 2
         assert promise["calibrated"] + promise["chose"] == OTHERS // 2
         assert judged.manifest["quantization"]["calibration"]["photos"] == promise["calibrated"]
