@@ -25,6 +25,12 @@ def sweep(
     context: typer.Context,
     file: Path = typer.Argument(metavar="SWEEP.toml", help="Nets, what varies, devices."),
     out: Path = typer.Option(Path("sweep"), help="Folder of the results; what is there stays."),
+    scheduler: str | None = typer.Option(
+        None,
+        metavar="ADDRESS",
+        help="Run the cells on a Dask cluster, such as tcp://10.0.0.2:8786.",
+        show_default="here, one after the other",
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Print the cells and which are done; run nothing."
     ),
@@ -47,7 +53,7 @@ def sweep(
         output.show({"cells": cells}, lambda: _show_cells(cells), as_json=as_json)
         return
     with results.locked():
-        rows = _run(plan, results)
+        rows = _run(plan, results) if scheduler is None else _on(scheduler, plan, results)
     output.show(
         {"folder": str(out), "results": [row.result for row in rows]},
         lambda: _show_rows(rows, out),
@@ -74,6 +80,19 @@ def _run(plan: Plan, results: Results) -> list[Row]:
             if row.ran and row.result.code:
                 progress.finish(failed=True)
                 progress.warn(f"{row.cell.title}: {row.result.said}")
+    return rows
+
+
+def _on(scheduler: str, plan: Plan, results: Results) -> list[Row]:
+    from edgeconv.report.progress import Steps
+    from edgeconv.sweep import cluster
+
+    rows: list[Row] = []
+    with cluster.connect(scheduler) as client, Steps() as progress:
+        for row in cluster.run(plan, results, client, progress):
+            rows.append(row)
+            if row.ran and row.result.code:
+                progress.warn(f"{row.cell.kind} {row.cell.title}: {row.result.said}")
     return rows
 
 

@@ -126,3 +126,8 @@ def test_what_cannot_be(run: Run, full: Path, old: str, new: str, said: str) -> 
 def test_there_is_no_such_file(run: Run) -> None:
     refused = run("sweep", "none.toml")
     assert (refused.code, "none.toml cannot be read" in refused.err) == (2, True)
+
+
+def test_no_scheduler_answers(run: Run, full: Path) -> None:
+    refused = run("sweep", "sweep.toml", "--scheduler", "nonsense://nowhere")
+    assert (refused.code, "no Dask scheduler answers at nonsense" in refused.err) == (3, True)

@@ -1,0 +1,50 @@
+"""Sweeps of a stand-in for the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeconv import child
+from edgeconv.sweep.plan import Net, Plan, Words
+from edgeconv.sweep.tools import tools
+from edgeconv.sweep.work import Limits
+
+STAND_IN = Path(__file__).with_name("stand_in.py")
+
+
+def plan_of(*nets: str) -> Plan:
+    return Plan(
+        nets=[Net(net, net, net, Words(), {}) for net in nets],
+        devices={"local": "", "board": ""},
+        parity=Words(),
+        eval=Words(("--data", "photos"), {"data": "photos"}, {"data": "0" * 64}),
+        bench=Words(),
+        tools=tools(),
+        limits=Limits(),
+    )
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the stand-in says what it was called with, and when."""
+    log = tmp_path / "log"
+    log.touch()
+    monkeypatch.setenv("LOG", str(log))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(child, "command", lambda _: [sys.executable, str(STAND_IN)])
+    return log
+
+
+def entries(log: Path) -> list[dict[str, Any]]:
+    """What it said: words, begun, ended."""
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def verbs(log: Path) -> list[str]:
+    """The verbs in the order in which they ended."""
+    return [entry["words"][0] for entry in entries(log)]
