@@ -141,7 +141,11 @@ def _classified(
             parts=models.parts,
         )
     document = {"reference": models.reference, "evaluations": evaluations}
-    return output.Found(target, document, lambda: show_evaluations(evaluations, models.reference))
+
+    def in_words() -> None:
+        show_evaluations(evaluations, models.reference, models.intake.samples)
+
+    return output.Found(target, document, in_words)
 
 
 def _in_task(
@@ -174,7 +178,11 @@ def _in_task(
         "reference": models.reference,
         "evaluations": files,
     }
-    return output.Found(target, document, lambda: show_figures(files, len(task.photos), task.note))
+
+    def in_words() -> None:
+        show_figures(files, len(task.photos), models.intake.samples, task.note)
+
+    return output.Found(target, document, in_words)
 
 
 @dataclass(frozen=True, eq=False)

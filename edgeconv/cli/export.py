@@ -131,8 +131,8 @@ class Drawn(Steps):
             (Column("seconds", "number", 1, rank=4), lambda step: step.seconds),
         ]
         note = (
-            "SQNR and agreement with the float net on calibration photos held back from the step; "
-            "behind ± what other photos may move the gain by (one standard error)"
+            "SQNR and agreement with the float net on calibration samples held back from the step; "
+            "behind ± what other samples may move the gain by (one standard error)"
         )
         measured = any(report.sqnr_db is not None for report in reports)
         show(Table.of(reports, told, notes=(note,) if measured else ()), file=sys.stderr)

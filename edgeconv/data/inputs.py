@@ -63,6 +63,11 @@ class Intake:
             "--mean, --std and --resize say it"
         )
 
+    @property
+    def samples(self) -> str:
+        """What it is fed, for people."""
+        return "samples" if self.preprocessing is None else "photos"
+
     def of_photo(self, of: str) -> Preprocessing:
         """How a photo becomes the input.
 

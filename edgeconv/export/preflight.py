@@ -65,7 +65,19 @@ def _check_file(target: str, options: ExportOptions) -> None:
         )
     own = own_samples(options.calib)
     if options.stated.is_of_photos or own is None or not own.are_tensors:
+        _require_stated(target, options)
+
+
+def _require_stated(target: str, options: ExportOptions) -> None:
+    """Raises UsageError where preprocessing is missing; of a file that is refused anyway, why."""
+    try:
         options.stated.require_whole(target)
+    except UsageError:
+        if is_onnx_file(target):
+            from edgeconv.export.sources.foreign_graph import require_exportable
+
+            require_exportable(Path(target))
+        raise
 
 
 def _destinations(

@@ -79,7 +79,7 @@ def quantized_net(
         UsageError: there are too few photos for `--max-drop`, or no labels for them.
         RefusedError: a weight or an activation is NaN or infinite; names the tensor.
     """
-    progress.step("read the calibration photos")
+    progress.step(f"read the calibration {net.intake.samples}")
     raw = options.io == "uint8"
     graph = with_pixel_input(model, net.intake.of_photo(net.name)) if raw else model
     is_classifier = net.labels is not None and not options.features

@@ -26,13 +26,13 @@ def check_task(own: OwnSamples, options: ExportOptions) -> None:
     request = options.judged_task
     if request is None or options.calib is None:
         return
-    task = prepared(request, Judged("the net", Intake(())), options.calib)
+    task = prepared(request, Judged("the net"), options.calib)
     fewest, able = _fewest(options, task), _able(own, task)
     if divide_own(own, Intake(()), options.calib_samples, fewest, able).judging.count:
         return
     raise UsageError(
         f"--max-drop {options.max_drop:g} of {request.task} cannot be shown by the {len(able):,} "
-        f"photos {'with labels' if request.labels else 'there are'}, even if nothing is lost: "
+        f"samples {'with labels' if request.labels else 'there are'}, even if nothing is lost: "
         f"{fewest:,} must judge alone, and others calibrate; give at least "
         f"{photos_to_give(fewest, options.calib_samples):,} in --calib, or allow more"
     )

@@ -140,7 +140,7 @@ def test_embeddings_are_judged_by_pairs_and_by_the_nearest_photo(
         for name, cosine in cosines.items()
     }
     same = (nearest["onnx"] == nearest["int8.onnx"]).mean()
-    assert found["int8.onnx"]["", "nearest photo as in float"]["estimate"]["value"] == same
+    assert found["int8.onnx"]["", "nearest sample as in float"]["estimate"]["value"] == same
     words = ("--task", "embeddings", "--output", "map")
     alone = run("eval", heads, "--data", ten_photos, *words)
     assert alone.code == 0, alone.err
@@ -154,7 +154,7 @@ POINTS = '[keypoints]\noutput = "map"\nform = "heatmap"\n'
 @pytest.mark.parametrize(
     ("task", "header", "rows", "toml", "code", "said"),
     [
-        ("regression", "file,a,b", [ROW[:3]], None, 2, "gives 1280 numbers for a photo"),
+        ("regression", "file,a,b", [ROW[:3]], None, 2, "gives 1280 numbers for a sample"),
         ("regression", "file", [ROW[:1]], None, 4, "has 0 columns beside file"),
         ("regression", "name,a", [ROW[:2]], None, 4, "must name the columns file"),
         ("regression", "file,a", [["gone.png", 1]], None, 4, "names 1 files that are not in"),

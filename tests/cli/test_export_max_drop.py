@@ -59,7 +59,10 @@ def test_mean_iou_is_promised_on_masks(run: Run, photos: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"max_drop": 0.5}, "cannot be shown by the 136 photos with labels.* 598 must judge alone"),
+        (
+            {"max_drop": 0.5},
+            "be shown by the 136 samples with labels.* 598 must judge alone",
+        ),
         ({"labels": None}, "--task segmentation needs --labels: a folder of masks"),
         ({"labels": "nowhere"}, "nowhere is no folder; give one of masks"),
         ({"decode": "a.toml"}, "--decode a.toml says nothing to --task segmentation"),

@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
 from PIL import Image
 
 import edgeconv
@@ -170,3 +172,36 @@ def test_a_bundle_of_an_earlier_form_asks_for_another_export(
     done = run("parity", "old")
     assert done.code == 4
     assert "export the net again" in done.err
+
+
+def test_tensors_are_called_samples_and_photos_are_asked_of_none_of_them(
+    run: Run, two: Path
+) -> None:
+    shown = run("eval", two / "bundle", "--data", two / "labelled")
+    assert "16 samples; agreement and drop are against onnx" in shown.out
+    assert "photo" not in shown.out + shown.err
+    words = ("--task", "segmentation", "--labels", two)
+    done = run("eval", two / "bundle", "--data", two / "labelled", *words)
+    assert (done.code, done.out) == (2, "")
+    assert "nothing says how a photo becomes what onnx takes (a (3, 32, 32)" in done.err
+    (two / "one.csv").write_text("file,x\n00.npz,1\n")
+    words = ("--task", "regression", "--labels", two / "one.csv")
+    done = run("eval", two / "bundle", "--data", two / "labelled", *words)
+    assert done.code == 2
+    assert "numbers for a sample, and the labels have 1 beside the column file" in done.err
+
+
+def test_what_no_option_mends_is_told_before_options_are_asked_for(
+    run: Run, two: Path, tmp_path: Path
+) -> None:
+    node = helper.make_node("Mine", ["x"], ["y"], domain="com.acme")
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, 8, 8]) for n in "xy")
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.acme", 1)]
+    graph = helper.make_graph([node], "g", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=opsets), tmp_path / "custom.onnx")
+    done = run("export", tmp_path / "custom.onnx")
+    assert done.code == 4
+    assert "operators that are not ONNX's own: com.acme.Mine (y)" in done.err
+    done = run("export", two / "bundle/model.int8.onnx")
+    assert done.code == 4
+    assert "is quantized already" in done.err

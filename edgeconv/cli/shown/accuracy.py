@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from edgeconv.verify.tasks.figures import FileFigures
 
 
-def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
-    """Accuracy of every file, and the paired comparison with the reference."""
+def show_evaluations(evaluations: Sequence[Evaluation], reference: str, samples: str) -> None:
+    """Accuracy of every file, and the paired comparison with the reference.
+
+    `samples` is what they ran on: photos, or samples of tensors.
+    """
 
     def paired(figure: Callable[[AccuracyComparison], Any]) -> Callable[[Evaluation], Any]:
         return lambda file: None if file.artifact == reference else figure(file.comparison)
@@ -34,7 +37,7 @@ def show_evaluations(evaluations: Sequence[Evaluation], reference: str) -> None:
     ]
     if any(file.here is not None for file in evaluations):
         told = [*told, (Column("agrees with here", "percent", rank=1), _agreement_with_here)]
-    show(Table.of(evaluations, told, notes=list(_notes(evaluations, reference))))
+    show(Table.of(evaluations, told, notes=list(_notes(evaluations, reference, samples))))
 
 
 def kernel_notes(files: Sequence[Evaluation | FileFigures]) -> Iterator[str]:
@@ -47,15 +50,15 @@ def kernel_notes(files: Sequence[Evaluation | FileFigures]) -> Iterator[str]:
             )
 
 
-def _notes(evaluations: Sequence[Evaluation], reference: str) -> Iterator[str]:
-    photos = f"{evaluations[0].comparison.images} photos"
+def _notes(evaluations: Sequence[Evaluation], reference: str, samples: str) -> Iterator[str]:
+    count = f"{evaluations[0].comparison.images} {samples}"
     if len(evaluations) > 1:
         yield (
-            f"{photos}; agreement and drop are against {reference}, on the same photos; `at most` "
-            "is the one-sided 95 % bound of the drop"
+            f"{count}; agreement and drop are against {reference}, on the same {samples}; `at "
+            "most` is the one-sided 95 % bound of the drop"
         )
     else:
-        yield f"{photos}; there is no float file to compare {reference} with"
+        yield f"{count}; there is no float file to compare {reference} with"
     yield from kernel_notes(evaluations)
     yield from bound_notes(evaluations)
     for file in evaluations:

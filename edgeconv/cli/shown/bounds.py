@@ -39,7 +39,7 @@ def what_was_seen(bound: Mapping[str, Any]) -> str:
 
 def _way(bound: Shown) -> str:
     if bound.needed is None:
-        return "no number of photos would show it where so much is lost"
+        return "no number of them would show it where so much is lost"
     return f"about {bound.needed:,} would show it ({bound.fewest:,} at least, if nothing is lost)"
 
 

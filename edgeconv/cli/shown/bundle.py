@@ -30,7 +30,7 @@ def show_bundle(bundle: Bundle) -> None:
         say()
         show_mixed(mixed)
     say()
-    show_stages(bundle.manifest["parity"]["stages"], _which_photos(bundle.manifest["parity"]))
+    show_stages(bundle.manifest["parity"]["stages"], _which_samples(bundle))
 
 
 def _folders(files: dict[str, Any]) -> list[tuple[str, int, str]]:
@@ -43,12 +43,13 @@ def _folders(files: dict[str, Any]) -> list[tuple[str, int, str]]:
     return [(folder, size, "") for folder, size in sorted(sizes.items())]
 
 
-def _which_photos(parity: dict[str, Any]) -> list[str]:
-    """A line where photos of the user's judged the files."""
-    photos = parity["photos"]
+def _which_samples(bundle: Bundle) -> list[str]:
+    """A line where photos, or samples of tensors, of the user's judged the files."""
+    photos = bundle.manifest["parity"]["photos"]
     if photos["source"] == "builtin":
         return []
-    count = f"{photos['count']} photo{'' if photos['count'] == 1 else 's'}"
+    samples = bundle.intake.samples
+    count = f"{photos['count']} {samples[:-1] if photos['count'] == 1 else samples}"
     seen = "that calibration never saw" if photos["held_back"] else "that calibration saw too"
     return [f"judged on {count} of your folder {seen}, unless the line says otherwise"]
 

@@ -47,7 +47,7 @@ def _verdict(promise: dict[str, Any]) -> str:
             f"chose what stays in float, and so few leave none to judge by"
         )
     if "judged" in outcome:
-        seen = f"{what_was_seen(outcome)}, on photos that chose nothing"
+        seen = f"{what_was_seen(outcome)}, on samples that chose nothing"
     else:
         seen = _changes(outcome)
     if promise["shown"]:
@@ -82,7 +82,7 @@ def _ways(promise: dict[str, Any]) -> list[str]:
     fewest, needed = promise["fewest_photos"], promise["needed_photos"]
     labels = promise["of"] == "top-1 changed"
     if needed is None and "judged" in (promise["outcome"] or {}):
-        return ["no number of photos would show it where so much is lost"]
+        return ["no number of samples would show it where so much is lost"]
     if needed is None:
         less = "without labels every change counts as lost: give --labels"
         return [

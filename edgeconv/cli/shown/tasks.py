@@ -17,8 +17,8 @@ _SIGNS: dict[Unit, str] = {"share": " %", "dB": " dB", "pixels": " px", "number"
 _Row = tuple["FileFigures", "Figure"]
 
 
-def show_figures(files: Sequence[FileFigures], photos: int, note: str) -> None:
-    """Every figure, its interval, and its change from float."""
+def show_figures(files: Sequence[FileFigures], count: int, samples: str, note: str) -> None:
+    """Every figure, its interval, and its change from float; `samples` is what they ran on."""
     from edgeconv.verify.tasks.resampling import FEWEST_PHOTOS
 
     rows = [(file, figure) for file in files for figure in file.figures]
@@ -35,9 +35,9 @@ def show_figures(files: Sequence[FileFigures], photos: int, note: str) -> None:
         (Column("95 % interval", "quantity", rank=2), lambda row: _ends(row[1].estimate, row[1])),
         *(change if any(figure.change is not None for _, figure in rows) else ()),
     ]
-    notes = [f"{photos} photos; {note}"]
-    if photos < FEWEST_PHOTOS:
-        notes.append(f"fewer photos than {FEWEST_PHOTOS} give no interval over photos")
+    notes = [f"{count} {samples}; {note}"]
+    if count < FEWEST_PHOTOS:
+        notes.append(f"fewer {samples} than {FEWEST_PHOTOS} give no interval over {samples}")
     notes += [*kernel_notes(files), *bound_notes(files)]
     show(Table.of(rows, told, notes=notes))
 

@@ -50,6 +50,13 @@ class ForeignGraph:
     opset: int
 
 
+def require_exportable(path: Path) -> None:
+    """Raises ArtifactRefused or NetRefused where no options make a file one that is exported."""
+    proto = load_proto(path)
+    with refusing_damage(path):
+        _require_float(proto, path)
+
+
 def read(path: Path, batch: int, input_size: tuple[int, int] | None) -> ForeignGraph:
     """A file's graph for batches and images of one size.
 

@@ -87,13 +87,13 @@ def evaluate(
         ArtifactRefused: a file cannot be run.
     """
     if not photos:
-        raise UsageError("there is no photo to evaluate on")
+        raise UsageError("there is no sample to evaluate on")
     judged = {
         name: _Judged.of(name, path, threads, None if name == reference else elsewhere, parts)
         for name, path in artifacts.items()
     }
     done = 0
-    progress.step("evaluate on the photos", len(photos))
+    progress.step(f"evaluate on the {intake.samples}", len(photos))
     for images, labels in _chunks(photos, intake, CHUNK if elsewhere is None else FAR):
         expected = run_logits(judged[reference].session, images)
         for name, file in judged.items():

@@ -46,7 +46,7 @@ class Embeddings:
         require_finite([self._output], [own], photo)
         if not own.any():
             raise RefusedError(
-                f"the float file's output {self._output.name} is all zeros for photo {photo} "
+                f"the float file's output {self._output.name} is all zeros for sample {photo} "
                 "(from 0); a vector without a length has no angle"
             )
 
@@ -66,7 +66,7 @@ class Embeddings:
         if reference is not None:
             same = int((_nearest(own) == self._nearest_in_float(reference)).sum())
             nearest = Estimate.of_share(share(same, len(own)))
-            found.append(Figure("nearest photo as in float", "share", nearest))
+            found.append(Figure("nearest sample as in float", "share", nearest))
         return found
 
     def loss(self, kept: Sequence[Vector], reference: Sequence[Vector]) -> CountedLoss:
@@ -74,7 +74,7 @@ class Embeddings:
         own, exact = np.stack(kept), np.stack(reference)
         if not self._pairs:
             changed = int((_nearest(own) != self._nearest_in_float(reference)).sum())
-            return CountedLoss("nearest photos changed", Outcome(len(own), changed))
+            return CountedLoss("nearest samples changed", Outcome(len(own), changed))
         right_in_float, right = self._right(exact, exact), self._right(own, exact)
         lost, gained = right_in_float & ~right, right & ~right_in_float
         return CountedLoss(

@@ -13,6 +13,7 @@ from edgeconv.verify.tasks.decoders import read_decoder, read_point_decoder
 
 if TYPE_CHECKING:
     from edgeconv.data.inputs import Intake
+    from edgeconv.data.preprocessing import Preprocessing
     from edgeconv.runtime.session import TensorSpec
     from edgeconv.verify.accuracy.losses import LossUnit
     from edgeconv.verify.parity.output_parts import OutputParts
@@ -38,6 +39,8 @@ _OPTIONS: dict[TaskName, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "regression": (("labels",), ("output",)),
     "embeddings": ((), ("labels", "output")),
 }
+#: Tasks whose labels lie in a photo.
+_OF_PHOTOS: tuple[TaskName, ...] = ("segmentation", "detection", "keypoints")
 #: What an option is.
 _WANTED: dict[tuple[TaskName, str], str] = {
     ("segmentation", "labels"): "a folder of masks, a PNG of class numbers for each photo",
@@ -93,15 +96,20 @@ class Judged:
 
     Attributes:
         name: what the float reference is called in a message.
-        intake: what it takes.
+        intake: what it takes; None where that is not known yet.
         parts: how each output is told apart, by its name.
         is_alone: whether there is no other file to hold against it.
     """
 
     name: str
-    intake: Intake
+    intake: Intake | None = None
     parts: Mapping[str, OutputParts] = field(default_factory=dict)
     is_alone: bool = False
+
+    def of_photo(self) -> Preprocessing:
+        """How a photo becomes its input; raises UsageError where it takes tensors."""
+        assert self.intake is not None  # nothing runs before it is known
+        return self.intake.of_photo(self.name)
 
 
 #: Makes a task for some of its photos, in this order, and for the outputs that float has.
@@ -141,6 +149,8 @@ def prepared(request: TaskRequest, judged: Judged, data: Path) -> Prepared:
         UsageError: labels that do not fit.
         RefusedError: labels that cannot be read.
     """
+    if request.task in _OF_PHOTOS and judged.intake is not None:
+        judged.of_photo()  # at once, not after labels of photos that there are none of
     return _TASKS[request.task](judged, data, request)
 
 
@@ -156,7 +166,7 @@ def _agreement(judged: Judged, data: Path, _: TaskRequest) -> Prepared:
     return Prepared(
         list_samples(data),
         lambda _, outputs: Agreement(outputs, judged.parts),
-        f"against {judged.name}, on the same photos",
+        f"against {judged.name}, sample by sample",
         "percent",
     )
 
@@ -170,7 +180,7 @@ def _segmentation(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
     def task_of(photos: Sequence[Path], outputs: Sequence[TensorSpec]) -> Task[Any, Any]:
         place = _place(outputs, request.output)
         chosen = [pairs[photo] for photo in photos]
-        how = judged.intake.of_photo(judged.name)
+        how = judged.of_photo()
         return Segmentation(outputs[place], place, chosen, how)
 
     note = f"masks compared at the input's size; float is {judged.name}"
@@ -192,7 +202,7 @@ def _detection(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
             outputs,
             truth.of(photos),
             decoder_of(outputs),
-            judged.intake.of_photo(judged.name),
+            judged.of_photo(),
         ),
         f"by pycocotools, in the photos' pixels; float is {judged.name}",
         "points",
@@ -212,7 +222,7 @@ def _keypoints(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
             outputs,
             table.of(photos),
             decoder_of(outputs),
-            judged.intake.of_photo(judged.name),
+            judged.of_photo(),
         ),
         f"distances in the photos' pixels; float is {judged.name}",
         "pixels",
@@ -243,7 +253,7 @@ def _embeddings(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
     if len(photos) < 2 or (not pairs and judged.is_alone):
         raise UsageError(
             "embeddings are judged by pairs (--labels), or against a float file beside theirs on "
-            "two photos or more"
+            "two samples or more"
         )
 
     def task_of(chosen: Sequence[Path], outputs: Sequence[TensorSpec]) -> Task[Any, Any]:

@@ -39,8 +39,8 @@ class Regression:
         require_finite([self._output], [own], photo)
         if own.size != len(self._table.columns):
             raise UsageError(
-                f"output {self._output.name} gives {own.size} numbers for a photo, and the labels "
-                f"have {len(self._table.columns)} columns beside file"
+                f"output {self._output.name} gives {own.size} numbers for a sample, and the labels "
+                f"have {len(self._table.columns)} beside the column file"
             )
         return np.asarray(self._table.values[photo])
 

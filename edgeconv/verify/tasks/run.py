@@ -58,7 +58,7 @@ def require_finite(specs: Sequence[TensorSpec], outputs: Outputs, photo: int) ->
     for spec, array in zip(specs, outputs, strict=True):
         if not np.isfinite(array).all():
             raise RefusedError(
-                f"the float file's output {spec.name} for photo {photo} (from 0) holds NaN or "
+                f"the float file's output {spec.name} for sample {photo} (from 0) holds NaN or "
                 "infinity: the net or its weights are broken"
             )
 
@@ -94,7 +94,7 @@ def evaluate(
         RefusedError: a file cannot be run, or its outputs do not fit the reference's.
     """
     if not photos:
-        raise UsageError("there is no photo to evaluate on")
+        raise UsageError("there is no sample to evaluate on")
     first, first_kernels = open_exact(artifacts[reference], threads)
     task = task_of(first.outputs)
     opened = {
@@ -104,7 +104,7 @@ def evaluate(
     }
     kept: dict[str, list[Kept]] = {name: [] for name in artifacts}
     done, most = 0, _most_photos(first, far=elsewhere is not None)
-    progress.step("evaluate on the photos", len(photos))
+    progress.step(f"evaluate on the {intake.samples}", len(photos))
     names = [spec.name for spec in first.outputs]
     for images in batches(photos, intake, most):
         exact = in_order(names, first, run_outputs(first, images))
@@ -167,6 +167,6 @@ def _require_alike(name: str, outputs: Outputs, expected: Outputs) -> None:
     own, theirs = ([array.shape[1:] for array in arrays] for arrays in (outputs, expected))
     if own != theirs:
         raise RefusedError(
-            f"{name} has outputs of shapes {own} for a photo, the float file {theirs}; they are of "
-            "different nets"
+            f"{name} has outputs of shapes {own} for a sample, the float file {theirs}; they are "
+            "of different nets"
         )

@@ -17,6 +17,7 @@ from edgeconv.errors import ArtifactRefused, RefusedError, UnavailableError, Usa
 from edgeconv.report import jsondoc
 from edgeconv.runtime.requests import TimeRequest
 from edgeconv.runtime.timing import TimingConfig
+from tests.helpers import input_nets
 
 QUICK = TimingConfig(runs=3, warmup_seconds=0)
 #: A net that fails unless it gets the photos it is told to expect.
@@ -153,3 +154,9 @@ def test_what_is_no_description_is_refused(tmp_path, content):
     path.write_text(content)
     with pytest.raises(RefusedError):
         read(path)
+
+
+def test_a_net_of_several_inputs_gets_each_in_its_shape(tmp_path):
+    path = TorchNet(f"{input_nets.__file__}:TwoImages", batch=2, channels_last=True)
+    result = time_net(TimeRequest(str(path.write(tmp_path / "net")), timing=QUICK))
+    assert (result.engine, result.batch, len(result.timing.samples_ns)) == ("torch", 2, 3)

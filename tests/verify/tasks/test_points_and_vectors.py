@@ -73,8 +73,8 @@ def test_a_vector_without_a_direction_is_wrong_and_near_to_nothing() -> None:
     whole, lost = (
         {f.name: f.estimate.value for f in task.figures(own, exact)} for own in (exact, broken)
     )
-    assert whole == {"right pairs": 1, "nearest photo as in float": 1}
+    assert whole == {"right pairs": 1, "nearest sample as in float": 1}
     # The first photo's neighbour is lost, the second has none, and the third's was the second.
-    assert lost == {"right pairs": 0.5, "nearest photo as in float": 0}
-    with pytest.raises(RefusedError, match="all zeros for photo 0"):
+    assert lost == {"right pairs": 0.5, "nearest sample as in float": 0}
+    with pytest.raises(RefusedError, match="all zeros for sample 0"):
         task.expect(0, [np.zeros(2)])

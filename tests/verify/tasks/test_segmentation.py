@@ -63,7 +63,7 @@ def test_pixels_that_are_not_finite_are_wrong(tmp_path: Path) -> None:
     broken[1, 0, 0] = np.nan
     found = _values(_task(tmp_path), broken, exact)
     assert found["pixel accuracy"] == found["pixels as in float"] == pytest.approx(13 / 14)
-    with pytest.raises(RefusedError, match="float file's output map for photo 0"):
+    with pytest.raises(RefusedError, match="float file's output map for sample 0"):
         _task(tmp_path).expect(0, [broken])
 
 
