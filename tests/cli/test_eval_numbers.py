@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,126 @@ def test_points_have_distances_in_the_photos_pixels(
         mean, rms = (found[name]["", f"{kind} distance"]["estimate"] for kind in ("mean", "RMS"))
         assert mean["value"] == pytest.approx(np.mean(distances), abs=1e-6)
         assert rms["value"] == pytest.approx(np.sqrt(np.square(distances).mean()), abs=1e-6)
+
+
+SIGMAS = [0.05, 0.1, 0.2, 0.3, 0.4]
+
+
+def coco_points(path: Path, photos: Path) -> dict:
+    """Points by hand, some of which are not marked, of things of many sizes."""
+    rng = np.random.default_rng(2)
+    images, annotations = [], []
+    for number, name in enumerate(NAMES):
+        size = Image.open(photos / name).size
+        points = (rng.uniform(0.2, 0.8, (5, 2)) * size).round(2)
+        seen = np.full((5, 1), 2)
+        seen[: number % 3] = 0
+        images.append({"id": 100 + number, "file_name": name})
+        annotations.append(
+            {
+                **{"id": number + 1, "image_id": 100 + number, "category_id": 1, "iscrowd": 0},
+                **{"keypoints": np.hstack([points, seen]).reshape(-1).tolist()},
+                **{"num_keypoints": int((seen > 0).sum()), "bbox": [0, 0, *size]},
+                **{"area": float(size[0] * size[1] * (1 + number) / 3)},
+            }
+        )
+    categories = [{"id": 1, "name": "person"}]
+    told = {"images": images, "annotations": annotations, "categories": categories}
+    path.write_text(json.dumps(told))
+    return told
+
+
+def by_pycocotools(truth: dict, points: list[np.ndarray]) -> dict[str, float]:
+    """Of one set of points on each photo."""
+    coco = pytest.importorskip("pycocotools.coco", reason="pip install pycocotools")
+    evaluation = pytest.importorskip("pycocotools.cocoeval").COCOeval
+    with contextlib.redirect_stdout(io.StringIO()):
+        annotated = coco.COCO()
+        annotated.dataset = truth
+        annotated.createIndex()
+        results = [
+            {
+                **{"image_id": 100 + number, "category_id": 1, "score": 1.0},
+                "keypoints": np.hstack([one, np.ones((5, 1))]).reshape(-1).tolist(),
+            }
+            for number, one in enumerate(points)
+        ]
+        judged = evaluation(annotated, annotated.loadRes(results), "keypoints")
+        judged.params.kpt_oks_sigmas = np.array(SIGMAS)
+        judged.evaluate()
+        judged.accumulate()
+        judged.summarize()
+    oks = np.mean([judged.ious[100 + number, 1][0, 0] for number in range(10)])
+    return {"mean OKS": oks, **dict(zip(("AR", "AR50", "AR75"), judged.stats[5:8], strict=True))}
+
+
+def test_likeness_of_points_is_pycocotools(
+    run: Run, heads: Path, ten_photos: Path, tmp_path: Path
+) -> None:
+    form = f'[keypoints]\noutput = "map"\nform = "heatmap"\nsigmas = {SIGMAS}\n'
+    (tmp_path / "points.toml").write_text(form)
+    truth = coco_points(tmp_path / "points.json", ten_photos)
+    words = ("--task", "keypoints", "--labels", "points.json", "--decode", "points.toml")
+    done = run("eval", heads, "--data", ten_photos, *words, "--json")
+    found = _figures(done)
+    for name in ("onnx", "int8.onnx"):
+        points = []
+        for photo, maps in enumerate(outputs_of(heads, name, ten_photos)["map"]):
+            best = [np.unravel_index(one.argmax(), one.shape) for one in maps]
+            inside = np.array([[4 * (column + 0.5), 4 * (row + 0.5)] for row, column in best])
+            points.append(_to_photo(inside, ten_photos / NAMES[photo]))
+        for figure, value in by_pycocotools(truth, points).items():
+            shown = found[name]["", figure]["estimate"]["value"]
+            assert shown == pytest.approx(value, abs=1e-6), figure
+        assert 0 < found[name]["", "AR"]["estimate"]["value"] < 1
+    bound = run("eval", heads, "--data", ten_photos, *words, "--max-drop", 5)
+    assert bound.code == 1
+    assert "mean OKS lost" in bound.err
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sigmas", "code", "said"),
+    [
+        (lambda told: None, None, 2, "OKS needs a sigma for each of the 5 points, and none are"),
+        (lambda told: None, [0.1], 2, "each of the 5 points, and 1 are given: sigmas ="),
+        (lambda told: None, "[-1]", 2, "each of sigmas is a number from 1e-06 to 10"),
+        (lambda told: told["annotations"][3].update(area=0), SIGMAS, 4, "area is above 0"),
+        (
+            lambda told: told["annotations"].append(told["annotations"][0]),
+            *(SIGMAS, 4, "has points of several things"),
+        ),
+        (
+            lambda told: told["annotations"][3].update(keypoints=[1, 2]),
+            *(SIGMAS, 4, "annotations[3]: keypoints is no list of x, y and v"),
+        ),
+        (
+            lambda told: told["annotations"][3].update(keypoints=[1, 2, 2]),
+            *(SIGMAS, 4, "has 1 and 5 points"),
+        ),
+    ],
+)
+def test_sized_points_that_do_not_fit(
+    run: Run,
+    heads: Path,
+    ten_photos: Path,
+    tmp_path: Path,
+    spoil: Callable[[dict], None],
+    sigmas: object,
+    code: int,
+    said: str,
+) -> None:
+    told = coco_points(tmp_path / "points.json", ten_photos)
+    spoil(told)
+    (tmp_path / "points.json").write_text(json.dumps(told))
+    of_points = "" if sigmas is None else f"sigmas = {sigmas}\n"
+    (tmp_path / "points.toml").write_text(
+        f'[keypoints]\noutput = "map"\nform = "heatmap"\n{of_points}'
+    )
+    words = ("--task", "keypoints", "--labels", "points.json", "--decode", "points.toml")
+    done = run("eval", heads, "--data", ten_photos, *words)
+    assert (done.code, done.out) == (code, ""), done.err
+    assert said in " ".join(done.err.split())
+    assert len(done.err.strip().splitlines()) == 1
 
 
 def test_embeddings_are_judged_by_pairs_and_by_the_nearest_photo(

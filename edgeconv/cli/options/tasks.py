@@ -28,7 +28,8 @@ class TaskOptions:
         None,
         help="Classes: a CSV with the columns file and label. Segmentation: a folder of masks, a "
         "PNG of class numbers for each photo, 255 for what is not counted. Detection: COCO's JSON. "
-        "Keypoints, regression: a CSV with the columns file and x, y of each, or the numbers. "
+        "Keypoints, regression: a CSV with the columns file and x, y of each, or the numbers; "
+        "keypoints with sizes, for OKS: COCO's JSON. "
         "Embeddings: a CSV with the columns file_a, file_b, same.",
         show_default="for classes DIR.csv, DIR/labels.csv",
     )
@@ -44,7 +45,7 @@ class TaskOptions:
         None,
         metavar="NUMBER",
         help="Exit 1 where the photos do not show, with 95 % confidence, that each file loses at "
-        "most this much: points of top-1, mean IoU, AP, or right pairs; pixels of distance, the "
+        "most this much: points of top-1, mean IoU, AP, OKS, right pairs; pixels of distance, the "
         "labels' unit of MAE, per cent of difference from float.",
         show_default="no bound",
     )

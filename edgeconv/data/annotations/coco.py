@@ -103,14 +103,15 @@ def read_coco(path: Path, folder: Path) -> Coco:
         UsageError: the file is missing or cannot be opened.
         RefusedError: it is no such JSON, contradicts itself, or names photos that are not there.
     """
-    document = _document(path)
-    pictures = tuple(_pictures(path, document, folder))
+    document = read_document(path)
+    pictures = tuple(read_pictures(path, document, folder))
     categories = dict(_categories(path, document))
     boxes = tuple(_boxes(path, document, {one.number for one in pictures}, categories))
     return Coco(pictures, categories, boxes)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """The lists of a file of COCO's form; raises as `read_coco`."""
     try:
         content = read_bounded(path, _MOST_BYTES)
     except OSError as error:
@@ -122,22 +123,23 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         document = parse(content, _MOST_VALUES)
     except NotJson as error:
-        raise RefusedError(f"{path} is no JSON ({error}); detection needs COCO's") from error
+        raise RefusedError(f"{path} is no JSON ({error}); it must be COCO's") from error
     lists = ("images", "annotations", "categories")
     if not isinstance(document, dict) or not all(
         isinstance(document.get(name), list) for name in lists
     ):
         raise RefusedError(
-            f"{path} is not of COCO's form for boxes: an object with the lists {', '.join(lists)}"
+            f"{path} is not of COCO's form: an object with the lists {', '.join(lists)}"
         )
     return document
 
 
-def _pictures(path: Path, document: dict[str, Any], folder: Path) -> Iterator[Picture]:
+def read_pictures(path: Path, document: dict[str, Any], folder: Path) -> Iterator[Picture]:
+    """The photos that it names; raises RefusedError as `read_coco`."""
     numbers, photos, missing = set(), set(), []
     for index, image in enumerate(document["images"]):
         where = f"{path}, images[{index}]"
-        number, name = _integer(where, image, "id"), _text(where, image, "file_name")
+        number, name = integer_of(where, image, "id"), _text(where, image, "file_name")
         photo = folder / inside(where, name)
         if number in numbers:
             raise RefusedError(f"{where}: the id {number} stands twice")
@@ -147,7 +149,7 @@ def _pictures(path: Path, document: dict[str, Any], folder: Path) -> Iterator[Pi
         photos.add(photo)
         size = None
         if "width" in image or "height" in image:
-            size = (_integer(where, image, "width"), _integer(where, image, "height"))
+            size = (integer_of(where, image, "width"), integer_of(where, image, "height"))
         if not is_file(photo):
             missing.append(name)
         yield Picture(number, photo, size)
@@ -160,7 +162,7 @@ def _categories(path: Path, document: dict[str, Any]) -> Iterator[tuple[int, str
     numbers = set()
     for index, category in enumerate(document["categories"]):
         where = f"{path}, categories[{index}]"
-        number, name = _integer(where, category, "id"), _text(where, category, "name")
+        number, name = integer_of(where, category, "id"), _text(where, category, "name")
         if number in numbers:
             raise RefusedError(f"{where}: the id {number} stands twice")
         if not 0 <= number <= _LARGEST_CATEGORY:
@@ -174,17 +176,17 @@ def _boxes(
 ) -> Iterator[Box]:
     for index, one in enumerate(document["annotations"]):
         where = f"{path}, annotations[{index}]"
-        picture, category = (_integer(where, one, key) for key in ("image_id", "category_id"))
+        picture, category = (integer_of(where, one, key) for key in ("image_id", "category_id"))
         if picture not in pictures:
             raise RefusedError(f"{where}: image_id {picture} is none of the images")
         if category not in categories:
             raise RefusedError(f"{where}: category_id {category} is none of the categories")
         bbox = one.get("bbox")
-        if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_length, bbox)):
+        if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_length, bbox)):
             raise RefusedError(f"{where}: bbox is no [x, y, width, height] in pixels")
         x, y, width, height = map(float, bbox)
         area = one.get("area", width * height)
-        if not _is_length(area) or min(width, height, area) < 0:
+        if not is_length(area) or min(width, height, area) < 0:
             raise RefusedError(f"{where}: width, height and area are 0 or more")
         crowd = one.get("iscrowd", 0)
         if crowd not in (0, 1):
@@ -192,7 +194,8 @@ def _boxes(
         yield Box(picture, category, (x, y, width, height), float(area), bool(crowd))
 
 
-def _integer(where: str, entry: Any, key: str) -> int:
+def integer_of(where: str, entry: Any, key: str) -> int:
+    """A whole number; raises RefusedError where it is none."""
     value = entry.get(key) if isinstance(entry, dict) else None
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**53:
         raise RefusedError(f"{where}: {key} is no whole number")
@@ -206,6 +209,7 @@ def _text(where: str, entry: dict[str, Any], key: str) -> str:
     return value
 
 
-def _is_length(value: Any) -> bool:
+def is_length(value: Any) -> bool:
+    """Whether it is a number that pixels of a photo may have."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and math.isfinite(value) and abs(value) < 1e9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,23 +41,31 @@ def read_decoder(word: str, truth: Coco) -> Callable[[Sequence[TensorSpec]], Dec
     return lambda outputs: _decoder(head, outputs, truth)
 
 
-def read_point_decoder(word: str) -> Callable[[Sequence[TensorSpec]], DecodePoints]:
+@dataclass(frozen=True)
+class PointDecoder:
+    """What makes the decoder of points for a net's outputs, and the points' sigmas, if told."""
+
+    of: Callable[[Sequence[TensorSpec]], DecodePoints]
+    sigmas: tuple[float, ...] | None = None
+
+
+def read_point_decoder(word: str) -> PointDecoder:
     """The same for keypoints."""
     if _is_function(word):
         from edgeconv.nets.user_function import load_user_function
         from edgeconv.verify.tasks.keypoints import points_by
 
         decode = points_by(load_user_function(word), f"--decode {word}")
-        return lambda _: decode
+        return PointDecoder(lambda _: decode)
     from edgeconv.verify.tasks.head_file import read_point_head
 
     head = read_point_head(_document(Path(word)))
 
-    def decoder(outputs: Sequence[TensorSpec]) -> DecodePoints:
+    def of(outputs: Sequence[TensorSpec]) -> DecodePoints:
         _require_outputs([head.output], outputs)
         return head
 
-    return decoder
+    return PointDecoder(of, head.sigmas)
 
 
 def _is_function(word: str) -> bool:

@@ -134,11 +134,20 @@ def read_point_head(document: Mapping[str, Any]) -> PointHead:
     table = document.get("keypoints")
     if not isinstance(table, Mapping):
         raise UsageError("--decode: there is no table [keypoints]")
-    _require_known("key of [keypoints] in the file", table, ("output", "form", "unit"))
+    _require_known("key of [keypoints] in the file", table, ("output", "form", "unit", "sigmas"))
     if "form" not in table:
         raise UsageError(f"--decode: [keypoints] needs form: {', '.join(get_args(PointForm))}")
     return PointHead(
         _field("keypoints", table).output,
         cast("PointForm", _word("form", table, get_args(PointForm))),
         cast("PointUnit", _word("unit", table, get_args(PointUnit))),
+        _sigmas(table.get("sigmas")),
     )
+
+
+def _sigmas(given: Any) -> tuple[float, ...] | None:
+    if given is None:
+        return None
+    if not isinstance(given, list) or not given:
+        raise UsageError("--decode: sigmas is a list of numbers, one for each point")
+    return tuple(_number("each of sigmas", one, 1e-6, 10) for one in given)

@@ -22,9 +22,13 @@ from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.tasks.drops import Loss, loss_of_sums
 from edgeconv.verify.tasks.figures import Figure
 from edgeconv.verify.tasks.heads import Named, numbers_of
+from edgeconv.verify.tasks.oks import Likeness, mean_oks, recalls
 from edgeconv.verify.tasks.regression import mean_absolute, root_mean_square
 from edgeconv.verify.tasks.resampling import Statistic, Sums, figure
 from edgeconv.verify.tasks.run import Outputs, require_finite
+
+#: Where the sums of OKS begin.
+_OKS = 3
 
 PointForm = Literal["xy", "yx", "heatmap"]
 PointUnit = Literal["pixels", "share"]
@@ -40,11 +44,13 @@ class PointHead:
         output: the name of the output that holds them.
         form: (points, 2) or all in a row, x or y first; or heat maps (points, height, width).
         unit: "pixels" of the input, or "share" of it, 0 to 1; says nothing of heat maps.
+        sigmas: of each point, for OKS.
     """
 
     output: str
     form: PointForm
     unit: PointUnit = "pixels"
+    sigmas: tuple[float, ...] | None = None
 
     def __call__(self, outputs: Named, input_size: tuple[int, int]) -> NDArray[np.float64]:
         """The points; raises RefusedError where the output is of another form."""
@@ -76,6 +82,15 @@ def _peaks(maps: NDArray[np.float64], output: str) -> NDArray[np.float64]:
     return np.where(finite[:, None], points, np.nan)
 
 
+@dataclass(frozen=True, eq=False)
+class ExpectedPoints:
+    """A photo's place among them, where it lies in the input, and its points, (points, 2)."""
+
+    photo: int
+    placement: Placement
+    truth: NDArray[np.float64]
+
+
 class Keypoints:
     """The task of finding points."""
 
@@ -85,8 +100,12 @@ class Keypoints:
         table: NumbersTable,
         decode: DecodePoints,
         preprocessing: Preprocessing,
+        likeness: Likeness | None = None,
     ) -> None:
-        """`table` has the columns x and y of each point; raises UsageError where one is alone."""
+        """`table` has the columns x and y of each point; raises UsageError where one is alone.
+
+        `likeness` is by what OKS is told, where the things' sizes are known.
+        """
         if len(table.columns) % 2:
             raise UsageError(
                 f"keypoints have two columns each, x and y; the labels have {len(table.columns)} "
@@ -94,9 +113,10 @@ class Keypoints:
             )
         self._outputs, self._table = outputs, table
         self._decode, self._preprocessing = decode, preprocessing
+        self._likeness = likeness
 
-    def expect(self, photo: int, outputs: Outputs) -> tuple[Placement, NDArray[np.float64]]:
-        """Where the photo lies in the input, and the points, (points, 2) in its pixels."""
+    def expect(self, photo: int, outputs: Outputs) -> ExpectedPoints:
+        """Where the photo lies in the input, and its points."""
         require_finite(self._outputs, outputs, photo)
         size = upright_size(self._table.photos[photo])
         truth = self._table.values[photo].reshape(-1, 2)
@@ -106,11 +126,11 @@ class Keypoints:
                 f"a point of {self._table.photos[photo]} lies outside its {size[0]} x {size[1]} "
                 "pixels; the labels are in the photo's pixels"
             )
-        return Placement.of(size, self._preprocessing), truth
+        return ExpectedPoints(photo, Placement.of(size, self._preprocessing), truth)
 
-    def keep(self, outputs: Outputs, expected: tuple[Placement, NDArray[np.float64]]) -> Sums:
-        """(3,): distances, their squares, and how many points were marked."""
-        placement, truth = expected
+    def keep(self, outputs: Outputs, expected: ExpectedPoints) -> Sums:
+        """(3,): distances, their squares, and how many points were marked; then OKS's, if any."""
+        truth = expected.truth
         named = dict(zip((spec.name for spec in self._outputs), outputs, strict=True))
         points = self._decode(named, self._preprocessing.input_size)
         if points.shape != truth.shape:
@@ -118,10 +138,14 @@ class Keypoints:
                 f"the net gives {len(points)} points for a photo, and the labels have "
                 f"{len(truth)}, two columns each"
             )
-        distance = np.linalg.norm(placement.to_photo(points) - truth, axis=1)
-        marked = ~np.isnan(truth).any(axis=1)
-        distance = np.where(np.isnan(distance), np.inf, distance)[marked]
-        return np.array([distance.sum(), (distance**2).sum(), marked.sum()], np.float64)
+        distance = np.linalg.norm(expected.placement.to_photo(points) - truth, axis=1)
+        marked = np.asarray(~np.isnan(truth).any(axis=1))
+        distance = np.where(np.isnan(distance), np.inf, distance)
+        counted = distance[marked]
+        sums = np.array([counted.sum(), (counted**2).sum(), marked.sum()], np.float64)
+        if self._likeness is None:
+            return sums
+        return np.concatenate([sums, self._likeness.sums(expected.photo, distance, marked)])
 
     def figures(self, kept: Sequence[Sums], reference: Sequence[Sums] | None) -> list[Figure]:
         """Both over all points that are marked."""
@@ -133,16 +157,33 @@ class Keypoints:
             ("mean distance", mean_absolute),
             ("RMS distance", root_mean_square),
         ]
-        return [figure(name, "pixels", by, sums, exact) for name, by in figures]
+        found = [figure(name, "pixels", by, sums, exact) for name, by in figures]
+        if self._likeness is None:
+            return found
+        shares = {"mean OKS": mean_oks, **recalls()}
+        of_oks, exact = sums[:, _OKS:], None if exact is None else exact[:, _OKS:]
+        return [
+            *(figure(name, "share", by, of_oks, exact) for name, by in shares.items()),
+            *found,
+        ]
 
     def loss(self, kept: Sequence[Sums], reference: Sequence[Sums]) -> Loss:
-        """What the mean distance grows by, in the photos' pixels."""
+        """Of mean OKS, in points; where there is none, what the distance grows by, in pixels."""
+        sums, exact = np.stack(kept), np.stack(reference)
+        if self._likeness is not None:
+            return loss_of_sums(
+                of="mean OKS lost",
+                unit="points",
+                worse=lambda sums: -100 * mean_oks(sums),
+                sums=sums[:, _OKS:],
+                exact=exact[:, _OKS:],
+            )
         return loss_of_sums(
             of="mean distance gained",
             unit="pixels",
             worse=mean_absolute,
-            sums=np.stack(kept),
-            exact=np.stack(reference),
+            sums=sums,
+            exact=exact,
         )
 
 

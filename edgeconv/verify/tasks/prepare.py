@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgeconv.errors import UnknownName, UsageError
-from edgeconv.verify.tasks.decoders import read_decoder, read_point_decoder
+from edgeconv.verify.tasks.decoders import PointDecoder, read_decoder, read_point_decoder
 
 if TYPE_CHECKING:
     from edgeconv.data.inputs import Intake
@@ -46,7 +46,8 @@ _WANTED: dict[tuple[TaskName, str], str] = {
     ("segmentation", "labels"): "a folder of masks, a PNG of class numbers for each photo",
     ("detection", "labels"): "annotations in COCO's JSON form",
     ("detection", "decode"): "a TOML that says how the outputs are read, or FILE.py:function",
-    ("keypoints", "labels"): "a CSV with the columns file, and x and y of each point",
+    ("keypoints", "labels"): "a CSV with the columns file, and x and y of each point; or COCO's "
+    "JSON",
     ("keypoints", "decode"): "a TOML that says how the outputs are read, or FILE.py:function",
     ("regression", "labels"): "a CSV with the columns file, and one for each number",
 }
@@ -213,20 +214,44 @@ def _keypoints(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
     from edgeconv.data.annotations.numbers import read_numbers
     from edgeconv.verify.tasks.keypoints import Keypoints
 
-    table = read_numbers(_labels(request), data)
+    labels = _labels(request)
     assert request.decode is not None  # the request saw it
-    decoder_of = read_point_decoder(request.decode)
+    decoder = read_point_decoder(request.decode)
+    if labels.suffix.lower() == ".json":
+        return _sized_keypoints(judged, data, labels, decoder)
+    table = read_numbers(labels, data)
     return Prepared(
         table.photos,
         lambda photos, outputs: Keypoints(
-            outputs,
-            table.of(photos),
-            decoder_of(outputs),
-            judged.of_photo(),
+            outputs, table.of(photos), decoder.of(outputs), judged.of_photo()
         ),
         f"distances in the photos' pixels; float is {judged.name}",
         "pixels",
     )
+
+
+def _sized_keypoints(judged: Judged, data: Path, labels: Path, decoder: PointDecoder) -> Prepared:
+    """With the sizes of things, by which COCO tells how near is near."""
+    from edgeconv.data.annotations.coco_points import read_sized_points
+    from edgeconv.verify.tasks.keypoints import Keypoints
+    from edgeconv.verify.tasks.oks import likeness
+
+    marked = read_sized_points(labels, data)
+    points = len(marked.table.columns) // 2
+    likeness(marked.areas, points, decoder.sigmas)  # at once, not after the float file ran
+
+    def task_of(photos: Sequence[Path], outputs: Sequence[TensorSpec]) -> Task[Any, Any]:
+        own = marked.of(photos)
+        return Keypoints(
+            outputs,
+            own.table,
+            decoder.of(outputs),
+            judged.of_photo(),
+            likeness(own.areas, points, decoder.sigmas),
+        )
+
+    note = f"OKS and recall as COCO's, distances in the photos' pixels; float is {judged.name}"
+    return Prepared(marked.table.photos, task_of, note, "points")
 
 
 def _regression(judged: Judged, data: Path, request: TaskRequest) -> Prepared:
