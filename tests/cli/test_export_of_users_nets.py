@@ -131,7 +131,7 @@ def test_a_decision_by_the_inputs_values_is_refused_with_its_line(
         ("return nn.functional.max_pool2d(y, 32)", "cannot take an input of 1 x 3 x 32 x 32"),
         ("raise ValueError('not this one')", "ValueError: not this one"),
         (
-            "return nn.functional.max_pool3d(y[:, None], (1, 2, 2))[:, 0]",
+            "return nn.functional.conv_transpose3d(y[:, None], torch.ones(1, 1, 1, 2, 2))[:, 0]",
             "works along 3 spatial axes",
         ),
     ],
@@ -147,8 +147,8 @@ def test_what_is_no_graph_of_known_operators_is_refused(
 
 
 def test_operators_that_tflite_lacks_can_go_to_onnx_alone(run: Run, tmp_path: Path) -> None:
-    pooled = "nn.functional.max_pool3d(y[:, None], (1, 2, 2))[:, 0]"
-    target = write(tmp_path, f"return self.head({pooled}.mean((2, 3)))")
+    turned = "nn.functional.conv_transpose3d(y[:, None], torch.ones(1, 1, 1, 2, 2))[:, 0]"
+    target = write(tmp_path, f"return self.head({turned}.mean((2, 3)))")
     assert "--format onnx" in run("export", target).err
     assert run("export", target, "--format", "onnx", "--int8").code == 0
 

@@ -18,6 +18,7 @@ from edgeconv.graph.passes.automatic_pads import state_automatic_pads
 from edgeconv.graph.passes.batchnorm import fold_batchnorm
 from edgeconv.graph.passes.biases import add_zero_biases
 from edgeconv.graph.passes.bypass import bypass_no_ops
+from edgeconv.graph.passes.convolutions.deep import flatten_deep_windows
 from edgeconv.graph.passes.convolutions.early_activations import clamp_early
 from edgeconv.graph.passes.convolutions.flat import widen_flat_convolutions
 from edgeconv.graph.passes.convolutions.transposed import convolve_transposed
@@ -79,7 +80,8 @@ PASSES: tuple[Pass, ...] = (
     add_stacked,
     normalise_gemm,  # before BatchNorm, which folds into that form alone
     fold_batchnorm,
-    widen_flat_convolutions,  # after BatchNorm, which stands right behind them
+    flatten_deep_windows,  # after BatchNorm, which stands right behind them
+    widen_flat_convolutions,  # likewise
     convolve_transposed,  # those of images, which all are now
     clamp_early,  # before the views that these two added
     normalise_pooling,
