@@ -27,6 +27,7 @@ from edgeconv.graph.passes.gelu import recognise_gelu
 from edgeconv.graph.passes.gemm import normalise_gemm
 from edgeconv.graph.passes.hard_activations import recognise_hard_activations
 from edgeconv.graph.passes.largest import look_for_largest
+from edgeconv.graph.passes.moves.chained_transposes import sum_up_transposes
 from edgeconv.graph.passes.moves.computed_weights import multiply_by_computed_weights
 from edgeconv.graph.passes.moves.cropping_pads import settle_pads
 from edgeconv.graph.passes.moves.empty_parts import drop_empty_parts
@@ -92,6 +93,7 @@ PASSES: tuple[Pass, ...] = (
     fold_shuffles,  # after BatchNorm, whose factors follow the order of the channels
     settle_grouped_shuffles,  # those that are left
     reorder_pixel_shuffles,  # likewise
+    sum_up_transposes,  # after all that know shuffles by their reshapes and transposes
     recognise_gelu,  # after all that know operators by the form of opset 17
     multiply_by_reciprocals,  # after all that know operators by their divisors
     fold_factors,  # those that are no half of a gelu
