@@ -20,6 +20,7 @@ from edgeconv.cli import (
     compare,
     devices,
     diagnose,
+    doctor,
     embed,
     eval_,
     explain,
@@ -31,8 +32,8 @@ from edgeconv.cli import (
     sweep,
     verbs,
 )
-from edgeconv.cli.group import Group, NotOfTyper
 from edgeconv.cli.process import error_reports, signals, streams
+from edgeconv.cli.process.group import Group, NotOfTyper
 from edgeconv.cli.process.supervised import supervised
 from edgeconv.cli.shown.project import show_project
 from edgeconv.disk import remove_unfinished
@@ -70,6 +71,7 @@ verbs.add(app, "diagnose", diagnose.diagnose)
 verbs.add(app, "audit", audit.audit)
 verbs.add(app, "sweep", sweep.sweep)
 verbs.add(app, "embed", embed.embed)
+verbs.add(app, "doctor", doctor.doctor)
 app.add_typer(devices.app, name="devices")
 
 

@@ -34,6 +34,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "audit": ("model.tflite", "model.tflite --require int8"),
         "sweep": ("sweep.toml", "sweep.toml --out results --dry-run"),
         "embed": ("mobilenet_v2 --as python", "mobilenet_v2 --as python --file int8.onnx --check"),
+        "doctor": ("", "--json"),
         "devices list": ("", "--json"),
         "devices check": ("local", "rpi4 --host 10.0.0.7"),
         "devices start": ("rpi4-emulated", "android-emulated"),

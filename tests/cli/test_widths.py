@@ -38,6 +38,7 @@ def build():
 VERBS = {
     "list": 1,
     "devices list": 1,
+    "doctor": 1,
     "devices check local": 1,
     "export net.py:build --int8 --weights random --calib-samples 8 --out b": 3,
     "parity b": 1,

@@ -15,8 +15,8 @@ import pytest
 import typer
 
 from edgeconv.cli import main as entry
-from edgeconv.cli.group import Group
 from edgeconv.cli.process import error_reports, signals
+from edgeconv.cli.process.group import Group
 from edgeconv.errors import INTERNAL_ERROR, EdgeconvError
 from tests.cli.conftest import Run
 
