@@ -16,8 +16,7 @@ from typing import Any
 from edgeconv.bundle.identity import Identity
 from edgeconv.documents import NotJson, parse
 from edgeconv.errors import ArtifactRefused
-from edgeconv.files.tflite import file as tflite
-from edgeconv.runtime.open import engine_of
+from edgeconv.runtime.open import engine_of, has_engine
 from edgeconv.runtime.plain import shortened
 from edgeconv.runtime.protobuf import Damaged, Reader
 from edgeconv.verify.parity.stages import StageResult
@@ -31,6 +30,8 @@ STAGE = "labels and preprocessing"
 def check(artifacts: Mapping[str, Path], told: Identity) -> StageResult:
     """Whether every file says of itself what the bundle says of it.
 
+    A TFLite file is read where LiteRT is installed, which brings its schema.
+
     Args:
         artifacts: the files by their short names.
         told: by labels.txt and the manifest.
@@ -40,7 +41,8 @@ def check(artifacts: Mapping[str, Path], told: Identity) -> StageResult:
     """
     wanted = told.onnx_metadata()
     by_difference: dict[str, list[str]] = {}
-    for name, path in artifacts.items():
+    readable = {n: p for n, p in artifacts.items() if _is_onnx(p) or has_engine(p)}
+    for name, path in readable.items():
         for difference in _differences(_own_words(path), wanted):
             by_difference.setdefault(difference, []).append(name)
     wrong = [f"{difference} ({', '.join(names)})" for difference, names in by_difference.items()]
@@ -54,13 +56,19 @@ def check(artifacts: Mapping[str, Path], told: Identity) -> StageResult:
 
 
 def _own_words(path: Path) -> Mapping[str, str]:
-    if engine_of(path) == "onnxruntime":
+    if _is_onnx(path):
         return _of_onnx(path)
+    from edgeconv.files.tflite import file as tflite
+
     try:
         found = parse(tflite.read(path).metadata.get("edgeconv", b"{}"))
     except NotJson as error:
         raise ArtifactRefused(f"{path}: what it says of itself is no JSON: {error}") from error
     return found if isinstance(found, dict) else {}
+
+
+def _is_onnx(path: Path) -> bool:
+    return engine_of(path) == "onnxruntime"
 
 
 def _of_onnx(path: Path) -> dict[str, str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeconv.bundle import own_words
 from edgeconv.bundle.bundle import Bundle
 from edgeconv.cli.shown.parity import parity_tables
 from edgeconv.errors import EdgeconvError
-from edgeconv.export.bundle.diagnosed import diagnose
+from edgeconv.installed import advice_without
 from edgeconv.report.tables import as_text
-from edgeconv.verify.parity.on_device import DeviceParity
 from edgeconv.verify.parity.stages import ParityReport
+
+if TYPE_CHECKING:
+    from edgeconv.verify.parity.on_device import DeviceParity
 
 #: Of the 80 columns of a terminal, those that are left of an indented line of a pytest report.
 WIDTH = 72
@@ -43,9 +46,14 @@ def _lines(*texts: str) -> str:
 def _first_wrong(bundle: Bundle) -> Iterator[str]:
     """A line that names the tensor, as `edgeconv diagnose` would on this machine."""
     try:
+        from edgeconv.export.bundle.diagnosed import diagnose  # it is not edgeconv-runtime's
+
         found = diagnose(bundle).first_bad
-    except EdgeconvError as error:
-        yield f"which tensor is wrong cannot be told: {error}"
+    except (EdgeconvError, ModuleNotFoundError) as error:
+        why = str(error) if isinstance(error, EdgeconvError) else advice_without(error)
+        if why is None:
+            raise
+        yield f"which tensor is wrong cannot be told: {why}"
         return
     if found is None:
         yield "no tensor is wrong by itself on this machine, as `edgeconv diagnose` tells"
