@@ -66,13 +66,12 @@ def _options(
     if model.fully_convolutional:
         options_of_net["fully_convolutional"] = True
     return ExportOptions(
-        int8=files.int8,
+        **_ends(files),
         precisions=arguments.words("--precision", files.precision) if files.precision else (),  # type: ignore[arg-type]  # checked there
         weights=model.weights,
         net_options=options_of_net,
         features=model.features,
         split_outputs=model.split_outputs,
-        formats=arguments.words("--format", files.formats),  # type: ignore[arg-type]  # checked there
         input_size=arguments.input_size(model.input_size) or said.input_size,
         batch=model.batch,
         calib=None if quantization.calib == "builtin" else Path(quantization.calib),
@@ -85,13 +84,26 @@ def _options(
         task=quantization.task,
         output=quantization.output,
         decode=quantization.decode,
-        io=files.io,
-        softmax=files.softmax,
         classes=model.classes,
         stated=stated.stated(said.stated),
         seed=model.seed,
         thresholds=checks.thresholds(),
     )
+
+
+def _ends(files: Files) -> dict[str, Any]:
+    """Which files are written and what they take and give: as said, or as --for needs it."""
+    from edgeconv.export.front_ends import OPTIONS_FOR
+
+    said: dict[str, Any] = {
+        "formats": arguments.words("--format", files.formats) if files.formats else None,
+        "io": files.io,
+        "int8": files.int8 or None,
+        "softmax": files.softmax or None,
+        "front_end": files.for_,
+    }
+    needed = {} if files.for_ is None else OPTIONS_FOR[files.for_]
+    return {**needed, **{name: value for name, value in said.items() if value is not None}}
 
 
 def _exported(net: str, options: ExportOptions, to: Output) -> Bundle:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from edgeconv.data.formula import Io
 from edgeconv.data.stated import Stated
 from edgeconv.errors import UnknownName, UsageError
+from edgeconv.export.front_ends import FRONT_ENDS, FrontEndName
 from edgeconv.quantize.plan.precision import PRECISION_NAMES, PrecisionName
 from edgeconv.quantize.plan.ranges import RangeMethod
 from edgeconv.quantize.recipe.recipes import RECIPE_NAMES, RecipeName
@@ -54,6 +55,7 @@ class ExportOptions:
         io: type at the ends of the int8 files; under "uint8" float32 and float16 files take raw
             pixels too.
         softmax: whether a classifier's files give probabilities in place of logits.
+        front_end: what must open every file; `front_ends.OPTIONS_FOR` has what goes with it.
         classes: number of outputs of the classifier; None takes the net's own.
         features: path of a layer whose output the bundle gives instead of the net's own.
         split_outputs: whether what an output is joined from becomes outputs of its own.
@@ -81,6 +83,7 @@ class ExportOptions:
     decode: str | None = None
     io: Io = "int8"
     softmax: bool = False
+    front_end: FrontEndName | None = None
     classes: int | None = None
     features: str | None = None
     split_outputs: bool = False
@@ -118,8 +121,10 @@ class ExportOptions:
                 f"--io uint8 is of float32, float16 and int8 files, {', '.join(sorted(others))} "
                 "takes normalized floats; export them apart"
             )
-        if self.io == "float32" and not self.wants("int8"):
+        if self.io == "float32" and not self.wants("int8") and self.front_end is None:
             raise UsageError("--io float32 is of the int8 files; add --int8")
+        if self.front_end is not None:
+            _check_known("front end", self.front_end, FRONT_ENDS)
         if self.softmax and self.features is not None:
             raise UsageError(
                 "--softmax is of a net's classes, --features gives a layer; leave one out"

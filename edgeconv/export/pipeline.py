@@ -10,12 +10,14 @@ import onnx_ir as ir
 from torch import nn
 from torch.export import ExportedProgram
 
-from edgeconv.bundle import bundle, labels, manifest, staging
+from edgeconv.bundle import artifacts, bundle, labels, manifest, staging
 from edgeconv.bundle.identity import Identity
 from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export.bundle import describe, model_files
+from edgeconv.export.bundle.describe import interface_of
 from edgeconv.export.bundle.golden_folder import Classes
 from edgeconv.export.calibration import OwnSamples, calibration_photos, own_samples
+from edgeconv.export.front_ends import ModelFile, require_opens
 from edgeconv.export.half_precision import fits_half_precision
 from edgeconv.export.judged import Subject, judged
 from edgeconv.export.options import ExportOptions
@@ -84,7 +86,7 @@ def export_bundle(
     if options.io == "uint8" and net.intake.preprocessing is None:
         raise UsageError(
             f"--io uint8 takes the pixels of a photo, and nothing says how one becomes what "
-            f"{given} takes ({net.intake}); leave --io out"
+            f"{given} takes ({net.intake}); leave --io out, or take --io float32"
         )
     destination = Path(out or (net.name if net.trained else f"{net.name}-untrained"))
     with staging.staged(destination, force=force, is_ours=bundle.is_bundle) as directory:
@@ -110,6 +112,7 @@ def _fill(
         reference = ProbableReference(model, reference, logits)
     identity = _identity(net, model, options)
     _write_floats(net, model, own, directory, identity, options, progress)
+    _require_front_end(directory, net, options)  # before the work
     quantized = None
     if options.is_calibrated:
         quantized = quantized_net(net, hub, own, options, progress)
@@ -126,6 +129,7 @@ def _fill(
     document = describe.describe(
         net, model, options, quantized=quantized, verdict=verdict, parts=parts, directory=directory
     )
+    _require_front_end(directory, net, options)
     return manifest.write(directory, document)
 
 
@@ -149,6 +153,15 @@ def _write_floats(
         model_files.write(
             taken, directory, formats, identity, "float16", io=io, half_precision=half
         )
+
+
+def _require_front_end(directory: Path, net: Source, options: ExportOptions) -> None:
+    """Raises NetRefused where a file that stands there does not open in what `--for` names."""
+    if options.front_end is None:
+        return
+    for short, path in artifacts.present(directory).items():
+        file = ModelFile(short, interface_of(path), net.intake.preprocessing)
+        require_opens(file, options.front_end)
 
 
 def _fits_half_precision(net: Source, model: ir.Model, own: OwnSamples | None, batch: int) -> bool:

@@ -135,11 +135,22 @@ class Files:
         help="Which files to write beside the float ones: int8 (the same as --int8), float16, "
         "weight-only-int8, dynamic-int8, int16x8; several with commas.",
     )
-    formats: str = typer.Option(
-        "onnx,tflite", "--format", help="Which formats to write: onnx, tflite or both."
+    formats: str | None = typer.Option(
+        None,
+        "--format",
+        help="Which formats to write: onnx, tflite or both.",
+        show_default="onnx,tflite",
     )
-    io: Literal["int8", "uint8", "float32"] = typer.Option(
-        "int8",
+    for_: Literal["mediapipe", "litert-js", "onnxruntime-web", "micro"] | None = typer.Option(
+        None,
+        "--for",
+        help="Give the files the format and the ends that this opens, and refuse a net whose files "
+        "it would not.",
+        show_default="every engine",
+    )
+    io: Literal["int8", "uint8", "float32"] | None = typer.Option(
+        None,
+        show_default="int8",
         help="Ends of the int8 files: int8, the plan's own scale; uint8, raw RGB pixels in, of the "
         "float files too; float32, normalized floats.",
     )

@@ -15,6 +15,7 @@ from edgeconv.bundle import artifacts, manifest
 from edgeconv.data.formula import Io, describe_input, describe_tensor
 from edgeconv.data.inputs import Intake
 from edgeconv.export.bundle.verdict import Verdict
+from edgeconv.export.front_ends import ModelFile, hindrances
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.probabilities import gives_probabilities
 from edgeconv.export.quantized import QuantizedNet
@@ -81,7 +82,7 @@ def describe(
         "artifacts": {
             short: {
                 "file": path.name,
-                **_ends(short, told.get(short) or _interface(path), net.intake),
+                **_ends(short, told.get(short) or interface_of(path), net.intake),
                 **_computes(short),
             }
             for short, path in artifacts.present(directory).items()
@@ -110,8 +111,8 @@ def _quantization(quantized: QuantizedNet, options: ExportOptions) -> dict[str, 
     }
 
 
-def _interface(path: Path) -> Interface:
-    """Of a file that parity did not run, for this CPU's kernels saturate in it."""
+def interface_of(path: Path) -> Interface:
+    """A file's inputs and outputs, as its engine tells them."""
     session = open_session(path)
     return Interface(session.inputs, session.outputs)
 
@@ -122,6 +123,16 @@ def _ends(short: str, told: Interface, intake: Intake) -> dict[str, Any]:
         "inputs": [_tensor(spec) for spec in told.inputs],
         "outputs": [_tensor(spec) for spec in told.outputs],
         "recipe": _recipe(short, told.inputs, intake),
+        **_opened_by(ModelFile(short, told, intake.preprocessing)),
+    }
+
+
+def _opened_by(file: ModelFile) -> dict[str, Any]:
+    """What opens a file beside its engine, and what stands in the way of the others."""
+    found = hindrances(file)
+    return {
+        "opens_in": [name for name, why in found.items() if why is None],
+        "does_not_open_in": {name: why for name, why in found.items() if why is not None},
     }
 
 
