@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeconv.bundle import artifacts, golden, labels, manifest, own_words, staging, trial
+from edgeconv.bundle import (
+    artifacts,
+    golden,
+    labels,
+    manifest,
+    own_words,
+    quantization,
+    staging,
+    trial,
+)
 from edgeconv.bundle.identity import Identity
 from edgeconv.bundle.predictor import Predictor
 from edgeconv.data.inputs import InputSpec, Intake, agreeing
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
     from edgeconv.verify.parity.on_device import DeviceParity
 
 #: All that is read of a bundle beside its manifest.
-_READABLE = (*artifacts.FILES.values(), golden.FILE_NAME, labels.FILE_NAME)
+_READABLE = (*artifacts.FILES.values(), golden.FILE_NAME, labels.FILE_NAME, quantization.FILE_NAME)
 
 
 def is_bundle(directory: Path) -> bool:
@@ -42,10 +51,12 @@ class Bundle:
     Attributes:
         directory: where it stands.
         manifest: the document in manifest.json.
+        quantization: that in quantization.json; empty where nothing was calibrated.
     """
 
     directory: Path
     manifest: dict[str, Any]
+    quantization: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, directory: Path | str, *, altered: bool = False) -> Bundle:
@@ -65,7 +76,7 @@ class Bundle:
         manifest.require_own_files(path, document, _READABLE)
         if not altered:
             manifest.verify_files(path, document)
-        return cls(path, document)
+        return cls(path, document, quantization.read(path) if "quantization" in document else {})
 
     @property
     def artifacts(self) -> dict[str, Path]:
@@ -116,8 +127,8 @@ class Bundle:
     @property
     def repairs(self) -> Repairs:
         """What was done to single channels of the int8 files; raises BundleRefused."""
-        found = self.manifest.get("quantization")
-        return Repairs() if found is None else Repairs.from_json(found["repairs"])
+        found = self.quantization
+        return Repairs.from_json(found["repairs"]) if found else Repairs()
 
     @property
     def output_parts(self) -> dict[str, OutputParts]:

@@ -37,8 +37,8 @@ def file_table(directory: Path) -> dict[str, dict[str, Any]]:
 
 
 def write(directory: Path, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes the manifest, its keys sorted and its numbers finite; gives it as it will be read."""
-    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    """Writes the manifest in its own order, its numbers finite; gives it as it will be read."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     (directory / FILE_NAME).write_text(text + "\n", encoding="utf-8")
     return dict(json.loads(text))
 

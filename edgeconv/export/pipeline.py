@@ -10,7 +10,7 @@ import onnx_ir as ir
 from torch import nn
 from torch.export import ExportedProgram
 
-from edgeconv.bundle import artifacts, bundle, labels, manifest, staging
+from edgeconv.bundle import artifacts, bundle, labels, manifest, quantization, staging
 from edgeconv.bundle.identity import Identity
 from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export.bundle import describe, model_files
@@ -40,6 +40,7 @@ from edgeconv.graph.view import shape_of
 from edgeconv.nets.handed_over import handed_over
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
 from edgeconv.quantize.plan.parameters import Plan
+from edgeconv.quantize.plan.summary import summarize
 from edgeconv.verify.parity.hub_parts import parts_of_outputs
 
 #: What an export may be given.
@@ -90,14 +91,14 @@ def export_bundle(
         )
     destination = Path(out or (net.name if net.trained else f"{net.name}-untrained"))
     with staging.staged(destination, force=force, is_ours=bundle.is_bundle) as directory:
-        document = _fill(directory, net, options, progress)
-    return bundle.Bundle(destination, document)
+        documents = _fill(directory, net, options, progress)
+    return bundle.Bundle(destination, *documents)
 
 
 def _fill(
     directory: Path, net: Source, options: ExportOptions, progress: ExportProgress
-) -> dict[str, Any]:
-    """Writes every file of the bundle into `directory`; gives its manifest."""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Writes every file of the bundle into `directory`; gives manifest and quantization.json."""
     own = own_samples(options.calib)
     if own is not None and own.note:
         progress.warn(own.note)
@@ -113,10 +114,12 @@ def _fill(
     identity = _identity(net, model, options)
     _write_floats(net, model, own, directory, identity, options, progress)
     _require_front_end(directory, net, options)  # before the work
-    quantized = None
+    quantized, details = None, {}
     if options.is_calibrated:
         quantized = quantized_net(net, hub, own, options, progress)
         _write_quantized(quantized, directory, identity, options, progress)
+        repairs, tensors = quantized.whole.repairs.to_json(), summarize(quantized.plan)
+        details = quantization.write(directory, repairs, tensors)
     if identity.labels is not None:
         labels.write(directory, identity.labels)
     progress.step("check parity")
@@ -130,7 +133,7 @@ def _fill(
         net, model, options, quantized=quantized, verdict=verdict, parts=parts, directory=directory
     )
     _require_front_end(directory, net, options)
-    return manifest.write(directory, document)
+    return manifest.write(directory, document), details
 
 
 def _write_floats(

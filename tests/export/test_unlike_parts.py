@@ -134,7 +134,7 @@ def test_the_layer_that_writes_unlike_channels_computes_in_float(tmp_path: Path)
 def test_parts_that_are_alike_stay_in_int8(tmp_path: Path) -> None:
     bundle = exported(tmp_path, "alike")
     assert bundle.manifest["quantization"]["outputs_apart"] == []
-    assert bundle.manifest["quantization"]["tensors"]["islands"] == []
+    assert bundle.quantization["tensors"]["islands"] == []
 
 
 def test_split_outputs_gives_every_part_its_own_output(tmp_path: Path) -> None:

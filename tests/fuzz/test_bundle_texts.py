@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeconv.bundle import golden, labels, manifest
+from edgeconv.bundle import golden, labels, manifest, quantization
 from edgeconv.bundle.bundle import Bundle
 from edgeconv.errors import BundleRefused, RefusedError
 from edgeconv.runtime.adapt import Images
@@ -44,17 +44,16 @@ MANIFEST: dict[str, Any] = {
         "stages": [{"name": "onnx"}],
         "thresholds": asdict(DEFAULTS),
     },
-    "quantization": {
-        "repairs": {
-            "factors": {"t": "1 2"},
-            "copies": {"t": {"0": 1}},
-            "offsets": {},
-            "swishes": [],
-        },
-        "tensors": {"activations": {"t": {"scale": 0.5, "zero_point": 3}}},
-    },
+    "quantization": {"io": "int8"},
     "files": {},
 }
+REPAIRS: dict[str, Any] = {
+    "factors": {"t": "1 2"},
+    "copies": {"t": {"0": 1}},
+    "offsets": {},
+    "swishes": [],
+}
+TENSORS: dict[str, Any] = {"activations": {"t": {"scale": 0.5, "zero_point": 3}}}
 
 
 @pytest.fixture
@@ -65,6 +64,7 @@ def directory(tmp_path: Path) -> Path:
     reference = {"logits": np.ones((2, 4), np.float32)}
     golden.Golden(Images(normalized, pixels), {}, reference).save(tmp_path)
     labels.write(tmp_path, LABELS)
+    quantization.write(tmp_path, REPAIRS, TENSORS)
     manifest.write(tmp_path, {**MANIFEST, "files": manifest.file_table(tmp_path)})
     return tmp_path
 
@@ -152,14 +152,51 @@ def test_a_folder_that_is_a_link_is_refused(directory: Path, tmp_path: Path) -> 
         {"preprocessing": [4, 5]},
         {"net": {"name": "x", "options": {}, "depth": 10**9}},
         {"net": {"name": "x", "options": {}, "depth": True}},
-        {"quantization": {"repairs": {}, "tensors": {"activations": []}}},
-        {"quantization": {"repairs": {}, "tensors": {"activations": {"t": {"scale": "1"}}}}},
+        {"quantization": []},
     ],
 )
 def test_values_of_another_kind_are_refused(directory: Path, change: dict[str, Any]) -> None:
     write(directory, {**MANIFEST, **change})
     with pytest.raises(BundleRefused, match="no edgeconv manifest"):
         manifest.read(directory)
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ([], "no object"),
+        ({"repairs": {}, "tensors": {}}, "no format"),
+        ({"format": 1, "tensors": {}}, "repairs is no dict"),
+        ({"format": 1, "repairs": {}, "tensors": "x"}, "tensors is no dict"),
+        ({"format": 1, "repairs": {}, "tensors": {"activations": []}}, "activations is no dict"),
+        (
+            {"format": 1, "repairs": {}, "tensors": {"activations": {"t": {"scale": "1"}}}},
+            "is not scale and zero_point",
+        ),
+    ],
+)
+def test_a_record_of_another_form_is_refused(directory: Path, document: Any, said: str) -> None:
+    (directory / quantization.FILE_NAME).write_text(json.dumps(document))
+    write(directory, MANIFEST)
+    with pytest.raises(BundleRefused, match=said):
+        Bundle.load(directory)
+
+
+def test_a_record_that_is_missing_is_told(directory: Path) -> None:
+    (directory / quantization.FILE_NAME).unlink()
+    write(directory, MANIFEST)
+    with pytest.raises(BundleRefused, match=r"quantization\.json cannot be read"):
+        Bundle.load(directory)
+
+
+def test_damaged_records_are_read_or_refused(directory: Path, numbers: range) -> None:
+    path = directory / quantization.FILE_NAME
+    seeds, document = [path.read_bytes()], json.loads(path.read_bytes())
+    write(directory, MANIFEST)
+    for number in numbers:
+        damaged = mutated(seeds, number) if number % 3 == 0 else mutated_json(document, number)
+        path.write_bytes(damaged)
+        refuses_or_reads(lambda: use(directory), RefusedError)
 
 
 def test_a_message_is_short_whatever_it_quotes(directory: Path) -> None:

@@ -14,6 +14,6 @@ def diagnosed(bundle: Bundle) -> Diagnosis:
         bundle.artifacts,
         golden.samples,
         golden.reference,
-        recorded=bundle.manifest["quantization"]["tensors"],
+        recorded=bundle.quantization["tensors"],
         as_written=lambda model: as_written(model, bundle.repairs, bundle.intake),
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from edgeconv.bundle import artifacts, manifest
+from edgeconv.bundle import artifacts, labels, manifest, quantization
 from edgeconv.data.formula import Io, describe_input, describe_tensor
 from edgeconv.data.inputs import Intake
 from edgeconv.export.bundle.verdict import Verdict
@@ -23,7 +23,6 @@ from edgeconv.export.sources.source import Source
 from edgeconv.graph.metrics import depth, multiply_adds
 from edgeconv.graph.view import name_of, shape_of
 from edgeconv.quantize.plan.precision import PRECISIONS
-from edgeconv.quantize.plan.summary import summarize
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import TensorSpec
 from edgeconv.verify.parity.output_parts import OutputParts
@@ -53,7 +52,7 @@ def describe(
     parts: Mapping[str, OutputParts],
     directory: Path,
 ) -> dict[str, Any]:
-    """The manifest of a bundle whose files all stand in `directory`."""
+    """The manifest of a bundle whose files all stand in `directory`; what an app needs, first."""
     known, told = net.intake.preprocessing, verdict.report.interfaces
     document: dict[str, Any] = {
         "format": manifest.FORM.number,
@@ -65,20 +64,7 @@ def describe(
             "multiply_adds": multiply_adds(model),
             "depth": depth(model),
         },
-        "weights": {
-            "kind": net.weights.kind,
-            "source": net.weights.source,
-            "sha256": net.weights.sha256,
-            "license": net.weights.license,
-            "trained": net.trained,
-        },
         "preprocessing": None if known is None else known.to_json(),
-        "graph": {
-            "inputs": {name_of(v): list(shape_of(v)) for v in model.graph.inputs},
-            "outputs": {name_of(v): list(shape_of(v)) for v in model.graph.outputs},
-            "parts": {name: part.to_json() for name, part in parts.items()},
-            "probabilities": gives_probabilities(model),
-        },
         "artifacts": {
             short: {
                 "file": path.name,
@@ -87,14 +73,27 @@ def describe(
             }
             for short, path in artifacts.present(directory).items()
         },
+        "labels": labels.FILE_NAME if (directory / labels.FILE_NAME).exists() else None,
         "golden": asdict(verdict.golden),
+        "graph": {
+            "inputs": {name_of(v): list(shape_of(v)) for v in model.graph.inputs},
+            "outputs": {name_of(v): list(shape_of(v)) for v in model.graph.outputs},
+            "parts": {name: part.to_json() for name, part in parts.items()},
+            "probabilities": gives_probabilities(model),
+        },
+        "weights": {
+            "kind": net.weights.kind,
+            "source": net.weights.source,
+            "sha256": net.weights.sha256,
+            "license": net.weights.license,
+            "trained": net.trained,
+        },
         "parity": {**verdict.to_json(), "thresholds": asdict(options.thresholds)},
         "tools": {tool: version(tool) for tool in _TOOLS},
-        "files": manifest.file_table(directory),
     }
     if quantized is not None:
         document["quantization"] = _quantization(quantized, options)
-    return document
+    return {**document, "files": manifest.file_table(directory)}
 
 
 def _quantization(quantized: QuantizedNet, options: ExportOptions) -> dict[str, Any]:
@@ -105,9 +104,8 @@ def _quantization(quantized: QuantizedNet, options: ExportOptions) -> dict[str, 
         "mixed_precision": None if mixed is None else mixed.to_json(),
         "io": options.io,
         "calibration": {"source": calibration.source, "photos": calibration.count},
-        "repairs": whole.repairs.to_json(),
         "outputs_apart": quantized.apart.to_json(),
-        "tensors": summarize(quantized.plan),
+        "details": quantization.FILE_NAME,
     }
 
 

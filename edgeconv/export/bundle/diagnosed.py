@@ -22,7 +22,7 @@ def diagnose(bundle: Bundle, photos: int = PHOTOS, progress: Progress = SILENT) 
         BundleRefused, ArtifactRefused: a file is missing, or cannot be read or run.
     """
     vectors = bundle.golden
-    recorded = bundle.manifest.get("quantization", {}).get("tensors", {})
+    recorded = bundle.quantization.get("tensors", {})
     return walk(
         bundle.artifacts,
         vectors.samples,

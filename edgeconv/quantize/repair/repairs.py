@@ -93,18 +93,18 @@ class Repairs:
             swishes = tuple(map(_name, document["swishes"]))
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise BundleRefused(
-                "the manifest's quantization.repairs was altered: copies give a channel for "
+                "the repairs in quantization.json were altered: copies give a channel for "
                 "a channel, factors and offsets are numbers in a string, swishes are names; export "
                 "the net again"
             ) from error
         if any(factor <= 0 for of in factors.values() for factor in of):
             raise BundleRefused(
-                "the manifest's quantization.repairs was altered: a factor is not above zero; "
+                "the repairs in quantization.json were altered: a factor is not above zero; "
                 "export the net again"
             )
         if any(set(found) & set(found.values()) for found in copies.values()):
             raise BundleRefused(
-                "the manifest's quantization.repairs was altered: a channel copies a copy; export "
+                "the repairs in quantization.json were altered: a channel copies a copy; export "
                 "the net again"
             )
         return cls(factors, copies, offsets, swishes)

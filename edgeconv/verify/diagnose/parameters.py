@@ -36,7 +36,7 @@ def check(
         model: the hub graph.
         plan: read from the file.
         artifact: its short name.
-        recorded: the manifest's `quantization.tensors`; empty where there is none.
+        recorded: the `tensors` of the bundle's quantization.json; empty where there is none.
     """
     yield from _against_plan(plan, artifact, recorded)
     for node in model.graph:

@@ -72,7 +72,7 @@ def diagnose(
             for it is the graph the others are compared with.
         images: the golden photos.
         references: the float net's outputs for them by name.
-        recorded: the manifest's `quantization.tensors`.
+        recorded: the `tensors` of the bundle's quantization.json.
         as_written: copies the channels of a graph that the int8 files hold as copies.
         with_pixels: puts the normalization in front of a graph, for files that take raw pixels.
         photos: how many of the images to run.

@@ -88,7 +88,7 @@ class TestLeftInFloat:
         told = said(mixed)
         assert 0 < told["multiply_adds_share"] <= 0.5
         kept = [island["node"] for island in told["islands"]]
-        assert sorted(kept) == mixed.manifest["quantization"]["tensors"]["islands"]
+        assert sorted(kept) == mixed.quantization["tensors"]["islands"]
         work = sum(island["multiply_adds"] for island in told["islands"])
         total = mixed.manifest["net"]["multiply_adds"]
         assert told["multiply_adds_share"] == pytest.approx(work / total, abs=1e-6)
@@ -108,7 +108,7 @@ class TestLeftInFloat:
             mixed.artifacts,
             golden.samples,
             golden.reference,
-            recorded=mixed.manifest["quantization"]["tensors"],
+            recorded=mixed.quantization["tensors"],
         )
         assert [f for f in found.findings if f.kind == "parameters"] == []
 

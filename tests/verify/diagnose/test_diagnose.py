@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import edgeconv
-from edgeconv.bundle import artifacts, golden, manifest
+from edgeconv.bundle import artifacts, golden, manifest, quantization
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.errors import UsageError
 from edgeconv.export.pixels import with_pixel_input
@@ -75,7 +75,7 @@ def walk(directory: Path, *, recorded: bool = True, photos: int = 2) -> Diagnosi
         artifacts.present(directory),
         vectors.samples,
         vectors.reference,
-        recorded=document["quantization"]["tensors"] if recorded else {},
+        recorded=quantization.read(directory)["tensors"] if recorded else {},
         with_pixels=lambda model: with_pixel_input(model, preprocessing),
         photos=photos,
     )

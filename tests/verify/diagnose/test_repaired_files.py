@@ -39,13 +39,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> edgeconv.Bundle:
 
 def walk(bundle: edgeconv.Bundle, *, of: Path | None = None, copies: Copies) -> Diagnosis:
     vectors = bundle.golden
-    told = {**bundle.manifest["quantization"], "repairs": Repairs(copies=copies).to_json()}
-    held = replace(bundle, manifest={**bundle.manifest, "quantization": told})
+    told = {**bundle.quantization, "repairs": Repairs(copies=copies).to_json()}
+    held = replace(bundle, quantization=told)
     return diagnose(
         artifacts.present(of or bundle.directory),
         vectors.samples,
         vectors.reference,
-        recorded=bundle.manifest["quantization"]["tensors"],
+        recorded=bundle.quantization["tensors"],
         as_written=lambda model: as_written(model, held.repairs, held.intake),
         with_pixels=lambda model: with_pixel_input(model, bundle.preprocessing),
         photos=2,

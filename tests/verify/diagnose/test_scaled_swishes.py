@@ -65,13 +65,13 @@ def bundle(
 
 def walk(bundle: edgeconv.Bundle, repairs: Repairs) -> Diagnosis:
     vectors = bundle.golden
-    told = {**bundle.manifest["quantization"], "repairs": repairs.to_json()}
-    held = replace(bundle, manifest={**bundle.manifest, "quantization": told})
+    told = {**bundle.quantization, "repairs": repairs.to_json()}
+    held = replace(bundle, quantization=told)
     return diagnose(
         bundle.artifacts,
         vectors.samples,
         vectors.reference,
-        recorded=bundle.manifest["quantization"]["tensors"],
+        recorded=bundle.quantization["tensors"],
         as_written=lambda model: as_written(model, held.repairs, held.intake),
         photos=2,
     )
