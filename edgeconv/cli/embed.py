@@ -22,7 +22,7 @@ def embed(
         help="A bundle's directory, or the name of a net exported here.",
         autocompletion=complete.bundle,
     ),
-    consumer: str = typer.Option(..., "--as", metavar="KIND", help="web, python or c."),
+    consumer: str = typer.Option(..., "--as", metavar="KIND", help="web, python, c or kotlin."),
     file: str | None = typer.Option(
         None,
         help="Which file of the bundle, such as int8.tflite.",

@@ -65,6 +65,7 @@ _ALL = (
     Consumer("web", "a browser", _WEB),
     Consumer("python", "Python", {"litert": _ANY, "onnxruntime": _ANY}),
     Consumer("c", "C", {"litert": _ANY}),
+    Consumer("kotlin", "Kotlin", {"litert": _ANY}),
 )
 CONSUMERS: Mapping[str, Consumer] = MappingProxyType({each.name: each for each in _ALL})
 

@@ -1,9 +1,13 @@
 """The bundle's golden photos as a generated project tests itself on them.
 
-A project gets the photos, the pixels that the net sees of each, and `expected.tsv`, which any
-language reads with a split: a line a photo, of
+A project gets the photos, of each the pixels that the net sees and what its first output was, and
+`expected.tsv`, which any language reads with a split: a line a photo, of
 
-    photo  CRC-32 of the decoded pixels  CRC-32 of the net's pixels  index:probability, five of them
+    photo
+    CRC-32 of the decoded pixels
+    CRC-32 of the pixels that the net sees
+    index:probability of the five best classes, spaces between them
+    CRC-32 of the input tensor
 
 Decoded pixels are upright, 8 bits a channel, rows from the top, channels together. CRC-32 is that
 of zlib, which every platform has.
@@ -23,17 +27,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.data.images import load_image
-from edgeconv.data.preprocessing import Preprocessing, crop_pixels
+from edgeconv.data.preprocessing import Preprocessing, crop_pixels, normalize
+from edgeconv.disk import read_bounded
 from edgeconv.documents import Form
 from edgeconv.errors import BundleRefused, ImageRefused
+from edgeconv.export.bundle.golden_folder import FILE_NAME, FOLDER, FORMAT, MOST_BINARY_BYTES
+from edgeconv.runtime.adapt import Images, app_input
+from edgeconv.runtime.session import EngineName, TensorSpec
 
-FOLDER = "golden"
-FILE_NAME = "golden.json"
 TABLE = "expected.tsv"
 FORM = Form(
     what="golden.json",
     key="format",
-    number=1,
+    number=FORMAT,
     most_bytes=4 * 2**20,
     refusal=BundleRefused,
     remedy="export the net again",
@@ -51,26 +57,48 @@ class Case:
         decoded_crc32: of all its pixels.
         pixels: uint8 (H, W, channels), what the net sees.
         top: (class, probability) of the best classes by the file, best first.
+        input_crc32: of what the file is fed, little-endian.
+        output: what it gave first, little-endian; None where the bundle does not keep it.
     """
 
     photo: Path
     decoded_crc32: int
     pixels: NDArray[np.uint8]
     top: tuple[tuple[int, float], ...]
-
-    @property
-    def pixels_name(self) -> str:
-        """What the file of its pixels is called."""
-        return f"{self.photo.name}.pixels"
+    input_crc32: int
+    output: bytes | None = None
 
     def row(self) -> str:
         """Its line of `expected.tsv`."""
         top = " ".join(f"{index}:{probability:.6f}" for index, probability in self.top)
         crcs = f"{self.decoded_crc32:08x}\t{zlib.crc32(self.pixels.tobytes()):08x}"
-        return f"{self.photo.name}\t{crcs}\t{top}"
+        return f"{self.photo.name}\t{crcs}\t{top}\t{self.input_crc32:08x}"
 
 
-def read(directory: Path, artifact: str, pre: Preprocessing) -> tuple[Case, ...]:
+@dataclass(frozen=True)
+class Fed:
+    """What is needed of a file to say what it is fed.
+
+    Attributes:
+        artifact: its short name.
+        preprocessing: how a photo becomes its input.
+        taken: its input.
+        engine: what opens it.
+    """
+
+    artifact: str
+    preprocessing: Preprocessing
+    taken: TensorSpec
+    engine: EngineName
+
+    def tensor(self, pixels: NDArray[np.uint8]) -> bytes:
+        """The input for these pixels, little-endian."""
+        normalized = normalize(pixels, self.preprocessing)[np.newaxis]
+        fed = app_input(self.taken, Images(normalized, pixels[np.newaxis]), self.engine)
+        return fed.astype(fed.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def read(directory: Path, file: Fed) -> tuple[Case, ...]:
     """The golden photos of a bundle, with what one of its files makes of them.
 
     Raises:
@@ -89,7 +117,7 @@ def read(directory: Path, artifact: str, pre: Preprocessing) -> tuple[Case, ...]
     told = document.get("cases")
     if not isinstance(told, list) or len(told) > _MOST_CASES:
         raise FORM.refused(path, "its cases are no list")
-    cases = [_case(path, case, artifact, pre) for case in told if _has_photo(case)]
+    cases = [_case(path, case, file) for case in told if _has_photo(case)]
     if not cases:
         raise BundleRefused(
             f"{directory} holds no golden photo, and a project tests itself on them; export the "
@@ -102,7 +130,7 @@ def _has_photo(case: Any) -> bool:
     return not isinstance(case, dict) or case.get("photo", ...) is not None
 
 
-def _case(path: Path, told: Any, artifact: str, pre: Preprocessing) -> Case:
+def _case(path: Path, told: Any, file: Fed) -> Case:
     name = told.get("photo") if isinstance(told, dict) else None
     if not isinstance(name, str) or not _is_plain(name):
         raise FORM.refused(path, f"it names the photo {str(name)[:60]!a}, no plain file name")
@@ -110,17 +138,38 @@ def _case(path: Path, told: Any, artifact: str, pre: Preprocessing) -> Case:
     if photo.is_symlink():
         raise FORM.refused(path, f"{name} is a link")
     try:
-        decoded = load_image(photo, pre.mode)
-        pixels = crop_pixels(decoded, pre)
+        decoded = load_image(photo, file.preprocessing.mode)
+        pixels = crop_pixels(decoded, file.preprocessing)
     except ImageRefused as error:
         raise BundleRefused(f"{error}; export the net again") from error
-    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
-    if digest != _at(told, "pixels", "sha256"):
+    if _sha256(pixels.tobytes()) != _at(told, "pixels", "sha256"):
         raise FORM.refused(path, f"the pixels of {name} are others than it tells")
-    top = _top(_at(told, "artifacts", artifact, "top5"))
+    ran = _at(told, "artifacts", file.artifact)
+    top, fed = _top(_at(ran, "top5")), file.tensor(pixels)
     if not top:
-        raise FORM.refused(path, f"it tells no classes of {artifact} for {name}")
-    return Case(photo, zlib.crc32(decoded.tobytes()), pixels, top)
+        raise FORM.refused(path, f"it tells no classes of {file.artifact} for {name}")
+    if _sha256(fed) != _at(_first(_at(ran, "inputs")), "sha256"):
+        raise FORM.refused(path, f"{file.artifact} is fed another tensor for {name} than it tells")
+    output = _output(path.parent, _at(_first(_at(ran, "outputs")), "file"))
+    return Case(photo, zlib.crc32(decoded.tobytes()), pixels, top, zlib.crc32(fed), output)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _output(folder: Path, name: Any) -> bytes | None:
+    """What a file of the folder holds, where it is named."""
+    if not isinstance(name, str) or not _is_plain(name) or (folder / name).is_symlink():
+        return None
+    try:
+        return read_bounded(folder / name, MOST_BINARY_BYTES)
+    except OSError as error:
+        raise BundleRefused(f"{folder / name} cannot be read: {error.strerror}") from error
+
+
+def _first(told: Any) -> Any:
+    return told[0] if isinstance(told, list) and told else None
 
 
 def _is_plain(name: str) -> bool:

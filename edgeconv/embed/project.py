@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import jinja2
 import numpy as np
+import PIL
 
 from edgeconv.bundle import labels, staging
 from edgeconv.embed import golden, subject
 from edgeconv.embed.consumers import Consumer, by_preference
 from edgeconv.embed.subject import Subject
 from edgeconv.errors import BundleRefused, UsageError
+from edgeconv.export.bundle.golden_folder import FOLDER
 
 if TYPE_CHECKING:
     from edgeconv.bundle.bundle import Bundle
@@ -77,7 +79,7 @@ def write(about: Subject, consumer: Consumer, directory: Path, *, force: bool) -
         shutil.copyfile(about.path, stage / about.path.name)
         if about.labels is not None:
             labels.write(stage, about.labels)
-        _write_golden(about.cases, stage / golden.FOLDER)
+        _write_golden(about.cases, stage / FOLDER)
         mark = {"format": 1, "as": consumer.name, "net": about.title, "file": about.artifact}
         (stage / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
     return sorted(path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
@@ -87,7 +89,9 @@ def _write_golden(cases: Sequence[golden.Case], folder: Path) -> None:
     folder.mkdir()
     for case in cases:
         shutil.copyfile(case.photo, folder / case.photo.name)
-        (folder / case.pixels_name).write_bytes(case.pixels.tobytes())
+        (folder / f"{case.photo.name}.pixels").write_bytes(case.pixels.tobytes())
+        if case.output is not None:
+            (folder / f"{case.photo.name}.output").write_bytes(case.output)
     lines = "".join(f"{case.row()}\n" for case in cases)
     (folder / golden.TABLE).write_text(lines, encoding="utf-8")
 
@@ -102,12 +106,23 @@ def _filled(about: Subject, consumer: Consumer) -> Iterator[tuple[str, str]]:
         keep_trailing_newline=True,
         autoescape=False,  # nothing of a net's or a user's goes into them
     )
-    known = {"s": about, "pre": about.preprocessing, "c_types": _C_TYPES, **_limits(about)}
+    known = {
+        "s": about,
+        "pre": about.preprocessing,
+        "c_types": _C_TYPES,
+        "pillow": _pillow(),
+        **_limits(about),
+    }
     folder = resources.files("edgeconv.embed").joinpath("templates", consumer.name)
     for entry in sorted(folder.iterdir(), key=lambda each: each.name):
         if entry.name.endswith(_SUFFIX):
             text = templates.get_template(f"{consumer.name}/{entry.name}").render(known)
             yield entry.name.removesuffix(_SUFFIX), text
+
+
+def _pillow() -> str:
+    """The one that made the bundle's pixels: older ones scale the axes in another order."""
+    return PIL.__version__.partition(".")[0]
 
 
 def _limits(about: Subject) -> dict[str, int]:

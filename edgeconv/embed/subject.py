@@ -110,7 +110,9 @@ def read(bundle: Bundle, artifact: str) -> Subject:
         taken=session.inputs[0],
         given=given,
         labels=bundle.labels,
-        cases=golden.read(bundle.directory, artifact, preprocessing),
+        cases=golden.read(
+            bundle.directory, golden.Fed(artifact, preprocessing, session.inputs[0], session.engine)
+        ),
     )
 
 

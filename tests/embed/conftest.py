@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,14 +23,16 @@ LABELS = (
     *(f"class {number}" for number in range(6, 12)),
 )
 SIZE = (40, 48)
+PACKAGES = ("onnxruntime-web@1.30.0", "@litertjs/core@2.5.3", "kotlin-compiler@2.4.20")
 
 
 class Small(nn.Module):
     """Tells photos apart at 40 x 48 pixels."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 3) -> None:
         super().__init__()
-        self.first = nn.Conv2d(3, 8, 5, stride=4)
+        self.input_shapes = {"x": (channels, *SIZE)}
+        self.first = nn.Conv2d(channels, 8, 5, stride=4)
         self.second = nn.Conv2d(8, 16, 3, stride=2)
         self.last = nn.Linear(16, len(LABELS))
 
@@ -39,18 +43,40 @@ class Small(nn.Module):
 
 def export(out: Path, **options: object) -> Path:
     torch.manual_seed(5)
+    stated = options.pop("stated", Stated((0.4, 0.5, 0.6), (0.2, 0.3, 0.4), 52, "bilinear", LABELS))
     chosen = edgeconv.ExportOptions(
         int8=True,
         recipe="fast",
-        input_size=SIZE,
-        stated=Stated((0.4, 0.5, 0.6), (0.2, 0.3, 0.4), 52, "bilinear", LABELS),
+        stated=stated,
         calib_samples=8,
         **options,
     )
-    return edgeconv.export_bundle(Small(), chosen, out=out).directory
+    module = Small(len(stated.mean))
+    return edgeconv.export_bundle(module, chosen, out=out).directory
 
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of int8 ends."""
     return export(tmp_path_factory.mktemp("embedded") / "small")
+
+
+@pytest.fixture(scope="session")
+def grey_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a net that takes grey photos, stretched by another filter."""
+    stated = Stated((0.5,), (0.25,), "stretch", "bicubic", LABELS)
+    return export(tmp_path_factory.mktemp("embedded") / "grey", stated=stated)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """node_modules with what npm's own cache has: two engines, a compiler."""
+    for name in ("node", "npm"):
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
+    place = tmp_path_factory.mktemp("npm")
+    command = ["npm", "install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run([*command, *PACKAGES], cwd=place, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"npm's cache lacks one of {', '.join(PACKAGES)}: npm install them once")
+    return place / "node_modules"

@@ -31,6 +31,7 @@ def made_photos(folder: Path) -> list[Path]:
     seen.save(folder / "alpha.png")
     seen.convert("LA").save(folder / "grey_alpha.png")
     pattern(33, 300).save(folder / "narrow.png")
+    pattern(70, 400).save(folder / "tall.png")
     pattern(20, 16).save(folder / "small.png")
     return sorted(folder.iterdir())
 

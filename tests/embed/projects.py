@@ -11,7 +11,7 @@ from edgeconv.bundle.bundle import Bundle
 from edgeconv.data.images import load_image
 from edgeconv.data.preprocessing import crop_pixels
 from edgeconv.embed import consumers, project
-from edgeconv.embed.golden import Case
+from edgeconv.embed.golden import Case, Fed
 
 
 def written(
@@ -30,11 +30,13 @@ def written(
 def cases_of(photos: Sequence[Path], bundle: Bundle, artifact: str) -> tuple[Case, ...]:
     """What edgeconv and Pillow make of photos."""
     opened = bundle.open(artifact)
+    session = opened.session
+    file = Fed(artifact, bundle.preprocessing, session.inputs[0], session.engine)
     cases = []
     for path in photos:
         photo = load_image(path, bundle.preprocessing.mode)
         (made,) = opened.predict([path])
         top = tuple((each.index, each.probability) for each in made.top())
         pixels = crop_pixels(photo, bundle.preprocessing)
-        cases.append(Case(path, crc32(photo.tobytes()), pixels, top))
+        cases.append(Case(path, crc32(photo.tobytes()), pixels, top, crc32(file.tensor(pixels))))
     return tuple(cases)

@@ -48,3 +48,11 @@ def test_its_pixels_are_those_of_the_export(bundle: Path, tmp_path: Path) -> Non
     report = check.check(place, "c")
     assert [one for one in report.results if not one.passed] == []
     assert len(report.results) == 3 * len(photos)
+
+
+def test_grey_photos_are_stretched_by_the_other_filter(grey_bundle: Path, tmp_path: Path) -> None:
+    photos = made_photos(tmp_path / "photos")
+    place = written(grey_bundle, "c", "int8.tflite", tmp_path / "project", photos)
+    report = check.check(place, "c")
+    assert [one for one in report.results if not one.passed] == []
+    assert len(report.results) == 3 * len(photos)

@@ -15,8 +15,9 @@ from tests.embed.conftest import LABELS, export
 from tests.embed.made_photos import large_photo, made_photos
 from tests.embed.projects import written
 
-_PACKAGES = {"onnxruntime-web": "1.30.0", "@litertjs/core": "2.5.3"}
-_TO_HAVE_THEM = "npm cache lacks them: run `npm install` in a web project of each engine once"
+pytestmark = pytest.mark.skipif(
+    shutil.which("chromium") is None, reason="chromium is not installed"
+)
 #: Gives the page files as a user would, and notes what it shows.
 _DRIVER = """<!doctype html><iframe id="app" src="app.html"></iframe><script>
 const frame = document.getElementById('app');
@@ -46,21 +47,6 @@ frame.onload = async () => {
 </script>"""
 
 
-@pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """node_modules with both engines, out of npm's own cache."""
-    for name in ("node", "npm", "chromium"):
-        if shutil.which(name) is None:
-            pytest.skip(f"{name} is not installed")
-    place = tmp_path_factory.mktemp("npm")
-    named = [f"{name}@{version}" for name, version in _PACKAGES.items()]
-    command = ["npm", "install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run([*command, *named], cwd=place, capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"{' and '.join(named)} are not at hand ({_TO_HAVE_THEM})")
-    return place / "node_modules"
-
-
 def page(bundle: Path, file: str, out: Path, packages: Path, photos: list[Path]) -> Path:
     place = written(bundle, "web", file, out, photos)
     (place / "node_modules").symlink_to(packages)
@@ -71,6 +57,16 @@ def page(bundle: Path, file: str, out: Path, packages: Path, photos: list[Path])
 def of_pixels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle whose int8 TFLite file takes pixels."""
     return export(tmp_path_factory.mktemp("pixels") / "small", io="uint8")
+
+
+def test_grey_photos_are_stretched_by_the_other_filter(
+    grey_bundle: Path, packages: Path, tmp_path: Path
+) -> None:
+    photos = made_photos(tmp_path / "photos")
+    place = page(grey_bundle, "onnx", tmp_path / "project", packages, photos)
+    report = check.check(place, "web")
+    assert [one for one in report.results if not one.passed] == []
+    assert len(report.results) == 3 * len(photos)
 
 
 @pytest.mark.parametrize("file", ["tflite", "onnx", "int8.tflite", "int8.onnx"])
