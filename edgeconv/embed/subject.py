@@ -31,6 +31,7 @@ class Subject:
         preprocessing: how a photo becomes its input.
         taken: its only input.
         given: its first output, a row of classes.
+        gives_probabilities: whether that needs no softmax.
         labels: the classes' names, None where they are not known.
         cases: golden photos, and what the file must make of them.
     """
@@ -42,6 +43,7 @@ class Subject:
     preprocessing: Preprocessing
     taken: TensorSpec
     given: TensorSpec
+    gives_probabilities: bool
     labels: tuple[str, ...] | None
     cases: tuple[golden.Case, ...]
 
@@ -55,11 +57,6 @@ class Subject:
     def takes_pixels(self) -> bool:
         """Whether the file normalizes by itself: it is fed the pixels as they are."""
         return self.taken.dtype.name == "uint8"
-
-    @property
-    def gives_probabilities(self) -> bool:
-        """Whether the file's output needs no softmax."""
-        return False
 
     @property
     def is_exact(self) -> bool:
@@ -109,6 +106,7 @@ def read(bundle: Bundle, artifact: str) -> Subject:
         preprocessing=preprocessing,
         taken=session.inputs[0],
         given=given,
+        gives_probabilities=bundle.gives_probabilities,
         labels=bundle.labels,
         cases=golden.read(
             bundle.directory, golden.Fed(artifact, preprocessing, session.inputs[0], session.engine)

@@ -62,6 +62,12 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def of_pixels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Whose files take pixels and give probabilities."""
+    return export(tmp_path_factory.mktemp("embedded") / "pixels", io="uint8", softmax=True)
+
+
+@pytest.fixture(scope="session")
 def grey_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a net that takes grey photos, stretched by another filter."""
     stated = Stated((0.5,), (0.25,), "stretch", "bicubic", LABELS)

@@ -32,9 +32,12 @@ def _missing() -> list[str]:
 pytestmark = pytest.mark.skipif(bool(_missing()), reason=f"lacking: {', '.join(_missing())}")
 
 
+@pytest.mark.parametrize("ends", ["bundle", "of_pixels"])
 @pytest.mark.parametrize("file", ["int8.tflite", "tflite"])
-def test_it_passes_the_golden_check(bundle: Path, file: str, tmp_path: Path) -> None:
-    place = written(bundle, "c", file, tmp_path / "project")
+def test_it_passes_the_golden_check(
+    request: pytest.FixtureRequest, ends: str, file: str, tmp_path: Path
+) -> None:
+    place = written(request.getfixturevalue(ends), "c", file, tmp_path / "project")
     report = check.check(place, "c")
     assert all(one.passed for one in report.results), report
     assert len(report.results) == 4 * 3

@@ -54,10 +54,12 @@ def alone(program: str, where: Path, *words: object) -> subprocess.CompletedProc
     )
 
 
+@pytest.mark.parametrize("ends", ["bundle", "of_pixels"])
 @pytest.mark.parametrize("file", ["int8.tflite", "tflite", "int8.onnx", "onnx"])
 def test_it_gives_the_bundles_classes_without_edgeconv(
-    bundle: Path, file: str, tmp_path: Path
+    request: pytest.FixtureRequest, ends: str, file: str, tmp_path: Path
 ) -> None:
+    bundle = request.getfixturevalue(ends)
     place = written(bundle, "python", file, tmp_path / "project")
     tested = alone(ALONE, place, "--self-test")
     assert tested.returncode == 0, tested.stdout + tested.stderr

@@ -11,7 +11,7 @@ import pytest
 
 from edgeconv.embed import check
 from edgeconv.errors import UsageError
-from tests.embed.conftest import LABELS, export
+from tests.embed.conftest import LABELS
 from tests.embed.made_photos import large_photo, made_photos
 from tests.embed.projects import written
 
@@ -51,12 +51,6 @@ def page(bundle: Path, file: str, out: Path, packages: Path, photos: list[Path])
     place = written(bundle, "web", file, out, photos)
     (place / "node_modules").symlink_to(packages)
     return place
-
-
-@pytest.fixture(scope="module")
-def of_pixels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle whose int8 TFLite file takes pixels."""
-    return export(tmp_path_factory.mktemp("pixels") / "small", io="uint8")
 
 
 def test_grey_photos_are_stretched_by_the_other_filter(
