@@ -118,7 +118,9 @@ def test_its_metadata_names_what_it_is_and_no_place_that_is_not_there(built: Bui
 
 
 def test_the_environment_does_not_see_the_tree(programs: Path, tmp_path: Path) -> None:
-    where = run(programs / "python", "-c", "import edgeconv; print(edgeconv.__file__)", cwd=tmp_path)
+    where = run(
+        programs / "python", "-c", "import edgeconv; print(edgeconv.__file__)", cwd=tmp_path
+    )
     assert Path(where.strip()).is_relative_to(programs.parent)
 
 
