@@ -1,4 +1,4 @@
-"""The source archive and the wheel, built as a release does, and environments to install them in."""
+"""The source archive and the wheel, built as a release does, and environments to put them in."""
 
 from __future__ import annotations
 
