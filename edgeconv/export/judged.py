@@ -167,11 +167,11 @@ def _save(subject: Subject, golden: _Given, report: ParityReport) -> None:
 def _save_cases(subject: Subject, cases: Sequence[Case]) -> None:
     """Writes golden/, by the kernels that an app gets."""
     files = subject.files
-    sessions = {
-        artifact: open_session(files[artifact], SessionOptions(kernels=kernels))
+    opened = (
+        (artifact, open_session(files[artifact], SessionOptions(kernels=kernels)))
         for artifact, kernels in against_reference.app_runs(files)
-    }
-    golden_folder.write(subject.directory, cases, sessions, subject.classes)
+    )
+    golden_folder.write(subject.directory, cases, opened, subject.classes)
 
 
 def _builtin(subject: Subject, way_out: str = "") -> _Given:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -71,7 +71,7 @@ class Classes:
 def write(
     directory: Path,
     cases: Sequence[Case],
-    sessions: Mapping[str, Session],
+    opened: Iterable[tuple[str, Session]],
     classes: Classes | None,
 ) -> None:
     """Writes the folder into a bundle.
@@ -79,7 +79,8 @@ def write(
     Args:
         directory: the bundle's.
         cases: what the files are run on.
-        sessions: of each artifact, on the kernels that an app gets.
+        opened: each artifact with its session, on the kernels that an app gets; one is let go
+            before the next is opened, for each holds the net's weights.
         classes: None where the first output is no row of them.
 
     Raises:
@@ -88,20 +89,26 @@ def write(
     folder = directory / FOLDER
     folder.mkdir()
     binaries = _Binaries(folder)
-    told: list[dict[str, Any]] = []
-    for case in cases:
-        if case.photo is not None:
-            shutil.copyfile(case.photo, folder / str(case.photo_name))
-        pixels = _pixels(binaries, case)
-        ran = {
-            artifact: _ran(binaries, case, artifact, session, classes, with_inputs=not told)
-            for artifact, session in sessions.items()
-        }
-        told.append(
-            {"name": case.name, "photo": case.photo_name, "pixels": pixels, "artifacts": ran}
-        )
+    told = [_told(binaries, folder, case) for case in cases]
+    for artifact, session in opened:
+        for place, (case, one) in enumerate(zip(cases, told, strict=True)):
+            ran = _ran(binaries, case, artifact, session, classes, with_inputs=place == 0)
+            one["artifacts"][artifact] = ran
+        del session  # before the next one is opened
     text = json.dumps({"format": FORMAT, "cases": told}, indent=2, ensure_ascii=False)
     (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def _told(binaries: _Binaries, folder: Path, case: Case) -> dict[str, Any]:
+    """What is said of a case whatever the file; its photo lies beside."""
+    if case.photo is not None:
+        shutil.copyfile(case.photo, folder / str(case.photo_name))
+    return {
+        "name": case.name,
+        "photo": case.photo_name,
+        "pixels": _pixels(binaries, case),
+        "artifacts": {},
+    }
 
 
 def _pixels(binaries: _Binaries, case: Case) -> dict[str, Any] | None:

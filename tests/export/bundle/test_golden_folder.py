@@ -171,7 +171,7 @@ def test_it_stays_small_and_says_what_was_left_out(tmp_path: Path) -> None:
         Case(f"case_{number}", Images(each.transpose(0, 3, 1, 2).astype(np.float32), each))
         for number, each in enumerate(pixels)
     ]
-    golden_folder.write(tmp_path, cases, {"onnx": Wide()}, Classes(None))
+    golden_folder.write(tmp_path, cases, [("onnx", Wide())], Classes(None))
     held = list((tmp_path / "golden").glob("*.bin"))
     assert sum(path.stat().st_size for path in held) <= 4 * 2**20
     told = json.loads((tmp_path / "golden/golden.json").read_text("utf-8"))["cases"]
