@@ -6,6 +6,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 from typing import Any, TypeVar
 
 #: Threads at most; each holds the arrays of what it works on.
@@ -26,6 +28,22 @@ def in_threads(work: Callable[..., _Out], *items: Iterable[Any]) -> list[_Out]:
     """What `map` gives, in its order, several items at a time; raises what `work` raises first."""
     with ThreadPoolExecutor(count_workers()) as pool:
         return list(pool.map(work, *items))
+
+
+@contextmanager
+def beside(work: Callable[[Event], _Out]) -> Iterator[Callable[[], _Out]]:
+    """Does `work` in a thread while the block runs; the block may ask for what it gives.
+
+    It waits for the work's end there and at its own end. What the work raises is raised where it is
+    asked for. The event is set when the block ends: then nobody asks any more.
+    """
+    ended = Event()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work, ended)
+        try:
+            yield future.result
+        finally:
+            ended.set()
 
 
 def stream(

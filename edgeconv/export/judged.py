@@ -1,4 +1,4 @@
-"""The parity check of an export: the samples, what PyTorch makes of them, the verdict.
+"""The parity check of an export: the verdict on samples and what PyTorch makes of them.
 
 Without a folder of the user's, built-in photos judge the files and are the bundle's golden ones.
 With one, photos of it judge them, for only those are sure to be of the kind the net was made for;
@@ -11,9 +11,9 @@ files of integers gave for them is kept for whoever checks the bundle later
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,13 @@ from numpy.typing import NDArray
 
 from edgeconv.bundle import artifacts
 from edgeconv.bundle.golden import Golden
-from edgeconv.data import builtin
-from edgeconv.data.samples import Sample, stacked, stream
-from edgeconv.errors import NetRefused
 from edgeconv.export.bundle import golden_folder
 from edgeconv.export.bundle.golden_folder import Case, Classes
 from edgeconv.export.bundle.verdict import Judges, Verdict
-from edgeconv.export.calibration import OwnSamples
-from edgeconv.export.golden_cases import builtin_cases, own_cases
+from edgeconv.export.judging import AllJudging, Judging
 from edgeconv.export.sources.source import Reference, Source
 from edgeconv.graph.metrics import depth
 from edgeconv.runtime.adapt import app_input
-from edgeconv.runtime.feeds import Batch
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import SessionOptions
 from edgeconv.verify.parity import against_reference, bundle_files
@@ -43,8 +38,6 @@ from edgeconv.verify.parity.output_parts import OutputParts
 from edgeconv.verify.parity.stages import ParityReport
 from edgeconv.verify.thresholds import Thresholds
 
-#: Photos in golden.npz: enough for a parity figure that does not hang on one photo.
-GOLDEN_PHOTOS = 8
 #: What is behind the name of a stage that built-in photos judge beside the user's.
 _ON_BUILTIN = " on built-in photos"
 
@@ -90,44 +83,43 @@ class _Given:
         return dict(self.float64().outputs) if was_needed else {}
 
 
-def judged(subject: Subject, own: OwnSamples | None, *, own_in_bundle: bool) -> Verdict:
+def judged(subject: Subject, by: AllJudging) -> Verdict:
     """Holds every model file against PyTorch; writes golden.npz and golden/ beside them.
 
     Args:
         subject: what is judged.
-        own: the user's photos; None where there are none.
-        own_in_bundle: whether the bundle holds those.
+        by: the samples.
 
     Raises:
-        NetRefused: the net's outputs are not finite, or its own code failed.
+        NetRefused: the net's own code failed.
         ArtifactRefused: an engine cannot run a file.
-        ImageRefused: a photo cannot be read.
     """
-    takes_photos = subject.net.intake.preprocessing is not None
-    if own is not None and takes_photos and not own_in_bundle:
-        return _by_own_samples(subject, own)
-    golden = _builtin(subject) if own is None else _own(subject, own)
+    golden = _given(subject, by.golden)
+    if by.own is not None:
+        return _by_own_samples(subject, _given(subject, by.own), golden, by.cases)
     report = bundle_files.check(subject.files, golden.expected, subject.thresholds)
     _save(subject, golden, report)
-    intake = subject.net.intake
-    _save_cases(subject, builtin_cases(intake) if own is None else own_cases(own, intake))
+    _save_cases(subject, by.cases)
     return Verdict(report, golden.told, golden.told)
 
 
-def _by_own_samples(subject: Subject, photos: OwnSamples) -> Verdict:
+def _by_own_samples(
+    subject: Subject, own: _Given, golden: _Given, cases: Sequence[Case]
+) -> Verdict:
     """The user's photos judge everything; golden ones the float32 files, which hold on any."""
-    way_out = "; with --golden-from-calib photos of your folder take their place"
-    own, golden = _own(subject, photos), _builtin(subject, way_out)
     files, thresholds = subject.files, subject.thresholds
-    report = bundle_files.check(files, own.expected, thresholds)
     floats = {n: path for n, path in files.items() if artifacts.precision_of(n) is None}
-    # On reference kernels, a right file on one photo is right on any.
-    anywhere = against_reference.check(floats, golden.expected, thresholds, slowly=False)
-    _save(subject, _with_outputs(subject, golden), report)
-    _save_cases(subject, builtin_cases(subject.net.intake))
+    with ThreadPoolExecutor(2) as beside:
+        # On reference kernels, a right file on one photo is right on any.
+        check = against_reference.check
+        anywhere = beside.submit(check, floats, golden.expected, thresholds, slowly=False)
+        kept = beside.submit(_with_outputs, subject, golden)
+        report = bundle_files.check(files, own.expected, thresholds)
+        _save(subject, kept.result(), report)
+    _save_cases(subject, cases)
     stages = (
         *(replace(stage, photos="own") for stage in report.stages),
-        *(replace(stage, name=f"{stage.name}{_ON_BUILTIN}") for stage in anywhere.stages),
+        *(replace(stage, name=f"{stage.name}{_ON_BUILTIN}") for stage in anywhere.result().stages),
     )
     return Verdict(replace(report, stages=stages), own.told, golden.told)
 
@@ -174,43 +166,17 @@ def _save_cases(subject: Subject, cases: Sequence[Case]) -> None:
     golden_folder.write(subject.directory, cases, opened, subject.classes)
 
 
-def _builtin(subject: Subject, way_out: str = "") -> _Given:
-    count = _whole_batches(GOLDEN_PHOTOS, subject)
-    how = subject.net.intake.of_photo(subject.net.name)
-    photos = list(builtin.photos(how, count, "golden"))
-    told = Judges("builtin", count, held_back=True)
-    return _given(subject, photos, told, f"ordinary photos{way_out}")
-
-
-def _own(subject: Subject, own: OwnSamples) -> _Given:
-    """The user's; where they are no whole batch, they fill it up in turns."""
-    held = list(stream(own.judging, subject.net.intake))
-    samples = list(islice(cycle(held), _whole_batches(len(held), subject)))
-    told = Judges("folder", len(held), own.are_held_back)
-    kind = "samples" if own.are_tensors else "photos"
-    return _given(subject, samples, told, f"{kind} of your folder")
-
-
 def _whole_batches(photos: int, subject: Subject) -> int:
     batch = subject.reference.batch
     return -(-photos // batch) * batch
 
 
-def _given(subject: Subject, samples: Sequence[Sample], told: Judges, which: str) -> _Given:
-    net, run = subject.net, subject.reference
-    given = stacked(samples, net.intake)
-    reference = _reference(run, given.reals, which)
+def _given(subject: Subject, by: Judging) -> _Given:
+    run, given = subject.reference, by.samples
     float64 = cache(partial(run.float64, given.reals))
-    layers = depth(run.model)
-    whole = run.doubts(given.reals, reference, subject.thresholds)
-    expected = Expected(given, reference, layers, net.trained, subject.parts, float64, whole=whole)
-    return _Given(expected, float64, told)
-
-
-def _reference(run: Reference, samples: Batch, which: str) -> dict[str, NDArray[np.float32]]:
-    """What the float net makes of the samples, by output name."""
-    reference = run.outputs(samples)
-    for name, array in reference.items():
-        if not np.isfinite(array).all():
-            raise NetRefused(f"the net's output {name} is not finite on {which}")
-    return reference
+    whole = run.doubts(given.reals, by.outputs, subject.thresholds)
+    expected = Expected(
+        *(given, by.outputs, depth(run.model), subject.net.trained, subject.parts, float64),
+        whole=whole,
+    )
+    return _Given(expected, float64, by.told)

@@ -20,6 +20,7 @@ from edgeconv.export.calibration import OwnSamples, calibration_photos, own_samp
 from edgeconv.export.front_ends import ModelFile, require_opens
 from edgeconv.export.half_precision import fits_half_precision
 from edgeconv.export.judged import Subject, judged
+from edgeconv.export.judging import judging
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.pixels import with_pixel_input
 from edgeconv.export.preflight import check_request
@@ -41,6 +42,7 @@ from edgeconv.nets.handed_over import handed_over
 from edgeconv.quantize.plan.int16 import int16_plan, with_planned_weights
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.summary import summarize
+from edgeconv.threads import beside
 from edgeconv.verify.parity.hub_parts import parts_of_outputs
 
 #: What an export may be given.
@@ -112,21 +114,26 @@ def _fill(
         logits, model = logits_of(hub, net.name), with_softmax(hub)
         reference = ProbableReference(model, reference, logits)
     identity = _identity(net, model, options)
-    _write_floats(net, model, own, directory, identity, options, progress)
-    _require_front_end(directory, net, options)  # before the work
-    quantized, details = None, {}
-    if options.is_calibrated:
-        quantized = quantized_net(net, hub, own, options, progress)
-        _write_quantized(quantized, directory, identity, options, progress)
-        repairs, tensors = quantized.whole.repairs.to_json(), summarize(quantized.plan)
-        details = quantization.write(directory, repairs, tensors)
-    if identity.labels is not None:
-        labels.write(directory, identity.labels)
-    progress.step("check parity")
+    in_bundle = options.golden_from_calib
+    with beside(
+        lambda ended: judging(net, reference, own, own_in_bundle=in_bundle, stop=ended)
+    ) as samples:
+        _write_floats(net, model, own, directory, identity, options, progress)
+        _require_front_end(directory, net, options)  # before the work
+        quantized, details = None, {}
+        if options.is_calibrated:
+            quantized = quantized_net(net, hub, own, options, progress)
+            _write_quantized(quantized, directory, identity, options, progress)
+            repairs, tensors = quantized.whole.repairs.to_json(), summarize(quantized.plan)
+            details = quantization.write(directory, repairs, tensors)
+        if identity.labels is not None:
+            labels.write(directory, identity.labels)
+        progress.step("check parity")
+        judges = samples()
     parts = parts_of_outputs(model, {} if quantized is None else quantized.seen)
     classes = None if options.features else Classes(identity.labels, gives_probabilities(model))
     subject = Subject(directory, net, reference, parts, options.thresholds, classes)
-    verdict = judged(subject, own, own_in_bundle=options.golden_from_calib)
+    verdict = judged(subject, judges)
     for warning in verdict.warnings:
         progress.warn(warning)
     document = describe.describe(

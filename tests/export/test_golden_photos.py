@@ -276,8 +276,8 @@ class TestAWrongFileFails:
     def test_at_the_export_on_photos_of_its_own_kind(self, make, name, monkeypatch):
         write = model_files.write
 
-        def spoilt(model: Any, directory: Path, *rest: Any) -> None:
-            write(model, directory, *rest)
+        def spoilt(model: Any, directory: Path, *rest: Any, **said: Any) -> None:
+            write(model, directory, *rest, **said)
             path = directory / f"model.int8.{name}"
             if path.is_file():
                 suffix = "::int8" if name == "onnx" else ""
