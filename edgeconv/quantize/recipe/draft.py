@@ -115,7 +115,8 @@ class Draft:
         """Rounds the graph's weights from so many of the photos; drafts of one graph share it."""
         if photos not in self._rounders:
             self._rounders[photos] = WeightRounder(
-                self.model, lambda: second_moments(self.model, islice(self.inputs(), photos))
+                self.model,
+                lambda weights: second_moments(self.model, islice(self.inputs(), photos), weights),
             )
         return self._rounders[photos]
 

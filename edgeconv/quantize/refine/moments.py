@@ -12,7 +12,7 @@ neither time nor memory grows without bound, and memory does not grow with the i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
@@ -74,17 +74,22 @@ class Moments:
 def second_moments(
     model: ir.Model,
     inputs: Iterable[Batch],
+    weights: Collection[str] | None = None,
 ) -> dict[str, Moments]:
     """Moments of every Conv and Gemm, by the name of its weight.
 
     Args:
         model: a hub graph.
         inputs: float32 arrays of its inputs' shapes.
+        weights: of the layers with these weights alone; None for all.
 
     Raises:
         UsageError: no input at all.
     """
-    sums = {name_of(layer.weight): _Sums(layer) for layer in multiplying_layers(model)}
+    layers = {name_of(layer.weight): layer for layer in multiplying_layers(model)}
+    sums = {
+        name: _Sums(layer) for name, layer in layers.items() if weights is None or name in weights
+    }
     look = _Look(model, list(sums.values()))
     source, done = iter(inputs), 0
     while handful := list(islice(source, HANDFUL)):

@@ -15,7 +15,7 @@ and of rounding to nearest, so a row is never worse than rounded to nearest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,8 +70,10 @@ class WeightRounder:
     called (again) on what this gives, since scales may change and biases then start afresh.
     """
 
-    def __init__(self, model: ir.Model, moments: Callable[[], Mapping[str, Moments]]) -> None:
-        """Rounds a hub graph's weights; `moments` gives those of the same graph when needed."""
+    def __init__(
+        self, model: ir.Model, moments: Callable[[Collection[str]], Mapping[str, Moments]]
+    ) -> None:
+        """Rounds a hub graph's weights; `moments` gives those of the weights named, when needed."""
         self._layers = {name_of(layer.weight): layer for layer in multiplying_layers(model)}
         self._moments = moments
         self._done: dict[str, tuple[NDArray[np.float32], QuantizedConstant]] = {}
@@ -81,22 +83,23 @@ class WeightRounder:
     ) -> dict[str, QuantizedConstant]:
         """A plan's constants with rounded weights.
 
-        What was rounded at the same scales before is not worked out again: the grids of activations
-        touch biases alone.
+        A weight that was rounded at the same scales before is not worked out again: the grids of
+        activations touch biases, and scales only where a bias would not fit.
 
         Args:
             constants: a plan's; a weight without moments keeps its integers.
             activations: the same plan's.
         """
         layers = {name: layer for name, layer in self._layers.items() if name in constants}
-        if not all(self._is_done(name, constants[name]) for name in layers):
-            moments = self._moments()
+        todo = [name for name in layers if not self._is_done(name, constants[name])]
+        if todo:
+            moments = self._moments(todo)
 
             def choose(name: str) -> QuantizedConstant:
                 before = constants[name]
                 return _rounded(layers[name], before, moments[name]) if name in moments else before
 
-            for name, after in zip(layers, in_threads(choose, layers), strict=True):
+            for name, after in zip(todo, in_threads(choose, todo), strict=True):
                 self._done[name] = (constants[name].params.scale, after)
         rounded = dict(constants)
         for name, layer in layers.items():
