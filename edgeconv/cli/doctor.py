@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def doctor(as_json: bool = JSON) -> None:
     """What is installed on this machine, what of it works, and what to do about the rest.
 
-    Exits with 3 where something is installed that does not work; --json is for reports of faults.
+    Exits with 3 where something is installed that does not work, or there is no engine. --json is
+    for reports of faults.
     """
     from edgeconv.devices.doctor import rows
 
@@ -26,7 +27,7 @@ def doctor(as_json: bool = JSON) -> None:
     broken = [row.what for row in found if row.state == "broken"]
     show({"rows": found, "broken": broken}, lambda: _show(found), as_json=as_json)
     if broken:
-        raise UnavailableError(f"{', '.join(broken)}: installed, and not working")
+        raise UnavailableError(f"not working: {', '.join(broken)}")
 
 
 def _show(found: Sequence[Row]) -> None:

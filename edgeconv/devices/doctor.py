@@ -58,7 +58,7 @@ class Row:
         what: such as "engines".
         value: what is there; None for nothing.
         state: "ok"; "absent" (what is not needed for everything); "warning" (works, but ...);
-            "broken" (installed, and does not work).
+            "broken" (installed, and does not work; of engines also: none there).
         advice: what to do about it; "" for nothing.
     """
 
