@@ -16,6 +16,7 @@ from edgeconv.testing import assert_parity
 from tests.helpers.small_project import Outcome, run_pytest, write_test
 from tests.helpers.tampering import change_onnx, change_tflite_data, change_tflite_scale
 from tests.helpers.trained_bundle import CLASSES, damaged, export_trained
+from tests.small import blocked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -83,20 +84,34 @@ ALTERED: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
 }
 
 
+WRONG = DAMAGE | ALTERED
+FEW = ("int8-weight", "missing-label", "swapped-labels", "stale-label", "lost-file")
+REST = tuple(name for name in WRONG if name not in FEW)
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> edgeconv.Bundle:
     return export_trained(tmp_path_factory.mktemp("project") / "good")
 
 
-@pytest.fixture(scope="module")
-def outcome(good: edgeconv.Bundle) -> Outcome:
-    """Of one run over the good bundle and all damaged copies."""
-    project = good.directory.parent
-    for name, (damage, _) in (DAMAGE | ALTERED).items():
-        damaged(good.directory, project / name, damage, rehashed=name in DAMAGE)
-        write_test(project, name)
+def tried(good: edgeconv.Bundle, project: Path, *names: str) -> Outcome:
+    """One run over damaged copies, and the good bundle."""
+    (project / "good").symlink_to(good.directory)
     write_test(project, "good")
+    for name in names:
+        damaged(good.directory, project / name, WRONG[name][0], rehashed=name in DAMAGE)
+        write_test(project, name)
     return run_pytest(project)
+
+
+@pytest.fixture(scope="module")
+def outcome(good: edgeconv.Bundle, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return tried(good, tmp_path_factory.mktemp("few"), *FEW)
+
+
+@pytest.fixture(scope="module")
+def outcome_of_the_rest(good: edgeconv.Bundle, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return tried(good, tmp_path_factory.mktemp("rest"), *REST)
 
 
 def test_a_good_bundle_passes_and_its_figures_stand_in_the_junit_file(outcome: Outcome) -> None:
@@ -112,13 +127,36 @@ def test_a_good_bundle_passes_and_its_figures_stand_in_the_junit_file(outcome: O
     assert "PytestWarning" not in outcome.out
 
 
-@pytest.mark.parametrize("name", [*DAMAGE, *ALTERED])
+@pytest.mark.parametrize("name", FEW)
 def test_a_damaged_bundle_fails_and_what_is_wrong_is_named(outcome: Outcome, name: str) -> None:
+    check_named(outcome, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REST)
+def test_and_so_does_any_other(outcome_of_the_rest: Outcome, name: str) -> None:
+    check_named(outcome_of_the_rest, name)
+
+
+def check_named(outcome: Outcome, name: str) -> None:
     said = outcome.failure(f"test_{name.replace('-', '_')}")
     said = " ".join(word for word in said.split() if word != "E")  # wherever lines are broken
-    for words in (DAMAGE | ALTERED)[name][1]:
+    for words in WRONG[name][1]:
         assert words in said, said
     assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_where_bundles_are_only_run_the_table_is_told_and_the_tensor_is_not(
+    good: edgeconv.Bundle, tmp_path: Path
+) -> None:
+    wrong = damaged(good.directory, tmp_path / "wrong", DAMAGE["float-weight"][0])
+    code = f"from edgeconv.testing import assert_parity; assert_parity({str(wrong)!r})"
+    done = blocked.run(tmp_path, ["-c", code])
+    assert done.returncode == 1
+    assert "AssertionError" in done.stderr
+    assert "parity with" in done.stderr
+    assert "which tensor is wrong cannot be told: this needs onnx" in done.stderr
 
 
 def test_the_table_of_a_failure_fits_into_80_columns(outcome: Outcome) -> None:
@@ -181,7 +219,7 @@ def test_devices_come_by_option_and_marker(tmp_path: Path) -> None:
     assert names == {"test_any[local]", "test_boards[rpi4]", "test_here[local]"}
 
 
-def test_a_device_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
+def test_a_device_that_cannot_be_reached_is_one_line(tmp_path: Path, own: Path) -> None:
     write_test(tmp_path, "none")
     done = run_pytest(tmp_path, "--edgeconv-device", "rpi4-emulated", "-q")
     assert done.code == pytest.ExitCode.TESTS_FAILED
