@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,15 +52,20 @@ class Runner:
         path = os.pathsep.join([*map(str, self.programs), os.environ["PATH"]])
         return {**os.environ, "PATH": path}
 
-    def run(self, **given: str) -> list[Ran]:
-        """Every step whose condition holds; after a failure only those that always run."""
+    def run(self, only: Collection[str] = (), **given: str) -> list[Ran]:
+        """Every step, or only those of these names, whose condition holds.
+
+        After a failure only those that always run.
+        """
         document = yaml.safe_load((self.action / "action.yml").read_text("utf-8"))
         inputs = {name: str(told.get("default", "")) for name, told in document["inputs"].items()}
         inputs |= {name.replace("_", "-"): value for name, value in given.items()}
         done: list[Ran] = []
         for step in document["runs"]["steps"]:
             failed = any(ran.code for ran in done)
-            if _holds(step.get("if", ""), inputs, failed=failed):
+            if (not only or step["name"] in only) and _holds(
+                step.get("if", ""), inputs, failed=failed
+            ):
                 done.append(self._step(step, inputs))
         return done
 
