@@ -61,7 +61,10 @@ class ModelFile:
 
 
 def hindrances(file: ModelFile) -> dict[str, str | None]:
-    """What keeps each front end from opening a file, None where it opens; `micro` is tried."""
+    """What keeps each front end from opening a file, None where it opens; no word of `micro`.
+
+    What that opens is known by trying, which an export for it does.
+    """
     return {name: judge(file) for name, judge in _JUDGES.items()}
 
 

@@ -125,10 +125,15 @@ class ExportOptions:
             raise UsageError("--io float32 is of the int8 files; add --int8")
         if self.front_end is not None:
             _check_known("front end", self.front_end, FRONT_ENDS)
+            self._check_micro()
         if self.softmax and self.features is not None:
             raise UsageError(
                 "--softmax is of a net's classes, --features gives a layer; leave one out"
             )
+
+    def _check_micro(self) -> None:
+        if self.front_end == "micro" and not ("tflite" in self.formats and self.wants("int8")):
+            raise UsageError("--for micro is of the int8 TFLite file; add --int8 --format tflite")
 
     def _check_bound(self) -> None:
         if self.max_drop is None:

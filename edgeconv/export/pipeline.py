@@ -10,9 +10,10 @@ import onnx_ir as ir
 from torch import nn
 from torch.export import ExportedProgram
 
-from edgeconv.bundle import artifacts, bundle, labels, manifest, quantization, staging
+from edgeconv.bundle import artifacts, bundle, golden, labels, manifest, quantization, staging
 from edgeconv.bundle.identity import Identity
 from edgeconv.errors import NetRefused, UsageError
+from edgeconv.export import micro
 from edgeconv.export.bundle import describe, model_files
 from edgeconv.export.bundle.describe import interface_of
 from edgeconv.export.bundle.golden_folder import Classes
@@ -140,6 +141,9 @@ def _fill(
         net, model, options, quantized=quantized, verdict=verdict, parts=parts, directory=directory
     )
     _require_front_end(directory, net, options)
+    if options.front_end == "micro":
+        progress.step("run it in TensorFlow Lite Micro")
+        document = _for_micro(directory, net, document)
     return manifest.write(directory, document), details
 
 
@@ -172,6 +176,16 @@ def _require_front_end(directory: Path, net: Source, options: ExportOptions) -> 
     for short, path in artifacts.present(directory).items():
         file = ModelFile(short, interface_of(path), net.intake.preprocessing)
         require_opens(file, options.front_end)
+
+
+def _for_micro(directory: Path, net: Source, document: dict[str, Any]) -> dict[str, Any]:
+    """Tries the int8 file and writes its header; gives the manifest that says so."""
+    path = directory / artifacts.FILES[micro.ARTIFACT]
+    found = micro.tried(path, golden.load(directory).samples)
+    micro.write_header(path, net.name, found)
+    document["artifacts"][micro.ARTIFACT]["opens_in"].append("micro")
+    told = {name: value for name, value in document.items() if name != "files"}
+    return {**told, "micro": found.to_json(), "files": manifest.file_table(directory)}
 
 
 def _fits_half_precision(net: Source, model: ir.Model, own: OwnSamples | None, batch: int) -> bool:

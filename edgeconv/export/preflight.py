@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgeconv.bundle import bundle, staging
 from edgeconv.errors import UsageError
+from edgeconv.export import micro
 from edgeconv.export.calibration import own_samples
 from edgeconv.export.divided_photos import require_enough
 from edgeconv.export.judging_labels import check_labels
@@ -29,6 +30,8 @@ def check_request(
     if options.classes is not None and options.classes < 1:
         raise UsageError(f"classes={options.classes} cannot be; a net has at least 1")
     check_weights(options.weights)
+    if options.front_end == "micro":
+        micro.require_interpreter()
     for destination in _destinations(target, options, out):
         staging.check_destination(destination, force=force, is_ours=bundle.is_bundle)
     own = own_samples(options.calib)
