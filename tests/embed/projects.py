@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
+import numpy as np
+
 from edgeconv.bundle.bundle import Bundle
 from edgeconv.data.images import load_image
 from edgeconv.data.preprocessing import crop_pixels
@@ -38,5 +40,8 @@ def cases_of(photos: Sequence[Path], bundle: Bundle, artifact: str) -> tuple[Cas
         (made,) = opened.predict([path])
         top = tuple((each.index, each.probability) for each in made.top())
         pixels = crop_pixels(photo, bundle.preprocessing)
-        cases.append(Case(path, crc32(photo.tobytes()), pixels, top, crc32(file.tensor(pixels))))
+        fed = file.tensor(pixels)
+        feed = np.frombuffer(fed, session.inputs[0].dtype).reshape(session.inputs[0].shape)
+        output = session.run([feed])[0].tobytes()
+        cases.append(Case(path, crc32(photo.tobytes()), pixels, top, crc32(fed), output))
     return tuple(cases)

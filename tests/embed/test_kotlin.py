@@ -14,26 +14,19 @@ from tests.embed.projects import written
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("grey", "file"), [(False, "int8.tflite"), (True, "tflite")])
 def test_it_gives_the_bundles_tensors_and_classes(
-    bundle: Path,
-    grey_bundle: Path,
-    grey: bool,
-    file: str,
-    packages: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    bundle: Path, packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if shutil.which("java") is None:
         pytest.skip("java is not installed")
     compiler = packages / "kotlin-compiler" / "bin"
     monkeypatch.setenv("PATH", f"{compiler}{os.pathsep}{os.environ['PATH']}")
     (compiler / "kotlinc").chmod(0o755)
-    source = grey_bundle if grey else bundle
     photos = [path for path in made_photos(tmp_path / "photos") if path.suffix == ".png"]
-    report = check.check(written(source, "kotlin", file, tmp_path / "made", photos), "kotlin")
+    report = check.check(
+        written(bundle, "kotlin", "int8.tflite", tmp_path / "made", photos), "kotlin"
+    )
     assert [one for one in report.results if not one.passed] == []
     resized = [one.photo for one in report.results if one.step == "resizing"]
     assert {"colour.png", "palette.png", "alpha.png", "narrow.png", "small.png"} <= set(resized)
-    own = check.check(written(source, "kotlin", file, tmp_path / "own"), "kotlin")
-    assert own.steps == dict.fromkeys(("resizing", "quantizing", "classes"), True)
+    assert report.steps == dict.fromkeys(("resizing", "quantizing", "classes"), True)
