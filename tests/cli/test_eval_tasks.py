@@ -276,9 +276,12 @@ def test_few_photos_show_no_bound_and_say_how_many_would(
     run: Run, ten_photos: Path, dense: Path, masks: Path
 ) -> None:
     words = ("--task", "segmentation", "--labels", masks, "--output", "logits", "--max-drop", 20)
-    done = run("eval", dense, "--data", ten_photos, *words)
+    done = run("eval", dense, "--data", ten_photos, *words, "--json")
     assert done.code == 1
     assert "of 10 judged" in done.err
+    for file in json.loads(done.out)["evaluations"][1:]:
+        (mean_iou,) = (figure for figure in file["figures"] if figure["name"] == "mean IoU")
+        assert file["bound"]["lost"] == pytest.approx(-100 * mean_iou["change"]["value"], abs=1e-9)
     assert "59 at least, if nothing is lost" in done.err
     refused = run("eval", dense, "--data", ten_photos, *words[:-1], 0)
     assert (refused.code, refused.out) == (2, "")

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from edgeconv.data.annotations.coco import Box, Coco, Picture
+from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.verify.tasks.coco_figures import Precision
+from edgeconv.verify.tasks.detection import Detection
 from edgeconv.verify.tasks.heads import Detections
 
 pytest.importorskip("pycocotools", reason="pip install pycocotools")
@@ -64,6 +66,21 @@ def test_resamples_are_what_pycocotools_makes_of_photos_drawn_again() -> None:
     assert 0 < shown.low < shown.value < shown.high < 1
     same = once.change("AP", _several(truth, found, np.ones(PHOTOS, int)))
     assert (same.value, same.low, same.high) == (0, 0, 0)
+
+
+def test_what_is_lost_of_photos_drawn_again_is_pycocotools_difference() -> None:
+    truth = [_annotated(photo) for photo in range(PHOTOS)]
+    one, other = ([_found(boxes) for boxes in truth] for _ in range(2))
+    pictures = tuple(Picture(number, Path("x"), None) for number in range(PHOTOS))
+    boxes = tuple(box for of_photo in truth for box in of_photo)
+    coco = Coco(pictures, {1: "a", 2: "b", 5: "c"}, boxes)
+    task = Detection((), coco, lambda *_: one[0], Preprocessing())
+    loss = task.loss(other, one)
+    assert (loss.of, loss.unit, loss.photos) == ("AP lost", "points", PHOTOS)
+    weights = np.random.default_rng(1).multinomial(12, [1 / 12] * 12, 3)
+    for times, lost in zip(weights, loss.of_weights(weights.astype(float)), strict=True):
+        exact, own = (_several(truth, found, times).values["AP"] for found in (one, other))
+        assert lost == pytest.approx(100 * (exact - own), abs=1e-7)
 
 
 def test_nothing_found_is_a_precision_of_none() -> None:
