@@ -54,10 +54,11 @@ def histogram(values: NDArray[np.float32], low: float, high: float) -> Histogram
     low, high = min(low, 0.0), max(high, 0.0)
     pitch = math.ldexp(1.0, _exponent(low, high))
     first, last = math.floor(low / pitch), math.floor(high / pitch)
-    index = np.floor(values * np.float32(1.0 / pitch)).astype(np.intp)
-    index -= first
-    counts = np.bincount(index, minlength=last - first + 1).astype(np.float64)
-    zeros = float(values.size - np.count_nonzero(values))
+    place = values * np.float32(1.0 / pitch)
+    np.floor(place, out=place)
+    place -= np.float32(first)  # exact: bins are few
+    counts = np.bincount(place.astype(np.intp), minlength=last - first + 1).astype(np.float64)
+    zeros = float(np.count_nonzero(values == 0))
     counts[-first] -= zeros
     return Histogram(pitch, first, counts, zeros)
 
