@@ -37,3 +37,29 @@ def test_an_attention_of_several_heads_has_two_transposes(tmp_path: Path) -> Non
     assert all(change.reason and change.readers for change in found)
     products = [one for one in operations.operations if one.type == "BATCH_MATMUL"]
     assert [one.multiply_adds for one in products] == [2 * 16 * 16 * 4] * 2
+
+
+class Stream(nn.Module):
+    """Layers add to one stream of patches, which is a map of features again in the end."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 4, 4), nn.Conv2d(8, 5, 1)
+        self.norms = nn.ModuleList(nn.GroupNorm(1, 8) for _ in range(depth))
+        self.layers = nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(depth))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.stem(x).reshape(1, 8, 4, 2, 4, 2).permute(0, 1, 3, 5, 2, 4).reshape(1, 8, 4, 16)
+        for norm, layer in zip(self.norms, self.layers, strict=True):
+            y = y + layer(norm(y))
+        y = y.reshape(1, 8, 2, 2, 4, 4).permute(0, 1, 4, 2, 5, 3).reshape(1, 8, 8, 8)
+        return self.head(y)
+
+
+def test_a_stream_of_patches_lies_as_its_layers_would_have_it(tmp_path: Path) -> None:
+    found = []
+    for depth in (1, 4):
+        model = capture(Stream(depth).eval(), torch.zeros(1, 3, 32, 32), name="net")
+        tflite.write(model, tmp_path / "net.tflite")
+        found.append(read_operations(tmp_path / "net.tflite").layout_changes)
+    assert found[0] == found[1]  # on the way in and out, none between
