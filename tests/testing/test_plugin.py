@@ -16,7 +16,6 @@ from edgeconv.testing import assert_parity
 from tests.helpers.small_project import Outcome, run_pytest, write_test
 from tests.helpers.tampering import change_onnx, change_tflite_data, change_tflite_scale
 from tests.helpers.trained_bundle import CLASSES, damaged, export_trained
-from tests.small import blocked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,19 +143,6 @@ def check_named(outcome: Outcome, name: str) -> None:
     for words in WRONG[name][1]:
         assert words in said, said
     assert "Traceback" not in said
-
-
-@pytest.mark.slow
-def test_where_bundles_are_only_run_the_table_is_told_and_the_tensor_is_not(
-    good: edgeconv.Bundle, tmp_path: Path
-) -> None:
-    wrong = damaged(good.directory, tmp_path / "wrong", DAMAGE["float-weight"][0])
-    code = f"from edgeconv.testing import assert_parity; assert_parity({str(wrong)!r})"
-    done = blocked.run(tmp_path, ["-c", code])
-    assert done.returncode == 1
-    assert "AssertionError" in done.stderr
-    assert "parity with" in done.stderr
-    assert "which tensor is wrong cannot be told: this needs onnx" in done.stderr
 
 
 def test_the_table_of_a_failure_fits_into_80_columns(outcome: Outcome) -> None:
