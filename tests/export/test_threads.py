@@ -43,7 +43,10 @@ def digests(net: str, out: Path, threads: int) -> dict[str, str]:
     """SHA-256 of every file of a bundle that a process with so many threads exports."""
     environment = {**os.environ, **dict.fromkeys(_VARIABLES, str(threads))}
     subprocess.run([sys.executable, "-c", EXPORT, net, str(out)], env=environment, check=True)
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in out.iterdir()}
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
 
 
 def test_one_two_and_four_threads_give_the_same_bytes(tmp_path: Path) -> None:
