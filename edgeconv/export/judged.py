@@ -25,7 +25,7 @@ from edgeconv.bundle.golden import Golden
 from edgeconv.export.bundle import golden_folder
 from edgeconv.export.bundle.golden_folder import Case, Classes
 from edgeconv.export.bundle.verdict import Judges, Verdict
-from edgeconv.export.judging import AllJudging, Judging
+from edgeconv.export.judging import AllJudging, Judging, whole_batches
 from edgeconv.export.sources.source import Reference, Source
 from edgeconv.graph.metrics import depth
 from edgeconv.runtime.adapt import app_input
@@ -131,7 +131,7 @@ def _with_outputs(subject: Subject, golden: _Given) -> _Given:
     """
     if not subject.net.trained or not any(map(artifacts.precision_of, subject.files)):
         return golden
-    first = _first(golden.expected, _whole_batches(KEPT_PHOTOS, subject))
+    first = _first(golden.expected, whole_batches(KEPT_PHOTOS, subject.reference))
     kept = against_reference.outputs_of_integers(subject.files, first)
     return replace(golden, expected=replace(golden.expected, as_exported=kept))
 
@@ -164,11 +164,6 @@ def _save_cases(subject: Subject, cases: Sequence[Case]) -> None:
         for artifact, kernels in against_reference.app_runs(files)
     )
     golden_folder.write(subject.directory, cases, opened, subject.classes)
-
-
-def _whole_batches(photos: int, subject: Subject) -> int:
-    batch = subject.reference.batch
-    return -(-photos // batch) * batch
 
 
 def _given(subject: Subject, by: Judging) -> _Given:

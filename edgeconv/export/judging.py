@@ -82,7 +82,7 @@ def judging(
 
 
 def _builtin(net: Source, reference: Reference, stop: Event, way_out: str = "") -> Judging:
-    count = _whole_batches(GOLDEN_PHOTOS, reference)
+    count = whole_batches(GOLDEN_PHOTOS, reference)
     how = net.intake.of_photo(net.name)
     photos = list(builtin.photos(how, count, "golden"))
     told = Judges("builtin", count, held_back=True)
@@ -92,13 +92,14 @@ def _builtin(net: Source, reference: Reference, stop: Event, way_out: str = "") 
 def _own(net: Source, reference: Reference, own: OwnSamples, stop: Event) -> Judging:
     """The user's; where they are no whole batch, they fill it up in turns."""
     held = list(stream(own.judging, net.intake))
-    samples = list(islice(cycle(held), _whole_batches(len(held), reference)))
+    samples = list(islice(cycle(held), whole_batches(len(held), reference)))
     told = Judges("folder", len(held), own.are_held_back)
     kind = "samples" if own.are_tensors else "photos"
     return _judging(net, reference, samples, told, f"{kind} of your folder", stop)
 
 
-def _whole_batches(photos: int, reference: Reference) -> int:
+def whole_batches(photos: int, reference: Reference) -> int:
+    """So many photos, or as many more as fill the last batch."""
     return -(-photos // reference.batch) * reference.batch
 
 
