@@ -109,7 +109,7 @@ def _by_own_samples(
     """The user's photos judge everything; golden ones the float32 files, which hold on any."""
     files, thresholds = subject.files, subject.thresholds
     floats = {n: path for n, path in files.items() if artifacts.precision_of(n) is None}
-    with ThreadPoolExecutor(2) as beside:
+    with ThreadPoolExecutor(1) as beside:  # one after the other: sessions take memory
         # On reference kernels, a right file on one photo is right on any.
         check = against_reference.check
         anywhere = beside.submit(check, floats, golden.expected, thresholds, slowly=False)
