@@ -139,7 +139,9 @@ def _ultralytics(net: NamedNet) -> nn.Module:
     import ultralytics
 
     family = ultralytics.RTDETR if net.name.startswith("rtdetr") else ultralytics.YOLO
-    return family(f"{net.name}.yaml").model.float()
+    module = family(f"{net.name}.yaml").model.float()
+    module.model[-1].export = True  # boxes and scores, without the maps that training reads
+    return module
 
 
 def _smp(net: NamedNet) -> nn.Module:
