@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ def export_bundle(
         EdgeconvError: see the classes in `edgeconv.errors`; nothing is left behind.
     """
     options = options or ExportOptions()
+    if options.softmax:
+        options = replace(options, thresholds=options.thresholds.of_probabilities())
     given = target if isinstance(target, str) else handed_over(target)
     check_request(given, options, None if out is None else Path(out), force=force)
     progress.step("load the net and its weights")

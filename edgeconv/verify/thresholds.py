@@ -33,6 +33,8 @@ FigureName = Literal["relative_error", "sqnr_db", "median_sqnr_db", "equal"]
 MEDIAN_ERRORS = 2.0
 #: How far below the bound of the median photo the lower quartile may lie: noise twice as loud.
 QUARTILE_SLACK_DB = 6.0
+#: How much larger an error is as a share of the largest probability than of the largest logit.
+_SOFTMAX_GAIN = 5.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,19 @@ class Thresholds:
                 raise UsageError(
                     f"the bound {name} is {value:g}; it must be a finite number, at least 0"
                 )
+
+    def of_probabilities(self) -> Thresholds:
+        """The same for a softmax of the logits.
+
+        One that is off by e moves a probability by up to e / 2, and the largest logit, which the
+        bounds are shares of, is ten or twenty: five times as much of a largest probability of one.
+        A float32 file that misses its bound is held against float64 as ever.
+        """
+        return replace(
+            self,
+            float16_error=_SOFTMAX_GAIN * self.float16_error,
+            half_precision_error=_SOFTMAX_GAIN * self.half_precision_error,
+        )
 
     def with_stated(self, *, float_error: float | None, int8_sqnr_db: float | None) -> Thresholds:
         """These bounds but for those given; a float error holds for every net and machine.
