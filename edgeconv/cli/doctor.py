@@ -31,6 +31,6 @@ def doctor(as_json: bool = JSON) -> None:
 
 
 def _show(found: Sequence[Row]) -> None:
-    columns = (Column(""), Column("here"), Column("state"))
+    columns = (Column("part"), Column("here"), Column("state"))
     notes = [f"{row.what}: {row.advice}" for row in found if row.advice]
     show_table(Table(columns, [(row.what, row.value, row.state) for row in found], notes=notes))
