@@ -133,6 +133,19 @@ def factors_of(
     return best
 
 
+def foretold_noise(group: ChannelGroup, observations: Observations, factors: Array) -> float:
+    """Noise of the layers that read a group were it scaled so, relative to what they compute.
+
+    Args:
+        group: the channels.
+        observations: of the graph they are of.
+        factors: of every channel, (channels,).
+    """
+    tensors = [_foreseen(group, t, observations) for t in _tensors(group, observations, CLIP)]
+    readers = [_reader(group, layer, observations) for layer in group.readers]
+    return _noise(tensors, readers, factors)
+
+
 def _exponents(group: ChannelGroup, strength: float | None) -> Iterable[tuple[float, float]]:
     if strength is None:
         return product(OF_ACTIVATION, OF_COLUMN)

@@ -9,13 +9,16 @@ import torch
 from torch import nn
 
 from edgeconv.errors import BundleRefused
-from edgeconv.graph.view import constant_of, name_of
+from edgeconv.graph.view import constant_of, name_of, shape_of
 from edgeconv.quantize.observe.observations import observe
 from edgeconv.quantize.plan.affine import dequantize
 from edgeconv.quantize.plan.planner import PlanConfig, build_plan
+from edgeconv.quantize.recipe.draft import Draft
+from edgeconv.quantize.recipe.steps import AFFORDABLE, SCALE_SWISHES
 from edgeconv.quantize.repair.equalize import equalize, scale_swishes
 from edgeconv.quantize.repair.swish import swishes, with_own_arguments
-from tests.quantize.nets import hub, photos, run_float, run_planned, sqnr_db
+from edgeconv.quantize.repair.swish_choice import worthwhile_swishes
+from tests.quantize.nets import Mobile, hub, photos, run_float, run_planned, sqnr_db
 
 ACTIVATIONS = {"swish": nn.SiLU, "hard-swish": nn.Hardswish}
 
@@ -126,3 +129,24 @@ def test_only_the_swishes_asked_for_get_an_argument() -> None:
 def test_what_is_no_swish_is_refused(name: str) -> None:
     with pytest.raises(BundleRefused, match="no swish"):
         with_own_arguments(hub(Gated(0)), [name])
+
+
+def test_the_swishes_chosen_are_worth_their_time() -> None:
+    module = Gated(0)
+    with torch.no_grad():
+        for layer, channel in ((module.expand, 3), (module.head, 5)):
+            layer.weight[channel] *= 40
+    model = hub(module)
+    chosen = worthwhile_swishes(model, observe(model, photos(12)), AFFORDABLE)
+    values = {v.name: v for node in model.graph for v in node.outputs}
+    sizes = {name: np.prod(shape_of(values[name])) for name in swishes(model)}
+    assert 1 <= len(chosen) < len(sizes)
+    most = max(AFFORDABLE * sum(sizes.values()), min(sizes.values()))
+    assert sum(sizes[name] for name in chosen) <= most
+
+
+def test_nets_without_swishes_are_left_alone() -> None:
+    model = hub(Mobile())
+    assert worthwhile_swishes(model, observe(model, photos(4)), 1.0) == []
+    draft = Draft(model, lambda: photos(4), PlanConfig())
+    assert SCALE_SWISHES.apply(draft) is draft
