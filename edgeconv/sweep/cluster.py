@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 10.0
 MEMORY = "MEMORY"
 _KILLED = SIGNALLED + 9
+_MOST_SAID = 2_000
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ class _Sweep:
         try:
             done: Done | Lacking = future.result()
         except KilledWorker as error:
-            result = _failed(cell, _KILLED, f"the workers that ran it died: {error}")
+            result = Result.of(cell, _KILLED, f"the workers that ran it died: {error}"[:_MOST_SAID])
         except UnavailableError:
             raise
         except Exception as error:
@@ -238,7 +239,9 @@ class _Sweep:
                 raise UnavailableError(
                     "the Dask scheduler is gone; what has ended is kept: run the sweep again"
                 ) from error
-            result = _failed(cell, UnavailableError.exit_code, f"{type(error).__name__}: {error}")
+            result = Result.of(
+                cell, UnavailableError.exit_code, f"{type(error).__name__}: {error}"[:_MOST_SAID]
+            )
         else:
             if isinstance(done, Lacking):
                 before = self._lacking.get(cell.digest, frozenset())
@@ -250,21 +253,3 @@ class _Sweep:
                 packs.unpack(done.bundle, self.results.bundle(cell))
         self.results.write(cell, result)
         return result
-
-
-def _failed(cell: Cell, code: int, said: str) -> Result:
-    """Of a cell of which nothing came back."""
-    return Result(
-        digest=cell.digest,
-        kind=cell.kind,
-        name=cell.name,
-        title=cell.title,
-        device=cell.device,
-        options=dict(cell.options),
-        depends=dict(cell.depends),
-        code=code,
-        said=said[:2000],
-        started=0.0,
-        seconds=0.0,
-        document=None,
-    )

@@ -58,6 +58,33 @@ class Result:
     seconds: float
     document: dict[str, Any] | None
 
+    @classmethod
+    def of(
+        cls,
+        cell: Cell,
+        code: int,
+        said: str,
+        *,
+        started: float = 0.0,
+        seconds: float = 0.0,
+        document: dict[str, Any] | None = None,
+    ) -> Result:
+        """A cell's; one that did not run has begun never."""
+        return cls(
+            digest=cell.digest,
+            kind=cell.kind,
+            name=cell.name,
+            title=cell.title,
+            device=cell.device,
+            options=dict(cell.options),
+            depends=dict(cell.depends),
+            code=code,
+            said=said,
+            started=started,
+            seconds=seconds,
+            document=document,
+        )
+
     @property
     def is_final(self) -> bool:
         """Whether the cell is done, well or not."""

@@ -72,16 +72,10 @@ def run(
         document, said = _document(out), _said(err)
     if code == OVER_TIME:
         said = f"it took longer than {limits.seconds:g} s"
-    return Result(
-        digest=cell.digest,
-        kind=cell.kind,
-        name=cell.name,
-        title=cell.title,
-        device=cell.device,
-        options=dict(cell.options),
-        depends=dict(cell.depends),
-        code=code,
-        said=said if code else "",
+    return Result.of(
+        cell,
+        code,
+        said if code else "",
         started=started,
         seconds=seconds,
         document=document,
