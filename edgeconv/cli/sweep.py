@@ -104,11 +104,11 @@ def _seconds_left(rows: Sequence[Row], through: int, nets: int) -> float | None:
         through: nets of which all has ended.
         nets: in all.
     """
+    if not through:
+        return None
     starts = [place for place, row in enumerate(rows) if row.cell.kind == "export"]
     ends = [*starts[1:], len(rows)]
     each = [sum(row.result.seconds for row in rows[a:b]) for a, b in zip(starts, ends, strict=True)]
-    if not through:
-        return None
     return max(0.0, fmean(each[:through]) * (nets - through) - sum(each[through:]))
 
 

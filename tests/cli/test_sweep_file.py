@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgeconv import child
 from tests.cli.conftest import Run
 
 FULL = """
@@ -131,3 +133,29 @@ def test_there_is_no_such_file(run: Run) -> None:
 def test_no_scheduler_answers(run: Run, full: Path) -> None:
     refused = run("sweep", "sweep.toml", "--scheduler", "nonsense://nowhere")
     assert (refused.code, "no Dask scheduler answers at nonsense" in refused.err) == (3, True)
+
+
+def test_a_sweep_shows_what_it_does_and_what_came_out(
+    run: Run, full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = Path(__file__).parents[1] / "sweep" / "stand_in.py"
+    monkeypatch.setattr(child, "command", lambda _: [sys.executable, str(stand_in)])
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    full.write_text('nets = ["a", "refused", "b"]\n[bench]\n')
+    first = run("sweep", "sweep.toml")
+    assert first.code == 0, first.err
+    assert "export b (3 of 3, about" in first.err
+    assert "warning: refused: what was wrong" in first.err
+    rows = [line.split() for line in first.out.splitlines()[2:-1]]
+    assert [row[:2] for row in rows] == [
+        ["export", "a"],
+        ["bench", "a"],
+        ["bench", "a"],
+        ["export", "refused"],
+        ["export", "b"],
+        ["bench", "b"],
+    ]
+    again = json.loads(run("sweep", "sweep.toml", "--json").out)
+    assert [one["code"] for one in again["results"]] == [0, 0, 0, 4, 0, 0]
+    assert len((tmp_path / "log").read_text().splitlines()) == 6
