@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
 from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
 
 
 def command(module: str) -> list[str]:
@@ -17,3 +21,16 @@ def environment() -> dict[str, str]:
     root = str(Path(__file__).resolve().parents[1])
     inherited = os.environ.get("PYTHONPATH")
     return os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{inherited}" if inherited else root}
+
+
+def end_with(parent: int) -> bool:
+    """Has the kernel end this process (SIGTERM) when its parent is killed; on Linux.
+
+    Args:
+        parent: the process that started this one.
+
+    Returns:
+        Whether it is there still: where it is not, it died before it could be asked for.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    return os.getppid() == parent

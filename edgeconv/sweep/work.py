@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
-import resource
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import MappingProxyType
@@ -21,13 +18,14 @@ from typing import IO, Any
 from edgeconv import child
 from edgeconv.disk import cache_directory
 from edgeconv.documents import NotJson, parse
+from edgeconv.errors import SIGNALLED
 from edgeconv.runtime.plain import plain
 from edgeconv.sweep.cell import Cell
+from edgeconv.sweep.limited import NO_BOUND
 from edgeconv.sweep.results import FORM, Result
 
 #: How long a process that was asked to end may take to clean up.
 _GRACE_S = 10.0
-_PR_SET_PDEATHSIG = 1
 #: What is said of a failure, at most.
 _MOST_SAID = 2_000
 #: The code of a run that a limit ended, as timeout(1) has it.
@@ -84,14 +82,14 @@ def run(
 
 def _ended(command: list[str], out: IO[bytes], err: IO[bytes], limits: Limits) -> int:
     """The exit code; the process and its children are gone."""
+    most = NO_BOUND if limits.memory_bytes is None else str(limits.memory_bytes)
     begun = subprocess.Popen(
-        command,
+        [*child.command("edgeconv.sweep.limited"), str(os.getpid()), most, *command],
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=err,
         env=child.environment(),
         start_new_session=True,
-        preexec_fn=partial(_limited, os.getpid(), limits.memory_bytes),  # there is one thread
     )
     try:
         code = begun.wait(limits.seconds)
@@ -99,16 +97,7 @@ def _ended(command: list[str], out: IO[bytes], err: IO[bytes], limits: Limits) -
         code = OVER_TIME
     finally:
         _end(begun)
-    return 128 - code if code < 0 else code
-
-
-def _limited(parent: int, memory_bytes: int | None) -> None:
-    """In the child: it ends with its parent, and its memory has a bound."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(128 + signal.SIGTERM)
-    if memory_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    return SIGNALLED - code if code < 0 else code
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from edgeconv import child
 from tests.cli.conftest import Run
+from tests.sweep.conftest import STAND_IN, stood_in_for
 
 FULL = """
 nets = ["mobilenet_v2", "net.py:build", "model.onnx"]
@@ -138,8 +138,7 @@ def test_no_scheduler_answers(run: Run, full: Path) -> None:
 def test_a_sweep_shows_what_it_does_and_what_came_out(
     run: Run, full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in = Path(__file__).parents[1] / "sweep" / "stand_in.py"
-    monkeypatch.setattr(child, "command", lambda _: [sys.executable, str(stand_in)])
+    monkeypatch.setattr(child, "command", stood_in_for(STAND_IN))
     monkeypatch.setenv("LOG", str(tmp_path / "log"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     full.write_text('nets = ["a", "refused", "b"]\n[bench]\n')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def plan_of(*nets: str) -> Plan:
     )
 
 
+def stood_in_for(program: Path) -> Callable[[str], list[str]]:
+    """`child.command` with a program in edgeconv's place, and every other module as it is."""
+    real = child.command
+    return lambda module: [sys.executable, str(program)] if module == "edgeconv" else real(module)
+
+
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the stand-in says what it was called with, and when."""
@@ -36,7 +43,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     log.touch()
     monkeypatch.setenv("LOG", str(log))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(child, "command", lambda _: [sys.executable, str(STAND_IN)])
+    monkeypatch.setattr(child, "command", stood_in_for(STAND_IN))
     return log
 
 

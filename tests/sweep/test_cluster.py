@@ -27,8 +27,8 @@ distributed = pytest.importorskip("distributed")
 WORKER = """
 import sys
 from edgeconv import child
-stand_in = sys.argv.pop(1)
-child.command = lambda _: [sys.executable, stand_in]
+from tests.sweep.conftest import stood_in_for
+child.command = stood_in_for(sys.argv.pop(1))
 from distributed.cli.dask_worker import main
 main()
 """

@@ -126,8 +126,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from edgeconv import child
-child.command = lambda _: [sys.executable, sys.argv[1]]
-from tests.sweep.conftest import plan_of
+from tests.sweep.conftest import plan_of, stood_in_for
+child.command = stood_in_for(sys.argv[1])
 from tests.sweep.test_run import _run
 from edgeconv.sweep.results import Results
 _run(plan_of("slow"), Results(Path(sys.argv[2])))

@@ -6,17 +6,15 @@ is left to say so. The parent imports nothing heavy and only waits.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 from collections.abc import Callable
 from typing import NoReturn
 
+from edgeconv.child import end_with
 from edgeconv.errors import CRASHES, SIGNALLED, EngineCrashed
 from edgeconv.interrupts import ENDS
 from edgeconv.report.console import say
-
-_PR_SET_PDEATHSIG = 1
 
 
 def supervised(command: Callable[[], NoReturn]) -> NoReturn:
@@ -36,17 +34,11 @@ def supervised(command: Callable[[], NoReturn]) -> NoReturn:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         command()
     if child == 0:
-        _end_with(parent)
+        if not end_with(parent):
+            os._exit(SIGNALLED + signal.SIGTERM)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         command()
     os._exit(_exit_code(*_status(child, waited_for)))
-
-
-def _end_with(parent: int) -> None:
-    """Has the kernel end this process when its parent is killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died before it could be asked for
-        os._exit(SIGNALLED + signal.SIGTERM)
 
 
 def _status(child: int, waited_for: set[signal.Signals]) -> tuple[int, int | None]:
