@@ -1,13 +1,15 @@
 """The same cells as tasks of a Dask cluster (docs/cluster.md).
 
 A board is a resource of the worker that reaches it, so that no two cells use one; so is memory, in
-bytes, where workers state it. Files travel to a worker once, by their hash; bundles come back. What
+bytes, where workers state it. A worker that lacks a file says so and gets it with the cell handed
+over again, once for each hash: what Dask scatters is lost with its worker. Bundles come back. What
 Dask cannot know stands in `edgeconv.sweep`: results are kept by this process as they come, children
 end with their worker, and a measurement is alone on its machine.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -15,11 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgeconv.bundle import manifest
 from edgeconv.errors import SIGNALLED, UnavailableError
 from edgeconv.sweep import packs, work
 from edgeconv.sweep.cell import Cell, Given
 from edgeconv.sweep.plan import Plan
-from edgeconv.sweep.results import MANIFEST, Result, Results
+from edgeconv.sweep.results import Result, Results
 from edgeconv.sweep.run import Row
 from edgeconv.sweep.tools import tools
 
@@ -87,7 +90,7 @@ def perform(
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch) / "bundle"
         result = work.run(cell, bundle, limits, folders)
-        made = (bundle / MANIFEST).is_file()
+        made = (bundle / manifest.FILE_NAME).is_file()
         return Done(result, packs.packed(sorted(bundle.iterdir())) if made else None)
 
 
@@ -133,7 +136,7 @@ class _Sweep:
     client: Client
     progress: Progress
     _at_work: dict[Future, Cell] = field(default_factory=dict)
-    _lacking: dict[str, frozenset[str]] = field(default_factory=dict)
+    _lacking: dict[str, set[str]] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
     _through: int = 0
@@ -164,12 +167,12 @@ class _Sweep:
         self._through += 1
         self.progress.advance(self._through)
         yield row
-        if row.result.code in (0, 1) and cell.kind == "export" and self.results.made(cell):
+        if row.result.left_bundle and self.results.made(cell):
             for follower in self.plan.of_bundle(cell, self.results.bundle(cell)):
                 yield from self._begin(follower)
 
     def _submitted(self, cell: Cell) -> Future:
-        lacking = self._lacking.get(cell.digest, frozenset())
+        lacking = self._lacking.get(cell.digest, set())
         files = {word.digest: word for word in cell.words if isinstance(word, Given)}
         packed = {digest: packs.pack_of(files[digest]) for digest in lacking}
         with warnings.catch_warnings():
@@ -234,7 +237,7 @@ class _Sweep:
             result = Result.of(cell, _KILLED, f"the workers that ran it died: {error}"[:_MOST_SAID])
         except UnavailableError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever a worker raised comes back as it is
             if future.status in ("cancelled", "lost"):
                 raise UnavailableError(
                     "the Dask scheduler is gone; what has ended is kept: run the sweep again"
@@ -244,12 +247,13 @@ class _Sweep:
             )
         else:
             if isinstance(done, Lacking):
-                before = self._lacking.get(cell.digest, frozenset())
-                self._lacking[cell.digest] = before | done.digests
+                self._lacking.setdefault(cell.digest, set()).update(done.digests)
                 self._at_work[self._submitted(cell)] = cell
                 return None
             result = done.result
             if done.bundle is not None:
-                packs.unpack(done.bundle, self.results.bundle(cell))
+                bundle = self.results.bundle(cell)
+                shutil.rmtree(bundle, ignore_errors=True)  # of a run before that was not finished
+                packs.unpack(done.bundle, bundle)
         self.results.write(cell, result)
         return result

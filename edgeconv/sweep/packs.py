@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import secrets
-import shutil
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,17 +33,16 @@ def packed(paths: Iterable[Path]) -> bytes:
 
 
 def unpack(pack: bytes, folder: Path) -> None:
-    """Writes what is packed into a folder, whole or not at all; what stood there goes.
+    """Writes what is packed into a folder, whole or not at all.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or something stands there.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.parent / f".{secrets.token_hex(8)}.part"
     with unfinished(part):
         with zipfile.ZipFile(io.BytesIO(pack)) as held:
             held.extractall(part)  # which takes names that lead out of it for names in it
-        shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
 
 
@@ -68,9 +66,14 @@ def placed(given: Given, pack: bytes | None) -> Path:
     Raises:
         OSError: it cannot be written.
     """
+    folder = _folder(given)
     if pack is not None and not is_placed(given):
-        unpack(pack, _folder(given))
-    return _folder(given)
+        try:
+            unpack(pack, folder)
+        except OSError:
+            if not is_placed(given):  # else another cell has put it there meanwhile
+                raise
+    return folder
 
 
 def _folder(given: Given) -> Path:

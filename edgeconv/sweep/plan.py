@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgeconv.bundle import manifest
 from edgeconv.disk import sha256_of
+from edgeconv.runtime.open import ENGINE_OF_SUFFIX
 from edgeconv.sweep.cell import Cell, Given, Kind
-from edgeconv.sweep.results import MANIFEST
 from edgeconv.sweep.work import Limits
-
-#: Files that an engine runs.
-_MODELS = (".onnx", ".tflite")
 
 
 @dataclass(frozen=True)
@@ -94,15 +91,15 @@ class Plan:
                 yield from self._of_files(export, bundle, device, self.bench)
 
     def _of_whole(self, kind: Kind, export: Cell, bundle: Path, device: str, words: Words) -> Cell:
-        manifest = sha256_of(bundle / MANIFEST)
+        whole = sha256_of(bundle / manifest.FILE_NAME)
         return Cell(
             kind=kind,
             name=export.name,
             device=device,
-            words=(Given(bundle, (), "", manifest), *words.typed, "--device", device),
+            words=(Given(bundle, (), "", whole), *words.typed, "--device", device),
             options=words.told,
             depends={
-                "bundle": manifest,
+                "bundle": whole,
                 **self._where(device),
                 **words.depends,
             },
@@ -111,22 +108,17 @@ class Plan:
 
     def _of_files(self, export: Cell, bundle: Path, device: str, words: Words) -> Iterator[Cell]:
         """A cell a file: those of several bundles with the same bytes are one."""
-        files = json.loads((bundle / MANIFEST).read_bytes())["files"]
-        for name in sorted(files):
-            if name.endswith(_MODELS):
-                file = Given(bundle / name, (), "", sha256_of(bundle / name))
+        for path in sorted(bundle.iterdir()):
+            if path.suffix in ENGINE_OF_SUFFIX:
+                file = Given(path, (), "", sha256_of(path))
                 yield Cell(
                     kind="bench",
-                    name=f"{export.name}/{name}",
+                    name=f"{export.name}/{path.name}",
                     device=device,
                     words=(file, *words.typed, "--device", device),
                     options=words.told,
-                    depends={
-                        "file": file.digest,
-                        **self._where(device),
-                        **words.depends,
-                    },
-                    title=f"{export.title} {name}",
+                    depends={"file": file.digest, **self._where(device), **words.depends},
+                    title=f"{export.title} {path.name}",
                 )
 
     def _where(self, device: str) -> dict[str, str]:

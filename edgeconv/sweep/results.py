@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeconv.bundle import manifest
 from edgeconv.disk import write_whole
 from edgeconv.documents import Form
-from edgeconv.errors import RefusedError, UnavailableError
+from edgeconv.errors import RefusedError, ThresholdMissed, UnavailableError
 from edgeconv.report import jsondoc
 from edgeconv.sweep.cell import Cell, Kind
 
@@ -27,7 +28,6 @@ FORM = Form(
 #: of something missing, of a limit or a signal.
 FINAL_CODES = (0, 1, 2, 4)
 _BUNDLES = "bundles"
-MANIFEST = "manifest.json"
 _LOCK = ".lock"
 
 
@@ -90,9 +90,10 @@ class Result:
         """Whether the cell is done, well or not."""
         return self.code in FINAL_CODES
 
-
-def _should_have_bundle(result: Result) -> bool:
-    return result.kind == "export" and result.code in (0, 1)
+    @property
+    def left_bundle(self) -> bool:
+        """Whether a bundle was written: also one that misses parity is."""
+        return self.kind == "export" and self.code in (0, ThresholdMissed.exit_code)
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,11 @@ class Results:
         found = self.read(cell)
         if found is None or not found.is_final:
             return None
-        return None if _should_have_bundle(found) and not self.made(cell) else found
+        return None if found.left_bundle and not self.made(cell) else found
 
     def made(self, cell: Cell) -> bool:
         """Whether an export's bundle is there."""
-        return (self.bundle(cell) / MANIFEST).is_file()
+        return (self.bundle(cell) / manifest.FILE_NAME).is_file()
 
     def _path(self, cell: Cell) -> Path:
         return self.folder / cell.kind / f"{cell.digest}.json"

@@ -43,8 +43,8 @@ def states(plan: Plan, results: Results) -> list[tuple[Cell, State]]:
     """Every cell that can be told without running one, and whether its result is there."""
     found: list[tuple[Cell, State]] = []
     for export in plan.exports():
-        cells = [export]
-        if results.finished(export) is not None and results.made(export):
+        cells, done = [export], results.finished(export)
+        if done is not None and done.left_bundle:
             cells += plan.of_bundle(export, results.bundle(export))
         found += [(cell, "to do" if results.finished(cell) is None else "done") for cell in cells]
     return found
@@ -63,7 +63,7 @@ def run(plan: Plan, results: Results, begins: Begins) -> Iterator[Row]:
         begin = partial(begins, through=through)
         made = _row(export, plan, results, begin)
         yield made
-        if made.result.code not in (0, 1) or not results.made(export):
+        if not made.result.left_bundle or not results.made(export):
             continue
         for cell in plan.of_bundle(export, results.bundle(export)):
             if cell.digest not in seen:

@@ -175,3 +175,16 @@ def test_files_travel_with_what_belongs_to_them(
     assert one.typed(folder) == str(folder / "photos")
     assert packs.is_placed(one)
     assert packs.placed(one, None) == folder
+
+
+def test_a_file_that_another_cell_put_there_first_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "w.bin").write_bytes(b"w")
+    one = given(tmp_path / "w.bin", Hashes())
+    there = packs.placed(one, packs.pack_of(one))
+    answers = iter([False, True])
+    monkeypatch.setattr(packs, "is_placed", lambda _: next(answers))
+    assert packs.placed(one, packs.pack_of(one)) == there
+    assert (there / "w.bin").read_bytes() == b"w"
