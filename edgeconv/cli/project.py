@@ -102,15 +102,12 @@ class Project:
 
     def _value(self, option: Any, value: Any, key: str, paths: Set[str]) -> Any:
         """As it would be typed; a path is made one from here."""
-        wanted = "true or false" if option.is_flag else "a text or a number"
         if option.multiple:
-            wanted = "a list of texts"
             fits = isinstance(value, list) and all(isinstance(one, str) for one in value)
-        elif option.is_flag:
-            fits = isinstance(value, bool)
+            wanted = None if fits else "a list of texts"
         else:
-            fits = isinstance(value, str | int | float) and not isinstance(value, bool)
-        if not fits:
+            wanted = unfit(option, value)
+        if wanted is not None:
             raise UsageError(f"{self.path}: {key} must be {wanted}")
         if key in FILE_OR_WORD or option.name in paths:
             return self._placed(str(value), always=option.name in paths)
@@ -173,9 +170,22 @@ def verbs_of(group: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
 
 
 def options_of(verb: Any) -> dict[str, Any]:
-    """Name as it is typed -> option."""
+    """Name as it is typed, without its dashes -> option."""
     options = (one for one in verb.params if one.param_type_name == "option")
-    return {max(one.opts, key=len).lstrip("-"): one for one in options}
+    return {name_of(one).lstrip("-"): one for one in options}
+
+
+def name_of(option: Any) -> str:
+    """As it is typed: the long one of its names."""
+    return str(max(option.opts, key=len))
+
+
+def unfit(option: Any, value: Any) -> str | None:
+    """What one value of an option must be, where a file's is none."""
+    if option.is_flag:
+        return None if isinstance(value, bool) else "true or false"
+    fits = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return None if fits else "a text or a number"
 
 
 def _tables(table: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -31,13 +31,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgeconv.cli.project import FILE_OR_WORD, options_of, paths_of, verbs_of
+from edgeconv.cli.project import FILE_OR_WORD, options_of, paths_of, unfit, verbs_of
 from edgeconv.errors import UnknownName, UsageError
 from edgeconv.sweep.cell import Given, Hashes, given
 from edgeconv.sweep.plan import Net, Plan, Words
@@ -144,9 +143,7 @@ class _Reader:
         depends: dict[str, str] = {}
         for key in sorted(table):
             option, value = options[key], table[key]
-            one = [
-                self._text(key, each) for each in (value if isinstance(value, list) else [value])
-            ]
+            one = self._texts_of(key, option, value)
             if option.name in paths or (key in FILE_OR_WORD and self._place(one[0]).exists()):
                 path = self._place(one[0])
                 file = given(path, self.hashes, also=self._beside(path))
@@ -154,19 +151,21 @@ class _Reader:
                 typed += [f"--{key}", file]
                 told[key] = path.name
                 continue
-            typed += self._typed(key, option, value, one)
+            typed += [f"--{key}"] if option.is_flag and value else []
+            typed += [] if option.is_flag else [each for text in one for each in (f"--{key}", text)]
             told[key] = ",".join(one)
         return Words(tuple(typed), told, depends)
 
-    def _typed(self, key: str, option: Any, value: Any, words: list[str]) -> list[str]:
-        if option.is_flag != isinstance(value, bool):
-            wanted = "true or false" if option.is_flag else "a text or a number"
-            raise self._wrong(f"{key} must be {wanted}")
+    def _texts_of(self, key: str, option: Any, value: Any) -> list[str]:
+        """What is typed for an option, once for each value; of a switch that is off, ""."""
         if isinstance(value, list) and not option.multiple:
             raise self._wrong(f"{key} must be one value; what varies stands under [vary]")
+        values = value if isinstance(value, list) else [value]
+        if wanted := next(filter(None, (unfit(option, each) for each in values)), None):
+            raise self._wrong(f"{key} must be {wanted}")
         if option.is_flag:
-            return [f"--{key}"] if value else []
-        return [each for word in words for each in (f"--{key}", word)]
+            return ["true" if value else ""]
+        return [str(each) for each in values]
 
     def _beside(self, path: Path) -> list[Path]:
         """The labels that may lie beside a folder."""
@@ -213,13 +212,6 @@ class _Reader:
             raise self._wrong(f"{key} names one twice")
         return value
 
-    def _text(self, key: str, value: Any) -> str:
-        if isinstance(value, bool):
-            return "true" if value else ""
-        if not isinstance(value, str | int | float):
-            raise self._wrong(f"{key} must be a text, a number, or true or false")
-        return str(value)
-
     def _check_keys(self, given: Mapping[str, Any], known: Any, what: str) -> None:
         for key in given:
             if key not in known:
@@ -233,6 +225,7 @@ class _Reader:
 def _device(name: str) -> str:
     """What is known of a device without talking to it; raises UnknownName where nothing is."""
     from edgeconv.devices.profile import read as profiles
+    from edgeconv.runtime.host import host_facts
 
-    here = platform.processor() or platform.machine() if name == "local" else ""
+    here = host_facts().cpu if name == "local" else ""
     return hashlib.sha256(f"{profiles.load(name)}{here}".encode()).hexdigest()[:12]

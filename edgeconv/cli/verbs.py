@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from edgeconv.cli.project import name_of
 from edgeconv.cli.shown.project import from_project, show_options
 from edgeconv.errors import UsageError
 
@@ -53,10 +54,9 @@ class Verb(TyperCommand):
         """Typer's; a wrong value of the project's is called so."""
         try:
             return super().make_context(*arguments, **keywords)
-        except Exception as error:
-            context, option = getattr(error, "ctx", None), getattr(error, "param", None)
-            if context is not None and option is not None and option in from_project(context):
-                error.message += f" It stands in {context.find_root().obj.path}."  # type: ignore[attr-defined]  # Typer's
+        except typer.BadParameter as error:
+            if error.ctx is not None and error.param in from_project(error.ctx):
+                error.message += f" It stands in {error.ctx.find_root().obj.path}."
             raise
 
     def invoke(self, ctx: Any) -> Any:
@@ -81,7 +81,7 @@ class Verb(TyperCommand):
 
 def _of_the_project(context: Any, words: str) -> list[str]:
     """A line for each option that an error names and the project's file has."""
-    names = [max(option.opts, key=len) for option in from_project(context)]
+    names = [name_of(option) for option in from_project(context)]
     return [
         f"{name} stands in {context.find_root().obj.path}"
         for name in names

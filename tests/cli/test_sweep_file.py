@@ -107,6 +107,7 @@ def test_where_the_files_lie_makes_no_difference(run: Run, full: Path) -> None:
         ("recipe =", "receipt =", "did you mean recipe"),
         ("recipe =", "out =", "out is no option of export"),
         ('"fast"', '["fast"]', "what varies stands under [vary]"),
+        ('weights = "random"', "weights = []", "what varies stands under [vary]"),
         ('["int8", ""]', '"int8"', "vary.precision must be a list"),
         ("threads = 2", "runs = true", "runs must be a text or a number"),
         ("side-by-side = true", "side-by-side = 1", "side-by-side must be true or false"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgeconv.cli.options import output
+from edgeconv.cli.project import Project, name_of
 from edgeconv.report.console import say
 from edgeconv.report.tables import Column, Table, Told, show
-
-if TYPE_CHECKING:
-    from edgeconv.cli.project import Project
 
 _TYPED, _DEFAULT = "command line", "default"
 
@@ -25,9 +23,7 @@ def show_options(context: Any) -> None:
     """Every option of a verb that is about to run, in place of the run."""
     rows = [
         {
-            "option": max(one.opts, key=len)
-            if one.param_type_name == "option"
-            else one.name.upper(),
+            "option": name_of(one) if one.param_type_name == "option" else one.name.upper(),
             "value": _plain(context.params.get(one.name)),
             "from": _source(context, one),
         }
