@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from edgeconv.errors import NetRefused, UsageError
@@ -12,6 +12,24 @@ from edgeconv.errors import NetRefused, UsageError
 _IMAGE_AXES = 4
 #: Of an image, by axis: which of (height, width) it is.
 _SIDES = {2: 0, 3: 1}
+
+
+def stated_module(
+    program: ExportedProgram,
+    title: str,
+    batch: int | None = None,
+    input_size: tuple[int, int] | None = None,
+) -> nn.Module:
+    """A program's net, which says what it takes; arguments and errors as `sample_shapes`.
+
+    Where no batch is told, the program's own checks of sizes stay in it.
+    """
+    module: Any = program.module(check_guards=batch is None)
+    module.input_shapes = sample_shapes(program, title, batch, input_size)
+    for attribute in ("preprocessing", "labels"):
+        setattr(module, attribute, getattr(program, attribute, None))
+    net: nn.Module = module
+    return net
 
 
 def sample_shapes(

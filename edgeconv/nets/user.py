@@ -23,7 +23,7 @@ from edgeconv.nets.detectors import refuse_detection
 from edgeconv.nets.handed_over import READY, HandedOver
 from edgeconv.nets.labels import is_label
 from edgeconv.nets.plain import narrowed, require_float_net, unwrapped
-from edgeconv.nets.program_shapes import sample_shapes
+from edgeconv.nets.program_shapes import stated_module
 from edgeconv.nets.user_code import import_file, import_named, neighbours, run_user_code
 
 _CLASSES_KEYWORDS = ("classes", "num_classes")
@@ -73,9 +73,7 @@ def load_user_net(
     with redirect_stdout(sys.stderr), _factory(target) as (factory, name):
         module = _build(factory, title, options, classes)
     if isinstance(module, torch.export.ExportedProgram):
-        made: Any = module.module()
-        made.input_shapes = sample_shapes(module, title)
-        module = made
+        module = stated_module(module, title)
     if not isinstance(module, nn.Module):
         raise NetRefused(f"{title} returned a {type(module).__name__}, not an nn.Module")
     bare = unwrapped(module)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch.export import ExportedProgram
 
@@ -14,7 +13,7 @@ from edgeconv.export.progress import ExportProgress
 from edgeconv.export.sources.module import ModuleSource, load_module
 from edgeconv.nets.handed_over import HandedOver
 from edgeconv.nets.program_files import read_program
-from edgeconv.nets.program_shapes import sample_shapes
+from edgeconv.nets.program_shapes import stated_module
 from edgeconv.nets.weights import WeightsInfo
 
 
@@ -48,9 +47,6 @@ def _loaded(
     options: ExportOptions,
     progress: ExportProgress,
 ) -> ModuleSource:
-    module: Any = program.module(check_guards=False)
-    module.input_shapes = sample_shapes(program, title, options.batch, options.input_size)
-    for attribute in ("preprocessing", "labels"):
-        setattr(module, attribute, getattr(program, attribute, None))
+    module = stated_module(program, title, options.batch, options.input_size)
     given = HandedOver(lambda: module, name, title)  # a copy would lose what was set on it
     return load_module(given, replace(options, input_size=None), progress)

@@ -82,8 +82,9 @@ def test_a_programs_own_sizes_are_its_nets(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="nothing says how a photo becomes what"):
             edgeconv.export_bundle(given, FLOAT, out=tmp_path / "refused")
     program.preprocessing = {"input_size": [SIDE, SIDE], "resize": SIDE}
-    said = edgeconv.export_bundle(program, FLOAT, out=tmp_path / "said")
-    assert said.preprocessing.resize == SIDE
+    for number, given in enumerate((program, lambda: program)):
+        said = edgeconv.export_bundle(given, FLOAT, out=tmp_path / f"said{number}")
+        assert said.preprocessing.resize == SIDE
 
 
 def test_a_program_of_tensors_takes_them(tmp_path: Path) -> None:
