@@ -69,10 +69,8 @@ def write(
 def _in_precision(
     model: ir.Model, precision: PrecisionName | None, plan: Plan | None, io: Io
 ) -> ir.Model:
-    if precision is None:
-        return _from_bytes(model) if io == "uint8" else model
-    if precision == "float16":
-        stored = onnx_stored_weights.in_float16(model)
+    if precision is None or precision == "float16":
+        stored = model if precision is None else onnx_stored_weights.in_float16(model)
         return _from_bytes(stored) if io == "uint8" else stored
     if plan is None:
         raise ValueError(f"a file in {precision} is written by a plan")

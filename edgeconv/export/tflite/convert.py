@@ -37,7 +37,8 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
     Args:
         model: the hub graph.
         plan: its quantization; a 16-bit one (`quantize.plan.int16`) is brought to TFLite's kernels.
-        io: type of the inputs and outputs under a plan, of the inputs alone without one.
+        io: type of the inputs and outputs under a plan; without one "uint8" is that of the inputs,
+            and all else float32.
 
     Raises:
         UnsupportedOperator: names every node that cannot be lowered, and why.

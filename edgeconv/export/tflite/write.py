@@ -62,11 +62,10 @@ def write(
 def _program(
     model: ir.Model, precision: PrecisionName | None, plan: Plan | None, io: Io
 ) -> Program:
-    taken: Io = "uint8" if io == "uint8" else "float32"
     if precision is None:
-        return convert(model, None, taken)
+        return convert(model, None, io)
     if precision == "float16":
-        return stored_weights.in_float16(convert(model, None, taken))
+        return stored_weights.in_float16(convert(model, None, io))
     if plan is None:
         raise ValueError(f"a file in {precision} is written by a plan")
     if precision in _STORED:

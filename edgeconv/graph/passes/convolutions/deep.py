@@ -130,12 +130,12 @@ class _Convolution:
         first = np.moveaxis(weight, 2 + self.axis, 1)  # (outputs, kernel, channels, ...)
         plane = first.reshape(len(weight), -1, *first.shape[3:])
         flat = add_constant(self.model, f"{self.node.name}::weight", plane)
-        said = _reduced(self.node, others)
-        said |= {"kernel_shape": list(plane.shape[2:]), "group": integer(self.node, "group", 1)}
+        said = _reduced(self.node, others) | {"kernel_shape": list(plane.shape[2:])}
+        group = integer(self.node, "group", 1)
         outputs = shape_of(self.node.outputs[0])
         shape = (shape_of(source)[0], len(weight), *(outputs[2 + axis] for axis in others))
         biases = [value for value in self.node.inputs[2:] if value is not None]
-        return self._make("Conv", source, shape, flat, *biases, **said)
+        return self._make("Conv", source, shape, flat, *biases, **said, group=group)
 
 
 def _pooled(model: ir.Model, node: ir.Node) -> list[ir.Node]:
@@ -163,29 +163,28 @@ def _pooled_over_all(model: ir.Model, node: ir.Node) -> list[ir.Node]:
 
 
 def _pool(
-    node: ir.Node, before: ir.Node, shape: Sequence[int], said: Mapping[str, object]
+    node: ir.Node, before: ir.Node, shape: Sequence[int], said: Mapping[str, list[int]]
 ) -> ir.Node:
     """The node over another tensor, with what it says of windows replaced."""
-    made = make_node(node.op_type, [before.outputs[0]], name=f"{node.name}/pool", shape=shape)
     kept = {key: value for key, value in node.attributes.items() if key not in (*_EACH, "pads")}
-    made.attributes.update(kept)
-    made.attributes.update({k: ir.convenience.convert_attribute(k, v) for k, v in said.items()})  # type: ignore[arg-type]
-    return made
+    name = f"{node.name}/pool"
+    return make_node(
+        node.op_type, [before.outputs[0]], name=name, shape=shape, attributes={**kept, **said}
+    )
 
 
-def _reduced(node: ir.Node, axes: Sequence[int]) -> dict[str, object]:
+def _reduced(node: ir.Node, axes: Sequence[int]) -> dict[str, list[int]]:
     """What a node says of some of its axes."""
-    said: dict[str, object] = {}
-    for key in (key for key in _EACH if key in node.attributes):
-        said[key] = [_setting(node, key)[axis] for axis in axes]
+    said = {
+        key: [_setting(node, key)[axis] for axis in axes] for key in _EACH if key in node.attributes
+    }
     pads = ints(node, "pads", (0,) * 2 * _AXES)
     said["pads"] = [pads[axis + end] for end in (0, _AXES) for axis in axes]
     return said
 
 
-def _with_idle(key: str, values: object) -> list[int]:
+def _with_idle(key: str, values: list[int]) -> list[int]:
     """The same with a second axis along which nothing is pooled."""
-    assert isinstance(values, list)
     if key == "pads":
         return [values[0], 0, values[1], 0]
     return [*values, _EACH[key]]
