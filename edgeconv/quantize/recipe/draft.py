@@ -77,7 +77,7 @@ class Draft:
         """
         seen: Observations | None = self.__dict__.get("observations")
         changed = {*repairs.factors, *repairs.copies, *repairs.offsets}
-        tensors = {} if seen is None or not changed or repairs.swishes else seen.tensors
+        tensors = {} if seen is None or repairs.swishes else seen.tensors
         draft = replace(
             self,
             model=model,
