@@ -152,13 +152,9 @@ def measure_file(
     simulator = Simulator(file.model, file.plan)
     lite = TfliteTensors(file.path, file.model) if file.path.suffix == ".tflite" else None
     engine = lite or OnnxIntegers(file.path, file.plan)
-    held = {n: p for n, p in file.plan.activations.items() if n in statistics}
-    read = readings(file.model, targets(file.model))
     found = Measured(
         own={} if like is None else like.own,
-        grids={n: Grids(statistics[n], params, read.get(n, PLAIN)) for n, params in held.items()}
-        if like is None
-        else like.grids,
+        grids=_grids(file, statistics) if like is None else like.grids,
         totals={},
         weights_only={},
         statistics=statistics,
@@ -281,6 +277,12 @@ def _statistics(
             name = target.name
             found[name] = combine(found[name], seen) if name in found else seen
     return found
+
+
+def _grids(file: Int8File, statistics: dict[str, TensorStatistics]) -> dict[str, Grids]:
+    read = readings(file.model, targets(file.model))
+    held = {name: params for name, params in file.plan.activations.items() if name in statistics}
+    return {n: Grids(statistics[n], params, read.get(n, PLAIN)) for n, params in held.items()}
 
 
 def _free_tensors(model: ir.Model) -> set[str]:
