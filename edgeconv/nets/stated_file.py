@@ -23,8 +23,8 @@ from edgeconv.nets.labels import LONGEST_LABEL, is_label
 from edgeconv.toml import NotToml, read_toml
 
 _MOST_BYTES = 256 * 2**10
+#: A label a line, of as many classes as any list has.
 _MOST_LINES = 20_000
-"""A label a line, of as many classes as any list has."""
 _LABELS, _SIZE = "labels", "input_size"
 
 
@@ -70,11 +70,11 @@ def read_stated(path: Path) -> StatedFile:
 
 
 def _table(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise UsageError(f"{path}: there is no such file")
     try:
         return read_toml(path, _MOST_BYTES, most_lines=_MOST_LINES, longest_line=_MOST_BYTES)
     except NotToml as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise UsageError(f"{path}: there is no such file") from error
         raise RefusedError(f"{path} {error}") from error
 
 

@@ -99,6 +99,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         read_stated(tmp_path / "none.toml")
     with pytest.raises(RefusedError, match="cannot be read"):
         read_stated(tmp_path)
+    with pytest.raises(RefusedError, match="cannot be read: File name too long"):
+        read_stated(tmp_path / f"{'a' * 300}.toml")
     with pytest.raises(RefusedError, match="larger than 256 KiB"):
         read_stated(written(tmp_path, "#" * 300_000))
 
