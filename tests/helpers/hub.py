@@ -47,7 +47,7 @@ def unsettle(module: nn.Module) -> nn.Module:
     """Gives every BatchNorm statistics and factors that are not the identity."""
     generator = torch.Generator().manual_seed(7)
     for child in module.modules():
-        if isinstance(child, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        if isinstance(child, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
             for tensor, low, high in (
                 (child.running_mean, -0.3, 0.3),
                 (child.running_var, 0.5, 1.5),
