@@ -6,6 +6,7 @@ so in one line; `pip install edgeconv` brings the rest.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import metadata
 from importlib.util import find_spec
 
@@ -20,8 +21,13 @@ DISTRIBUTIONS = ("edgeconv", "edgeconv-runtime")
 
 def installed_as() -> dict[str, str]:
     """The version of each of DISTRIBUTIONS that is installed; empty beside a bare checkout."""
+    return versions(DISTRIBUTIONS)
+
+
+def versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Of those that are installed, by the packages' metadata."""
     found = {}
-    for name in DISTRIBUTIONS:
+    for name in distributions:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -23,6 +23,14 @@ Photo = Path | str | Image.Image | NDArray[np.uint8]
 Arrays = NDArray[np.float32] | Mapping[str, NDArray[np.float32]]
 
 
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Of each row along the last axis."""
+    reals = logits.astype(np.float64)
+    powers = np.exp(reals - reals.max(axis=-1, keepdims=True))
+    result: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    return result
+
+
 @dataclass(frozen=True)
 class Class:
     """One class of a prediction: its index, its name where known, its softmax probability."""
@@ -51,9 +59,7 @@ class Prediction:
         """Softmax of the logits, (classes,)."""
         if self.are_probabilities:
             return self.logits.astype(np.float64)
-        powers = np.exp(self.logits.astype(np.float64) - self.logits.max())
-        result: NDArray[np.float64] = powers / powers.sum()
-        return result
+        return softmax(self.logits)
 
     def top(self, count: int = 5) -> list[Class]:
         """The most probable classes, best first."""

@@ -12,7 +12,6 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +23,7 @@ from edgeconv.documents import NotJson, parse
 from edgeconv.emulated import requirements
 from edgeconv.emulated.boards import BOARDS
 from edgeconv.errors import CRASHES, SIGNALLED, DeviceFailed, DeviceUnreachable
-from edgeconv.installed import EXPORTS_WITH, installed_as, is_installed
+from edgeconv.installed import EXPORTS_WITH, installed_as, is_installed, versions
 from edgeconv.runtime.host import host_facts
 from edgeconv.runtime.open import MODULES, PACKAGES
 from edgeconv.runtime.plain import foreign
@@ -88,7 +87,7 @@ def rows() -> tuple[Row, ...]:
 
 def _edgeconv() -> Row:
     found = installed_as()
-    value = _versions(found) or "a checkout, not installed"
+    value = _in_words(found) or "a checkout, not installed"
     if len(set(found.values())) > 1:
         return Row("edgeconv", value, "warning", "edgeconv is what runs; pip install one version")
     return Row("edgeconv", value)
@@ -96,8 +95,9 @@ def _edgeconv() -> Row:
 
 def _exporting() -> Row:
     """What exports nets, by the packages that decide over a bundle's bytes."""
-    found, absent = _metadata(_EXPORTING)
-    value = _versions(found)
+    found = versions(_EXPORTING)
+    absent = [name for name in _EXPORTING if name not in found]
+    value = _in_words(found)
     if not absent and all(map(is_installed, EXPORTS_WITH)):
         return Row("to export", value)
     if "edgeconv" in installed_as():
@@ -107,8 +107,8 @@ def _exporting() -> Row:
 
 
 def _engines(tried: dict[EngineName, dict[str, Any]]) -> Row:
-    found, _ = _metadata(("numpy", "pillow", *PACKAGES.values()))
-    value = _versions(found)
+    found = versions(("numpy", "pillow", *PACKAGES.values()))
+    value = _in_words(found)
     broken = [f"{name}: {told.get('why')}" for name, told in tried.items() if not told.get("opens")]
     if broken:
         packages = " ".join(PACKAGES[name] for name in tried if not tried[name].get("opens"))
@@ -219,18 +219,7 @@ def _user() -> str:
     return os.environ.get("USER") or str(os.getuid())
 
 
-def _metadata(names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """The versions of distributions, and which of them are not installed."""
-    found, absent = {}, []
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            absent.append(name)
-    return found, absent
-
-
-def _versions(found: dict[str, str]) -> str | None:
+def _in_words(found: dict[str, str]) -> str | None:
     return ", ".join(f"{name} {number}" for name, number in found.items()) or None
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from edgeconv.embed.subject import Subject
 from edgeconv.errors import UnknownName, UsageError
+from edgeconv.runtime.open import ENGINE_OF_SUFFIX
 from edgeconv.runtime.session import EngineName
 
 
@@ -51,8 +52,8 @@ class Consumer:
     @property
     def endings(self) -> list[str]:
         """Of the files that may open there."""
-        known: dict[EngineName, str] = {"litert": "tflite", "onnxruntime": "onnx"}
-        return [ending for engine, ending in known.items() if engine in self.types]
+        known = ENGINE_OF_SUFFIX.items()
+        return [suffix.removeprefix(".") for suffix, engine in known if engine in self.types]
 
 
 _ANY = frozenset({"float32", "int8", "uint8"})

@@ -31,7 +31,13 @@ from edgeconv.data.preprocessing import Preprocessing, crop_pixels, normalize
 from edgeconv.disk import read_bounded
 from edgeconv.documents import Form
 from edgeconv.errors import BundleRefused, ImageRefused
-from edgeconv.export.bundle.golden_folder import FILE_NAME, FOLDER, FORMAT, MOST_BINARY_BYTES
+from edgeconv.export.bundle.golden_folder import (
+    FILE_NAME,
+    FOLDER,
+    FORMAT,
+    MOST_BINARY_BYTES,
+    little_endian,
+)
 from edgeconv.runtime.adapt import Images, app_input
 from edgeconv.runtime.session import EngineName, TensorSpec
 
@@ -94,8 +100,8 @@ class Fed:
     def tensor(self, pixels: NDArray[np.uint8]) -> bytes:
         """The input for these pixels, little-endian."""
         normalized = normalize(pixels, self.preprocessing)[np.newaxis]
-        fed = app_input(self.taken, Images(normalized, pixels[np.newaxis]), self.engine)
-        return fed.astype(fed.dtype.newbyteorder("<"), copy=False).tobytes()
+        images = Images(normalized, pixels[np.newaxis])
+        return little_endian(app_input(self.taken, images, self.engine))
 
 
 def read(directory: Path, file: Fed) -> tuple[Case, ...]:

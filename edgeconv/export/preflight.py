@@ -40,7 +40,6 @@ def check_request(
     check_labels(options)
     if own is not None:
         check_task(own, options)
-    if own is not None:
         check_photos(own, options)
 
 

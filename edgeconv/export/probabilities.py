@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgeconv.bundle.predictor import softmax
 from edgeconv.errors import UsageError
 from edgeconv.export.sources.source import Reference
 from edgeconv.graph.operators.table import operator_of
@@ -119,13 +119,6 @@ class ProbableReference:
 
     def _changed(self, outputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         first = name_of(self.model.graph.outputs[0])
-        changed = {first: softmax(outputs[self.logits])}
+        logits = outputs[self.logits]
+        changed = {first: softmax(logits).astype(logits.dtype)}
         return changed | {n: array for n, array in outputs.items() if n != self.logits}
-
-
-def softmax(logits: NDArray[Any]) -> NDArray[Any]:
-    """Of each row, computed in float64, in the logits' type."""
-    shifted = logits.astype(np.float64)
-    odds = np.exp(shifted - shifted.max(axis=1, keepdims=True))
-    shares: NDArray[Any] = (odds / odds.sum(axis=1, keepdims=True)).astype(logits.dtype)
-    return shares

@@ -78,15 +78,13 @@ def bounded_in_task(
         ladder = _ladder(whole, photos, options, progress)
         steps = (ladder.with_in_float(ladder.sets[number]) for number in ladder.steps())
         plans = [*steps, everything]
-    first = found = shown(judge(plans[0].plan, photos.judging), bound)
-    chosen = plans[0]
-    for plan in plans[1:]:
+    chosen, kept = plans[0], shown(judge(plans[0].plan, photos.judging), bound)
+    for plan in plans[1:] if kept.shown else ():
+        found = shown(judge(plan.plan, photos.judging), bound)
         if not found.shown:
             break
-        found = shown(judge(plan.plan, photos.judging), bound)
-        if found.shown:
-            chosen, first = plan, found
-    return Mixed(chosen, _promise(first, photos, task, options), None, None)
+        chosen, kept = plan, found
+    return Mixed(chosen, _promise(kept, photos, task, options), None, None)
 
 
 def _looks_shown(

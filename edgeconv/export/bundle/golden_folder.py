@@ -157,14 +157,14 @@ class _Binaries:
 
     def fed(self, begin: str, array: NDArray[Any], *, is_kept: bool) -> dict[str, Any]:
         """A tensor that an app makes, with its hash."""
-        data = _bytes(array)
+        data = little_endian(array)
         digest = sha256(data).hexdigest()
         file = self._stored(begin, data, digest) if is_kept else self.names.get(digest)
         return {**_form(array), "sha256": digest, "file": file}
 
     def given(self, begin: str, array: NDArray[Any]) -> dict[str, Any]:
         """A tensor that a file gives."""
-        data = _bytes(array)
+        data = little_endian(array)
         return {**_form(array), "file": self._stored(begin, data, sha256(data).hexdigest())}
 
     def _stored(self, begin: str, data: bytes, digest: str) -> str | None:
@@ -187,6 +187,6 @@ def _form(array: NDArray[Any]) -> dict[str, Any]:
     return {"dtype": array.dtype.name, "shape": list(array.shape)}
 
 
-def _bytes(array: NDArray[Any]) -> bytes:
-    """Little-endian, in C order."""
+def little_endian(array: NDArray[Any]) -> bytes:
+    """The bytes of an array, in C order."""
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()

@@ -66,9 +66,10 @@ def loss_of_sums(*, of: str, unit: LossUnit, worse: Statistic, sums: Sums, exact
         sums: (photos, columns) of the file; not finite where it gave NaN, which loses everything.
         exact: float's.
     """
+    is_finite = bool(np.isfinite(sums).all())
 
     def of_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        if not np.isfinite(sums).all():
+        if not is_finite:
             return np.full(len(weights), np.inf)
         return worse(weights @ sums) - worse(weights @ exact)
 
