@@ -13,6 +13,7 @@ from edgeconv.export.tflite.builder import Builder, CannotLower
 from edgeconv.export.tflite.in_float import compute_in_float
 from edgeconv.export.tflite.int16 import on_16_bit_kernels
 from edgeconv.export.tflite.layout import standard
+from edgeconv.export.tflite.long_sums import in_steps
 from edgeconv.export.tflite.lowerings.table import LOWERINGS
 from edgeconv.export.tflite.program import Program, Quantization, Tensor, computed
 from edgeconv.export.tflite.rules import check_plan, with_float_islands
@@ -66,7 +67,7 @@ def convert(model: ir.Model, plan: Plan | None, io: Io = "float32") -> Program:
     )
     program = split_convolutions(program)
     is_int8 = plan is not None and plan.activation_type == "int8"
-    return compute_in_float(program) if is_int8 else separate_groups(program)
+    return in_steps(compute_in_float(program) if is_int8 else separate_groups(program))
 
 
 def _computed(values: Iterable[ir.Value]) -> list[ir.Value]:

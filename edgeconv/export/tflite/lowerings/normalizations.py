@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -93,16 +92,26 @@ class _Merged:
     normalized: tuple[int, ...]
 
     @classmethod
-    def of(cls, kinds: Sequence[bool]) -> _Merged:
-        """Of more than four axes, neighbours of one kind (normalized or not) come together."""
-        places = range(len(kinds))
-        if len(kinds) > 4:
-            runs = itertools.groupby(places, key=lambda axis: kinds[axis])
-            groups = tuple(tuple(run) for _, run in runs)
-        else:
-            groups = tuple((axis,) for axis in places)
-        chosen = tuple(i for i, group in enumerate(groups) if kinds[group[0]])
-        return cls(groups, chosen)
+    def of(cls, kinds: Sequence[bool], sizes: Shape) -> _Merged:
+        """Of more than four axes, those of size one join a neighbour; if that is not enough,
+        neighbours of one kind (normalized or not) come together. Sums are the more exact for each
+        axis that stays (`export.tflite.long_sums`).
+        """
+        groups: list[tuple[int, ...]] = [(axis,) for axis in range(len(kinds))]
+
+        def kind(group: tuple[int, ...]) -> bool:
+            return kinds[max(group, key=lambda axis: sizes[axis])]
+
+        def is_one(group: tuple[int, ...]) -> bool:
+            return math.prod(sizes[axis] for axis in group) == 1
+
+        for are_merged in (
+            lambda a, b: is_one(a) or is_one(b),
+            lambda a, b: kind(a) == kind(b),
+        ):
+            if len(groups) > 4:
+                groups = _joined(groups, are_merged)
+        return cls(tuple(groups), tuple(i for i, group in enumerate(groups) if kind(group)))
 
     def shape(self, shape: Shape) -> Shape:
         """The shape of a tensor whose groups are merged."""
@@ -117,6 +126,19 @@ class _Merged:
         return np.broadcast_to(array, full).reshape(self.shape(tuple(full)))
 
 
+def _joined(
+    groups: Sequence[tuple[int, ...]],
+    are_merged: Callable[[tuple[int, ...], tuple[int, ...]], bool],
+) -> list[tuple[int, ...]]:
+    found = list(groups[:1])
+    for group in groups[1:]:
+        if are_merged(found[-1], group):
+            found[-1] += group
+        else:
+            found.append(group)
+    return found
+
+
 def _normalize(node: ir.Node, b: Builder, axes: Collection[int], affine: range) -> None:
     """(x - mean) / sqrt(variance + epsilon), then the node's factor and offset.
 
@@ -128,7 +150,7 @@ def _normalize(node: ir.Node, b: Builder, axes: Collection[int], affine: range) 
     """
     layout = Layout(b.layout(node).order)
     x = b.read(node, 0, layout)
-    merged = _Merged.of([axis in axes for axis in layout.order])
+    merged = _Merged.of([axis in axes for axis in layout.order], x.shape)
     shape = merged.shape(x.shape)
     flat = x if shape == x.shape else b.reshaped(node, "merged", x, shape)
     result, inverse = _centred(node, b, flat, merged.normalized)
