@@ -264,11 +264,23 @@ class Builder(Assembler):
         params = self._plan.requantize.get(Edge(node.name or "", index))
         if params is None:
             return tensor
-        name = f"{tensor.name}/requantized"
-        return self.shared(
+        value, layout = input_of(node, index), self._held(node, index)[1]
+        name = f"{name_of(value)}/requantized"
+        result = self.shared(
             (tensor, params.key),
             lambda: self.requantized(tensor, Quantization.of(params), self.unique(name)),
         )
+        self.shared((name, result), lambda: self._called(value, name, result, layout))
+        return result
+
+    def _called(self, value: ir.Value, name: str, tensor: Tensor, layout: Layout) -> Tensor:
+        """Has the file say how a requantized tensor lies, and that it is this hub value's too."""
+        if tensor.name.startswith(name):
+            self._note_lie(value, tensor, layout)
+        else:  # made for another view of the same tensor
+            lies = TensorOrder(*layout.lies(shape_of(value)), held_by=tensor.name)
+            self.unusual[self.unique(name)] = lies
+        return tensor
 
     def _result(self, node: ir.Node, value: ir.Value, layout: Layout) -> Tensor:
         """The tensor an operator writes for a value, before what `_bind` may add."""
@@ -305,14 +317,14 @@ class Builder(Assembler):
         if value.is_graph_output():
             layout = standard(len(layout.order))
         self._bound[name_of(value)] = (tensor, layout)
-        self._note_lie(value, tensor, layout)
+        if tensor.name == name_of(value):
+            self._note_lie(value, tensor, layout)
 
     def _note_lie(self, value: ir.Value, tensor: Tensor, layout: Layout) -> None:
         """Keeps how a tensor lies, where its name and shape do not tell."""
         shape = shape_of(value)
         moves = steps(shape, layout, shape, standard(len(shape)))
-        is_its_own = tensor.name == name_of(value)
-        if is_its_own and any(move.perm is not None for move in moves):
+        if any(move.perm is not None for move in moves):
             self.unusual[tensor.name] = TensorOrder(*layout.lies(shape))
 
     def _params(self, value: ir.Value) -> QuantParams | None:

@@ -6,6 +6,10 @@ told from shapes: a hub tensor (1, 4, 4, 16) that a Reshape gave may lie in the 
 (1, 4, 4, 16) in three orders.
 
     {"NAME": [[sizes of the hub's axes], [their order in the file]], ...}
+
+What the file holds once for two tensors of the hub, which view it alike, has a second name there:
+
+    {"NAME": [[sizes], [order], "the tensor's name in the file"], ...}
 """
 
 from __future__ import annotations
@@ -35,10 +39,12 @@ class TensorOrder:
     Attributes:
         axes: sizes of the hub's axes; a flattened image's channels, rows and columns taken apart.
         order: the file holds axis order[i] as the i-th of them.
+        held_by: name of the tensor in the file, where it is another.
     """
 
     axes: Shape
     order: tuple[int, ...]
+    held_by: str | None = None
 
     def fits(self, file_shape: Shape, hub_shape: Shape) -> bool:
         """Whether a tensor of the file has the shape that this order gives the hub's."""
@@ -65,7 +71,10 @@ def blobs_of(orders: Mapping[str, TensorOrder]) -> dict[str, bytes]:
     """The blob of a file, by its name; nothing where all tensors lie as is usual."""
     if not orders:
         return {}
-    found = {name: [order.axes, order.order] for name, order in orders.items()}
+    found = {
+        name: [order.axes, order.order, *filter(None, [order.held_by])]
+        for name, order in orders.items()
+    }
     return {_BLOB: json.dumps(found, sort_keys=True, separators=(",", ":")).encode()}
 
 
@@ -84,10 +93,12 @@ def orders(file: TfliteFile) -> Mapping[str, TensorOrder]:
         ) from error
 
 
-def _order(axes: list[int], order: list[int]) -> TensorOrder:
+def _order(axes: list[int], order: list[int], held_by: str | None = None) -> TensorOrder:
     if sorted(order) != list(range(len(axes))):
         raise ValueError(f"{order} is no order of {len(axes)} axes")
-    return TensorOrder(tuple(map(int, axes)), tuple(map(int, order)))
+    if not isinstance(held_by, str | None):
+        raise TypeError("the name of a tensor is no text")
+    return TensorOrder(tuple(map(int, axes)), tuple(map(int, order)), held_by)
 
 
 def _without_ones(shape: Shape) -> Shape:

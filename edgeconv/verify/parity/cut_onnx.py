@@ -31,13 +31,18 @@ class Tensors:
     specs: Mapping[str, TensorSpec]
     orders: Mapping[str, TensorOrder]
 
-    def order_of(self, tensor: str, hub: str, shape: tuple[int, ...]) -> TensorOrder | None:
+    def held(self, name: str) -> TensorSpec | None:
+        """The tensor that is called so, perhaps besides another name."""
+        order = self.orders.get(name)
+        return self.specs.get(name if order is None or order.held_by is None else order.held_by)
+
+    def order_of(self, name: str, hub: str, shape: tuple[int, ...]) -> TensorOrder | None:
         """How a tensor that carries a hub tensor's integers lies; None where its shape is another.
 
-        A requantized tensor lies as the one that it was requantized from.
+        A tensor of which the file says nothing lies as the hub tensor's own.
         """
-        order = self.orders.get(hub) or usual(shape)
-        return order if order.fits(self.specs[tensor].shape, shape) else None
+        spec, order = self.held(name), self.orders.get(name) or self.orders.get(hub) or usual(shape)
+        return order if spec is not None and order.fits(spec.shape, shape) else None
 
 
 @dataclass(frozen=True)
@@ -141,9 +146,9 @@ def _behind(node: ir.Node, tensors: Tensors) -> Cut | None:
         return None
     hub, requantized = named
     shape = shape_of(integers)
-    tensor = _requantized_tensor(node, hub, tensors) if requantized else _tensor_of(hub, tensors)
-    lies = None if tensor is None else tensors.order_of(tensor, hub, shape)
-    if tensor is None or lies is None:
+    name = _requantized_name(node, hub, tensors) if requantized else _tensor_of(hub, tensors)
+    lies = None if name is None else tensors.order_of(name, hub, shape)
+    if name is None or lies is None:
         return None
     return Cut(
         name=str(integers.name) if requantized else hub,
@@ -151,7 +156,7 @@ def _behind(node: ir.Node, tensors: Tensors) -> Cut | None:
         written=None if source.is_graph_input() else str(integers.name),
         fed=f"{integers.name}::given",
         shape=shape,
-        tensor=tensor,
+        tensor=lies.held_by or name,
         lies=lies,
     )
 
@@ -182,14 +187,15 @@ def _tensor_of(hub: str, tensors: Tensors) -> str | None:
     return None
 
 
-def _requantized_tensor(node: ir.Node, hub: str, tensors: Tensors) -> str | None:
-    """The requantized tensor with this QuantizeLinear's parameters."""
+def _requantized_name(node: ir.Node, hub: str, tensors: Tensors) -> str | None:
+    """The name of the requantized tensor with this QuantizeLinear's parameters."""
     scale, zero_point = constant_of(node.inputs[1]), constant_of(node.inputs[2])
     if scale is None or zero_point is None:
         return None
-    named = re.compile(rf"{re.escape(hub)}(/int8)?/requantized(:\d+)?")
-    for name, spec in tensors.specs.items():
-        if not named.fullmatch(name) or spec.dtype != np.int8 or spec.scale is None:
+    named = re.compile(rf"{re.escape(hub)}/requantized(:\d+)?")
+    for name in filter(named.fullmatch, (*tensors.specs, *tensors.orders)):
+        spec = tensors.held(name)
+        if spec is None or spec.dtype != np.int8 or spec.scale is None:
             continue
         if np.float32(spec.scale) == scale.item() and spec.zero_point == zero_point.item():
             return name

@@ -53,6 +53,15 @@ CUBES = {
     ).sum(1),
     "a shared GroupNorm": lambda s, x: (F.relu(s.norm(x)), F.relu(s.norm(F.max_pool2d(x, 2)))),
     "concatenated rows": lambda s, x: torch.cat([x.mean(-1), torch.sigmoid(x.amax(-1))], 2).amax(1),
+    "attention of few to all places": lambda s, x: (
+        torch.softmax(s.row.weight[:4] @ x.flatten(2), -1) @ x.flatten(2).transpose(1, 2)
+    ),
+    "attention among channels": lambda s, x: (
+        torch.softmax(x.flatten(2) @ x.flatten(2).transpose(1, 2), -1) @ x.flatten(2)
+    ).unflatten(2, (8, 8)),
+    "attention along columns": lambda s, x: (
+        torch.softmax(x.transpose(1, 3) @ x.permute(0, 3, 1, 2), -1) @ x.transpose(1, 3)
+    ),
     "flattened, then added to": lambda s, x: s.all(torch.sigmoid(x.flatten(1)) + x.flatten(1)),
 }
 
