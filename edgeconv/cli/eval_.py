@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -140,7 +140,13 @@ def _classified(
             progress=way.progress,
             parts=models.parts,
         )
-    document = {"reference": models.reference, "evaluations": evaluations}
+    document = {
+        "task": "classification",
+        "photos": len(photos),
+        "reference": models.reference,
+        **_provenance(chosen),
+        "evaluations": evaluations,
+    }
 
     def in_words() -> None:
         show_evaluations(evaluations, models.reference, models.intake.samples)
@@ -176,6 +182,7 @@ def _in_task(
         "task": request.task,
         "photos": len(task.photos),
         "reference": models.reference,
+        **_provenance(chosen),
         "evaluations": files,
     }
 
@@ -183,6 +190,16 @@ def _in_task(
         show_figures(files, len(task.photos), models.intake.samples, task.note)
 
     return output.Found(target, document, in_words)
+
+
+def _provenance(chosen: Profile) -> dict[str, Any]:
+    """Where the files ran, and the versions of this machine, which prepares what they are fed."""
+    from edgeconv.installed import versions
+
+    return {
+        "device": chosen.name,
+        "versions": versions(("edgeconv", "onnxruntime", "ai-edge-litert", "numpy", "pillow")),
+    }
 
 
 @dataclass(frozen=True, eq=False)

@@ -162,6 +162,11 @@ class ComparisonTally:
         self._candidate.append(candidate_ranking)
         self._add_energies(reference, candidate, candidate_ranking.top1 >= 0)
 
+    @property
+    def answers(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """(N,) classes that the reference and the candidate told, of what was added; see Ranking."""
+        return _joined(self._reference).top1, _joined(self._candidate).top1
+
     def _add_energies(
         self, reference: NDArray[Any], candidate: NDArray[Any], finite: NDArray[np.bool_]
     ) -> None:

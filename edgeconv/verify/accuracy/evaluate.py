@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edgeconv.data.folders import LabelledImage
 from edgeconv.data.inputs import Intake
 from edgeconv.data.samples import stacked, stream
+from edgeconv.disk import sha256_of
 from edgeconv.errors import UsageError
 from edgeconv.progress import SILENT, Progress
 from edgeconv.runtime.adapt import Samples, run_logits
@@ -28,10 +29,28 @@ from edgeconv.verify.accuracy.losses import CountedLoss, Shown, counted
 from edgeconv.verify.accuracy.promise import Outcome
 from edgeconv.verify.accuracy.proportions import PairedDrop
 
+#: Photos on which a file differs from the reference that are named.
+_MOST_NAMED = 64
 #: Photos that are decoded before the files run on them.
 CHUNK = 32
 #: The same for files on a device: to get there costs much, once for all of them.
 FAR = 128
+
+
+@dataclass(frozen=True)
+class Differing:
+    """A photo on which a file tells another class than the reference.
+
+    Attributes:
+        photo: its file's name, with the class's folder where it stands in one.
+        label: its class.
+        reference, told: the classes they tell; -1 where logits are not finite.
+    """
+
+    photo: str
+    label: int
+    reference: int
+    told: int
 
 
 @dataclass(frozen=True)
@@ -40,20 +59,25 @@ class Evaluation:
 
     Attributes:
         artifact: its short name or path.
+        sha256: of the file, in hexadecimal.
         engine: what ran it.
         kernels: "default", or "reference" where the default ones saturate on this CPU.
         comparison: its accuracy, the reference's, and the paired figures.
         here: the same against this machine's run of the file; None where it ran here.
         bound: what the photos show of a bound on the top-1 it loses; None of the reference itself,
             and where none is asked for.
+        differing: the first photos on which it differs from the reference; the share that agrees
+            tells how many there are.
     """
 
     artifact: str
+    sha256: str
     engine: str
     kernels: Kernels
     comparison: AccuracyComparison
     here: AccuracyComparison | None = None
     bound: Shown | None = None
+    differing: tuple[Differing, ...] = ()
 
 
 def evaluate(
@@ -100,7 +124,10 @@ def evaluate(
             file.add(images, labels, expected, is_reference=name == reference)
         done += len(labels)
         progress.advance(done)
-    return [file.result(None if name == reference else max_drop) for name, file in judged.items()]
+    return [
+        file.result(photos, None if name == reference else max_drop)
+        for name, file in judged.items()
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +136,7 @@ class _Judged:
 
     Attributes:
         name: see Evaluation.artifact.
+        path: the file.
         session: where it is judged.
         kernels: see Evaluation.
         twin: the same file on this machine; None where `session` is on this machine.
@@ -116,6 +144,7 @@ class _Judged:
     """
 
     name: str
+    path: Path
     session: Session
     kernels: Kernels
     twin: Session | None
@@ -134,9 +163,9 @@ class _Judged:
         here, kernels = open_exact(path, threads)
         tally = ComparisonTally(parts)
         if elsewhere is None:
-            return cls(name, here, kernels, None, tally)
+            return cls(name, path, here, kernels, None, tally)
         there = elsewhere(path, SessionOptions(threads=threads))
-        return cls(name, there, "default", here, tally)
+        return cls(name, path, there, "default", here, tally)
 
     def add(
         self,
@@ -151,11 +180,28 @@ class _Judged:
         if self.twin is not None:
             self.twin_tally.add(run_logits(self.twin, images), logits, labels)
 
-    def result(self, max_drop: float | None) -> Evaluation:
-        here = None if self.twin is None else self.twin_tally.result()
+    def result(self, photos: Sequence[LabelledImage], max_drop: float | None) -> Evaluation:
         found = self.tally.result()
-        bound = None if max_drop is None else counted(_lost(found.drop), max_drop)
-        return Evaluation(self.name, self.session.engine, self.kernels, found, here, bound)
+        return Evaluation(
+            artifact=self.name,
+            sha256=sha256_of(self.path),
+            engine=self.session.engine,
+            kernels=self.kernels,
+            comparison=found,
+            here=None if self.twin is None else self.twin_tally.result(),
+            bound=None if max_drop is None else counted(_lost(found.drop), max_drop),
+            differing=tuple(islice(_differing(photos, *self.tally.answers), _MOST_NAMED)),
+        )
+
+
+def _differing(
+    photos: Sequence[LabelledImage], reference: NDArray[np.int32], told: NDArray[np.int32]
+) -> Iterator[Differing]:
+    by_folder = len({photo.path.parent for photo in photos}) > 1
+    for index in np.flatnonzero(reference != told):
+        path, label = photos[int(index)].path, photos[int(index)].label
+        name = f"{path.parent.name}/{path.name}" if by_folder else path.name
+        yield Differing(name, label, int(reference[index]), int(told[index]))
 
 
 def _lost(drop: PairedDrop) -> CountedLoss:

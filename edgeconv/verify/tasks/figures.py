@@ -53,6 +53,7 @@ class FileFigures:
 
     Attributes:
         artifact: its short name or path.
+        sha256: of the file, in hexadecimal.
         engine: what ran it.
         kernels: "default", or "reference" where the default ones saturate on this CPU.
         figures: what was found, in the task's order.
@@ -61,6 +62,7 @@ class FileFigures:
     """
 
     artifact: str
+    sha256: str
     engine: str
     kernels: Kernels
     figures: tuple[Figure, ...]

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.data.inputs import Intake
+from edgeconv.disk import sha256_of
 from edgeconv.errors import RefusedError, UsageError
 from edgeconv.progress import SILENT, Progress
 from edgeconv.runtime.adapt import batch_size, run_outputs
 from edgeconv.runtime.session import Kernels, Opener, Session, SessionOptions, TensorSpec
 from edgeconv.verify.accuracy.evaluate import CHUNK, FAR, batches, open_exact
-from edgeconv.verify.accuracy.losses import CountedLoss
+from edgeconv.verify.accuracy.losses import CountedLoss, Shown
 from edgeconv.verify.parity.golden_runs import in_order
 from edgeconv.verify.tasks.drops import Loss, shown
 from edgeconv.verify.tasks.figures import Figure, FileFigures
@@ -121,8 +122,12 @@ def evaluate(
         progress.advance(done)
     opened[reference] = (first, first_kernels)
     return [
-        _found(
-            task, name, opened[name], own, None if name == reference else kept[reference], max_drop
+        FileFigures(
+            name,
+            sha256_of(artifacts[name]),
+            opened[name][0].engine,
+            opened[name][1],
+            *_found(task, own, None if name == reference else kept[reference], max_drop),
         )
         for name, own in kept.items()
     ]
@@ -130,18 +135,15 @@ def evaluate(
 
 def _found(
     task: Task[Expected, Kept],
-    name: str,
-    opened: tuple[Session, Kernels],
     own: Sequence[Kept],
     reference: Sequence[Kept] | None,
     max_drop: float | None,
-) -> FileFigures:
-    """Of one file; `reference` is None for the reference itself."""
-    session, kernels = opened
+) -> tuple[tuple[Figure, ...], Shown | None]:
+    """A file's figures and bound; `reference` is None for the reference itself."""
     bound = None
     if reference is not None and max_drop is not None:
         bound = shown(task.loss(own, reference), max_drop)
-    return FileFigures(name, session.engine, kernels, tuple(task.figures(own, reference)), bound)
+    return tuple(task.figures(own, reference)), bound
 
 
 def _opened(path: Path, threads: int, elsewhere: Opener | None) -> tuple[Session, Kernels]:
