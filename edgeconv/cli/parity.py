@@ -82,9 +82,14 @@ def parity(
 class _Checked:
     """What was found of one bundle: its stages, and on a device what else was compared."""
 
-    directory: Path
+    bundle: Bundle
     report: ParityReport
     on_device: DeviceParity | None = None
+
+    @property
+    def directory(self) -> Path:
+        """Where it stands."""
+        return self.bundle.directory
 
     @property
     def name(self) -> str:
@@ -103,7 +108,11 @@ class _Checked:
 
     def found(self) -> output.Found:
         """As it is shown."""
-        document = (self.on_device or self.report).to_json()
+        document = {"device": devices.LOCAL, **(self.on_device or self.report).to_json()}
+        document["files"] = {
+            name: self.bundle.manifest["files"][path.name]["sha256"]
+            for name, path in self.bundle.artifacts.items()
+        }
         return output.Found(str(self.directory), document, lambda: show_all(self.tables))
 
 
@@ -113,7 +122,7 @@ def _check(bundle: Bundle, thresholds: Thresholds, chosen: Profile) -> _Checked:
         report = bundle.parity(thresholds, contained=True)
         for warning in report.warnings:
             say(f"warning: {warning}", err=True)
-        return _Checked(bundle.directory, report)
+        return _Checked(bundle, report)
     from edgeconv.devices.agent.session import opener
 
     with devices.machine(chosen) as machine:
@@ -124,7 +133,7 @@ def _check(bundle: Bundle, thresholds: Thresholds, chosen: Profile) -> _Checked:
             thresholds=thresholds,
             contained=True,
         )
-    return _Checked(bundle.directory, found.report, found)
+    return _Checked(bundle, found.report, found)
 
 
 def _stages(checked: Sequence[_Checked]) -> list[StageResult]:

@@ -164,7 +164,7 @@ class ComparisonTally:
 
     @property
     def answers(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """(N,) classes that the reference and the candidate told, of what was added; see Ranking."""
+        """(N,) classes that the reference and the candidate told so far; see Ranking."""
         return _joined(self._reference).top1, _joined(self._candidate).top1
 
     def _add_energies(

@@ -1,0 +1,110 @@
+"""What documents of `eval` and `parity` tell of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from edgeconv.summary.measured import OfFile
+from edgeconv.summary.row import Accuracy, Answer, Interval, Source
+from edgeconv.summary.told import at, listed, number, text, versions, whole
+
+_MOST = 10_000
+_MOST_PHOTOS = 64
+
+
+def evaluated(document: dict[str, Any], source: Source) -> Iterator[OfFile]:
+    """Each file of a document that `eval --json` wrote, or of each bundle in it."""
+    for one in listed(document, "bundles")[:_MOST]:
+        yield from evaluated(one if isinstance(one, dict) else {}, source)
+    device, task = text(document, "device"), text(document, "task")
+    source = replace(source, versions=versions(document, "versions"))
+    for told in listed(document, "evaluations")[:_MOST]:
+        accuracy = _classified if task == "classification" else _in_task
+        sha256 = text(told, "sha256")
+        if found := accuracy(told, task, device, whole(document, "photos") or 0):
+            yield OfFile(sha256, source, device, text(told, "engine"), accuracy=found)
+
+
+def compared(document: dict[str, Any], source: Source) -> Iterator[OfFile]:
+    """Each file of a document that `parity --json` wrote, or of each bundle in it."""
+    for one in listed(document, "bundles")[:_MOST]:
+        yield from compared(one if isinstance(one, dict) else {}, source)
+    device, files = text(document, "device"), at(document, "files")
+    for name in sorted(files)[:64] if isinstance(files, dict) else ():
+        own = [s for s in listed(document, "stages") if text(s, "b").partition(" ")[0] == name]
+        if own and all(at(stage, "judged") is True for stage in own):
+            passed = all(at(stage, "passed") is True for stage in own)
+            sha256, engine = (
+                text(files, name),
+                "litert" if name.endswith("tflite") else "onnxruntime",
+            )
+            yield OfFile(sha256, source, device, engine, parity="passed" if passed else "failed")
+
+
+def _interval(
+    told: Any, value: str = "value", low: str = "low", high: str = "high"
+) -> Interval | None:
+    found = number(told, value)
+    return None if found is None else Interval(found, number(told, low), number(told, high))
+
+
+def _classified(told: Any, task: str, device: str, photos: int) -> Accuracy | None:
+    comparison = at(told, "comparison")
+    top1 = _interval(at(comparison, "candidate", "top1"))
+    if top1 is None:
+        return None
+    drop = at(comparison, "drop")
+    return Accuracy(
+        task=task,
+        figure="top-1",
+        unit="share",
+        device=device,
+        photos=photos,
+        value=top1,
+        agreement=_interval(at(comparison, "agreement")),
+        drop=_interval(drop, "points", "low_points", "high_points"),
+        lost=whole(drop, "reference_only"),
+        gained=whole(drop, "candidate_only"),
+        differing=tuple(map(_answer, listed(told, "differing")[:_MOST_PHOTOS])),
+    )
+
+
+def _answer(told: Any) -> Answer:
+    numbers = {name: number(told, name) for name in ("label", "reference", "told")}
+    words = {name: "-" if n is None or n < 0 else f"{n:.0f}" for name, n in numbers.items()}
+    return Answer(text(told, "photo"), **words)
+
+
+def _in_task(told: Any, task: str, device: str, photos: int) -> Accuracy | None:
+    """The task's first figure that is of the labels, or its first."""
+    figures = [
+        one for one in listed(told, "figures") if number(one, "estimate", "value") is not None
+    ]
+    if not figures:
+        return None
+    first = figures[0]
+    value, change = _interval(at(first, "estimate")), _interval(at(first, "change"))
+    if value is None:
+        return None
+    share = text(first, "unit") == "share"
+    agrees = task == "agreement" and share
+    name = " ".join(filter(None, (text(first, "name"), text(first, "of"))))
+    return Accuracy(
+        task=task,
+        figure=name,
+        unit=text(first, "unit"),
+        device=device,
+        photos=photos,
+        value=value,
+        agreement=value if agrees else None,
+        drop=None if change is None else _lost(change, 100.0 if share else 1.0),
+    )
+
+
+def _lost(change: Interval, scale: float) -> Interval:
+    """A change turned round: what is lost, in points of a share."""
+    low = None if change.high is None else -scale * change.high
+    high = None if change.low is None else -scale * change.low
+    return Interval(-scale * change.value, low, high)
