@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgeconv.cli.options import output
+from edgeconv.cli.options.percent import percent
 from edgeconv.cli.shown.latency import comparison_table
 from edgeconv.report.console import say
 from edgeconv.report.markdown import write_markdown
@@ -15,8 +16,6 @@ from edgeconv.report.tables import show
 
 if TYPE_CHECKING:
     from edgeconv.devices.bench.compare import CompareReport
-
-_MOST_PERCENT = 1000.0
 
 
 def compare(
@@ -46,7 +45,7 @@ def compare(
 
     check_writable(junit)
     check_writable(markdown)
-    limit = _percent(fail_above)
+    limit = None if fail_above is None else percent("--fail-above", fail_above)
     report = compare_files(a, b, *_artifacts(artifact))
     for warning in report.warnings:
         say(f"warning: {warning}", err=True)
@@ -64,21 +63,6 @@ def compare(
             for row in slower
         )
         raise ThresholdMissed(f"slower by more than {limit:g} %: {named}")
-
-
-def _percent(text: str | None) -> float | None:
-    """5.0 from "5%" or "5"."""
-    from edgeconv.errors import UsageError
-
-    if text is None:
-        return None
-    try:
-        value = float(text.removesuffix("%"))
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= _MOST_PERCENT:
-        raise UsageError(f"--fail-above {text} is no share; write 5%, 0 to {_MOST_PERCENT:g}")
-    return value
 
 
 def _artifacts(names: list[str] | None) -> tuple[str | None, str | None]:

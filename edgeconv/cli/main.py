@@ -29,6 +29,7 @@ from edgeconv.cli import (
     list_,
     parity,
     project,
+    report,
     sweep,
     verbs,
 )
@@ -70,6 +71,7 @@ verbs.add(app, "explain", explain.explain)
 verbs.add(app, "diagnose", diagnose.diagnose)
 verbs.add(app, "audit", audit.audit)
 verbs.add(app, "sweep", sweep.sweep)
+verbs.add(app, "report", report.report)
 verbs.add(app, "embed", embed.embed)
 verbs.add(app, "doctor", doctor.doctor)
 app.add_typer(devices.app, name="devices")

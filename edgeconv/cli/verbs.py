@@ -34,6 +34,10 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "diagnose": ("mobilenet_v2", "mobilenet_v2 --html diagnosis.html"),
         "audit": ("model.tflite", "model.tflite --require int8"),
         "sweep": ("sweep.toml", "sweep.toml --out results --dry-run"),
+        "report": (
+            "results --html report.html",
+            "results --baseline old.json --fail-above 5% --fail-drop 0.5",
+        ),
         "embed": ("mobilenet_v2 --as python", "mobilenet_v2 --as python --file int8.onnx --check"),
         "doctor": ("", "--json"),
         "devices list": ("", "--json"),

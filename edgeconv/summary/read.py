@@ -40,9 +40,15 @@ def read_document(path: Path) -> Document:
     Raises:
         RefusedError: it is none of edgeconv's, too large, or damaged.
     """
+    document = load(path)
+    source = Source(str(path), "", _date(path.stat().st_mtime))
+    return _of_sweep(document, source) if SWEEP.key in document else _of_verb(document, source)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The object of a JSON file; raises RefusedError, which does not name it."""
     try:
         content = read_bounded(path, _MOST_BYTES)
-        written = path.stat().st_mtime
     except OSError as error:
         raise RefusedError(f"it cannot be read: {error.strerror or error}") from error
     if content is None:
@@ -53,8 +59,7 @@ def read_document(path: Path) -> Document:
         raise RefusedError(f"it is no JSON ({error})") from error
     if not isinstance(document, dict):
         raise RefusedError("its JSON is no object")
-    source = Source(str(path), "", _date(written))
-    return _of_sweep(document, source) if SWEEP.key in document else _of_verb(document, source)
+    return document
 
 
 def _of_verb(document: dict[str, Any], source: Source) -> Document:

@@ -1,0 +1,88 @@
+"""The figures of a report: accuracy against latency, and against size."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from edgeconv.report.plots.trade_off import Axis, Figure, Point, trade_off
+from edgeconv.summary.row import Accuracy, Interval, Row
+
+
+def figures(rows: Sequence[Row]) -> str:
+    """The figures as HTML; nothing where nothing has both figures."""
+    shown = _most_common(rows)
+    if shown is None:
+        return ""
+    mine = [row for row in rows if row.accuracy is not None and _figure(row.accuracy) == shown]
+    name, unit = shown
+    y = Axis(name, "%" if unit == "share" else unit)
+    each = (
+        ("latency", "Accuracy against latency", _by_latency(mine), Axis("p50 latency", "ms")),
+        (
+            "instructions",
+            "Accuracy against instructions",
+            _by_count(mine),
+            Axis("instructions", "M"),
+        ),
+        ("size", "Accuracy against size", _by_size(mine), Axis("size", "MB")),
+    )
+    return "\n".join(
+        trade_off(key, title, points, x, y) for key, title, points, x in each if points
+    )
+
+
+def _figure(accuracy: Accuracy) -> tuple[str, str]:
+    return accuracy.figure, accuracy.unit
+
+
+def _most_common(rows: Sequence[Row]) -> tuple[str, str] | None:
+    """The figure that most rows have: one axis shows one figure."""
+    told = Counter(_figure(row.accuracy) for row in rows if row.accuracy is not None)
+    return told.most_common(1)[0][0] if told else None
+
+
+def _by_latency(rows: Sequence[Row]) -> list[Point]:
+    return [
+        _point(
+            row, f"{row.device}, {row.latency.threads} thread(s)", _scaled(row.latency.p50_ms, 1.0)
+        )
+        for row in rows
+        if row.latency is not None and row.latency.p50_ms is not None
+    ]
+
+
+def _by_count(rows: Sequence[Row]) -> list[Point]:
+    return [
+        _point(row, row.device, Figure(row.latency.instructions / 1e6))
+        for row in rows
+        if row.latency is not None and row.latency.instructions
+    ]
+
+
+def _by_size(rows: Sequence[Row]) -> list[Point]:
+    """Each file once: its size is the same on every device."""
+    files = {row.file.sha256: row for row in reversed(rows)}
+    return [
+        _point(row, "", Figure(row.file.size_bytes / 1e6), is_noisy=False)
+        for row in reversed(files.values())
+        if row.file.size_bytes
+    ]
+
+
+def _point(row: Row, panel: str, x: Figure | None, is_noisy: bool | None = None) -> Point:
+    assert row.accuracy is not None
+    noisy = row.latency is not None and row.latency.is_noisy if is_noisy is None else is_noisy
+    size = "x".join(map(str, dict.fromkeys(row.file.input_size or ())))
+    name = " ".join(filter(None, (row.file.net, row.file.options, size)))
+    kind = " ".join(filter(None, (row.file.precision, row.file.format)))
+    scale = 100.0 if row.accuracy.unit == "share" else 1.0
+    return Point(name, panel, kind, x, _scaled(row.accuracy.value, scale), noisy)
+
+
+def _scaled(found: Interval | None, scale: float) -> Figure | None:
+    if found is None:
+        return None
+    low = None if found.low is None else found.low * scale
+    high = None if found.high is None else found.high * scale
+    return Figure(found.value * scale, low, high)
