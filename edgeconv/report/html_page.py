@@ -24,12 +24,12 @@ svg text { fill: currentColor; font: 11px system-ui, sans-serif; }
 """
 
 
-def page(title: str, body: Iterable[str]) -> str:
-    """The whole document; `body` is HTML already."""
+def page(title: str, body: Iterable[str], style: str = "") -> str:
+    """The whole document; `body` is HTML already, `style` CSS on top of the page's own."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}{style}</style>\n</head>\n<body>\n"
         f"<h1>{escape(title)}</h1>\n" + "\n".join(body) + "\n</body>\n</html>\n"
     )
 

@@ -58,7 +58,7 @@ class Photos:
         return self._made[name]
 
     def _thumbnail(self, folder: Path, name: str) -> tuple[str, int, int]:
-        """A small JPEG; nothing of what is no photo of the folder's own, or past the page's size."""
+        """A small JPEG; nothing of what is no photo of the folder, or past the page's size."""
         from edgeconv.data.images import load_image
 
         path = folder / name

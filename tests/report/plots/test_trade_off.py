@@ -1,0 +1,117 @@
+"""Accuracy against another figure: what is drawn, what lies on the front, legible names."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from edgeconv.report import html_page
+from edgeconv.report.plots import theme
+from edgeconv.report.plots.trade_off import Axis, Figure, Point, front, trade_off
+from tests.helpers.browser import needs_chromium, seen
+
+X, Y = Axis("p50 latency", "ms"), Axis("top-1", "%")
+HOSTILE = (
+    "</title><script>alert('x')</script>$x^2$\u202e\x00\x1b[31m日本語 & \"quoted\" " + "long" * 90
+)
+
+
+def many(count: int, seed: int = 0) -> list[Point]:
+    rng = random.Random(seed)
+    points = []
+    for i in range(count):
+        x, y = rng.lognormvariate(3, 1), rng.uniform(55, 80)
+        name = f"{i} {HOSTILE}" if i % 7 == 0 else f"net_{i}_w{i % 4}"
+        kind = ("int8 tflite", "int8 onnx", "float onnx")[i % 3]
+        interval = Figure(x, x * 0.9, x * 1.1)
+        points.append(
+            Point(name, f"board {i % 2}", kind, interval, Figure(y, y - 1, y + 1), i == 3)
+        )
+    return points
+
+
+def drawn(points: list[Point]) -> str:
+    return trade_off("latency", "Accuracy against latency", points, X, Y)
+
+
+def page(points: list[Point]) -> str:
+    return html_page.page("Page", [drawn(points)], theme.STYLE)
+
+
+def test_the_front_is_what_nothing_beats() -> None:
+    for seed in range(50):
+        rng = random.Random(seed)
+        points = [(float(rng.randrange(8)), float(rng.randrange(8))) for _ in range(20)]
+        beaten = {
+            i
+            for (i, a), (_, b) in itertools.product(enumerate(points), repeat=2)
+            if b[0] <= a[0] and b[1] >= a[1] and a != b
+        }
+        assert set(front(points)) == set(range(20)) - beaten
+
+
+def test_every_point_has_a_mark_that_tells_its_figures() -> None:
+    titles = re.findall(r"<title>(.*?)</title>", drawn(many(60)), re.DOTALL)
+    assert len(titles) == 60
+    assert any(title.startswith("net_3_w3, int8 tflite: p50 latency") for title in titles)
+    assert sum("too noisy to trust" in title for title in titles) == 1
+
+
+def test_a_point_without_a_figure_is_counted_and_not_drawn() -> None:
+    points = [*many(2), Point("unmeasured", "board 0", "int8", None, Figure(70))]
+    points += [Point("nan", "board 0", "int8", Figure(float("nan")), Figure(70))]
+    text = drawn(points)
+    assert "Not drawn, for want of one of the two figures: 2." in text
+    assert "unmeasured" not in text
+
+
+def test_without_points_there_is_no_figure() -> None:
+    assert drawn([]) == ""
+
+
+def test_the_same_points_give_the_same_bytes() -> None:
+    assert drawn(many(30)) == drawn(many(30))
+
+
+def test_two_figures_share_no_id() -> None:
+    both = drawn(many(9)) + trade_off("size", "Accuracy against size", many(9), X, Y)
+    ids = re.findall(r' id="([^"]*)"', both)
+    assert len(ids) == len(set(ids)) > 0
+    assert set(re.findall(r'href="#([^"]*)"', both)) <= set(ids)
+
+
+def test_hostile_names_are_text() -> None:
+    text = drawn(many(9))
+    assert "<script" not in text
+    assert "\x00" not in text
+    assert "\u202e" not in text
+    for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
+        ET.fromstring(svg)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_axes_hold_any_magnitude(scale: float) -> None:
+    points = [Point(f"n{i}", "here", "int8", Figure(scale * 10**i), Figure(1.0)) for i in range(5)]
+    assert drawn(points).count("<title>") == 5
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("count", "width"), [(1, 400), (2, 800), (60, 400), (60, 1400), (500, 800)]
+)
+def test_no_text_lies_on_another(count: int, width: int, tmp_path: Path) -> None:
+    told = seen(page(many(count)), width, tmp_path)
+    assert told["found"] == []
+    assert told["texts"] > 8  # type: ignore[operator]
+    assert (told["width"], told["scripts"]) == (width, 1)
+
+
+@needs_chromium
+@pytest.mark.parametrize("font", ["monospace", "serif"])
+def test_no_text_lies_on_another_in_other_fonts(font: str, tmp_path: Path) -> None:
+    assert seen(page(many(60)), 800, tmp_path, font)["found"] == []
