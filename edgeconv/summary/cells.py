@@ -37,11 +37,6 @@ class Cell:
 _NONE = Cell(text.MISSING, "")
 
 
-def cells(row: Row) -> tuple[Cell, ...]:
-    """Of a row, as COLUMNS."""
-    return tuple(make(row) for _, make in COLUMNS)
-
-
 def _plain(value: Callable[[Row], str]) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         found = value(row)
@@ -149,3 +144,8 @@ COLUMNS: Sequence[tuple[Heading, Callable[[Row], Cell]]] = (
     ),
     (Heading("Parity"), _parity),
 )
+
+
+def told_columns(rows: Sequence[Row]) -> list[int]:
+    """Of COLUMNS those in which some row tells anything."""
+    return [index for index, (_, make) in enumerate(COLUMNS) if any(make(row).sort for row in rows)]

@@ -70,6 +70,9 @@ class _Known:
         places = {self._place(one): None for one in self.told if one.device}
         timed = {(device, engine) for device, engine, threads in places if threads}
         places = {p: None for p in places if p[2] or p[:2] not in timed}
+        if timed and not any(device == _HERE for device, _ in timed):
+            # What was judged here alone stands beside the devices on which it was measured.
+            places = {p: None for p in places if p[0] != _HERE}
         return [self._row(file, *place) for place in places or {("", "", 0): None}]
 
     @staticmethod

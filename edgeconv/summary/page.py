@@ -10,13 +10,12 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib import resources
 from pathlib import Path
 
 from edgeconv.disk import write_whole
 from edgeconv.report.plots import theme
-from edgeconv.summary.cells import COLUMNS, Cell, Heading, cells
+from edgeconv.summary.cells import COLUMNS, Cell, told_columns
 from edgeconv.summary.details import Part, parts
 from edgeconv.summary.figures import figures
 from edgeconv.summary.photos import Photos
@@ -83,7 +82,7 @@ def render(found: Collection, photos: Photos) -> str:
     script = _text("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     template = Environment(autoescape=True).from_string(_text("report.html.jinja"))
-    headings: Sequence[Heading] = [heading for heading, _ in COLUMNS]
+    kept = told_columns(found.rows)
     return template.render(
         title=_TITLE,
         policy="default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -92,10 +91,11 @@ def render(found: Collection, photos: Photos) -> str:
         script=Markup(script),
         figures=Markup(figures(found.rows)),
         devices=_devices(found.rows),
+        named=len({row.device for row in found.rows} - {""}),
         nets=len({row.file.net for row in found.rows}),
         filters=_filters(found.rows),
-        columns=headings,
-        rows=list(map(partial(_shown, photos=photos), range(len(found.rows)), found.rows)),
+        columns=[COLUMNS[index][0] for index in kept],
+        rows=[_shown(index, row, kept, photos) for index, row in enumerate(found.rows)],
         failed=found.failed,
         unread=found.unread,
     )
@@ -105,7 +105,7 @@ def _text(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _shown(index: int, row: Row, photos: Photos) -> _Shown:
+def _shown(index: int, row: Row, columns: Sequence[int], photos: Photos) -> _Shown:
     return _Shown(
         index,
         row.file.net,
@@ -113,7 +113,7 @@ def _shown(index: int, row: Row, photos: Photos) -> _Shown:
         row.file.precision,
         row.file.format,
         row.latency is not None and row.latency.is_noisy,
-        cells(row),
+        tuple(COLUMNS[column][1](row) for column in columns),
         parts(row, photos),
     )
 

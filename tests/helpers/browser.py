@@ -46,9 +46,14 @@ def seen(document: str, width: int, place: Path, font: str | None = None) -> dic
     """What was found, how many texts were looked at, how many scripts there were (one is ours)."""
     if font:
         document = document.replace("system-ui, sans-serif", font)
+    return told_by(document.replace("</body>", f"{_SCRIPT}</body>"), width, place)
+
+
+def told_by(document: str, width: int, place: Path) -> dict[str, object]:
+    """The JSON that a page's own script leaves in its element `found`."""
     page = place / "page.html"
     # A window is never narrower than 500 pixels; a frame is.
-    page.write_text(document.replace("</body>", f"{_SCRIPT}</body>"), encoding="utf-8")
+    page.write_text(document, encoding="utf-8")
     outer = place / "outer.html"
     outer.write_text(
         f'<iframe id="f" src="page.html" style="width:{width}px;height:900px;border:0"></iframe>'

@@ -43,8 +43,9 @@ def _variables(named: dict[str, str], series_colors: tuple[str, ...]) -> str:
 #: For the <style> of a page that shows figures.
 STYLE = f"""
 :root {{ {_variables(_LIGHT, SERIES)} }}
-@media screen and (prefers-color-scheme: dark) {{ :root {{
+@media screen and (prefers-color-scheme: dark) {{ :root:not(.light) {{
   {_variables(_DARK, _DARK_SERIES)} }} }}
+@media screen {{ :root.dark {{ {_variables(_DARK, _DARK_SERIES)} }} }}
 figure.plot {{ margin: 1.5rem 0; }}
 figure.plot figcaption {{ font-size: 13px; margin-bottom: .5rem; overflow-wrap: anywhere; }}
 figure.plot figcaption strong {{ display: block; font-size: 15px; }}

@@ -1,7 +1,7 @@
 'use strict';
 const table = document.getElementById('table');
 const bodies = Array.from(table.tBodies);
-const words = bodies.map((body) => body.textContent.toLowerCase());
+const words = bodies.map((body) => body.rows[0].textContent.toLowerCase());
 const filters = document.getElementById('filters');
 const shown = document.getElementById('shown');
 
