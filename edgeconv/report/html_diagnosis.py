@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeconv.report import diagnosis_tables, html_page, html_plots, text
+from edgeconv.report import diagnosis_curves, diagnosis_tables, html_page, text
+from edgeconv.report.plots import theme
+from edgeconv.report.plots.distribution import Range, Values, figure_of_values
+from edgeconv.report.plots.layers import Layers, figure_of_layers
 from edgeconv.report.tables import Column, Table
 
 if TYPE_CHECKING:
     from edgeconv.verify.diagnose import Diagnosis, TensorDiagnosis
 
-#: Curves of the first plot: stage, legend, colour.
-_CURVES = (
-    ("weights", "int8 weights, float activations", "var(--c)"),
-    ("int8.onnx", "int8.onnx", "var(--b)"),
-    ("int8.tflite", "int8.tflite", "var(--a)"),
-)
-#: And of the second: legend, figure of the operator, colour.
-_OWN_CURVES = (
-    ("own", "sqnr_db", "var(--a)"),
-    ("its output's grid", "grid_sqnr_db", "var(--b)"),
-    ("the best 8-bit grid", "ideal_sqnr_db", "var(--c)"),
-)
-#: Float files agree to a hundred decibels and more; a plot of int8 need not reach there.
-_CEILING_DB = 60.0
-
 
 def render(bundle: str, found: Diagnosis) -> str:
     """The document."""
-    return html_page.page(f"{bundle}: diagnosis", _body(found))
+    return html_page.page(f"{bundle}: diagnosis", _body(found), theme.STYLE)
 
 
 def write(path: Path, bundle: str, found: Diagnosis) -> None:
@@ -49,19 +36,20 @@ def _body(found: Diagnosis) -> Iterator[str]:
         yield html_page.table(diagnosis_tables.poor_grids(found))
     names = [tensor.name for tensor in found.tensors]
     marked = None if found.shown is None else names.index(found.shown.name)
-    yield html_page.heading("Error after all that came before")
-    yield html_page.paragraph(
+    yield figure_of_layers(
+        "after",
+        "Error after all that came before",
         "SQNR in dB against the float net, tensor by tensor; each channel may be scaled and "
         "shifted, for equalization does that inside a net.",
-        "note",
+        Layers(names, diagnosis_curves.after_all(found), "dB", marked),
     )
-    curves = [
-        html_plots.Line(label, [_capped(t.total_db.get(stage)) for t in found.tensors], color)
-        for stage, label, color in _CURVES
-    ]
-    yield html_plots.lines(curves, names, unit="dB", marked=marked)
-    yield html_page.heading("What each operator adds by itself")
-    yield html_plots.lines(_own_curves(found), names, unit="dB", marked=marked)
+    yield figure_of_layers(
+        "own",
+        "What each operator adds by itself",
+        "SQNR in dB of each file's operator, fed with exact values on its own input grids; of the "
+        "same values rounded to its output's grid, and to the best grid of 8 bits.",
+        Layers(names, diagnosis_curves.by_itself(found), "dB", marked),
+    )
     if found.shown is not None:
         yield from _tensor(found.shown)
     yield html_page.heading("All tensors")
@@ -80,14 +68,6 @@ def _verdict(found: Diagnosis) -> str:
     return html_page.paragraph(f"Nothing is broken beyond what quantization explains ({photos}).")
 
 
-def _own_curves(found: Diagnosis) -> list[html_plots.Line]:
-    own = [next(iter(tensor.own.values()), None) for tensor in found.tensors]
-    return [
-        html_plots.Line(label, [_capped(getattr(one, figure, None)) for one in own], color)
-        for label, figure, color in _OWN_CURVES
-    ]
-
-
 def _tensor(tensor: TensorDiagnosis) -> Iterator[str]:
     yield html_page.heading(f"{tensor.name} ({tensor.op_type})")
     seen = tensor.distribution
@@ -99,23 +79,12 @@ def _tensor(tensor: TensorDiagnosis) -> Iterator[str]:
         f"{text.number(seen.channel_spread, 1)} times the median one; "
         f"{text.percent(seen.zeros_share)} are zero."
     )
-    marks = [
-        html_plots.Mark(-seen.central, "99.9 %", "var(--d)"),
-        html_plots.Mark(seen.central, "99.9 %", "var(--d)"),
+    ranges = [Range("99.9 % of the values", -seen.central, seen.central)]
+    ranges += [
+        Range(f"grid of {file}", own.grid_low, own.grid_high) for file, own in tensor.own.items()
     ]
-    marks = [mark for mark in marks if seen.low <= mark.place <= seen.high]
-    for artifact, own in tensor.own.items():
-        marks.append(html_plots.Mark(own.grid_low, f"grid of {artifact}", "var(--bad)"))
-        marks.append(html_plots.Mark(own.grid_high, "its end", "var(--bad)"))
-        break
-    yield html_plots.histogram(
-        seen.edges, seen.counts, marks, label="values, logarithmic; zeros aside"
-    )
-    yield html_plots.bars(seen.channel_peaks, label="largest magnitude of each channel, sorted")
+    values = Values(seen.edges, seen.counts, ranges, seen.channel_peaks)
+    yield figure_of_values("values", "How its values are distributed", values)
     columns = (Column("repair"), Column("gain dB", "quantity"), Column("of what"))
     repairs = [(r.name, f"{r.gain_db:+.1f}", r.note) for r in tensor.repairs]
     yield html_page.table(Table(columns, repairs))
-
-
-def _capped(value: float | None) -> float:
-    return math.nan if value is None else min(value, _CEILING_DB)

@@ -10,16 +10,14 @@ from edgeconv.disk import write_whole
 from edgeconv.report.tables import Table
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8886; --bad: #c62828; --a: #1f77b4; --b: #ff7f0e;
-  --c: #2ca02c; --d: #9467bd; }
+:root { color-scheme: light dark; --line: #8886; --bad: #c62828; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th, td { text-align: left; padding: .2rem .6rem .2rem 0; border-bottom: 1px solid var(--line); }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 tr.bad td, p.bad { color: var(--bad); font-weight: 600; }
-.scroll { overflow-x: auto; } svg { width: 100%; height: auto; }
-svg text { fill: currentColor; font: 11px system-ui, sans-serif; }
+.scroll { overflow-x: auto; }
 .note { opacity: .75; font-size: 13px; }
 """
 
@@ -42,7 +40,9 @@ def table(shown: Table, bad_rows: frozenset[int] = frozenset()) -> str:
     for index, row in enumerate(shown.cells()):
         lines += ['<tr class="bad">' if index in bad_rows else "<tr>", *_cells("td", kinds, row)]
         lines.append("</tr>")
-    whole = f'<div class="scroll"><table>{"".join(lines)}</tbody></table></div>'
+    # What scrolls has to be within reach of the keyboard.
+    scroll = '<div class="scroll" role="region" aria-label="Table" tabindex="0">'
+    whole = f"{scroll}<table>{''.join(lines)}</tbody></table></div>"
     return "\n".join([whole, *(paragraph(note, "note") for note in shown.notes)])
 
 

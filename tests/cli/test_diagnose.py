@@ -57,7 +57,7 @@ def test_json_and_one_self_contained_page(run: Run, bundle: Path, tmp_path: Path
     assert document["first_bad"] is None
     page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert page.open == []
-    assert page.links == []
+    assert all(link.startswith("#") for link in page.links)  # shapes that a drawing repeats
     assert page.tags.count("svg") == 4
     assert "script" not in page.tags
 

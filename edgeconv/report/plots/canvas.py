@@ -21,7 +21,7 @@ from matplotlib.font_manager import FontProperties  # noqa: E402
 from matplotlib.textpath import TextToPath  # noqa: E402
 
 from edgeconv.report.plots import theme  # noqa: E402
-from edgeconv.runtime.plain import plain  # noqa: E402
+from edgeconv.runtime.plain import plain, shortened  # noqa: E402
 
 #: One pixel of ours is one point of Matplotlib's.
 _DPI = 72
@@ -81,21 +81,31 @@ def axes(made: Figure, left: float, top: float, right: float, bottom: float) -> 
     return added
 
 
-@lru_cache(maxsize=65536)
 def text_width(words: str, size: float) -> float:
     """Pixels that a text is given, whatever font draws it: the SVG holds it to them."""
-    wide = sum(unicodedata.east_asian_width(char) in _WIDE for char in words)
-    narrow = "".join(c for c in words if unicodedata.east_asian_width(c) not in _WIDE)
-    font = FontProperties(fname=str(_FONT), size=size)
+    return size * sum(map(_ems, words))
+
+
+@lru_cache(maxsize=4096)
+def _ems(char: str) -> float:
+    """Width of one character in sizes of the font."""
+    if unicodedata.east_asian_width(char) in _WIDE:
+        return 1.0
+    font = FontProperties(fname=str(_FONT), size=100)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        measured, _, _ = TextToPath().get_text_width_height_descent(narrow, font, ismath=False)
-    return float(measured) * _NARROWER + wide * size
+        warnings.simplefilter("ignore")  # the font may lack it
+        width, _, _ = TextToPath().get_text_width_height_descent(char, font, ismath=False)
+    return float(width) / 100 * _NARROWER
+
+
+def plain_text(words: str) -> str:
+    """What a title or a label of a drawing may hold: one line, 400 characters at most."""
+    return shortened(plain(words))
 
 
 def fitted(words: str, width: float, size: float) -> str:
     """The text on one line, with an ellipsis for its middle where it is wider than allowed."""
-    words = plain(words, 400)
+    words = plain_text(words)
     if text_width(words, size) <= width:
         return words
     low, high = 0, len(words)

@@ -15,7 +15,6 @@ from edgeconv.report.plots import canvas, labels, theme
 from edgeconv.report.plots.page_figure import Key, Panel, page_figure
 from edgeconv.report.plots.svg import inline
 from edgeconv.report.tables import Column, Table
-from edgeconv.runtime.plain import plain
 
 _WIDTH, _HEIGHT = 480.0, 360.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 50.0, 28.0, 14.0, 44.0
@@ -175,7 +174,7 @@ def _panel(
         titles = _marks(drawn, members, kinds, axes_of)
         _names(drawn, members, on)
         label = f"{members[0].point.panel}: {y.name} against {x.name}, {len(members)} points"
-        svg = inline(figure, name, label=label, titles=titles)
+        svg = inline(figure, name, label=canvas.plain_text(label), titles=titles)
     return Panel(members[0].point.panel, svg, f"On the front: {named}.")
 
 
@@ -230,14 +229,14 @@ def _marks(
         gid = f"mark{number}"
         face = "none" if whole.point.noisy else color
         drawn.plot([x], [y], shape, markersize=_MARK_PX, color=color, markerfacecolor=face, gid=gid)
-        titles[gid] = f"{plain(whole.point.name, 400)}, " + _said(whole, axes_of)
+        titles[gid] = f"{canvas.plain_text(whole.point.name)}, " + _said(whole, axes_of)
     return titles
 
 
 def _said(whole: _Whole, axes_of: tuple[Axis, Axis]) -> str:
     x, y = axes_of
     noisy = " (too noisy to trust)" if whole.point.noisy else ""
-    kind = plain(whole.point.kind, 100)
+    kind = canvas.plain_text(whole.point.kind)
     return f"{kind}: {x.name} {_range(whole.x, x)}{noisy}, {y.name} {_range(whole.y, y)}"
 
 
