@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import environment
 from _process import ROOT
 
-from rows.limited import Ended, Limits, limited
+from rows.limited import Ended, Limits, Warm, limited
 from rows.verdicts import COLUMNS, File
 
 _HERE = Path(__file__).resolve().parent
@@ -25,6 +25,9 @@ _ONNX2TF_FILES = {
     "tflite": "model_float32.tflite",
     "int8.tflite": "model_full_integer_quant.tflite",
 }
+#: What the commands of a row import, libraries of nets aside.
+_IMPORTED = ("torch", "onnxruntime", "ai_edge_litert.interpreter", "edgeconv.export.pipeline")
+_OWN = threading.local()
 _LITERT_FILES = {"tflite": "model.tflite", "int8.tflite": "model.int8.tflite"}
 
 
@@ -60,7 +63,8 @@ def edgeconv(row: str, folder: Path, options: Sequence[str], limits: Limits) -> 
 
 def litert(row: str, folder: Path, limits: Limits) -> dict[str, Any]:
     """litert-torch with ai-edge-quantizer."""
-    ended = _script("chain_litert.py", row, folder, limits)
+    command = [environment.python("coverage"), _HERE / "chain_litert.py", row, folder]
+    ended = limited(command, folder / "chain_litert.txt", _variables(), limits)
     return _peer(ended, folder / "litert", _LITERT_FILES, folder, limits)
 
 
@@ -91,16 +95,23 @@ def _export(
     options: Sequence[str],
     limits: Limits,
 ) -> Ended:
-    command = [environment.python("coverage"), "-m", "edgeconv", "export", _HERE / "build.py:build"]
+    command = ["-m", "edgeconv", "export", f"{_HERE / 'build.py'}:build"]
     command += ["--net-option", f"row={row}", "--format", formats, "--out", out]
     if int8:
         command += ["--int8", "--calib", folder / "calibration", *options]
-    return limited(command, folder / f"{out.name}.txt", _variables(), limits)
+    return _warm().limited(command, folder / f"{out.name}.txt", limits)
 
 
 def _script(name: str, row: str, folder: Path, limits: Limits) -> Ended:
-    command = [environment.python("coverage"), _HERE / name, row, folder]
-    return limited(command, folder / f"{name}.txt", _variables(), limits)
+    return _warm().limited([_HERE / name, row, folder], folder / f"{name}.txt", limits)
+
+
+def _warm() -> Warm:
+    """This thread's interpreter."""
+    if not hasattr(_OWN, "warm"):
+        _OWN.warm = Warm(environment.python("coverage"), _IMPORTED, _variables())
+    warm: Warm = _OWN.warm
+    return warm
 
 
 def _checked(files: dict[str, Path], folder: Path, limits: Limits) -> dict[str, Any]:
@@ -109,8 +120,8 @@ def _checked(files: dict[str, Path], folder: Path, limits: Limits) -> dict[str, 
 
 def _check(path: Path, folder: Path, limits: Limits) -> File:
     """Run in a child: an engine may crash over another tool's file."""
-    command = [sys.executable, _HERE / "check.py", folder, path]
-    ended = limited(command, folder / "check.txt", _variables(), limits)
+    command = [_HERE / "check.py", folder, path]
+    ended = _warm().limited(command, folder / "check.txt", limits)
     sizes = _sizes(path)
     if ended.code != 0:
         return File(error=_told(ended)["log"][-500:], **sizes)

@@ -146,6 +146,34 @@ def test_a_child_is_refused_memory_past_its_limit(module: Any, tmp_path: Path) -
     assert "MemoryError" in ended.log
 
 
+@pytest.fixture(scope="module")
+def warm(module: Any) -> Any:
+    return module("rows.limited").Warm(Path(sys.executable), ["json"], os.environ)
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "said"),
+    [
+        ("import sys; assert 'json' in sys.modules; print(sys.argv[1:])", 0, "['one', '2']"),
+        ("raise SystemExit('no such row')", 1, "no such row"),
+        ("raise SystemExit(4)", 4, ""),
+        ("1 / 0", 1, "ZeroDivisionError"),
+        ("bytearray(4 << 30)", 1, "MemoryError"),
+        ("import os; os.abort()", -6, ""),
+        ("while True: pass", None, ""),
+    ],
+)
+def test_a_fork_ends_as_a_process_of_its_own(
+    module: Any, warm: Any, tmp_path: Path, script: str, code: int | None, said: str
+) -> None:
+    (tmp_path / "script.py").write_text(script)
+    limits = module("rows.limited").Limits(cpu_s=1, memory_gib=2)
+    command = [tmp_path / "script.py", "one", 2]
+    ended = warm.limited(command, tmp_path / "log.txt", limits)
+    assert ended.code == code
+    assert said in ended.log
+
+
 def test_every_idiom_has_a_name_of_its_own_family(module: Any) -> None:
     idioms = module("idioms").IDIOMS
     assert len(idioms) >= 120
