@@ -2,7 +2,7 @@
 
     python benchmarks/coverage.py [--only WORD,WORD] [--kind nets|idioms] [--jobs 1]
                                   [--tools edgeconv,litert,onnx2tf] [--rows FILE] [--resume]
-                                  [--recipe fast] [--cpu-s 600] [--memory-gib 16]
+                                  [--recipe fast] [--cpu-s 600] [--memory-gib 16] [--keep DIR]
 
 Every row is a net of timm, torchvision, ultralytics, segmentation_models_pytorch or pytorchcv by
 its name (`rows/nets.py`), or a small net of our own that holds one idiom (`idioms/`). Each is
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import threading
@@ -87,6 +88,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--tools", default=",".join(TOOLS))
     parser.add_argument("--rows", type=Path, default=Path("coverage.json"), help="kept here")
     parser.add_argument("--resume", action="store_true", help="keep what the rows' file has")
+    parser.add_argument("--keep", type=Path, help="every tool's files, for latency.py --kept")
     parser.add_argument("--recipe", default="default", help="edgeconv's --recipe")
     parser.add_argument("--cpu-s", type=int, default=600, help="processor seconds of a step")
     parser.add_argument("--memory-gib", type=int, default=16, help="address space of a step")
@@ -118,6 +120,9 @@ def covered(name: str, known: Rows, parsed: argparse.Namespace) -> Rows:
         for tool in missing:
             more = (["--recipe", parsed.recipe],) if tool == "edgeconv" else ()
             found[tool] = TOOLS[tool](name, folder, *more, limits)
+        if parsed.keep:
+            place = parsed.keep / name.replace("/", "_")
+            shutil.copytree(folder / tools.MADE, place, dirs_exist_ok=True)
     return found
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/latency.py [--net NAME,NAME] [--threads 2] [--json FILE]
                                  [--bundle DIR | --export-options "..."] [--rounds 9] [--runs 40]
+    python benchmarks/latency.py --kept DIR [--net ROW,ROW] [--max-ratio 1.0] ...
 
 Float against float and int8 against int8: litert-torch (int8 by ai-edge-quantizer) and onnx2tf
 (-oiqt), same weights (seeded ones where ../shared/data has none), same calibration photos (eight
@@ -9,6 +10,9 @@ where the weights are seeded), run by the same LiteRT with XNNPACK. The other to
 once and kept in benchmarks/.env-others/models. A round is a fresh process in which all files take
 turns, inference by inference, so that a machine that slows down slows all of them; its ratio is the
 median over those turns.
+
+With --kept, the nets are rows of coverage.py's, by the files that its --keep left in DIR; a tool
+that made none is left out.
 
 Prints each file's operators (a TRANSPOSE in the middle costs time), and the median over the rounds
 of the ratio edgeconv / other with its bootstrap interval; at the end all of them in one table. The
@@ -81,6 +85,18 @@ def files_of(subject: Subject, bundle: Path) -> dict[str, Files]:
     }
 
 
+def kept_files(folder: Path) -> dict[str, Files]:
+    """The files of a row of coverage.py's, by precision and tool; edgeconv's is among them."""
+    tools = {"edgeconv": "edgeconv", "litert-torch": "litert", "onnx2tf": "onnx2tf"}
+    found = {}
+    for precision, name in (("float", "model.tflite"), ("int8", "model.int8.tflite")):
+        made = {tool: folder / place / name for tool, place in tools.items()}
+        files = {tool: path for tool, path in made.items() if path.is_file()}
+        if "edgeconv" in files:
+            found[precision] = files
+    return found
+
+
 def measure(files: Files, threads: int, options: argparse.Namespace) -> dict[str, list[float]]:
     """Milliseconds of every turn of every file, in one fresh process."""
     command = [sys.executable, str(RUNNER), str(threads), str(options.runs)]
@@ -104,6 +120,20 @@ def ratios(rounds: Iterable[Mapping[str, list[float]]]) -> dict[str, Interval]:
     return {name: median_interval(medians) for name, medians in found.items()}
 
 
+def exported_net(net: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The figures of a net that is exported now, unless its bundle is given."""
+    subject = subject_of(net, options)
+    extra = [*EXPORT_OPTIONS, *options.export_options]
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle = options.bundle or export(subject, Path(scratch), extra)[0]
+        return judge(subject.title, files_of(subject, bundle), options)
+
+
+def kept_net(row: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The figures of a row that coverage.py has kept."""
+    return judge(row, kept_files(options.kept / row.replace("/", "_")), options)
+
+
 def limit_of(net: str, options: argparse.Namespace) -> float:
     """The largest ratio that is no slower than asked."""
     if options.max_ratio is not None:
@@ -118,11 +148,13 @@ def verdict(ratio: Interval, limit: float) -> str:
     return "kept" if ratio.high <= limit else "undecided"
 
 
-def judge(subject: Subject, bundle: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+def judge(
+    title: str, compared: Mapping[str, Files], options: argparse.Namespace
+) -> list[dict[str, Any]]:
     """Measures and prints everything about one net; gives its figures."""
     results = []
-    for precision, files in files_of(subject, bundle).items():
-        print(f"{subject.title}, {precision}")
+    for precision, files in compared.items():
+        print(f"{title}, {precision}")
         for name, path in files.items():
             found = Counter(operator.code for operator in read(path).operators)
             counts = ", ".join(f"{operator} {n}" for operator, n in sorted(found.items()))
@@ -134,10 +166,10 @@ def judge(subject: Subject, bundle: Path, options: argparse.Namespace) -> list[d
                 for name in files
             }
             for name, ratio in ratios(rounds).items():
-                limit = limit_of(subject.title, options)
+                limit = limit_of(title, options)
                 results.append(
                     {
-                        "net": subject.title,
+                        "net": title,
                         "precision": precision,
                         "threads": threads,
                         "other": name,
@@ -168,6 +200,7 @@ def parse() -> argparse.Namespace:
     )
     add_arguments(parser, ",".join(NETS))
     parser.add_argument("--bundle", type=Path, help="edgeconv's bundle (default: exported now)")
+    parser.add_argument("--kept", type=Path, help="rows' files, of coverage.py --keep")
     parser.add_argument("--threads", default="2", help="thread counts, such as 1,2 (default 2)")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--runs", type=int, default=40, help="turns of each file in a round")
@@ -175,6 +208,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--max-ratio", type=float, help="instead of the limits above")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     options = parser.parse_args()
+    if options.kept and options.net == ",".join(NETS):
+        options.net = ",".join(sorted(path.name for path in options.kept.iterdir()))
     if (options.bundle or options.weights) and "," in options.net:
         raise SystemExit("--bundle and --weights go with a single --net")
     if options.clock == "cpu" and options.threads != "1":
@@ -186,11 +221,7 @@ def main() -> int:
     options = parse()
     results = []
     for net in options.net.split(","):
-        subject = subject_of(net, options)
-        extra = [*EXPORT_OPTIONS, *options.export_options]
-        with tempfile.TemporaryDirectory() as scratch:
-            bundle = options.bundle or export(subject, Path(scratch), extra)[0]
-            results += judge(subject, bundle, options)
+        results += kept_net(net, options) if options.kept else exported_net(net, options)
         if options.json:
             options.json.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nmilliseconds ({options.clock}) of edgeconv's file and the other's, and their ratio")

@@ -27,6 +27,8 @@ _ONNX2TF_FILES = {
 }
 #: What the commands of a row import, libraries of nets aside.
 _IMPORTED = ("torch", "onnxruntime", "ai_edge_litert.interpreter", "edgeconv.export.pipeline")
+#: In a row's folder: every tool's files as TOOL/model.COLUMN.
+MADE = "made"
 _OWN = threading.local()
 _LITERT_FILES = {"tflite": "model.tflite", "int8.tflite": "model.int8.tflite"}
 
@@ -58,14 +60,14 @@ def edgeconv(row: str, folder: Path, options: Sequence[str], limits: Limits) -> 
             if (path := out / f"model.{column}").is_file():
                 files[column] = path
     told = {column: _told(ended) for column, ended in commands.items()}
-    return {"commands": told, "files": _checked(files, folder, limits)}
+    return {"commands": told, "files": _checked("edgeconv", files, folder, limits)}
 
 
 def litert(row: str, folder: Path, limits: Limits) -> dict[str, Any]:
     """litert-torch with ai-edge-quantizer."""
     command = [environment.python("coverage"), _HERE / "chain_litert.py", row, folder]
     ended = limited(command, folder / "chain_litert.txt", _variables(), limits)
-    return _peer(ended, folder / "litert", _LITERT_FILES, folder, limits)
+    return _peer("litert", ended, _LITERT_FILES, folder, limits)
 
 
 def onnx2tf(row: str, folder: Path, limits: Limits) -> dict[str, Any]:
@@ -76,14 +78,15 @@ def onnx2tf(row: str, folder: Path, limits: Limits) -> dict[str, Any]:
         command = [environment.python("onnx2tf"), _OTHERS / "run_onnx2tf.py"]
         command += [out / "model.onnx", out]
         ended = limited(command, folder / "onnx2tf.txt", os.environ, limits)
-    return _peer(ended, out, _ONNX2TF_FILES, folder, limits)
+    return _peer("onnx2tf", ended, _ONNX2TF_FILES, folder, limits)
 
 
 def _peer(
-    ended: Ended, out: Path, names: dict[str, str], folder: Path, limits: Limits
+    tool: str, ended: Ended, names: dict[str, str], folder: Path, limits: Limits
 ) -> dict[str, Any]:
-    files = {column: out / name for column, name in names.items() if (out / name).is_file()}
-    return {"command": _told(ended), "files": _checked(files, folder, limits)}
+    made = {column: folder / tool / name for column, name in names.items()}
+    files = {column: path for column, path in made.items() if path.is_file()}
+    return {"command": _told(ended), "files": _checked(tool, files, folder, limits)}
 
 
 def _export(
@@ -114,7 +117,10 @@ def _warm() -> Warm:
     return warm
 
 
-def _checked(files: dict[str, Path], folder: Path, limits: Limits) -> dict[str, Any]:
+def _checked(tool: str, files: dict[str, Path], folder: Path, limits: Limits) -> dict[str, Any]:
+    place = emptied(folder / MADE / tool)
+    for column, path in files.items():
+        os.link(path, place / f"model.{column}")
     return {column: asdict(_check(path, folder, limits)) for column, path in files.items()}
 
 

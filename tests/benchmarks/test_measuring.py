@@ -105,6 +105,18 @@ def test_ratios_pair_the_turns_of_a_round_and_then_take_the_rounds(module: Any) 
     assert (found["other"].low, found["other"].median, found["other"].high) == (0.5, 0.5, 0.5)
 
 
+def test_kept_rows_compare_the_tools_that_made_a_file(module: Any, tmp_path: Path) -> None:
+    for name in ("edgeconv/model.tflite", "edgeconv/model.int8.tflite", "litert/model.tflite"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "onnx2tf").mkdir()
+    found = module("latency").kept_files(tmp_path)
+    assert {precision: set(files) for precision, files in found.items()} == {
+        "float": {"edgeconv", "litert-torch"},
+        "int8": {"edgeconv"},
+    }
+
+
 def test_every_pinned_environment_file_pins_every_package(module: Any) -> None:
     environment = module("environment")
     for name in environment.NAMES:
