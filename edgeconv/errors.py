@@ -141,6 +141,18 @@ class NetRefused(RefusedError):
     """A module cannot be captured as a static graph."""
 
 
+class Untraceable(NetRefused):
+    """A module's code does what a trace cannot follow; another way of capturing it may.
+
+    Attributes:
+        reason: what that is, and where.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the net cannot be exported to ONNX: {reason}")
+
+
 class UnsupportedOperator(RefusedError):
     """The graph holds operators a writer has no lowering for; names every one with its nodes."""
 

@@ -109,7 +109,7 @@ def _fill(
     if own is not None and own.note:
         progress.warn(own.note)
     progress.step("capture the graph")
-    hub = net.captured(options)
+    hub = net.captured(options, progress)
     _require_rows(hub, options.batch)
     former = split_outputs(hub) if options.split_outputs else None
     reference = net.reference(hub, former, options.batch)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from edgeconv.nets.input_hints import hint
 from edgeconv.nets.one_float import OneFloat
@@ -83,12 +84,43 @@ def _eagerly(module: nn.Module, given: tuple[Tensor, ...]) -> Any:
 
 @contextmanager
 def uncompiled() -> Iterator[None]:
-    """Functions that the net's code gave to torch.compile run as they are written."""
-    if "torch._dynamo" not in sys.modules:  # importing it takes seconds; without it none can be
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield
+    """Functions that the net's code gave to torch.compile run as they are written.
+
+    torch.cond, which compiles its branches, gives the values of `both_branches`.
+    """
+    cond = torch.cond
+    torch.cond = both_branches  # type: ignore[assignment]
+    try:
+        if "torch._dynamo" not in sys.modules:  # importing it takes seconds; without it none can be
+            yield
+            return
+        with torch.compiler.set_stance("force_eager"):
+            yield
+    finally:
+        torch.cond = cond
+
+
+def both_branches(
+    pred: Tensor | bool,
+    true_fn: Callable[..., Any],
+    false_fn: Callable[..., Any],
+    operands: Sequence[Any] = (),
+) -> Any:
+    """What torch.cond gives, of branches that are both computed: a static graph has no other way.
+
+    Args:
+        pred: one truth value.
+        true_fn: gives tensors, alone or in lists, tuples and mappings.
+        false_fn: gives as many of the same shapes.
+        operands: of both.
+    """
+    if not isinstance(pred, Tensor):
+        return (true_fn if pred else false_fn)(*operands)
+
+    def chosen(one: Tensor, other: Tensor) -> Tensor:
+        return torch.where(pred, one, other)
+
+    return tree_map(chosen, true_fn(*operands), false_fn(*operands))
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:

@@ -28,6 +28,8 @@ _READS: Mapping[Any, str] = {
     torch.Tensor.item: "a Python number",
     torch.Tensor.tolist: "a Python list",
     torch.Tensor.numpy: "a NumPy array",
+    torch.ops.aten.item.default: "a Python number",  # as programs of torch.export read it
+    torch.ops.aten._local_scalar_dense.default: "a Python number",
 }
 
 

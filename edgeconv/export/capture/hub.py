@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import onnx
 import onnx_ir as ir
 import torch
 from torch import nn
 
 from edgeconv.data.inputs import IMAGE
-from edgeconv.errors import NetRefused
+from edgeconv.errors import NetRefused, Untraceable
+from edgeconv.export.capture.as_program import as_program
 from edgeconv.export.capture.calls import calls_of
 from edgeconv.export.capture.data_flow import run_followed
 from edgeconv.export.capture.outputs import output_names, require_plain_values
 from edgeconv.export.capture.simplify import simplify
 from edgeconv.export.capture.torchscript.opened import opened
-from edgeconv.export.capture.trace import trace
+from edgeconv.export.capture.trace import FOREIGN_ERRORS, trace
 from edgeconv.graph.check import require_inputs
 from edgeconv.nets.running import Given, each, forward, outputs_of, tensors_of, unchanged
+from edgeconv.progress import SILENT, Progress
 
 #: An ONNX file is one protobuf message, which cannot be larger than 2 GiB.
 LARGEST_BYTES = 2**31 - 2**24
+#: What is said where TorchScript's trace fails.
+_OTHER_ROUTE = "captured by torch.export, which takes longer: TorchScript's trace ends at {}"
+#: What a single output is called.
+DEFAULT_OUTPUT = "logits"
 
 
 def capture(
@@ -30,13 +37,14 @@ def capture(
     *,
     name: str,
     inputs: Sequence[str] = (IMAGE,),
-    output: str = "logits",
+    output: str = DEFAULT_OUTPUT,
+    progress: Progress = SILENT,
 ) -> ir.Model:
     """The hub graph of a module, for inputs of exactly the example's shape.
 
     What it promises stands in `edgeconv.graph`. A single output is called as told, several by their
     keys, field names or numbers (`output_0`). The module runs in eval mode and is left as it was,
-    its input too.
+    its input too. What TorchScript cannot trace is captured from a program of torch.export.
 
     Args:
         module: on the CPU, float32.
@@ -44,6 +52,7 @@ def capture(
         name: of the net, becomes the graph's name.
         inputs: what they are called.
         output: what a single output is called.
+        progress: warned where torch.export was needed.
 
     Raises:
         NetRefused: the module cannot take the example, holds values that are not finite, decides by
@@ -58,10 +67,32 @@ def capture(
             outputs = output_names(result, output, taken=inputs)
             require_plain_values(zip(outputs, tensors_of(result), strict=True))
         _require_repeatable(module, example, name)
-        proto = trace(module, example, inputs, outputs)
+        try:
+            proto = trace(module, example, inputs, outputs)
+        except Untraceable as refused:
+            proto = _trace_of_program(module, example, inputs, outputs, refused)
+            progress.warn(_OTHER_ROUTE.format(refused.reason))
     model = simplify(proto, name=name, modules=modules)
     require_inputs(model, inputs)
     return model
+
+
+def _trace_of_program(
+    module: nn.Module,
+    example: Given,
+    inputs: Sequence[str],
+    outputs: list[str],
+    refused: Untraceable,
+) -> onnx.ModelProto:
+    """As `trace`, of the module's program; raises `refused` where that does not go either."""
+    try:
+        program = as_program(module, example)
+        run_followed(program, example, "its program")
+        return trace(program, example, inputs, outputs)
+    except FOREIGN_ERRORS as error:
+        raise refused from error
+    except NetRefused:
+        raise refused from None
 
 
 def _require_repeatable(module: nn.Module, example: Given, name: str) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from torch import Tensor, nn
+from torch._C import _functorch
 from torch.autograd.function import Function, FunctionCtx
 from torch.nn.utils import stateless
 
@@ -19,9 +20,15 @@ from edgeconv.nets.running import tensors_of, uncompiled
 @contextmanager
 def inlined(module: nn.Module) -> Iterator[None]:
     """A trace of the module sees what is computed, whatever its code wraps around that."""
+    with _untraced_compilations(), _transforms_ended(), as_written(module):
+        yield
+
+
+@contextmanager
+def as_written(module: nn.Module) -> Iterator[None]:
+    """The module runs what its code computes, uncompiled, with nothing but tensors at its ends."""
     with (
         uncompiled(),
-        _untraced_compilations(),
         _functions_as_written(),
         _modules_of_other_weights(),
         _plain_ends(module),
@@ -87,6 +94,16 @@ def _untraced_compilations() -> Iterator[None]:
     kernel = SimpleNamespace(in_kernel_invocation=True, shape_env=None)
     with tracing(TracingContext(cast(Any, kernel))):
         yield
+
+
+@contextmanager
+def _transforms_ended() -> Iterator[None]:
+    """Transforms of torch.func that a program began and, failing, did not end, end here."""
+    depth = _functorch.get_dynamic_layer_stack_depth()
+    try:
+        yield
+    finally:
+        _functorch.pop_dynamic_layer_stack_and_undo_to_depth(depth)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined]  # public, not in its __all__
 
-from edgeconv.errors import NetRefused
+from edgeconv.errors import NetRefused, Untraceable
 from edgeconv.export.capture.calls import Call, calls_of, innermost_place, is_foreign
 from edgeconv.export.capture.constants import Constants
 from edgeconv.export.capture.decompositions import functions
@@ -76,10 +76,11 @@ def trace(
     and names every node after its module.
 
     Raises:
-        NetRefused: the exporter gave up; says on what.
+        Untraceable: the module's code cannot be followed by a trace.
+        NetRefused: the exporter gave up on something else; says on what.
     """
     traced: set[int] = set()
-    composed: dict[str, str] = {}  # operator -> how it would be refused
+    composed: dict[str, NetRefused] = {}  # operator -> how it would be refused
     while True:
         constants = Constants(frozenset(traced))
         composites = Composites(frozenset(composed))
@@ -101,7 +102,7 @@ def trace(
 
 def _take_apart(
     error: BaseException,
-    composed: dict[str, str],
+    composed: dict[str, NetRefused],
     module: nn.Module,
     example: Given,
     outputs: Sequence[str],
@@ -115,10 +116,10 @@ def _take_apart(
     is_unknown = said is not None and "Exporting the operator" in str(error)
     name = said[1] if said is not None and is_unknown else None
     if composed and (name is None or _call_of(name, module, example) is None):
-        raise NetRefused(list(composed.values())[-1]) from error
+        raise list(composed.values())[-1] from error
     refusal = _refusal(error, module, example, outputs)
     if name is None or name in composed or not has_composition(name):
-        raise NetRefused(refusal) from error
+        raise refusal from error
     composed[name] = refusal
 
 
@@ -162,27 +163,29 @@ def _exported(
 
 def _refusal(
     error: BaseException, module: nn.Module, example: Given, outputs: Sequence[str]
-) -> str:
+) -> NetRefused:
     """What the exporter gave up on, in the words of the net's code."""
     if (constant := _CONSTANT_OUTPUT.search(str(error))) is not None:
         if len(outputs) == 1:
-            return "the net's output does not depend on its input"
-        return f"{outputs[int(constant[1])]} does not depend on the net's input"
+            return NetRefused("the net's output does not depend on its input")
+        return NetRefused(f"{outputs[int(constant[1])]} does not depend on the net's input")
     if _UNREGISTERED in str(error):
-        return (
+        return NetRefused(
             "the net computes with weights of a module that is none of its own"
             f"{_where(error, module)}; make it one: self.name = module in __init__"
         )
     said = _OPERATOR.search(str(error))
     call = None if said is None else _call_of(said[1], module, example)
     if call is None:
-        return f"the net cannot be exported to ONNX: {_reason(error, module)}"
+        return Untraceable(_reason(error, module))
     if "Exporting the operator" in str(error):
-        return (
+        return NetRefused(
             f"the net calls {call}, which ONNX (opset {OPSET}) has no operator for. Replace it by "
             "other operations, or leave it to the app"
         )
-    return f"the net calls {call} in a form that ONNX (opset {OPSET}) lacks: {_text(error)}"
+    return NetRefused(
+        f"the net calls {call} in a form that ONNX (opset {OPSET}) lacks: {_text(error)}"
+    )
 
 
 def _call_of(operator: str, module: nn.Module, example: Given) -> Call | None:

@@ -15,7 +15,7 @@ from edgeconv.data.samples import stacked, stream
 from edgeconv.data.stated import Stated, of_stated
 from edgeconv.errors import NetRefused, UsageError
 from edgeconv.export.calibration import OwnSamples, fair_order, fitting, own_samples
-from edgeconv.export.capture.hub import capture
+from edgeconv.export.capture.hub import DEFAULT_OUTPUT, capture
 from edgeconv.export.options import ExportOptions
 from edgeconv.export.progress import ExportProgress
 from edgeconv.export.sources.torch_run import TorchRun
@@ -71,15 +71,16 @@ class ModuleSource:
         """As `Source.parameters`."""
         return count_parameters(self.net.module)
 
-    def captured(self, options: ExportOptions) -> ir.Model:
+    def captured(self, options: ExportOptions, progress: ExportProgress) -> ir.Model:
         """As `Source.captured`; cut off behind a layer where only its features are asked for."""
         inputs = self.intake.inputs
         example = [torch.zeros(options.batch, *spec.shape) for spec in inputs]
         names = [spec.name for spec in inputs]
-        if options.features is None:
-            return capture(self.net.module, example, name=self.name, inputs=names)
-        cut = feature_extractor(self.net.module, options.features)
-        return capture(cut, example, name=self.name, inputs=names, output=OUTPUT_NAME)
+        module, output = self.net.module, DEFAULT_OUTPUT
+        if options.features is not None:
+            module, output = feature_extractor(module, options.features), OUTPUT_NAME
+        told = {"name": self.name, "output": output}
+        return capture(module, example, inputs=names, progress=progress, **told)
 
     def reference(self, model: ir.Model, former: Sequence[Joined] | None, batch: int) -> TorchRun:
         """As `Source.reference`."""

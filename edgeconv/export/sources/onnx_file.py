@@ -20,6 +20,7 @@ from edgeconv.disk import sha256_of
 from edgeconv.export.calibration import fitting, own_samples
 from edgeconv.export.capture.simplify import simplify
 from edgeconv.export.options import ExportOptions
+from edgeconv.export.progress import ExportProgress
 from edgeconv.export.sources import foreign_graph, foreign_inputs
 from edgeconv.export.sources.foreign_graph import TO_NCHW, TO_NHWC, ForeignGraph
 from edgeconv.export.sources.rows import rows_by_name
@@ -117,7 +118,7 @@ class OnnxSource:
         counts = (math.prod(one.dims) for one in held if one.data_type == TensorProto.FLOAT)
         return sum(count for count in counts if count > 1)
 
-    def captured(self, _options: ExportOptions, /) -> ir.Model:
+    def captured(self, _options: ExportOptions, _progress: ExportProgress, /) -> ir.Model:
         """As `Source.captured`."""
         proto = foreign_graph.prepared(self.graph, self.intake.inputs)
         modules = modules_of(node.name for node in proto.graph.node)

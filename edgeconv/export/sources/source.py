@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgeconv.data.inputs import Intake
 from edgeconv.export.options import ExportOptions
+from edgeconv.export.progress import ExportProgress
 from edgeconv.graph.parts import Joined
 from edgeconv.nets.weights import WeightsInfo
 from edgeconv.runtime.feeds import Batch
@@ -98,8 +99,8 @@ class Source(Protocol):
     @property
     def parameters(self) -> int: ...  # noqa: D102
 
-    def captured(self, options: ExportOptions, /) -> ir.Model:
-        """The hub graph, for batches of the options' size.
+    def captured(self, options: ExportOptions, progress: ExportProgress, /) -> ir.Model:
+        """The hub graph, for batches of the options' size; told where that took another way.
 
         Raises:
             NetRefused: it is no static graph of ONNX operators.

@@ -40,7 +40,7 @@ class Composites(TorchFunctionMode):
     ) -> Any:
         """Runs one PyTorch function, or what it is composed of."""
         kwargs = kwargs or {}
-        name = getattr(func, "__name__", "")
+        name = getattr(func, "__name__", "").partition(".")[0]  # a program's calls say the form
         if name in self._names:
             packet = getattr(torch.ops.aten, name)
             form = torch._C._jit_resolve_packet(f"aten::{name}", *args, **kwargs)

@@ -194,5 +194,6 @@ _ATEN: Mapping[str, Callable[..., Any]] = MappingProxyType(
         if hasattr(torch.ops.aten, getattr(function, "__name__", "?"))
     }
     | dict(PATCHES_OF_ATEN)
+    | {"aten._unsafe_view": Tensor.view}  # in programs, of matrices that were multiplied
 )
 """Those that PyTorch has as an operator of the same arguments, which TorchScript's graphs call."""
