@@ -71,23 +71,23 @@ def _latency(row: Row) -> str | None:
 
 _TOLD: Told[Row] = (
     (Column("net"), lambda row: row.file.net),
-    (Column("options", rank=3), lambda row: row.file.options or None),
+    (Column("options", rank=5), lambda row: row.file.options or None),
     (Column("file"), lambda row: row.file.name),
-    (Column("input", rank=4), lambda row: "x".join(map(str, row.file.input_size or ())) or None),
-    (Column("device", rank=1), lambda row: row.device or None),
+    (Column("input", rank=1), lambda row: "x".join(map(str, row.file.input_size or ())) or None),
+    (Column("device", rank=2), lambda row: row.device or None),
     (Column("accuracy", "quantity"), _accuracy),
     (
-        Column("agrees", "quantity", rank=2),
+        Column("agrees", "quantity", rank=3),
         lambda row: row.accuracy and _interval(row.accuracy.agreement, 100, 1, " %"),
     ),
     (Column("p50 ms", "quantity"), _latency),
     (
-        Column("instructions", "integer", rank=6),
+        Column("instructions", "integer", rank=7),
         lambda row: row.latency and row.latency.instructions,
     ),
     (Column("size", "size", rank=1), lambda row: row.file.size_bytes),
-    (Column("int8", "percent", 0, rank=5), lambda row: row.file.int8_share),
-    (Column("parity", rank=2), lambda row: row.file.parity or None),
+    (Column("int8", "percent", 0, rank=6), lambda row: row.file.int8_share),
+    (Column("parity", rank=4), lambda row: row.file.parity or None),
 )
 
 
