@@ -16,7 +16,13 @@ from edgeconv.explain import calls
 from edgeconv.explain.gradcam import Cam, grad_cam
 from edgeconv.explain.guided import guided_backpropagation
 from edgeconv.explain.int8_file import Int8File, Int8Run, Pair
-from edgeconv.explain.picture import Panel, enlarged, gradient_picture, overlay
+from edgeconv.explain.picture import (
+    Panel,
+    difference_panel,
+    enlarged,
+    gradient_picture,
+    map_panel,
+)
 from edgeconv.nets.layers import find_layer
 from edgeconv.nets.load import LoadedNet
 from edgeconv.runtime.adapt import Images
@@ -109,13 +115,18 @@ class Explanation:
         tops = (top,) if self.int8 is None else (top, f"int8: {self.int8.top}")
         panels = [
             Panel(self.pixels, tops),
-            Panel(overlay(self.pixels, where), ("Grad-CAM, float", floating)),
+            map_panel(self.pixels, where, ("Grad-CAM, float", floating)),
             Panel(gradient_picture(self.guided), ("guided backpropagation", floating)),
             Panel(gradient_picture(gated), ("guided Grad-CAM", floating)),
         ]
         if self.int8 is not None:
-            lines = ("Grad-CAM, int8", str(self.int8.explained), self._agreement())
-            panels.append(Panel(overlay(self.pixels, self.int8.cam.map), lines))
+            theirs, said = self.int8.cam.map, str(self.int8.explained)
+            panels += [
+                map_panel(self.pixels, theirs, ("Grad-CAM, int8", said)),
+                difference_panel(
+                    self.pixels, where, theirs, ("int8 less float", self._agreement())
+                ),
+            ]
         return panels
 
     def to_json(self) -> dict[str, Any]:

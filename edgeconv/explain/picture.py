@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from edgeconv.disk import check_writable, written_whole
 from edgeconv.errors import OutputExists, UsageError
+from edgeconv.explain.colors import DIFFERENCE, MAP, Scale
 from edgeconv.runtime.plain import plain
 
 #: Shortest side of a panel in pixels; smaller inputs are enlarged.
@@ -25,21 +25,8 @@ _LINE = 17
 _OPACITY = 0.55
 #: Gradients past this percentile of their magnitude are shown at full colour.
 _LOUDEST = 99.5
-#: Inferno, a perceptually uniform scale: black over purple and orange to pale yellow. Nathaniel
-#: Smith's and Stéfan van der Walt's for matplotlib (CC0, https://bids.github.io/colormap), followed
-#: by Matt Zucker's polynomial (CC0, https://www.shadertoy.com/view/WlfXRN): its coefficients of
-#: red, green and blue, from degree 0 to 6.
-_INFERNO = np.array(
-    [
-        (0.0002189403691192265, 0.001651004631001012, -0.01948089843709184),
-        (0.1065134194856116, 0.5639564367884091, 3.932712388889277),
-        (11.60249308247187, -3.972853965665698, -15.9423941062914),
-        (-41.70399613139459, 17.43639888205313, 44.35414519872813),
-        (77.162935699427, -33.40235894210092, -81.80730925738993),
-        (-71.31942824499214, 32.62606426397723, 73.20951985803202),
-        (25.13112622477341, -12.24266895238567, -23.07032500287172),
-    ]
-)
+#: Height of a scale's colours.
+_STRIP = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +36,12 @@ class Panel:
     Attributes:
         pixels: uint8 (H, W, channels), every panel of the same size.
         caption: lines below it.
+        scale: what its colours mean, where they are a map's.
     """
 
     pixels: NDArray[np.uint8]
     caption: tuple[str, ...]
+    scale: Scale | None = None
 
 
 def enlarged(cam: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -63,13 +52,37 @@ def enlarged(cam: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.floa
     return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
-def overlay(photo: NDArray[np.uint8], cam: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The photo under a map: uint8 RGB (H, W, 3)."""
-    photo = _in_rgb(photo)
-    heat = inferno(enlarged(cam, (photo.shape[0], photo.shape[1])))
-    mixed = (1 - _OPACITY) * photo + _OPACITY * heat
+def map_panel(
+    photo: NDArray[np.uint8], cam: NDArray[np.float32], caption: tuple[str, ...]
+) -> Panel:
+    """The photo under a map."""
+    return Panel(_over(photo, MAP, enlarged(cam, _size(photo))), caption, MAP)
+
+
+def difference_panel(
+    photo: NDArray[np.uint8],
+    floating: NDArray[np.float32],
+    int8: NDArray[np.float32],
+    caption: tuple[str, ...],
+) -> Panel:
+    """The photo, in grey, under what the int8 map has more or less than the float one.
+
+    Each map counts as a share of its own largest value, as it is drawn beside this panel.
+    """
+    size = _size(photo)
+    more = enlarged(int8, size) - enlarged(floating, size)
+    grey = np.asarray(Image.fromarray(_in_rgb(photo)).convert("L"))[..., None]
+    return Panel(_over(grey, DIFFERENCE, more), caption, DIFFERENCE)
+
+
+def _over(photo: NDArray[np.uint8], scale: Scale, values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    mixed = (1 - _OPACITY) * _in_rgb(photo) + _OPACITY * scale.colors(values)
     pixels: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
     return pixels
+
+
+def _size(photo: NDArray[np.uint8]) -> tuple[int, int]:
+    return photo.shape[0], photo.shape[1]
 
 
 def gradient_picture(gradient: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -82,12 +95,13 @@ def gradient_picture(gradient: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def draw(panels: Sequence[Panel]) -> Image.Image:
-    """All panels in a row on white."""
+    """All panels in a row on white, each with its scale and its caption below."""
     height, width = panels[0].pixels.shape[:2]
-    scale = max(1, -(-_PANEL // min(height, width)))
-    height, width = height * scale, width * scale
+    factor = max(1, -(-_PANEL // min(height, width)))
+    height, width = height * factor, width * factor
     lines = max(len(panel.caption) for panel in panels)
-    below = 4 + _LINE * lines
+    scales = _STRIP + 4 + _LINE if any(panel.scale for panel in panels) else 0
+    below = scales + 4 + _LINE * lines
     size = (_GAP + (width + _GAP) * len(panels), _GAP + height + below + _GAP)
     canvas = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(canvas)
@@ -97,10 +111,26 @@ def draw(panels: Sequence[Panel]) -> Image.Image:
         shown = Image.fromarray(_in_rgb(panel.pixels))
         shown = shown.resize((width, height), Image.Resampling.NEAREST)
         canvas.paste(shown, (left, _GAP))
+        if panel.scale is not None:
+            _draw_scale(canvas, panel.scale, (left, _GAP + height + 4), width)
         for row, line in enumerate(panel.caption):
-            place = (left, _GAP + height + 4 + _LINE * row)
+            place = (left, _GAP + height + scales + 4 + _LINE * row)
             pen.text(place, _fitting(line, width, font), fill="black", font=font)
     return canvas
+
+
+def _draw_scale(canvas: Image.Image, scale: Scale, place: tuple[int, int], width: int) -> None:
+    """The colours as they are over a photo of mid grey, and what their ends mean."""
+    left, top = place
+    grey = np.full((1, width, 1), 128, np.uint8)
+    values = np.linspace(scale.low, scale.high, width, dtype=np.float32)[None]
+    strip = Image.fromarray(_over(grey, scale, values)).resize((width, _STRIP))
+    canvas.paste(strip, place)
+    pen = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(_FONT)
+    low, high = (_fitting(said, width // 2 - 4, font) for said in (scale.low_said, scale.high_said))
+    pen.text((left, top + _STRIP), low, fill="black", font=font)
+    pen.text((left + width - font.getlength(high), top + _STRIP), high, fill="black", font=font)
 
 
 def _in_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -138,17 +168,3 @@ def save(image: Image.Image, path: Path, *, force: bool) -> None:
     check_destination(path, force=force)
     with written_whole(path) as part:
         image.save(part, format="PNG")
-
-
-def inferno(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Colours of values from 0 to 1; what lies outside is clipped.
-
-    Args:
-        values: (H, W).
-
-    Returns:
-        uint8 RGB (H, W, 3).
-    """
-    colour = np.moveaxis(polyval(np.clip(values, 0, 1), _INFERNO), 0, -1)
-    rgb: NDArray[np.uint8] = np.rint(255 * np.clip(colour, 0, 1)).astype(np.uint8)
-    return rgb

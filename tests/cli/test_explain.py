@@ -67,7 +67,7 @@ def test_a_bundle_adds_the_int8_files_map_and_how_much_it_agrees(
     assert -1 <= document["rank_correlation"] <= 1
     assert document["float"]["explained"] == document["float"]["top1"]
     with Image.open(tmp_path / "p.png") as image:
-        assert image.width == 8 + 5 * (SIZE * 4 + 8)
+        assert image.width == 8 + 6 * (SIZE * 4 + 8)
     table = run(*words(place, "--bundle", place / NET, "--out", "p.png", "--force"))
     assert "rank correlation of the maps" in table.out
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import unicodedata
 import warnings
 from collections.abc import Iterator
@@ -11,17 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-# Its words on building a cache of fonts, or on a home that cannot be written, help nobody here.
-logging.getLogger("matplotlib").setLevel(logging.ERROR)
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
 
-import matplotlib  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.font_manager import FontProperties  # noqa: E402
-from matplotlib.textpath import TextToPath  # noqa: E402
-
-from edgeconv.report.plots import theme  # noqa: E402
-from edgeconv.runtime.plain import plain, shortened  # noqa: E402
+from edgeconv.report.plots import theme
+from edgeconv.runtime.plain import plain, shortened
 
 #: One pixel of ours is one point of Matplotlib's.
 _DPI = 72
