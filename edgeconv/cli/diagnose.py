@@ -26,6 +26,12 @@ def diagnose(
     ),
     photos: int = typer.Option(4, min=1, help="Golden photos to run; the bundle holds 8."),
     html: Path | None = typer.Option(None, help="Also write one self-contained page with plots."),
+    model_explorer: Path | None = typer.Option(
+        None,
+        metavar="FOLDER",
+        help="Also write overlays for Google's Model Explorer: each tensor's error in the int8 "
+        "TFLite file.",
+    ),
     altered: bool = typer.Option(
         False, "--altered", help="Diagnose a bundle whose files were changed after the export, too."
     ),
@@ -40,6 +46,7 @@ def diagnose(
     from edgeconv.errors import ThresholdMissed
 
     check_writable(html)
+    _check_folder(model_explorer)
     directory = bundle_directory(bundle)
 
     from edgeconv.bundle.bundle import Bundle
@@ -51,12 +58,35 @@ def diagnose(
             from edgeconv.report import html_diagnosis
 
             html_diagnosis.write(html, directory.name, found)
+        if model_explorer is not None:
+            _write_overlays(model_explorer, found)
     finally:  # what was found is shown all the same
         document = {"bundle": str(directory), **found.to_json()}
         output.show(document, lambda: show_diagnosis(found), as_json=as_json)
     first = found.first_bad
     if first is not None:
         raise ThresholdMissed(f"{first.place} is broken in {first.artifact}: {first.message}")
+
+
+def _check_folder(folder: Path | None) -> None:
+    from edgeconv.errors import OutputUnwritable
+
+    if folder is not None and not folder.is_dir():
+        raise OutputUnwritable(f"--model-explorer {folder} is no folder; make it first")
+
+
+def _write_overlays(folder: Path, found: Diagnosis) -> None:
+    """Of the int8 TFLite file: what each operator adds, and the error after all before it."""
+    from edgeconv.report import model_explorer
+
+    file = "int8.tflite"
+    own = {t.name: t.own[file].sqnr_db for t in found.tensors if file in t.own}
+    total = {t.name: t.total_db[file] for t in found.tensors if file in t.total_db}
+    for name, title, figures in (
+        ("own_error", "SQNR in dB that the operator has by itself", own),
+        ("total_error", "SQNR in dB after all that came before", total),
+    ):
+        model_explorer.write(folder / f"model.{file}.{name}.json", title, figures)
 
 
 def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from edgeconv.files.read import read_operations
 from tests.cli.conftest import Run
 from tests.helpers.tampering import change_tflite_scale
 from tests.verify.diagnose.test_diagnose import exported
@@ -92,3 +94,18 @@ def test_a_page_that_cannot_be_written(run: Run, bundle: Path) -> None:
     assert full.code == 3
     assert "nothing is broken" in full.out
     assert "No space left" in full.err
+
+
+def test_overlays_name_the_tensors_that_the_files_operators_write(run, bundle, tmp_path) -> None:
+    shown = run("diagnose", bundle, "--photos", 1, "--model-explorer", tmp_path)
+    assert shown.code in (0, 1), shown.err
+    operations = read_operations(bundle / "model.int8.tflite").operations
+    for name in ("own_error", "total_error"):
+        told = json.loads((tmp_path / f"model.int8.tflite.{name}.json").read_text())
+        assert {one["stop"] for one in told["gradient"]} == {0, 1}
+        written = [tensor.name.partition(":")[2] for o in operations for tensor in o.writes]
+        assert set(told["results"]) & set(written)
+        assert all(math.isfinite(one["value"]) for one in told["results"].values())
+    refused = run("diagnose", bundle, "--model-explorer", tmp_path / "none")
+    assert refused.code == 3
+    assert "is no folder" in refused.err
