@@ -84,6 +84,12 @@ class Bundle:
         return artifacts.present(self.directory)
 
     @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each model file as the manifest tells it, by the file's short name."""
+        told = self.manifest["files"]
+        return {name: told[path.name]["sha256"] for name, path in self.artifacts.items()}
+
+    @property
     def trained(self) -> bool:
         """Whether the weights were trained; an untrained bundle is for testing only."""
         return bool(self.manifest["weights"]["trained"])

@@ -61,7 +61,7 @@ def diagnose(
         if model_explorer is not None:
             _write_overlays(model_explorer, found)
     finally:  # what was found is shown all the same
-        document = {"bundle": str(directory), **found.to_json()}
+        document = {"bundle": str(directory), "files": opened.hashes, **found.to_json()}
         output.show(document, lambda: show_diagnosis(found), as_json=as_json)
     first = found.first_bad
     if first is not None:

@@ -109,10 +109,7 @@ class _Checked:
     def found(self) -> output.Found:
         """As it is shown."""
         document = {"device": devices.LOCAL, **(self.on_device or self.report).to_json()}
-        document["files"] = {
-            name: self.bundle.manifest["files"][path.name]["sha256"]
-            for name, path in self.bundle.artifacts.items()
-        }
+        document["files"] = self.bundle.hashes
         return output.Found(str(self.directory), document, lambda: show_all(self.tables))
 
 

@@ -97,4 +97,6 @@ class _Known:
         """A bundle's word before a measurement's, with what either adds."""
         told = [one.file for one in self.told if one.file is not None]
         told.sort(key=lambda file: (not file.net, file.int8_share is None))
-        return told[0] if told else ModelFile(sha256, "", sha256[:12])
+        file = told[0] if told else ModelFile(sha256, "", sha256[:12])
+        worst = [one.worst for one in self.told if one.worst]
+        return replace(file, worst=worst[-1]) if worst else file

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgeconv.summary.photos import Photos, Shown
-from edgeconv.summary.row import Row
+from edgeconv.summary.row import Row, Tensor
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ def _parts(row: Row, photos: Photos) -> Iterator[Part]:
         yield Part("Steps of the recipe", tuple(steps))
     if row.file.stages:
         yield Part("Parity", lines=row.file.stages)
+    if row.file.worst:
+        each = ((one.name, one.op_type, _decibels(one)) for one in row.file.worst)
+        yield Part("The worst tensors", tuple(each))
     if row.latency is not None and row.latency.operators:
         slowest = (
             (one.name or one.kind, one.kind, f"{one.ms:.3f} ms") for one in row.latency.operators
@@ -47,6 +50,11 @@ def _parts(row: Row, photos: Photos) -> Iterator[Part]:
 
 def _gain(decibels: float | None) -> str:
     return "" if decibels is None else f"{decibels:+.1f} dB"
+
+
+def _decibels(tensor: Tensor) -> str:
+    grid = "" if tensor.grid_db is None else f", its grid alone {tensor.grid_db:.1f}"
+    return f"{tensor.sqnr_db:.1f} dB by itself{grid}"
 
 
 def _latency(row: Row) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What documents of `eval` and `parity` tell of files."""
+"""What documents of `eval`, `parity` and `diagnose` tell of files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from edgeconv.summary.measured import OfFile
-from edgeconv.summary.row import Accuracy, Answer, Interval, Source
+from edgeconv.summary.row import Accuracy, Answer, Interval, Source, Tensor
 from edgeconv.summary.told import at, listed, number, text, versions, whole
 
 _MOST = 10_000
 _MOST_PHOTOS = 64
+_MOST_TENSORS = 8
 
 
 def evaluated(document: dict[str, Any], source: Source) -> Iterator[OfFile]:
@@ -41,6 +42,24 @@ def compared(document: dict[str, Any], source: Source) -> Iterator[OfFile]:
                 "litert" if name.endswith("tflite") else "onnxruntime",
             )
             yield OfFile(sha256, source, device, engine, parity="passed" if passed else "failed")
+
+
+def diagnosed(document: dict[str, Any], source: Source) -> Iterator[OfFile]:
+    """Each int8 file of a document that `diagnose --json` wrote."""
+    files, tensors = at(document, "files"), listed(document, "tensors")[:_MOST]
+    for name in sorted(files)[:64] if isinstance(files, dict) else ():
+        found = [tensor for one in tensors if (tensor := _tensor(one, name)) is not None]
+        if found:
+            worst = sorted(found, key=lambda tensor: tensor.sqnr_db)[:_MOST_TENSORS]
+            yield OfFile(text(files, name), source, worst=tuple(worst))
+
+
+def _tensor(told: Any, name: str) -> Tensor | None:
+    own = at(told, "own", name)
+    decibels = number(own, "sqnr_db")
+    if decibels is None:
+        return None
+    return Tensor(text(told, "name"), text(told, "op_type"), decibels, number(own, "grid_sqnr_db"))
 
 
 def _interval(

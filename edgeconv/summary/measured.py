@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeconv.summary.row import Accuracy, Failed, Latency, ModelFile, Source
+from edgeconv.summary.row import Accuracy, Failed, Latency, ModelFile, Source, Tensor
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class OfFile:
         file: what it tells of the file itself; None where it tells nothing.
         accuracy, latency: what was measured.
         parity: "passed" or "failed" there; "" where that was not judged.
+        worst: its worst tensors.
     """
 
     sha256: str
@@ -28,6 +29,7 @@ class OfFile:
     accuracy: Accuracy | None = None
     latency: Latency | None = None
     parity: str = ""
+    worst: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from edgeconv.documents import NotJson, parse
 from edgeconv.errors import RefusedError
 from edgeconv.summary.benched import measured
 from edgeconv.summary.bundles import files_of
-from edgeconv.summary.judged import compared, evaluated
+from edgeconv.summary.judged import compared, diagnosed, evaluated
 from edgeconv.summary.measured import Document
 from edgeconv.summary.row import Failed, Source
 from edgeconv.summary.told import at, number, text, versions, whole
@@ -67,12 +67,15 @@ def _of_verb(document: dict[str, Any], source: Source) -> Document:
         return Document(tuple(evaluated(document, replace(source, kind="eval"))))
     if "stages" in document or ("bundles" in document and _all_have(document, "stages")):
         return Document(tuple(compared(document, replace(source, kind="parity"))))
+    if "tensors" in document and "files" in document:
+        return Document(tuple(diagnosed(document, replace(source, kind="diagnose"))))
     if "results" in document and "host" in document:
         return Document(tuple(measured(document, replace(source, kind="bench"))))
     if "artifacts" in document and "files" in document:
         return Document(files_of(document, replace(source, kind="export")))
     raise RefusedError(
-        "it is none of export, parity, eval, bench or sweep; write one with --json or --json-file"
+        "it is none of export, parity, eval, bench, diagnose or sweep; write one with --json, or "
+        "--json-file"
     )
 
 

@@ -33,6 +33,16 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Tensor:
+    """What an int8 operator loses by itself, in dB: of its output, and of its output's grid."""
+
+    name: str
+    op_type: str
+    sqnr_db: float
+    grid_db: float | None
+
+
+@dataclass(frozen=True)
 class ModelFile:
     """A file.
 
@@ -49,6 +59,7 @@ class ModelFile:
         parity: "passed", "failed" or "not judged"; "" where nothing tells.
         steps: of the recipe that made its integers.
         stages: what parity says of it, in words.
+        worst: the tensors whose operators lose most by themselves, where `diagnose` was run.
     """
 
     sha256: str
@@ -64,6 +75,7 @@ class ModelFile:
     parity: str = ""
     steps: tuple[Step, ...] = ()
     stages: tuple[str, ...] = ()
+    worst: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,12 @@ def parity(device: str = "rpi4", passed: bool = True) -> dict[str, Any]:
     return {"device": device, "stages": [stage], "files": {"int8.tflite": SHA}}
 
 
+def diagnosis() -> dict[str, Any]:
+    own = {"int8.tflite": {"sqnr_db": 12.5, "grid_sqnr_db": 30.0}}
+    tensors = [{"name": "stem", "op_type": "Conv", "own": own}, {"name": "x", "own": {}}]
+    return {"files": {"int8.tflite": SHA, "onnx": "cd" * 32}, "tensors": tensors}
+
+
 def sweep(kind: str, document: Any, **members: Any) -> dict[str, Any]:
     whole = {"sweep_result": 1, "kind": kind, "title": f"net width=1 {kind}", "device": "rpi4"}
     whole |= {"digest": "d" * 24, "depends": {"numpy": "2.4"}, "code": 0, "said": ""}
@@ -79,6 +85,7 @@ def test_what_documents_tell_of_a_file_comes_together_by_its_hash(tmp_path: Path
     write(tmp_path / "a/bench.json", bench())
     write(tmp_path / "a/b/eval.json", evaluation())
     write(tmp_path / "parity.json", parity(passed=False))
+    write(tmp_path / "diagnose.json", diagnosis())
     (one,) = collect([tmp_path]).rows
     assert (one.device, one.file.name, one.file.parity) == ("rpi4", "int8.tflite", "failed")
     assert one.latency is not None
@@ -87,7 +94,8 @@ def test_what_documents_tell_of_a_file_comes_together_by_its_hash(tmp_path: Path
     assert one.accuracy is not None
     assert (one.accuracy.device, one.accuracy.value.value, one.accuracy.lost) == ("local", 0.7, 2)
     assert one.accuracy.differing[0].told == "-"
-    assert {source.kind for source in one.sources} == {"bench", "parity"}
+    assert [(tensor.name, tensor.sqnr_db) for tensor in one.file.worst] == [("stem", 12.5)]
+    assert {source.kind for source in one.sources} == {"bench", "parity", "diagnose"}
 
 
 def test_devices_and_threads_are_rows_of_their_own_and_the_latest_counts(tmp_path: Path) -> None:
@@ -145,7 +153,7 @@ def test_links_and_pipes_are_not_followed(tmp_path: Path) -> None:
 
 def test_members_of_any_kind_do_no_harm(tmp_path: Path) -> None:
     """Each value of whole documents is put to something else in turn; nothing is raised."""
-    for whole in (bench(), evaluation(), parity(), sweep("bench", bench())):
+    for whole in (bench(), evaluation(), parity(), diagnosis(), sweep("bench", bench())):
         for place, path in enumerate(_places(whole)):
             for wrong in (None, [], {}, -1, 1e308, True, HOSTILE, [[None]], {"a": {}}):
                 altered = jsondoc.plain_json(whole)
