@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from edgeconv.report.plots.trade_off import Axis, Figure, Point, trade_off
+from edgeconv.report.plots.points import Axis, Figure, Point
+from edgeconv.report.plots.trade_off import trade_off
 from edgeconv.summary.row import Accuracy, Interval, Row
 
 

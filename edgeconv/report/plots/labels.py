@@ -1,4 +1,4 @@
-"""Where names of points go: beside them, never over another name, a mark or the border."""
+"""Where marks and names of points go: names never over a name, a mark or the border."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ LINE_HEIGHT = 1.45
 _REACHES = (7.0, 16.0, 30.0, 48.0)
 _DIRECTIONS = ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
 _AIR = 2.0
+#: Marks of one row, where many points are at one place.
+_MOST_BESIDE = 5
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,31 @@ def place(
         taken = np.vstack([taken, [*(middle - half), *(middle + half)]])
         placed.append(Placed(index, float(middle[0]), float(middle[1]), led))
     return placed
+
+
+def apart(points: NDArray[np.float64], size: float) -> NDArray[np.float64]:
+    """Where marks stand: those within half a mark of an earlier one beside it, in rows.
+
+    Args:
+        points: (n, 2), in pixels.
+        size: of a mark, in pixels.
+
+    Returns:
+        (n, 2); at most a few marks from `points`.
+    """
+    stand = points.copy()
+    free = np.ones(len(points), bool)
+    for index in range(len(points)):
+        if not free[index]:
+            continue
+        near = np.flatnonzero(free & (np.abs(points - points[index]).max(axis=1) < size / 2))
+        free[near] = False
+        rows = np.arange(len(near)) // _MOST_BESIDE
+        for row in np.unique(rows):
+            members = near[rows == row]
+            stand[members, 0] += (np.arange(len(members)) - (len(members) - 1) / 2) * size
+            stand[members, 1] -= row * size
+    return stand
 
 
 def _free(

@@ -8,11 +8,13 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from edgeconv.report import html_page
-from edgeconv.report.plots import theme
-from edgeconv.report.plots.trade_off import Axis, Figure, Point, front, trade_off
+from edgeconv.report.plots import labels, theme
+from edgeconv.report.plots.points import Axis, Figure, Point, front
+from edgeconv.report.plots.trade_off import trade_off
 from tests.helpers.browser import needs_chromium, seen
 
 X, Y = Axis("p50 latency", "ms"), Axis("top-1", "%")
@@ -115,3 +117,24 @@ def test_no_text_lies_on_another(count: int, width: int, tmp_path: Path) -> None
 @pytest.mark.parametrize("font", ["monospace", "serif"])
 def test_no_text_lies_on_another_in_other_fonts(font: str, tmp_path: Path) -> None:
     assert seen(page(many(60)), 800, tmp_path, font)["found"] == []
+
+
+def test_marks_at_one_place_stand_beside_each_other() -> None:
+    rng = np.random.default_rng(0)
+    exact = np.vstack([np.full((12, 2), 50.0), rng.uniform(0, 400, (20, 2))])
+    stand = labels.apart(exact, 7)
+    crowd = stand[:12]
+    gaps = np.abs(crowd[:, None] - crowd[None]).max(axis=-1)[~np.eye(12, dtype=bool)]
+    assert gaps.min() >= 7
+    assert np.abs(stand - exact).max() <= 3 * 7
+
+
+@pytest.mark.parametrize("value", [1e-300, 1e300, float("inf"), -5.0, 0.0])
+def test_figures_that_no_axis_holds_are_left_out(value: float) -> None:
+    document = drawn([*many(3), Point("odd", "board 0", "int8", Figure(value), Figure(50.0))])
+    assert document.count("<title>") in (3, 4)
+
+
+def test_a_net_whose_files_are_at_one_place_is_named_once() -> None:
+    pair = [Point("twin", "", kind, Figure(5.0), Figure(50.0)) for kind in ("onnx", "tflite")]
+    assert drawn([*pair, *many(2)]).count(">twin</text>") == 1

@@ -1,0 +1,110 @@
+"""What a figure of points shows: measured figures, their names, which of them lie on the front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: Magnitudes that an axis holds; nothing measured is beyond.
+_LEAST, _MOST = 1e-90, 1e90
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured figure with its interval, of which only the first has to be there.
+
+    Attributes:
+        value: the point estimate.
+        low, high: ends of the interval; None where it is not known.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval, of no width where it is not known."""
+        low = self.value if self.low is None else self.low
+        high = self.value if self.high is None else self.high
+        return low, high
+
+    @property
+    def can_be_drawn(self) -> bool:
+        """Whether it is a number that an axis can hold."""
+        return all(n == 0 or _LEAST < abs(n) < _MOST for n in (self.value, *self.ends))
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is compared.
+
+    Attributes:
+        name: shown beside the point.
+        panel: drawn together with the others of that name, such as a device.
+        kind: told apart by shape and colour, such as "int8 tflite".
+        x, y: less is better in x, more in y; None where it was not measured.
+        noisy: whether x was too noisy to trust; drawn hollow and dashed.
+    """
+
+    name: str
+    panel: str
+    kind: str
+    x: Figure | None
+    y: Figure | None
+    noisy: bool = False
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis shows, and its unit."""
+
+    name: str
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
+    def told(self, figure: Figure) -> str:
+        """A figure in words, with its interval where there is one."""
+        said = f"{figure.value:.4g} {self.unit}".strip()
+        if figure.low is None or figure.high is None:
+            return said
+        return f"{said} ({figure.low:.4g} to {figure.high:.4g})"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A point that has both figures."""
+
+    point: Point
+    x: Figure
+    y: Figure
+
+
+def drawn_of(points: Sequence[Point]) -> list[Drawn]:
+    """The points that have both figures, in their order."""
+    return [
+        Drawn(point, point.x, point.y)
+        for point in points
+        if point.x is not None and point.y is not None
+        if point.x.can_be_drawn and point.y.can_be_drawn
+    ]
+
+
+def front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Which points no other one beats: none has as little x and as much y, one of them better.
+
+    Returns:
+        Their indices, by x and then by -y.
+    """
+    best = -math.inf
+    on: list[int] = []
+    order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1]))
+    for index in order:
+        x, y = points[index]
+        if y > best or (on and points[on[-1]] == (x, y)):
+            best = y
+            on.append(index)
+    return on
