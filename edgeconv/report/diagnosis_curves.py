@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from edgeconv.report.plots import theme
 from edgeconv.report.plots.layers import Curve
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _LOOKS = {"int8.onnx": 0, "int8.tflite": 1, "weights": 2}
 _GRID, _BEST = 3, 4
 #: A look of the same shape and another colour.
-_NEXT = 5
+_NEXT = len(theme.SHAPES)
 #: Float files agree to a hundred decibels and more; a figure of int8 need not reach there.
 _CEILING_DB = 60.0
 #: Curves that differ by less are one.

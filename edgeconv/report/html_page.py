@@ -41,7 +41,7 @@ def table(shown: Table, bad_rows: frozenset[int] = frozenset()) -> str:
         lines += ['<tr class="bad">' if index in bad_rows else "<tr>", *_cells("td", kinds, row)]
         lines.append("</tr>")
     # What scrolls has to be within reach of the keyboard.
-    scroll = '<div class="scroll" role="region" aria-label="Table" tabindex="0">'
+    scroll = '<div class="scroll" role="group" aria-label="Table" tabindex="0">'
     whole = f"{scroll}<table>{''.join(lines)}</tbody></table></div>"
     return "\n".join([whole, *(paragraph(note, "note") for note in shown.notes)])
 

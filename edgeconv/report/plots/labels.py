@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 #: Boxes of fonts are up to so many times as high as their size.
 LINE_HEIGHT = 1.45
 #: Steps from a point to its name, in pixels; past the first a line leads there.
-_REACHES = (7.0, 16.0, 30.0, 48.0)
+_REACHES = (7.0, 16.0, 26.0, 38.0)
 _DIRECTIONS = ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
 _AIR = 2.0
 #: Marks of one row, where many points are at one place.

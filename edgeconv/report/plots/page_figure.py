@@ -39,18 +39,24 @@ def page_figure(
     title: str, description: str, panels: Sequence[Panel], legend: Sequence[Key], numbers: Table
 ) -> str:
     """The <figure>; every text is escaped here."""
-    keys = "".join(
-        f'<li><span aria-hidden="true" style="color:{key.color}">{escape(key.sign)}</span> '
-        f"{_shown(key.meaning)}</li>"
-        for key in legend
-    )
     return (
         f'<figure class="plot"><figcaption><strong>{_shown(title)}</strong>{_shown(description)}'
-        f'</figcaption><ul class="plot-legend">{keys}</ul>'
+        f"</figcaption>{_legend(legend)}"
         f'<div class="plot-panels">{"".join(map(_panel, panels))}</div>'
         f"<details><summary>{_shown(title)}: the numbers</summary>"
         f"{html_page.table(numbers)}</details></figure>"
     )
+
+
+def _legend(legend: Sequence[Key]) -> str:
+    if not legend:
+        return ""
+    keys = (
+        f'<li><span aria-hidden="true" style="color:{key.color}">{escape(key.sign)}</span> '
+        f"{_shown(key.meaning)}</li>"
+        for key in legend
+    )
+    return f'<ul class="plot-legend">{"".join(keys)}</ul>'
 
 
 def _panel(panel: Panel) -> str:

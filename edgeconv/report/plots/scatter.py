@@ -14,6 +14,7 @@ from edgeconv.report.plots import canvas, labels, theme
 from edgeconv.report.plots.page_figure import Panel
 from edgeconv.report.plots.points import Axis, Drawn, front
 from edgeconv.report.plots.svg import inline
+from edgeconv.runtime.plain import plain, shortened
 
 _WIDTH, _HEIGHT = 480.0, 360.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 50.0, 28.0, 14.0, 44.0
@@ -21,6 +22,8 @@ _MARK_PX = 7.0
 #: Past so many points only those on the front are named.
 _ALL_NAMED = 40
 _NAME_PX = 170.0
+#: Characters of a name below the panel.
+_NAME_SAID = 60
 #: Points of one name within so many pixels are named once.
 _SAME_PX = 40.0
 #: Ratio of the largest to the smallest from which an axis is logarithmic.
@@ -61,10 +64,11 @@ def panel(
 
 
 def _named(members: Sequence[Drawn], on: Sequence[int]) -> str:
-    points = [members[i].point for i in on]
-    return ", ".join(
-        dict.fromkeys(f"{p.name} (too noisy to trust)" if p.noisy else p.name for p in points)
-    )
+    said = []
+    for point in (members[i].point for i in on):
+        name = shortened(plain(point.name), _NAME_SAID)
+        said.append(f"{name} (too noisy to trust)" if point.noisy else name)
+    return ", ".join(dict.fromkeys(said))
 
 
 def _scales(drawn: Axes, everything: Sequence[Drawn], axes: tuple[Axis, Axis]) -> None:

@@ -14,7 +14,16 @@ INK, GRID, FAINT, BAD, FRONT = "#010101", "#d9d9da", "#8a8a8b", "#c62828", "#5f6
 #: Told apart by people who see no red or no green (Okabe and Ito 2008), darker on white.
 SERIES = ("#0062a8", "#c04f00", "#007355", "#a04580", "#6b6300")
 #: Matplotlib's marker, the sign in legends, and the same where hollow.
-SHAPES = (("o", "●", "○"), ("s", "■", "□"), ("^", "▲", "△"), ("D", "◆", "◇"), ("v", "▼", "▽"))
+SHAPES = (
+    ("o", "●", "○"),
+    ("s", "■", "□"),
+    ("^", "▲", "△"),
+    ("D", "◆", "◇"),
+    ("v", "▼", "▽"),
+    ("*", "★", "☆"),
+    ("<", "◄", "◅"),
+    (">", "►", "▻"),
+)
 
 #: The variable that stands for a colour in the SVG.
 VARIABLES = {
@@ -61,6 +70,8 @@ figure.plot summary {{ cursor: pointer; font-size: 13px; }}
 
 
 def series(number: int) -> tuple[str, tuple[str, str, str]]:
-    """The colour and the shape of one of many kinds; 25 kinds are told apart."""
-    color = SERIES[(number + number // len(SHAPES)) % len(SERIES)]
-    return color, SHAPES[number % len(SHAPES)]
+    """The colour and the shape of one of many kinds.
+
+    Of eight kinds no two have one shape, of forty no two are alike.
+    """
+    return SERIES[number % len(SERIES)], SHAPES[number % len(SHAPES)]

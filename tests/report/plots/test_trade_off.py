@@ -138,3 +138,9 @@ def test_figures_that_no_axis_holds_are_left_out(value: float) -> None:
 def test_a_net_whose_files_are_at_one_place_is_named_once() -> None:
     pair = [Point("twin", "", kind, Figure(5.0), Figure(50.0)) for kind in ("onnx", "tflite")]
     assert drawn([*pair, *many(2)]).count(">twin</text>") == 1
+
+
+def test_kinds_are_told_apart_by_shape_and_not_by_colour_alone() -> None:
+    looks = [theme.series(number) for number in range(40)]
+    assert len({shape for _, shape in looks[:8]}) == 8
+    assert len(set(looks)) == 40
