@@ -126,7 +126,8 @@ def ran(command: Sequence[str | Path], place: Path, *, fine: tuple[int, ...] = (
 
 
 def _python(project: Path) -> list[str]:
-    return ran([sys.executable, "-I", "classify.py", "--self-test"], project, fine=(0, 1))
+    (main,) = project.glob("*.py")
+    return ran([sys.executable, "-I", main.name, "--self-test"], project, fine=(0, 1))
 
 
 def _c(project: Path) -> list[str]:

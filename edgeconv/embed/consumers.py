@@ -41,7 +41,12 @@ class Consumer:
                 f"the net takes a photo's fourth channel, which no project for {self.title} reads; "
                 "make one for python"
             )
-        for spec in (subject.taken, subject.given):
+        if subject.gives != "classes" and self.name != "python":
+            raise UsageError(
+                f"{subject.artifact} gives {subject.gives}, and projects for {self.title} are made "
+                "for classifiers; make one for python"
+            )
+        for spec in (subject.taken, *subject.outputs):
             if spec.dtype.name not in types:
                 raise UsageError(
                     f"{subject.artifact} has {spec.name} as {spec.dtype.name}, and {self.title} "

@@ -6,7 +6,7 @@ A project gets the photos, of each the pixels that the net sees and what its fir
     photo
     CRC-32 of the decoded pixels
     CRC-32 of the pixels that the net sees
-    index:probability of the five best classes, spaces between them
+    index:probability of the five best classes, spaces between them; nothing where there are none
     CRC-32 of the input tensor
 
 Decoded pixels are upright, 8 bits a channel, rows from the top, channels together. CRC-32 is that
@@ -65,6 +65,7 @@ class Case:
         top: (class, probability) of the best classes by the file, best first.
         input_crc32: of what the file is fed, little-endian.
         output: what it gave first, little-endian; None where the bundle does not keep it.
+        arrays: what a detector or a segmenter makes of it, as reals, or the class of each pixel.
     """
 
     photo: Path
@@ -73,6 +74,7 @@ class Case:
     top: tuple[tuple[int, float], ...]
     input_crc32: int
     output: bytes | None = None
+    arrays: tuple[NDArray[Any], ...] = ()
 
     def row(self) -> str:
         """Its line of `expected.tsv`."""
@@ -104,8 +106,13 @@ class Fed:
         return little_endian(app_input(self.taken, images, self.engine))
 
 
-def read(directory: Path, file: Fed) -> tuple[Case, ...]:
+def read(directory: Path, file: Fed, *, of_classes: bool = True) -> tuple[Case, ...]:
     """The golden photos of a bundle, with what one of its files makes of them.
+
+    Args:
+        directory: the bundle.
+        file: one of its files.
+        of_classes: whether that gives classes.
 
     Raises:
         BundleRefused: there are none, or what is told of them is not so.
@@ -123,7 +130,7 @@ def read(directory: Path, file: Fed) -> tuple[Case, ...]:
     told = document.get("cases")
     if not isinstance(told, list) or len(told) > _MOST_CASES:
         raise FORM.refused(path, "its cases are no list")
-    cases = [_case(path, case, file) for case in told if _has_photo(case)]
+    cases = [_case(path, case, file, of_classes) for case in told if _has_photo(case)]
     if not cases:
         raise BundleRefused(
             f"{directory} holds no golden photo, and a project tests itself on them; export the "
@@ -136,7 +143,7 @@ def _has_photo(case: Any) -> bool:
     return not isinstance(case, dict) or case.get("photo", ...) is not None
 
 
-def _case(path: Path, told: Any, file: Fed) -> Case:
+def _case(path: Path, told: Any, file: Fed, of_classes: bool) -> Case:
     name = told.get("photo") if isinstance(told, dict) else None
     if not isinstance(name, str) or not _is_plain(name):
         raise FORM.refused(path, f"it names the photo {str(name)[:60]!a}, no plain file name")
@@ -152,7 +159,7 @@ def _case(path: Path, told: Any, file: Fed) -> Case:
         raise FORM.refused(path, f"the pixels of {name} are others than it tells")
     ran = _at(told, "artifacts", file.artifact)
     top, fed = _top(_at(ran, "top5")), file.tensor(pixels)
-    if not top:
+    if of_classes and not top:
         raise FORM.refused(path, f"it tells no classes of {file.artifact} for {name}")
     if _sha256(fed) != _at(_first(_at(ran, "inputs")), "sha256"):
         raise FORM.refused(path, f"{file.artifact} is fed another tensor for {name} than it tells")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: By it a directory is known for a project that may be written again.
 MARK = "edgeconv-project.json"
 _SUFFIX = ".jinja"
+#: The program of a Python project, by what its file gives.
+_MAINS = {"classes": "classify.py", "boxes": "detect.py", "mask": "segment.py"}
 _C_TYPES = {"float32": "float", "int8": "int8_t", "uint8": "uint8_t"}
 
 
@@ -92,6 +94,8 @@ def _write_golden(cases: Sequence[golden.Case], folder: Path) -> None:
         (folder / f"{case.photo.name}.pixels").write_bytes(case.pixels.tobytes())
         if case.output is not None:
             (folder / f"{case.photo.name}.output").write_bytes(case.output)
+        for number, array in enumerate(case.arrays):
+            np.save(folder / f"{case.photo.name}.{number}.npy", array)
     lines = "".join(f"{case.row()}\n" for case in cases)
     (folder / golden.TABLE).write_text(lines, encoding="utf-8")
 
@@ -108,6 +112,7 @@ def _filled(about: Subject, consumer: Consumer) -> Iterator[tuple[str, str]]:
     )
     known = {
         "s": about,
+        "main": _MAINS[about.gives],
         "pre": about.preprocessing,
         "c_types": _C_TYPES,
         "pillow": _pillow(),
@@ -115,9 +120,11 @@ def _filled(about: Subject, consumer: Consumer) -> Iterator[tuple[str, str]]:
     }
     folder = resources.files("edgeconv.embed").joinpath("templates", consumer.name)
     for entry in sorted(folder.iterdir(), key=lambda each: each.name):
-        if entry.name.endswith(_SUFFIX):
+        name = entry.name.removesuffix(_SUFFIX)
+        is_of_others = name in _MAINS.values() and name != _MAINS[about.gives]
+        if entry.name.endswith(_SUFFIX) and not name.startswith("_") and not is_of_others:
             text = templates.get_template(f"{consumer.name}/{entry.name}").render(known)
-            yield entry.name.removesuffix(_SUFFIX), text
+            yield name, text
 
 
 def _pillow() -> str:

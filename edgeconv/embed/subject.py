@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgeconv.data.preprocessing import Preprocessing
 from edgeconv.embed import golden
 from edgeconv.errors import UnknownName, UsageError
+from edgeconv.runtime.adapt import dequantize
 from edgeconv.runtime.open import engine_of, open_session
-from edgeconv.runtime.session import EngineName, TensorSpec
+from edgeconv.runtime.session import EngineName, Session, TensorSpec
 
 if TYPE_CHECKING:
     from edgeconv.bundle.bundle import Bundle
 
 _LONGEST_TITLE = 60
+#: What a file's outputs are.
+Gives = Literal["classes", "boxes", "mask"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,8 @@ class Subject:
         engine: what opens it.
         preprocessing: how a photo becomes its input.
         taken: its only input.
-        given: its first output, a row of classes.
+        outputs: all of them, in the file's order.
+        gives: what they are: a row of classes, boxes with their scores, or the class of each pixel.
         gives_probabilities: whether that needs no softmax.
         labels: the classes' names, None where they are not known.
         cases: golden photos, and what the file must make of them.
@@ -42,10 +49,25 @@ class Subject:
     engine: EngineName
     preprocessing: Preprocessing
     taken: TensorSpec
-    given: TensorSpec
+    outputs: tuple[TensorSpec, ...]
+    gives: Gives
     gives_probabilities: bool
     labels: tuple[str, ...] | None
     cases: tuple[golden.Case, ...]
+
+    @property
+    def given(self) -> TensorSpec:
+        """Its first output."""
+        return self.outputs[0]
+
+    def place(self, name: str) -> int:
+        """Of an output, among all."""
+        return [spec.name for spec in self.outputs].index(name)
+
+    @property
+    def mask_is_nhwc(self) -> bool:
+        """Whether a map's classes are its last axis, as in TFLite files."""
+        return self.engine == "litert"
 
     @property
     def is_nhwc(self) -> bool:
@@ -80,7 +102,7 @@ def read(bundle: Bundle, artifact: str) -> Subject:
 
     Raises:
         UnknownName: the bundle holds no such file.
-        UsageError: it is of no classifier of photos.
+        UsageError: it gives none of what projects are made for.
         BundleRefused: the bundle has no golden photos, or they are of another net.
         ArtifactRefused: the engine cannot open the file.
     """
@@ -89,17 +111,14 @@ def read(bundle: Bundle, artifact: str) -> Subject:
         raise UnknownName("file of this bundle", artifact, held, f"It holds {', '.join(held)}")
     preprocessing = bundle.preprocessing
     session = open_session(held[artifact])
-    given = session.outputs[0]
-    if len(given.shape) != 2:
-        raise UsageError(
-            f"{artifact} gives {given.name} of shape {list(given.shape)}; projects are made for "
-            "classifiers, whose first output is one row of classes"
-        )
+    gives = _gives(artifact, session)
     if session.inputs[0].shape[0] != 1:
         raise UsageError(
             f"{artifact} takes {session.inputs[0].shape[0]} photos at once; projects are made for "
             "one: export the net without a larger batch"
         )
+    fed = golden.Fed(artifact, preprocessing, session.inputs[0], session.engine)
+    cases = golden.read(bundle.directory, fed, of_classes=gives == "classes")
     return Subject(
         title=_plain(str(bundle.manifest["net"]["name"])),
         artifact=artifact,
@@ -107,13 +126,45 @@ def read(bundle: Bundle, artifact: str) -> Subject:
         engine=engine_of(held[artifact]),
         preprocessing=preprocessing,
         taken=session.inputs[0],
-        given=given,
+        outputs=tuple(session.outputs),
+        gives=gives,
         gives_probabilities=bundle.gives_probabilities,
         labels=bundle.labels,
-        cases=golden.read(
-            bundle.directory, golden.Fed(artifact, preprocessing, session.inputs[0], session.engine)
-        ),
+        cases=tuple(replace(case, arrays=_arrays(session, fed, case, gives)) for case in cases),
     )
+
+
+def _gives(artifact: str, session: Session) -> Gives:
+    """What a file's outputs are; raises UsageError where they are none of these."""
+    ranks = {spec.name: len(spec.shape) for spec in session.outputs}
+    first = session.outputs[0]
+    if len(first.shape) == 2:
+        return "classes"
+    if ranks == {"boxes": 3, "scores": 3}:
+        return "boxes"
+    if len(ranks) == 1 and len(first.shape) == 4:
+        return "mask"
+    told = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in session.outputs)
+    raise UsageError(
+        f"{artifact} gives {told}; projects are made for a row of classes first, for `boxes` "
+        "(1, n, 4) with `scores` (1, n, classes), and for one map of classes of four axes"
+    )
+
+
+def _arrays(
+    session: Session, fed: golden.Fed, case: golden.Case, gives: Gives
+) -> tuple[NDArray[Any], ...]:
+    """What a project's outputs are held against; classes are, by `expected.tsv`, already."""
+    if gives == "classes":
+        return ()
+    taken = session.inputs[0]
+    feed = np.frombuffer(fed.tensor(case.pixels), taken.dtype).reshape(taken.shape)
+    made = session.run([feed])
+    reals = [dequantize(array, spec)[0] for array, spec in zip(made, session.outputs, strict=True)]
+    if gives == "boxes":
+        return tuple(reals)
+    axis = -1 if session.engine == "litert" else 0
+    return (reals[0].argmax(axis=axis).astype(np.int32),)
 
 
 def _plain(name: str) -> str:
