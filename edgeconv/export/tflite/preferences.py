@@ -18,7 +18,7 @@ from edgeconv.export.tflite.layout import (
     transposes,
 )
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import activation_inputs, ints, shape_of
+from edgeconv.graph.view import activation_inputs, input_of, ints, shape_of
 
 #: How many tensors are looked at: enough for some ten blocks of a stream.
 _MOST_VALUES = 200
@@ -33,6 +33,28 @@ def transposes_behind(value: ir.Value, layout: Layout) -> int:
     result lies as the first one does, so a sum that layer after layer adds to is one stream.
     """
     return _behind(value, layout, set())
+
+
+def before_cutting(node: ir.Node, layout: Layout) -> Layout:
+    """The layout to cut a tensor into parts in: another where one TRANSPOSE saves several behind.
+
+    Queries, keys and values of a layer that are cut apart first, and turned each by itself.
+
+    Args:
+        node: gives the parts.
+        layout: how what it reads lies.
+    """
+    shape = shape_of(input_of(node))
+    readers = [use.node for value in node.outputs for use in value.uses()]
+    turns = [turn for turn in readers if operator_of(turn).kind == "transpose"]
+    wanted = [Layout(ints(turn, "perm", tuple(reversed(range(len(shape)))))) for turn in turns]
+
+    def needed(other: Layout) -> int:
+        parts = [value for value in node.outputs if value.name]
+        here = transposes(steps(shape, layout, shape, other))
+        return here + sum(transposes_behind(value, other) for value in parts)
+
+    return min(dict.fromkeys([layout, *wanted]), key=needed)
 
 
 def _behind(value: ir.Value, layout: Layout, seen: set[ir.Value]) -> int:

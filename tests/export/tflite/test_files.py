@@ -102,6 +102,12 @@ def test_a_transpose_alone_writes_no_transpose() -> None:
     assert operators_of("tokens of an image") == ["RESHAPE", "FULLY_CONNECTED"]
 
 
+def test_heads_are_transposed_once_before_they_are_cut_apart() -> None:
+    found = operators_of("Split into heads")
+    assert found.count("TRANSPOSE") == 2  # the other joins the heads again
+    assert found.index("TRANSPOSE") < found.index("SLICE")
+
+
 def test_a_channel_shuffle_takes_one_transpose() -> None:
     assert operators_of("channel shuffle") == ["RESHAPE", "TRANSPOSE", "RESHAPE", "RELU"]
 

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from edgeconv.export.tflite.builder import Builder, CannotLower, Lowering
 from edgeconv.export.tflite.layout import Layout
+from edgeconv.export.tflite.preferences import before_cutting
 from edgeconv.export.tflite.program import Tensor
 from edgeconv.export.tflite.schema import schema
 from edgeconv.graph.view import (
@@ -83,8 +84,11 @@ def tile(node: ir.Node, b: Builder) -> None:
 
 
 def split(node: ir.Node, b: Builder) -> None:
-    """Split -> SPLIT into equal parts, else one SLICE a part; int8: all on one scale."""
-    layout = Layout(b.layout(node).order)
+    """Split -> SPLIT into equal parts, else one SLICE a part; int8: all on one scale.
+
+    Before it stands a TRANSPOSE where the parts would else be transposed one by one.
+    """
+    layout = before_cutting(node, Layout(b.layout(node).order))
     x = b.read(node, 0, layout)
     axis = layout.file_axis(integer(node, "axis", 0))
     sizes = [layout.file_shape(shape_of(value))[axis] for value in node.outputs]
