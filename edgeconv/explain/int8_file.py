@@ -105,7 +105,7 @@ class Int8File:
     def activations(self, tensor: str) -> NDArray[np.float32]:
         """What the int8 file holds in a tensor, as the float net would: float32 (C, h, w).
 
-        Scaling and shifting of channels are undone, copies of a channel become their mean.
+        Order, scaling and shifting of channels are undone, copies of a channel become their mean.
 
         Raises:
             BundleRefused: the repairs do not fit the files.
@@ -120,6 +120,7 @@ class Int8File:
                     f"the manifest has a repair of {len(told)} channels for the "
                     f"{real.shape[-1]} of {tensor}; export the net again"
                 )
+        order = self._order(tensor, real.shape[-1])
         restored = (real + np.array(offsets)) / np.array(factors)
         copies = repairs.copies.get(tensor, {})
         if copies:
@@ -127,8 +128,19 @@ class Int8File:
             for source in set(copies.values()):
                 restored[..., source] = restored[..., of == source].mean(axis=-1)
             free = list(copies)  # whatever the photo, the float net has one value there
-            restored[..., free] = self._floating.read_tensor(tensor)[0][..., free]
+            restored[..., free] = self._floating.read_tensor(tensor)[0][..., order[free]]
+        restored = restored[..., np.argsort(order)]
         return np.ascontiguousarray(restored.astype(np.float32).transpose(2, 0, 1))
+
+    def _order(self, tensor: str, channels: int) -> NDArray[np.int64]:
+        """Which of the float net's channels each of a tensor's is, (channels,)."""
+        order = np.array(self._pair.repairs.orders.get(tensor, range(channels)), np.int64)
+        if not np.array_equal(np.sort(order), np.arange(channels)):
+            raise BundleRefused(
+                f"the manifest has an order of {len(order)} channels that are not the {channels} "
+                f"of {tensor}; export the net again"
+            )
+        return order
 
 
 def _same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:

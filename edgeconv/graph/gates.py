@@ -22,12 +22,13 @@ def is_gate(value: ir.Value) -> bool:
 
 def argument_factors(node: ir.Node) -> NDArray[Any] | None:
     """By what each channel is multiplied where a node gives gates, and nothing else, their
-    argument: (channels,); None of any other node.
+    argument: (channels,), or (1,) for all of them; None of any other node.
     """
     if node.op_type != "Mul" or node.outputs[0].is_graph_output():
         return None
     factors, source = constant_of(node.inputs[1]), shape_of(input_of(node))
-    if factors is None or factors.shape != tuple(n if i == 1 else 1 for i, n in enumerate(source)):
+    by_channel = tuple(n if i == 1 else 1 for i, n in enumerate(source))
+    if factors is None or factors.shape not in (by_channel, (1,) * len(source)):
         return None
     readers = [use.node for use in node.outputs[0].uses()]
     gives_gates = readers and all(is_gate(reader.outputs[0]) for reader in readers)

@@ -52,6 +52,8 @@ REPAIRS: dict[str, Any] = {
     "copies": {"t": {"0": 1}},
     "offsets": {},
     "swishes": [],
+    "divided": {"t": "1 1"},
+    "orders": {"t": "1 0"},
 }
 TENSORS: dict[str, Any] = {"activations": {"t": {"scale": 0.5, "zero_point": 3}}}
 

@@ -65,7 +65,9 @@ class Draft:
         """The quantization; raises as `build_plan`."""
         return build_plan(self.model, self.observations, self.config)
 
-    def with_model(self, model: ir.Model, repairs: Repairs) -> Draft:
+    def with_model(
+        self, model: ir.Model, repairs: Repairs, original: ir.Model | None = None
+    ) -> Draft:
         """The draft of a repaired graph: observed anew are only the tensors that it changed.
 
         Where it scaled channels and did nothing else, what was seen is scaled instead.
@@ -74,6 +76,8 @@ class Draft:
             model: the graph.
             repairs: what was done to its channels; a tensor that they do not name holds what it
                 held before, up to rounding, but where swishes got an argument of their own.
+            original: the graph before any repair, its channels in the same order; None where they
+                are in the order that they were in.
         """
         seen: Observations | None = self.__dict__.get("observations")
         changed = {*repairs.factors, *repairs.copies, *repairs.offsets}
@@ -82,7 +86,7 @@ class Draft:
             self,
             model=model,
             repairs=self.repairs.and_then(repairs),
-            original=self.unrepaired,
+            original=self.unrepaired if original is None else original,
             _known={name: found for name, found in tensors.items() if name not in changed},
             _rounders={},
         )

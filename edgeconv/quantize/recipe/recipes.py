@@ -35,7 +35,6 @@ from edgeconv.quantize.recipe.steps import (
     REUSE_DEAD_CHANNELS,
     ROUND_WEIGHTS,
     ROUND_WEIGHTS_THOROUGHLY,
-    SCALE_MORE_SWISHES,
     SCALE_SWISHES,
 )
 from edgeconv.quantize.recipe.stretch_ranges import CHOOSE_RANGES
@@ -82,7 +81,7 @@ _UNJUDGED = (CORRECT_BIASES,)
 
 #: The steps of `default` and `thorough` up to the one that each has in its own way.
 _BEFORE_ROUNDING = (
-    *(CORRECT_BIASES, SCALE_SWISHES, SCALE_MORE_SWISHES, EQUALIZE, EQUALIZE_BY_NOISE),
+    *(CORRECT_BIASES, SCALE_SWISHES, EQUALIZE, EQUALIZE_BY_NOISE),
     *(REUSE_DEAD_CHANNELS, CENTER_CHANNELS, CHOOSE_RANGES),
 )
 

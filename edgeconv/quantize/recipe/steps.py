@@ -10,18 +10,25 @@ from edgeconv.quantize.recipe.draft import Draft
 from edgeconv.quantize.recipe.step import Step
 from edgeconv.quantize.refine.bias_measured import correct_measured
 from edgeconv.quantize.repair.center import center_channels
+from edgeconv.quantize.repair.divide import (
+    divide,
+    divide_by_factor,
+    divisible_of,
+    repairs_of,
+)
 from edgeconv.quantize.repair.equalize import STRENGTH, equalize, scale_swishes
 from edgeconv.quantize.repair.repairs import Repairs
 from edgeconv.quantize.repair.reuse import reuse_dead_channels
+from edgeconv.quantize.repair.swish import with_own_arguments
 from edgeconv.quantize.repair.swish_choice import worthwhile_swishes
 
 #: How far below no gain the judge's few photos may find a step that arithmetic shows to gain.
 _CHANCE_DB = 0.3
-#: What scaled swishes may add to the values that swishes compute, as a share of them, and what
-#: others after those of the rest: for a net like EfficientNet-B0 8 and 15 % of its time.
-AFFORDABLE, AFFORDABLE_TOO = 0.2, 0.4
-#: Gains from which on those steps stay, for they make the int8 files slower.
-_WORTH_TIME_DB, _WORTH_MORE_TIME_DB = 0.5, 1.0
+#: What scaled swishes may add to the values that swishes compute, as a share of them: for a net
+#: like EfficientNet-B0 10 % of its time.
+AFFORDABLE = 0.2
+#: Gain from which on that step stays, for it makes the int8 files slower.
+_WORTH_TIME_DB = 0.5
 #: Photos whose errors are averaged to measure biases.
 _MEASURED = 32
 #: Photos that weights are rounded from, and those of the thorough recipe.
@@ -38,16 +45,23 @@ def _equalize(draft: Draft) -> Draft:
     return _equalized(draft, STRENGTH)
 
 
-def _scale_swishes(draft: Draft, affordable: float) -> Draft:
-    """Evens out the channels of those swishes that are worth an operator more each.
+def _scale_swishes(draft: Draft) -> Draft:
+    """Evens out the channels of those swishes that are worth their time.
 
+    Layers that can be divided are, for that takes less of it than a factor for each channel.
     Weights that read them differ more than before, so the mean of their errors is taken out, too.
     """
-    chosen = worthwhile_swishes(draft.model, draft.observations, affordable)
+    chosen = worthwhile_swishes(draft.model, draft.observations, AFFORDABLE)
     if not chosen:
         return draft
-    done = scale_swishes(draft.model, draft.observations, chosen)
-    scaled = draft.with_model(done.model, Repairs(factors=done.factors, swishes=tuple(chosen)))
+    parted = divisible_of(draft.model, chosen)
+    done = scale_swishes(draft.model, draft.observations, chosen, parted)
+    divided = divide_by_factor(done.model, parted)
+    repairs = repairs_of(divided, Repairs(factors=done.factors, swishes=tuple(chosen)))
+    original = with_own_arguments(draft.unrepaired, chosen)
+    scaled = draft.with_model(
+        divided.model, repairs, divide(original, divided.sizes, divided.orders).model
+    )
     return scaled.with_config(replace(draft.config, bias_correction=True))
 
 
@@ -99,15 +113,7 @@ def _measure_biases(draft: Draft) -> Draft:
 
 CORRECT_BIASES = Step("correct biases", "setting", _correct_biases)
 EQUALIZE = Step("equalize channels", "repair", _equalize)
-SCALE_SWISHES = Step(
-    "scale swishes", "repair", lambda draft: _scale_swishes(draft, AFFORDABLE), _WORTH_TIME_DB
-)
-SCALE_MORE_SWISHES = Step(
-    "scale more swishes",
-    "repair",
-    lambda draft: _scale_swishes(draft, AFFORDABLE_TOO) if draft.repairs.swishes else draft,
-    _WORTH_MORE_TIME_DB,
-)
+SCALE_SWISHES = Step("scale swishes", "repair", _scale_swishes, _WORTH_TIME_DB)
 EQUALIZE_BY_NOISE = Step("equalize by predicted noise", "repair", _equalize_by_noise)
 REUSE_DEAD_CHANNELS = Step("reuse dead channels", "repair", _reuse, least_gain_db=-_CHANCE_DB)
 CENTER_CHANNELS = Step("centre channels", "repair", _center)

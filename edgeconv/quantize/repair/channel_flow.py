@@ -112,7 +112,7 @@ class ChannelFlow:
         return self.channels[name_of(value)]
 
     def _follow(self, node: ir.Node) -> None:
-        layer = _scalable(node)
+        layer = scalable(node)
         if layer is not None and len(self._read_by(layer)) == _input_channels(layer):
             self.layers.append(layer)
             self._fresh(node.outputs[0])
@@ -161,7 +161,7 @@ class ChannelFlow:
                 yield output, read[0]
         elif node.op_type == "Mul":
             yield from ((output, channels) for channels in self._gated(node, sources, read))
-        elif len(read) == 1 and _keeps_channels(node):
+        elif len(read) == 1 and keeps_channels(node):
             bounds = clip_bounds(node)
             if bounds is not None:
                 self._clamps.append((read[0], bounds[1]))
@@ -181,8 +181,12 @@ class ChannelFlow:
 
 
 def _is_argument(node: ir.Node) -> bool:
-    """Whether a node gives gates their argument: a product by a constant of its own."""
-    return argument_factors(node) is not None and len(tuple(input_of(node, 1).uses())) == 1
+    """Whether a node gives gates their argument: a product by a constant of its own, with a factor
+    for each channel; where there is one for all of them the channels keep theirs.
+    """
+    factors = argument_factors(node)
+    has_each = factors is not None and len(factors) == shape_of(node.outputs[0])[1]
+    return has_each and len(tuple(input_of(node, 1).uses())) == 1
 
 
 def _is_pairwise(node: ir.Node) -> bool:
@@ -191,7 +195,7 @@ def _is_pairwise(node: ir.Node) -> bool:
     return operator.broadcasts and operator.homogeneous
 
 
-def _scalable(node: ir.Node) -> Layer | None:
+def scalable(node: ir.Node) -> Layer | None:
     """A layer whose input and output channels can both be rescaled, its constants its own."""
     layer = layer_of(node)
     if layer is None or not layer.has_filters or layer.bias is None:
@@ -208,7 +212,7 @@ def _input_channels(layer: Layer) -> int:
     return weight[1] * integer(layer.node, "group", 1)
 
 
-def _keeps_channels(node: ir.Node) -> bool:
+def keeps_channels(node: ir.Node) -> bool:
     """Whether an operator commutes with a positive factor and keeps channels where they are."""
     (source,) = (value for _, value in activation_inputs(node))
     before, after = shape_of(source), shape_of(node.outputs[0])

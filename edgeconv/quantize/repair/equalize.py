@@ -26,6 +26,7 @@ from edgeconv.quantize.plan.affine import STEPS
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.quantize.repair.channel_flow import Index
 from edgeconv.quantize.repair.channels import ChannelGroup, channel_groups
+from edgeconv.quantize.repair.divide import levels_of
 from edgeconv.quantize.repair.equalize_factors import by_input_channel, factors_of
 from edgeconv.quantize.repair.repairs import Factors
 from edgeconv.quantize.repair.swish import argument_of, with_own_arguments
@@ -61,7 +62,10 @@ def equalize(
 
 
 def scale_swishes(
-    model: ir.Model, observations: Observations, tensors: Collection[str]
+    model: ir.Model,
+    observations: Observations,
+    tensors: Collection[str],
+    rounded: Collection[str] = (),
 ) -> Equalized:
     """A copy in which these swishes' channels are evened out; their sigmoids get a Mul in front.
 
@@ -69,6 +73,7 @@ def scale_swishes(
         model: a hub graph.
         observations: of this graph.
         tensors: of those that `swishes` gives.
+        rounded: those of them whose channels get one of a few factors (`divide`).
     """
     copy = with_own_arguments(model, tensors)
     new = {argument_of(name) for name in tensors}
@@ -77,7 +82,8 @@ def scale_swishes(
         for group in channel_groups(copy)
         if any(node.outputs[0].name in new for node in group.arguments)
     ]
-    return Equalized(copy, _scaled(copy, groups, observations, STRENGTH))
+    few = {argument_of(name) for name in rounded}
+    return Equalized(copy, _scaled(copy, groups, observations, STRENGTH, few))
 
 
 def _scaled(
@@ -85,12 +91,18 @@ def _scaled(
     groups: Iterable[ChannelGroup],
     observations: Observations,
     strength: float | None,
+    rounded: Collection[str] = (),
 ) -> Factors:
-    """Scales the groups' channels in place; gives the factors of each observed tensor."""
+    """Scales the groups' channels in place; gives the factors of each observed tensor.
+
+    Groups with one of the arguments `rounded` get a few factors.
+    """
     weights: Weights = {}
     scaled: dict[str, tuple[float, ...]] = {}
     for group in groups:
         factors = factors_of(group, observations, strength)
+        if any(node.outputs[0].name in rounded for node in group.arguments):
+            factors = np.where(group.pinned, 1.0, levels_of(factors))
         for node in group.arguments:
             _take_back(node, factors, group.tensors[name_of(input_of(node))], weights)
         for layer in group.writers:

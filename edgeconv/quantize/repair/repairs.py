@@ -3,7 +3,9 @@
     channel c of a tensor of the int8 file + offset[c] = factor[c] * what the float net has there
 
 where, if c is a copy, "there" is the channel that it is a copy of. A swish among `swishes` has one
-tensor more in the int8 file: what its sigmoid reads, as the float net has it.
+tensor more in the int8 file: what its sigmoid reads, as the float net has it. The swishes that are
+`divided` have a layer, an argument and a swish for each part of their channels; of the tensors
+with an order of their own channel c is the float net's channel order[c], before all of the above.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ Factors = Mapping[str, tuple[float, ...]]
 Copies = Mapping[str, Mapping[int, int]]
 #: Tensor -> what was taken out of each channel, on the scale of the int8 file.
 Offsets = Mapping[str, tuple[float, ...]]
+#: Swish -> how many channels each of its parts has.
+Sizes = Mapping[str, tuple[int, ...]]
+#: Tensor -> for each channel of the int8 file which one of the float net's it is.
+Orders = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -37,15 +43,20 @@ class Repairs:
         copies: channels that hold another channel's values (`reuse`).
         offsets: what is missing in each channel (`center`).
         swishes: tensors of swishes that got an argument of their own (`swish`).
+        divided: those of them that were divided (`divide`).
+        orders: of the tensors that follow one of these.
     """
 
     factors: Factors = field(default_factory=dict)
     copies: Copies = field(default_factory=dict)
     offsets: Offsets = field(default_factory=dict)
     swishes: tuple[str, ...] = ()
+    divided: Sizes = field(default_factory=dict)
+    orders: Orders = field(default_factory=dict)
 
     def and_then(self, later: Repairs) -> Repairs:
-        """These and those done after them; no tensor is copied twice, or shifted twice."""
+        """These and those done after them; no tensor is copied twice, or shifted twice, or put into
+        another order after something else was done to it."""
         factors, offsets = dict(self.factors), dict(self.offsets)
         for name, of in later.factors.items():
             factors[name] = _times(factors.get(name, (1.0,) * len(of)), of)
@@ -60,6 +71,8 @@ class Repairs:
             {**self.copies, **later.copies},
             {**offsets, **later.offsets},
             (*self.swishes, *later.swishes),
+            {**self.divided, **later.divided},
+            {**self.orders, **later.orders},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -72,6 +85,8 @@ class Repairs:
             },
             "offsets": {name: _written(of) for name, of in self.offsets.items()},
             "swishes": list(self.swishes),
+            "divided": {name: _listed(of) for name, of in self.divided.items()},
+            "orders": {name: _listed(of) for name, of in self.orders.items()},
         }
 
     @classmethod
@@ -91,11 +106,15 @@ class Repairs:
                 for kind in ("factors", "offsets")
             )
             swishes = tuple(map(_name, document["swishes"]))
+            divided, orders = (
+                {str(name): _channels(numbers) for name, numbers in document[kind].items()}
+                for kind in ("divided", "orders")
+            )
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise BundleRefused(
                 "the repairs in quantization.json were altered: copies give a channel for "
-                "a channel, factors and offsets are numbers in a string, swishes are names; export "
-                "the net again"
+                "a channel, factors, offsets, sizes and orders are numbers in a string, swishes "
+                "are names; export the net again"
             ) from error
         if any(factor <= 0 for of in factors.values() for factor in of):
             raise BundleRefused(
@@ -107,7 +126,7 @@ class Repairs:
                 "the repairs in quantization.json were altered: a channel copies a copy; export "
                 "the net again"
             )
-        return cls(factors, copies, offsets, swishes)
+        return cls(factors, copies, offsets, swishes, divided, orders)
 
 
 def _name(value: Any) -> str:
@@ -120,6 +139,14 @@ def _channel(value: Any) -> int:
     if type(value) is not int or not 0 <= value < MOST_CHANNELS:
         raise ValueError(value)
     return value
+
+
+def _listed(channels: Iterable[int]) -> str:
+    return " ".join(map(str, channels))
+
+
+def _channels(numbers: str) -> tuple[int, ...]:
+    return tuple(_channel(int(number)) for number in numbers.split())
 
 
 def _times(ones: Iterable[float], others: Iterable[float]) -> tuple[float, ...]:

@@ -17,12 +17,15 @@ import onnx_ir as ir
 from edgeconv.graph.view import activation_inputs, name_of, shape_of
 from edgeconv.quantize.observe.observations import Observations
 from edgeconv.quantize.repair.channels import ChannelGroup, channel_groups
+from edgeconv.quantize.repair.divide import divisible_of
 from edgeconv.quantize.repair.equalize import STRENGTH
 from edgeconv.quantize.repair.equalize_factors import factors_of, foretold_noise
 from edgeconv.quantize.repair.swish import swishes, with_own_arguments
 
 #: Of the noise that all swishes could be spared, one must spare this share to be chosen.
 LEAST_SHARE = 1e-3
+#: What dividing a layer costs a value, against the Mul for each channel (0.15 ns against 0.52).
+DIVIDED = 0.3
 
 
 def worthwhile_swishes(model: ir.Model, observations: Observations, affordable: float) -> list[str]:
@@ -36,12 +39,14 @@ def worthwhile_swishes(model: ir.Model, observations: Observations, affordable: 
     """
     sizes = _sizes(model)
     gains = _gains(model, observations, list(sizes))
+    parted = set(divisible_of(model, sizes))
+    costs = {name: size * (DIVIDED if name in parted else 1.0) for name, size in sizes.items()}
     left = max(affordable * sum(sizes.values()), min(sizes.values(), default=0))
     least = LEAST_SHARE * max(0.0, sum(gains.values()))
     chosen = set()
-    for name in sorted(gains, key=lambda name: -gains[name] / sizes[name]):
-        if gains[name] > least and sizes[name] <= left:
-            left -= sizes[name]
+    for name in sorted(gains, key=lambda name: -gains[name] / costs[name]):
+        if gains[name] > least and costs[name] <= left:
+            left -= costs[name]
             chosen.add(name)
     return [name for name in sizes if name in chosen]
 

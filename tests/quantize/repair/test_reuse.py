@@ -403,10 +403,14 @@ def test_later_repairs_go_on_from_earlier_ones() -> None:
         {"factors": {"a": "1 -2"}},
         {"swishes": [1]},
         {"swishes": None},
+        {"divided": {"a": "1 -2"}},
+        {"divided": {"a": [1]}},
+        {"orders": {"a": "0 1.5"}},
+        {"orders": None},
     ],
 )
 def test_an_altered_record_is_refused(document: object) -> None:
     if isinstance(document, dict) and document:
-        document = {"factors": {}, "copies": {}, "offsets": {}, "swishes": [], **document}
+        document = {**Repairs().to_json(), **document}
     with pytest.raises(BundleRefused, match=r"the repairs in quantization\.json were altered"):
         Repairs.from_json(document)

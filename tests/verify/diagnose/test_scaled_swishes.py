@@ -97,6 +97,15 @@ def test_activations_come_back_as_the_float_nets(bundle: edgeconv.Bundle) -> Non
         assert sqnr_db(wanted, file.activations(name)) > 20
 
 
+def test_divided_layers_are_told(bundle: edgeconv.Bundle) -> None:
+    divided = bundle.repairs.divided
+    assert divided.keys() <= set(bundle.repairs.swishes)
+    for name, sizes in divided.items():
+        assert sorted(bundle.repairs.orders[name]) == list(range(sum(sizes)))
+    with pytest.raises(BundleRefused, match="divide"):
+        walk(bundle, replace(bundle.repairs, divided={bundle.repairs.swishes[0]: (1,)}))
+
+
 def test_a_swish_that_the_net_lacks_is_refused(bundle: edgeconv.Bundle) -> None:
     with pytest.raises(BundleRefused, match="no swish"):
         walk(bundle, replace(bundle.repairs, swishes=("nowhere",)))
