@@ -49,7 +49,8 @@ def _variables(named: dict[str, str], series_colors: tuple[str, ...]) -> str:
     return " ".join(f"--plot-{name}: {color};" for name, color in (named | numbered).items())
 
 
-#: For the <style> of a page that shows figures.
+#: For the <style> of a page that shows figures; print is light. A page that lets its reader choose
+#: sets the class "light" or "dark" on its root, and --plot-page to a background of its own.
 STYLE = f"""
 :root {{ {_variables(_LIGHT, SERIES)} }}
 @media screen and (prefers-color-scheme: dark) {{ :root:not(.light) {{
