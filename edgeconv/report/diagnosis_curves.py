@@ -35,7 +35,9 @@ def after_all(found: Diagnosis) -> list[Curve]:
 
 def by_itself(found: Diagnosis) -> list[Curve]:
     """SQNR of each file's operators; what is the plan's, so right files share it, stands once."""
-    files = list(dict.fromkeys(file for tensor in found.tensors for file in tensor.own))
+    files = sorted(
+        {file for tensor in found.tensors for file in tensor.own}, key=_LOOKS.__getitem__
+    )
     own = [_own(found, file, "sqnr_db", f"own, {file}", _LOOKS[file]) for file in files]
     grids, best = [], []
     for number, file in enumerate(files):

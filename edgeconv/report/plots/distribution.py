@@ -82,7 +82,7 @@ def _histogram(name: str, shown: Values) -> str:
             bars.tick_params(labelbottom=False)
             last = canvas.axes(figure, _LEFT, _TOP + _BARS_PX + _GAP_PX, _RIGHT, _BOTTOM)
             _lanes(last, ranges)
-        for drawn in {bars, last}:
+        for drawn in dict.fromkeys((bars, last)):
             drawn.set_xlim(*limits)
             _plain_axis(drawn)
         last.set_xlabel("value")

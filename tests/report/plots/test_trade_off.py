@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -76,8 +79,20 @@ def test_without_points_there_is_no_figure() -> None:
     assert drawn([]) == ""
 
 
-def test_the_same_points_give_the_same_bytes() -> None:
-    assert drawn(many(30)) == drawn(many(30))
+def test_the_same_points_give_the_same_bytes_whatever_the_users_settings(tmp_path: Path) -> None:
+    settings = "font.size: 30\nsvg.fonttype: path\naxes.facecolor: red\naxes.formatter.limits: 0, 1"
+    (tmp_path / "matplotlibrc").write_text(settings)
+    code = "from tests.report.plots.test_trade_off import drawn, many; print(drawn(many(30)))"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "MATPLOTLIBRC": str(tmp_path), "PYTHONHASHSEED": "1"},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.rstrip() == drawn(many(30))
+    assert run.stderr == ""
 
 
 def test_two_figures_share_no_id() -> None:
