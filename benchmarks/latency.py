@@ -148,6 +148,18 @@ def verdict(ratio: Interval, limit: float) -> str:
     return "kept" if ratio.high <= limit else "undecided"
 
 
+def shown_operators(files: Files) -> dict[str, Counter[str]]:
+    """How many there are of each operator in each tool's file, printed."""
+    found = {
+        name: Counter(operator.code for operator in read(path).operators)
+        for name, path in files.items()
+    }
+    for name, counts in found.items():
+        said = ", ".join(f"{operator} {n}" for operator, n in sorted(counts.items()))
+        print(f"    {name:13} {said}", flush=True)
+    return found
+
+
 def judge(
     title: str, compared: Mapping[str, Files], options: argparse.Namespace
 ) -> list[dict[str, Any]]:
@@ -155,10 +167,7 @@ def judge(
     results = []
     for precision, files in compared.items():
         print(f"{title}, {precision}")
-        for name, path in files.items():
-            found = Counter(operator.code for operator in read(path).operators)
-            counts = ", ".join(f"{operator} {n}" for operator, n in sorted(found.items()))
-            print(f"    {name:13} {counts}", flush=True)
+        operators = shown_operators(files)
         for threads in map(int, options.threads.split(",")):
             rounds = [measure(files, threads, options) for _ in range(options.rounds)]
             medians = {
@@ -175,6 +184,8 @@ def judge(
                         "other": name,
                         "edgeconv_ms": medians["edgeconv"],
                         "other_ms": medians[name],
+                        "edgeconv_transposes": operators["edgeconv"]["TRANSPOSE"],
+                        "other_transposes": operators[name]["TRANSPOSE"],
                         "ratio": ratio.to_json(),
                         "limit": limit,
                         "verdict": verdict(ratio, limit),
@@ -188,8 +199,9 @@ def line(result: Mapping[str, Any]) -> str:
     """A row of the table."""
     ratio = Interval(**result["ratio"])
     return (
-        f"{result['net']:19}{result['precision']:6}{result['threads']:>3}  {result['other']:13}"
+        f"{result['net']:32} {result['precision']:6}{result['threads']:>3}  {result['other']:13}"
         f"{result['edgeconv_ms']:8.2f}{result['other_ms']:8.2f}  {ratio!s:23}"
+        f"{result['edgeconv_transposes']:>4}{result['other_transposes']:>4}  "
         f"{result['limit']:.2f}  {result['verdict']}"
     )
 
@@ -224,7 +236,10 @@ def main() -> int:
         results += kept_net(net, options) if options.kept else exported_net(net, options)
         if options.json:
             options.json.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\nmilliseconds ({options.clock}) of edgeconv's file and the other's, and their ratio")
+    print(
+        f"\nmilliseconds ({options.clock}) of edgeconv's file and the other's, their ratio, "
+        "their transposes, and the limit"
+    )
     for result in results:
         print(line(result))
     return int(any(result["verdict"] == "MISSED" for result in results))
