@@ -88,7 +88,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--tools", default=",".join(TOOLS))
     parser.add_argument("--rows", type=Path, default=Path("coverage.json"), help="kept here")
     parser.add_argument("--resume", action="store_true", help="keep what the rows' file has")
-    parser.add_argument("--keep", type=Path, help="every tool's files, for latency.py --kept")
+    parser.add_argument("--keep", type=Path, help="every tool's files that run, for latency.py")
     parser.add_argument("--recipe", default="default", help="edgeconv's --recipe")
     parser.add_argument("--cpu-s", type=int, default=600, help="processor seconds of a step")
     parser.add_argument("--memory-gib", type=int, default=16, help="address space of a step")

@@ -12,7 +12,7 @@ turns, inference by inference, so that a machine that slows down slows all of th
 median over those turns.
 
 With --kept, the nets are rows of coverage.py's, by the files that its --keep left in DIR; a tool
-that made none is left out.
+that made none that runs is left out.
 
 Prints each file's operators (a TRANSPOSE in the middle costs time), and the median over the rounds
 of the ratio edgeconv / other with its bootstrap interval; at the end all of them in one table. The

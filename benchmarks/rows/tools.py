@@ -27,7 +27,7 @@ _ONNX2TF_FILES = {
 }
 #: What the commands of a row import, libraries of nets aside.
 _IMPORTED = ("torch", "onnxruntime", "ai_edge_litert.interpreter", "edgeconv.export.pipeline")
-#: In a row's folder: every tool's files as TOOL/model.COLUMN.
+#: In a row's folder: every tool's files that run, as TOOL/model.COLUMN.
 MADE = "made"
 _OWN = threading.local()
 _LITERT_FILES = {"tflite": "model.tflite", "int8.tflite": "model.int8.tflite"}
@@ -119,9 +119,11 @@ def _warm() -> Warm:
 
 def _checked(tool: str, files: dict[str, Path], folder: Path, limits: Limits) -> dict[str, Any]:
     place = emptied(folder / MADE / tool)
-    for column, path in files.items():
-        os.link(path, place / f"model.{column}")
-    return {column: asdict(_check(path, folder, limits)) for column, path in files.items()}
+    found = {column: _check(path, folder, limits) for column, path in files.items()}
+    for column, file in found.items():
+        if file.figures:
+            os.link(files[column], place / f"model.{column}")
+    return {column: asdict(file) for column, file in found.items()}
 
 
 def _check(path: Path, folder: Path, limits: Limits) -> File:
