@@ -38,6 +38,33 @@ class TestBatchNorm:
         layers = (nn.Flatten(), nn.Linear(3 * 12 * 12, 5), nn.BatchNorm1d(5))
         assert of(same, *layers) == ["Flatten", "Gemm"]
 
+    @pytest.mark.parametrize("bias", [True, False])
+    def test_of_the_rows_of_tokens_it_is_folded_into_their_linear_layer(self, bias):
+        class Rows(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.linear = nn.Linear(12, 5, bias=bias)
+                self.norm = nn.BatchNorm1d(5)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.linear(x.flatten(1, 2))
+                return self.norm(y.flatten(0, 1)).reshape_as(y)
+
+        assert not {"Mul", "Add"} & set(operators(capture_and_compare(unsettle(Rows()))))
+
+    def test_of_other_rows_than_a_linear_layers_it_is_a_mul_and_an_add(self):
+        class Turned(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.linear = nn.Linear(12, 4)
+                self.norm = nn.BatchNorm1d(9)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.norm(self.linear(x.flatten(1, 2)).reshape(-1, 9))
+
+        found = operators(capture_and_compare(unsettle(Turned())))
+        assert {"Mul", "Add"} <= set(found)
+
     def test_after_a_convolution_with_another_reader_it_is_a_depthwise_convolution(self):
         class Both(nn.Module):
             def __init__(self) -> None:

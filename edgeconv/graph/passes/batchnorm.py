@@ -34,7 +34,8 @@ def fold_batchnorm(model: ir.Model) -> None:
     """Removes every BatchNormalization.
 
     Case 1: after a Conv, ConvTranspose or Gemm it is the only reader of: into the weights and the
-        bias, rounded to float32 once.
+        bias, rounded to float32 once. Views there and back may lie between, as where a Linear of
+        tokens, whose product is taken of rows, is followed by a BatchNorm of rows.
     Case 2: of images anywhere else, such as before the convolutions of DenseNet: a depthwise 1 x 1
         Conv. In int8 its factors have a scale a channel and nothing is rounded between factor and
         offset; as int8 Mul and Add, one scale for all factors, an untrained DenseNet-121 loses its
@@ -46,8 +47,8 @@ def fold_batchnorm(model: ir.Model) -> None:
             continue
         source = input_of(node)
         factor, offset = _affine(node)
-        producer = source.producer()
-        if producer is not None and _can_absorb(producer):
+        producer = _layer_behind(source)
+        if producer is not None:
             _scale_weights(model, producer, factor, offset)
             substitute(model, node.outputs[0], source)
             model.graph.remove(node, safe=True)
@@ -65,6 +66,18 @@ def _affine(node: ir.Node) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     )
     factor = scale / np.sqrt(variance + number(node, "epsilon", 1e-5))
     return factor, bias - mean * factor
+
+
+def _layer_behind(source: ir.Value) -> ir.Node | None:
+    """The layer that gives a tensor and can absorb factors; None where another node does."""
+    value, producer = source, source.producer()
+    while producer is not None and operator_of(producer).kind == "view":
+        if sole_consumer(value) is None:
+            return None
+        value, producer = input_of(producer), input_of(producer).producer()
+    if producer is None or shape_of(value) != shape_of(source) or not _can_absorb(producer):
+        return None
+    return producer
 
 
 def _can_absorb(producer: ir.Node) -> bool:
