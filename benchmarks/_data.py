@@ -28,7 +28,7 @@ WEIGHTS_FILE = {
 OTHER_CLASSES = frozenset({"efficientnet_b0_real"})
 """Subjects whose classes are none of the photos': they are judged by the float net's top-1."""
 
-ATTENTION_FILE = Path(__file__).resolve().parent / "attention_net.py"
+_HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ class Subject:
 
 def net_of(name: str) -> str:
     """The net of a subject: `efficientnet_b0_real` is no hard net, but the published one."""
-    return f"{ATTENTION_FILE}:{name}" if name == _hard.ATTENTION else name.removesuffix("_real")
+    if name in _hard.ATTENTION:
+        return f"{_HERE / _hard.ATTENTION[name]}:{name}"
+    return name.removesuffix("_real")
 
 
 def root() -> Path:
@@ -85,12 +87,12 @@ def subjects(options: argparse.Namespace) -> list[Subject]:
 
 def subject_of(name: str, weights: Path | None, calib: Path | None) -> Subject:
     """What a name stands for, with other weights or photos; ends the benchmark where it cannot."""
-    if weights is None and name in (*_hard.NETS, _hard.ATTENTION):
+    if weights is None and name in (*_hard.NETS, *_hard.ATTENTION):
         images = _hard.folders()
         given = (_hard.weights(name), calib or images.calibration, images.test)
         return Subject(net_of(name), *given, name)
     if weights is None and name not in WEIGHTS_FILE:
-        known = ", ".join((*WEIGHTS_FILE, *_hard.NETS, _hard.ATTENTION))
+        known = ", ".join((*WEIGHTS_FILE, *_hard.NETS, *_hard.ATTENTION))
         raise SystemExit(f"no weights are known for {name} (there are: {known}); use --weights")
     weights = weights or root() / "weights" / WEIGHTS_FILE[name]
     calib = calib or root() / "photos" / "calibration"

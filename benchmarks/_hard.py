@@ -13,7 +13,7 @@ import hashlib
 import importlib.util
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -57,8 +57,12 @@ CALIBRATION_COUNT, TEST_COUNT = 176, 1056
 NETS = ("mobilenet_v3_small", "shufflenet_v2_x0_5", "efficientnet_b0")
 """The hard nets, by their names in the registry."""
 
-ATTENTION = "small_vit"
-"""A net of attention trained on the same images: `attention_net.py` defines it."""
+ATTENTION: Mapping[str, str] = {
+    "small_vit": "attention_net.py",
+    "small_linear": "conv_attention_nets.py",
+    "small_mobilevit": "conv_attention_nets.py",
+}
+"""Nets of attention trained on the same images -> the file here that defines them."""
 
 FOLDER = Path(__file__).resolve().parent / "hard"
 """Where their weights lie."""

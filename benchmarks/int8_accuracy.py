@@ -75,7 +75,8 @@ AGREEMENT_FLOOR = {
     "efficientnet_lite0": 0.98,
     "efficientnet_b0_real": 0.70,
     **dict.fromkeys(_hard.NETS, 0.95),
-    _hard.ATTENTION: 0.97,
+    **dict.fromkeys(_hard.ATTENTION, 0.97),
+    "small_linear": 0.95,
 }
 """Share of photos with the float net's top-1 that edgeconv's default TFLite file must reach."""
 
@@ -260,7 +261,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_arguments(parser, ",".join((*WEIGHTS_FILE, *_hard.NETS, _hard.ATTENTION)))
+    add_arguments(parser, ",".join((*WEIGHTS_FILE, *_hard.NETS, *_hard.ATTENTION)))
     every = other_tools(Subject("", Path(), Path()), Settings((), (), (), 0, None))
     parser.add_argument("--data", type=Path, help="labelled photos that no tool calibrated on")
     parser.add_argument("--limit", type=int, help="judge on the first N photos only")
