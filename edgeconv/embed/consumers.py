@@ -41,10 +41,10 @@ class Consumer:
                 f"the net takes a photo's fourth channel, which no project for {self.title} reads; "
                 "make one for python"
             )
-        if subject.gives != "classes" and self.name != "python":
+        if subject.gives != "classes" and self.name not in ("web", "python"):
             raise UsageError(
                 f"{subject.artifact} gives {subject.gives}, and projects for {self.title} are made "
-                "for classifiers; make one for python"
+                "for classifiers; make one for web or python"
             )
         for spec in (subject.taken, *subject.outputs):
             if spec.dtype.name not in types:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 #: By it a directory is known for a project that may be written again.
 MARK = "edgeconv-project.json"
 _SUFFIX = ".jinja"
-#: The program of a Python project, by what its file gives.
-_MAINS = {"classes": "classify.py", "boxes": "detect.py", "mask": "segment.py"}
+#: The main file of a project by what its model gives, but for its ending.
+_MAINS = {"classes": "classify", "boxes": "detect", "mask": "segment"}
 _C_TYPES = {"float32": "float", "int8": "int8_t", "uint8": "uint8_t"}
 
 
@@ -121,7 +121,8 @@ def _filled(about: Subject, consumer: Consumer) -> Iterator[tuple[str, str]]:
     folder = resources.files("edgeconv.embed").joinpath("templates", consumer.name)
     for entry in sorted(folder.iterdir(), key=lambda each: each.name):
         name = entry.name.removesuffix(_SUFFIX)
-        is_of_others = name in _MAINS.values() and name != _MAINS[about.gives]
+        stem = name.partition(".")[0]
+        is_of_others = stem in _MAINS.values() and stem != _MAINS[about.gives]
         if entry.name.endswith(_SUFFIX) and not name.startswith("_") and not is_of_others:
             text = templates.get_template(f"{consumer.name}/{entry.name}").render(known)
             yield name, text

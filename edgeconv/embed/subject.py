@@ -70,6 +70,12 @@ class Subject:
         return self.engine == "litert"
 
     @property
+    def map_size(self) -> tuple[int, int, int]:
+        """Height, width and classes of a map."""
+        _, one, two, three = self.given.shape
+        return (one, two, three) if self.mask_is_nhwc else (two, three, one)
+
+    @property
     def is_nhwc(self) -> bool:
         """Whether the input's axes are (N, H, W, C)."""
         channels = self.preprocessing.channels
