@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from edgeconv.report.plots.points import Axis, Figure, Point
+from edgeconv.report.plots.points import Axis, Measured, Point
 from edgeconv.report.plots.trade_off import trade_off
 from edgeconv.summary.row import Accuracy, Interval, Row
 
@@ -55,7 +55,7 @@ def _by_latency(rows: Sequence[Row]) -> list[Point]:
 
 def _by_count(rows: Sequence[Row]) -> list[Point]:
     return [
-        _point(row, row.device, Figure(row.latency.instructions / 1e6))
+        _point(row, row.device, Measured(row.latency.instructions / 1e6))
         for row in rows
         if row.latency is not None and row.latency.instructions
     ]
@@ -65,13 +65,13 @@ def _by_size(rows: Sequence[Row]) -> list[Point]:
     """Each file once: its size is the same on every device."""
     files = {row.file.sha256: row for row in reversed(rows)}
     return [
-        _point(row, "", Figure(row.file.size_bytes / 1e6), is_noisy=False)
+        _point(row, "", Measured(row.file.size_bytes / 1e6), is_noisy=False)
         for row in reversed(files.values())
         if row.file.size_bytes
     ]
 
 
-def _point(row: Row, panel: str, x: Figure | None, is_noisy: bool | None = None) -> Point:
+def _point(row: Row, panel: str, x: Measured | None, is_noisy: bool | None = None) -> Point:
     assert row.accuracy is not None
     noisy = row.latency is not None and row.latency.is_noisy if is_noisy is None else is_noisy
     size = "x".join(map(str, dict.fromkeys(row.file.input_size or ())))
@@ -81,9 +81,9 @@ def _point(row: Row, panel: str, x: Figure | None, is_noisy: bool | None = None)
     return Point(name, panel, kind, x, _scaled(row.accuracy.value, scale), noisy)
 
 
-def _scaled(found: Interval | None, scale: float) -> Figure | None:
+def _scaled(found: Interval | None, scale: float) -> Measured | None:
     if found is None:
         return None
     low = None if found.low is None else found.low * scale
     high = None if found.high is None else found.high * scale
-    return Figure(found.value * scale, low, high)
+    return Measured(found.value * scale, low, high)

@@ -1,4 +1,4 @@
-"""What a figure of points shows: measured figures, their names, which of them lie on the front."""
+"""What a figure of points shows: measured numbers, their names, which lie on the front."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _LEAST, _MOST = 1e-90, 1e90
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A measured figure with its interval, of which only the first has to be there.
+class Measured:
+    """A number that was measured, with its interval where there is one.
 
     Attributes:
         value: the point estimate.
@@ -51,8 +51,8 @@ class Point:
     name: str
     panel: str
     kind: str
-    x: Figure | None
-    y: Figure | None
+    x: Measured | None
+    y: Measured | None
     noisy: bool = False
 
 
@@ -66,12 +66,12 @@ class Axis:
     def __str__(self) -> str:
         return f"{self.name}, {self.unit}" if self.unit else self.name
 
-    def told(self, figure: Figure) -> str:
-        """A figure in words, with its interval where there is one."""
-        said = f"{figure.value:.4g} {self.unit}".strip()
-        if figure.low is None or figure.high is None:
+    def told(self, number: Measured) -> str:
+        """A number in words, with its interval where there is one."""
+        said = f"{number.value:.4g} {self.unit}".strip()
+        if number.low is None or number.high is None:
             return said
-        return f"{said} ({figure.low:.4g} to {figure.high:.4g})"
+        return f"{said} ({number.low:.4g} to {number.high:.4g})"
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class Drawn:
     """A point that has both figures."""
 
     point: Point
-    x: Figure
-    y: Figure
+    x: Measured
+    y: Measured
 
 
 def drawn_of(points: Sequence[Point]) -> list[Drawn]:

@@ -16,7 +16,7 @@ import pytest
 
 from edgeconv.report import html_page
 from edgeconv.report.plots import labels, theme
-from edgeconv.report.plots.points import Axis, Figure, Point, front
+from edgeconv.report.plots.points import Axis, Measured, Point, front
 from edgeconv.report.plots.trade_off import trade_off
 from tests.helpers.browser import needs_chromium, seen
 
@@ -33,9 +33,9 @@ def many(count: int, seed: int = 0) -> list[Point]:
         x, y = rng.lognormvariate(3, 1), rng.uniform(55, 80)
         name = f"{i} {HOSTILE}" if i % 7 == 0 else f"net_{i}_w{i % 4}"
         kind = ("int8 tflite", "int8 onnx", "float onnx")[i % 3]
-        interval = Figure(x, x * 0.9, x * 1.1)
+        interval = Measured(x, x * 0.9, x * 1.1)
         points.append(
-            Point(name, f"board {i % 2}", kind, interval, Figure(y, y - 1, y + 1), i == 3)
+            Point(name, f"board {i % 2}", kind, interval, Measured(y, y - 1, y + 1), i == 3)
         )
     return points
 
@@ -68,8 +68,8 @@ def test_every_point_has_a_mark_that_tells_its_figures() -> None:
 
 
 def test_a_point_without_a_figure_is_counted_and_not_drawn() -> None:
-    points = [*many(2), Point("unmeasured", "board 0", "int8", None, Figure(70))]
-    points += [Point("nan", "board 0", "int8", Figure(float("nan")), Figure(70))]
+    points = [*many(2), Point("unmeasured", "board 0", "int8", None, Measured(70))]
+    points += [Point("nan", "board 0", "int8", Measured(float("nan")), Measured(70))]
     text = drawn(points)
     assert "Not drawn, for want of one of the two figures: 2." in text
     assert "unmeasured" not in text
@@ -113,7 +113,9 @@ def test_hostile_names_are_text() -> None:
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_axes_hold_any_magnitude(scale: float) -> None:
-    points = [Point(f"n{i}", "here", "int8", Figure(scale * 10**i), Figure(1.0)) for i in range(5)]
+    points = [
+        Point(f"n{i}", "here", "int8", Measured(scale * 10**i), Measured(1.0)) for i in range(5)
+    ]
     assert drawn(points).count("<title>") == 5
 
 
@@ -146,12 +148,12 @@ def test_marks_at_one_place_stand_beside_each_other() -> None:
 
 @pytest.mark.parametrize("value", [1e-300, 1e300, float("inf"), -5.0, 0.0])
 def test_figures_that_no_axis_holds_are_left_out(value: float) -> None:
-    document = drawn([*many(3), Point("odd", "board 0", "int8", Figure(value), Figure(50.0))])
+    document = drawn([*many(3), Point("odd", "board 0", "int8", Measured(value), Measured(50.0))])
     assert document.count("<title>") in (3, 4)
 
 
 def test_a_net_whose_files_are_at_one_place_is_named_once() -> None:
-    pair = [Point("twin", "", kind, Figure(5.0), Figure(50.0)) for kind in ("onnx", "tflite")]
+    pair = [Point("twin", "", kind, Measured(5.0), Measured(50.0)) for kind in ("onnx", "tflite")]
     assert drawn([*pair, *many(2)]).count(">twin</text>") == 1
 
 
