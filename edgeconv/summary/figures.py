@@ -16,20 +16,17 @@ def figures(rows: Sequence[Row]) -> str:
     if shown is None:
         return ""
     mine = [row for row in rows if row.accuracy is not None and _figure(row.accuracy) == shown]
-    name, unit = shown
-    y = Axis(name, "%" if unit == "share" else unit)
+    first = mine[0].accuracy
+    assert first is not None
+    y = Axis(first.figure, "%" if first.unit == "share" else first.unit, first.is_error)
+    made = "Error" if first.is_error else "Accuracy"
     each = (
-        ("latency", "Accuracy against latency", _by_latency(mine), Axis("p50 latency", "ms")),
-        (
-            "instructions",
-            "Accuracy against instructions",
-            _by_count(mine),
-            Axis("instructions", "M"),
-        ),
-        ("size", "Accuracy against size", _by_size(mine), Axis("size", "MB")),
+        ("latency", _by_latency(mine), Axis("p50 latency", "ms", is_less_better=True)),
+        ("instructions", _by_count(mine), Axis("instructions", "M", is_less_better=True)),
+        ("size", _by_size(mine), Axis("size", "MB", is_less_better=True)),
     )
     return "\n".join(
-        trade_off(key, title, points, x, y) for key, title, points, x in each if points
+        trade_off(key, f"{made} against {key}", points, x, y) for key, points, x in each if points
     )
 
 

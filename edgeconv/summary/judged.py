@@ -110,20 +110,15 @@ def _in_task(told: Any, task: str, device: str, photos: int) -> Accuracy | None:
     share = text(first, "unit") == "share"
     agrees = task == "agreement" and share
     name = " ".join(filter(None, (text(first, "name"), text(first, "of"))))
-    return Accuracy(
-        task=task,
-        figure=name,
-        unit=text(first, "unit"),
-        device=device,
-        photos=photos,
-        value=value,
-        agreement=value if agrees else None,
-        drop=None if change is None else _lost(change, 100.0 if share else 1.0),
-    )
+    found = Accuracy(task, name, text(first, "unit"), device, photos, value)
+    drop = None if change is None else _lost(change, 100.0 if share else 1.0, found)
+    return replace(found, agreement=value if agrees else None, drop=drop)
 
 
-def _lost(change: Interval, scale: float) -> Interval:
-    """A change turned round: what is lost, in points of a share."""
+def _lost(change: Interval, scale: float, of: Accuracy) -> Interval:
+    """What is lost by a change: a rise of an error, a fall of all else, in points of a share."""
+    if of.is_error:
+        return change
     low = None if change.high is None else -scale * change.high
     high = None if change.low is None else -scale * change.low
     return Interval(-scale * change.value, low, high)

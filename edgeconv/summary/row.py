@@ -88,6 +88,10 @@ class Answer:
     told: str
 
 
+#: Units of `edgeconv.verify.tasks.figures.Unit` that errors are told in.
+ERROR_UNITS = frozenset({"pixels", "number"})
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """What a file does on photos.
@@ -116,6 +120,11 @@ class Accuracy:
     lost: int | None = None
     gained: int | None = None
     differing: tuple[Answer, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        """Whether less of it is better, as of distances and other errors."""
+        return self.unit in ERROR_UNITS
 
 
 @dataclass(frozen=True)

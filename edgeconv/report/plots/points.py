@@ -44,7 +44,7 @@ class Point:
         name: shown beside the point.
         panel: drawn together with the others of that name, such as a device.
         kind: told apart by shape and colour, such as "int8 tflite".
-        x, y: less is better in x, more in y; None where it was not measured.
+        x, y: None where it was not measured.
         noisy: whether x was too noisy to trust; drawn hollow and dashed.
     """
 
@@ -58,10 +58,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows, and its unit."""
+    """What an axis shows, its unit, and whether less of it is better."""
 
     name: str
     unit: str
+    is_less_better: bool
 
     def __str__(self) -> str:
         return f"{self.name}, {self.unit}" if self.unit else self.name
@@ -93,18 +94,19 @@ def drawn_of(points: Sequence[Point]) -> list[Drawn]:
     ]
 
 
-def front(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Which points no other one beats: none has as little x and as much y, one of them better.
+def front(points: Sequence[tuple[float, float]], axes: tuple[Axis, Axis]) -> list[int]:
+    """Which points no other one beats: none is as good in both, and better in one.
 
     Returns:
-        Their indices, by x and then by -y.
+        Their indices, the best in x first.
     """
-    best = -math.inf
+    costs = [
+        [n if axis.is_less_better else -n for n, axis in zip(p, axes, strict=True)] for p in points
+    ]
+    best = math.inf
     on: list[int] = []
-    order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1]))
-    for index in order:
-        x, y = points[index]
-        if y > best or (on and points[on[-1]] == (x, y)):
-            best = y
+    for index in sorted(range(len(points)), key=costs.__getitem__):
+        if costs[index][1] < best or (on and costs[on[-1]] == costs[index]):
+            best = costs[index][1]
             on.append(index)
     return on

@@ -48,7 +48,7 @@ def panel(
         axes: x and y.
     """
     title = members[0].point.panel
-    on = front([(member.x.value, member.y.value) for member in members])
+    on = front([(member.x.value, member.y.value) for member in members], axes)
     with canvas.settings(name):
         figure = canvas.figure(_WIDTH, _HEIGHT)
         drawn = canvas.axes(figure, _LEFT, _TOP, _RIGHT, _BOTTOM)

@@ -36,8 +36,10 @@ def trade_off(name: str, title: str, points: Sequence[Point], x: Axis, y: Axis) 
 
 
 def _description(x: Axis, y: Axis, absent: int) -> str:
+    up, left = ("down" if y.is_less_better else "up"), ("left" if x.is_less_better else "right")
+    better = f"{up} and {left}"
     said = (
-        f"{y.name} against {x.name}; up and left is better. Bars are the intervals. The line is "
+        f"{y.name} against {x.name}; {better} is better. Bars are the intervals. The line is "
         "the Pareto front by the point estimates: no other point is as good in both and better in "
         "one; within the intervals its neighbours may belong there too. Marks that would "
         "hide each other stand side by side. Names without room are left to the marks' own titles "

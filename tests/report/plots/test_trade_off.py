@@ -20,7 +20,7 @@ from edgeconv.report.plots.points import Axis, Measured, Point, front
 from edgeconv.report.plots.trade_off import trade_off
 from tests.helpers.browser import needs_chromium, seen
 
-X, Y = Axis("p50 latency", "ms"), Axis("top-1", "%")
+X, Y = Axis("p50 latency", "ms", is_less_better=True), Axis("top-1", "%", is_less_better=False)
 HOSTILE = (
     "</title><script>alert('x')</script>$x^2$\u202e\x00\x1b[31m日本語 & \"quoted\" " + "long" * 90
 )
@@ -48,16 +48,24 @@ def page(points: list[Point]) -> str:
     return html_page.page("Page", [drawn(points)], theme.STYLE)
 
 
-def test_the_front_is_what_nothing_beats() -> None:
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_front_is_what_nothing_beats(sign: int) -> None:
+    """Of accuracies, where more is better, and of errors, where less is."""
+    y = Axis("y", "", is_less_better=sign < 0)
     for seed in range(50):
         rng = random.Random(seed)
         points = [(float(rng.randrange(8)), float(rng.randrange(8))) for _ in range(20)]
         beaten = {
             i
             for (i, a), (_, b) in itertools.product(enumerate(points), repeat=2)
-            if b[0] <= a[0] and b[1] >= a[1] and a != b
+            if b[0] <= a[0] and sign * b[1] >= sign * a[1] and a != b
         }
-        assert set(front(points)) == set(range(20)) - beaten
+        assert set(front(points, (X, y))) == set(range(20)) - beaten
+
+
+def test_an_error_says_that_less_is_better() -> None:
+    y = Axis("mean distance", "pixels", is_less_better=True)
+    assert "down and left is better" in trade_off("e", "Error against latency", many(3), X, y)
 
 
 def test_every_point_has_a_mark_that_tells_its_figures() -> None:
