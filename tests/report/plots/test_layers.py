@@ -77,7 +77,7 @@ def test_hostile_names_are_text() -> None:
 
 
 @needs_chromium
-@pytest.mark.parametrize(("count", "width"), [(1, 400), (61, 400), (61, 1400), (250, 800)])
+@pytest.mark.parametrize(("count", "width"), [(1, 400), (61, 400), (61, 1400), (130, 800)])
 def test_no_text_lies_on_another(count: int, width: int, tmp_path: Path) -> None:
     document = html_page.page("Page", [layers(count), values()], theme.STYLE)
     told = seen(document, width, tmp_path)
