@@ -91,6 +91,33 @@ class TestBatchNorm:
         net = unsettle(nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3), nn.ReLU()))
         assert operators(capture_and_compare(net)) == ["Conv", "Relu"]
 
+    def test_of_rows_that_linear_layers_read_it_is_folded_into_them(self):
+        class Heads(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.norm = nn.BatchNorm1d(3)
+                self.one, self.other = nn.Linear(3, 5), nn.Linear(3, 5, bias=False)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.norm(x.mean((2, 3)))
+                return self.one(y) + self.other(y).relu()
+
+        found = operators(capture_and_compare(unsettle(Heads())))
+        assert "Mul" not in found
+        assert found.count("Gemm") == 2
+
+    def test_of_rows_that_others_read_too_it_is_a_mul_and_an_add(self):
+        class Both(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.norm, self.head = nn.BatchNorm1d(3), nn.Linear(3, 3)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.norm(x.mean((2, 3)))
+                return self.head(y) + y.relu()
+
+        assert "Mul" in operators(capture_and_compare(unsettle(Both())))
+
     def test_of_what_is_no_image_it_is_a_mul_and_an_add(self):
         net = unsettle(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3 * 12 * 12)))
         assert operators(capture_and_compare(net)) == ["Flatten", "Mul", "Add"]
