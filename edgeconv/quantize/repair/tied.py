@@ -14,7 +14,14 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgeconv.graph.operators.table import operator_of
-from edgeconv.graph.view import activation_inputs, array_of, name_of, set_constant, shape_of
+from edgeconv.graph.view import (
+    activation_inputs,
+    array_of,
+    integer,
+    name_of,
+    set_constant,
+    shape_of,
+)
 from edgeconv.quantize.plan.weights import Layer
 from edgeconv.quantize.repair.channel_flow import keeps_channels, scalable
 from edgeconv.quantize.repair.equalize_factors import by_input_channel
@@ -101,11 +108,11 @@ def _follow_layer(
     layer: Layer, value: ir.Value, channels: int, found: Tied
 ) -> list[ir.Value] | None:
     name, output = name_of(layer.weight), layer.node.outputs[0]
-    depth = by_input_channel(layer, _held(layer.weight)).shape
-    if depth[0] == channels > 1 and depth[1:3] == (1, 1):
+    groups = integer(layer.node, "group", 1) if layer.operator.kind == "convolution" else 1
+    if groups == channels > 1 and shape_of(layer.weight)[:2] == (channels, 1):
         found.writers[name] = layer
         return [layer.source, output]
-    if depth[0] != 1:
+    if groups != 1:
         return None
     if output is value:
         found.writers[name] = layer

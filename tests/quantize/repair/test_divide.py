@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -11,9 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from edgeconv.errors import BundleRefused
+from edgeconv.errors import BundleRefused, UnavailableError
+from edgeconv.export.tflite.write import write
 from edgeconv.graph.view import constant_of, name_of, shape_of
 from edgeconv.quantize.observe.observations import observe
+from edgeconv.quantize.plan.planner import build_plan
 from edgeconv.quantize.repair.divide import (
     PARTS,
     Divided,
@@ -27,6 +30,7 @@ from edgeconv.quantize.repair.equalize import scale_swishes
 from edgeconv.quantize.repair.repairs import Repairs
 from edgeconv.quantize.repair.swish import swishes, with_own_arguments
 from edgeconv.quantize.repair.tied import reorder, tied_to
+from edgeconv.runtime.profiling.litert import operators
 from tests.quantize.nets import hub, photos, run_float, sqnr_db
 from tests.quantize.repair.test_swish import ACTIVATIONS, Gated
 
@@ -84,6 +88,25 @@ def test_what_was_done_to_channels_is_told(activation: str) -> None:
             np.testing.assert_allclose(after[name].channel_square, expected, 1e-3, 1e-9)
             moved += order != sorted(order)
     assert moved >= 4
+
+
+def test_xnnpack_looks_parts_up(tmp_path: Path) -> None:
+    """Where a factor a channel makes two products of a swish, parts have none."""
+    model = hub(Gated(0))
+    names = divisible_of(model, swishes(model))
+    scaled = scale_swishes(model, observe(model, photos(8)), names, names).model
+
+    def products(graph: ir.Model, name: str) -> int:
+        write(graph, tmp_path / name, "int8", build_plan(graph, observe(graph, photos(8))))
+        try:
+            kinds = [kind for kind, _ in operators(tmp_path / name, 1, 0, 1)]
+        except UnavailableError as error:
+            pytest.skip(str(error))
+        return sum("Multiply" in kind for kind in kinds)
+
+    plain = products(model, "plain")
+    assert products(scaled, "scaled") == plain + 2 * len(names)
+    assert products(divide_by_factor(scaled, names).model, "divided") == plain
 
 
 class Residual(nn.Module):
