@@ -168,11 +168,11 @@ def test_values_of_another_kind_are_refused(directory: Path, change: dict[str, A
     [
         ([], "no object"),
         ({"repairs": {}, "tensors": {}}, "no format"),
-        ({"format": 1, "tensors": {}}, "repairs is no dict"),
-        ({"format": 1, "repairs": {}, "tensors": "x"}, "tensors is no dict"),
-        ({"format": 1, "repairs": {}, "tensors": {"activations": []}}, "activations is no dict"),
+        ({"format": 2, "tensors": {}}, "repairs is no dict"),
+        ({"format": 2, "repairs": {}, "tensors": "x"}, "tensors is no dict"),
+        ({"format": 2, "repairs": {}, "tensors": {"activations": []}}, "activations is no dict"),
         (
-            {"format": 1, "repairs": {}, "tensors": {"activations": {"t": {"scale": "1"}}}},
+            {"format": 2, "repairs": {}, "tensors": {"activations": {"t": {"scale": "1"}}}},
             "is not scale and zero_point",
         ),
     ],
