@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from edgeconv.embed.subject import Subject
 from edgeconv.errors import UnknownName, UsageError
+from edgeconv.export.front_ends import LITERT_JS_TYPES
 from edgeconv.runtime.open import ENGINE_OF_SUFFIX
 from edgeconv.runtime.session import EngineName
 
@@ -61,11 +62,11 @@ class Consumer:
         return [suffix.removeprefix(".") for suffix, engine in known if engine in self.types]
 
 
+#: Element types that projects feed and read.
 _ANY = frozenset({"float32", "int8", "uint8"})
 
-#: LiteRT.js takes no int8 at the ends, and no file for onnxruntime has it.
 _WEB: Mapping[EngineName, frozenset[str]] = MappingProxyType(
-    dict.fromkeys(("litert", "onnxruntime"), frozenset({"float32", "uint8"}))
+    {"litert": _ANY.intersection(LITERT_JS_TYPES), "onnxruntime": _ANY}
 )
 _ALL = (
     Consumer("web", "a browser", _WEB),

@@ -36,7 +36,8 @@ OPTIONS_FOR: Mapping[FrontEndName, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
-_IN_BROWSERS = ("float32", "int32", "uint8")
+#: Element types that LiteRT.js takes at a file's ends.
+LITERT_JS_TYPES = ("float32", "int32", "uint8")
 _IN_MEDIAPIPE = ("float32", "uint8")
 
 
@@ -107,7 +108,7 @@ def _many_means(file: ModelFile) -> str | None:
 def _litert_js(file: ModelFile) -> str | None:
     if not file.is_tflite:
         return "it takes TFLite files"
-    return _wrong_type(file.ends, _IN_BROWSERS)
+    return _wrong_type(file.ends, LITERT_JS_TYPES)
 
 
 def _onnxruntime_web(file: ModelFile) -> str | None:
