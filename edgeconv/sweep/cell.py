@@ -23,7 +23,7 @@ class Given:
         path: it.
         also: files beside it that belong to it, such as labels.
         suffix: what is typed behind it, such as ":factory".
-        digest: of all of its bytes.
+        digest: of all of its bytes and names.
     """
 
     path: Path
@@ -68,7 +68,19 @@ class Cell:
 def given(path: Path, hashes: Hashes, *, also: Sequence[Path] = (), suffix: str = "") -> Given:
     """A file or folder with what belongs to it; raises as `Hashes.of`."""
     parts = [(one.name, hashes.of(one)) for one in (path, *also)]
-    return Given(path, tuple(also), suffix, hashlib.sha256(json.dumps(parts).encode()).hexdigest())
+    return Given(path, tuple(also), suffix, _digest(parts))
+
+
+def known(path: Path, digest: str) -> Given:
+    """A file or folder whose hash is known.
+
+    Its name counts too: a worker that has the same bytes under another name has not this file.
+    """
+    return Given(path, (), "", _digest([(path.name, digest)]))
+
+
+def _digest(parts: Sequence[tuple[str, str]]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 class Hashes:

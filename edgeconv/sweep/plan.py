@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeconv.bundle import manifest
 from edgeconv.disk import sha256_of
 from edgeconv.runtime.open import ENGINE_OF_SUFFIX
-from edgeconv.sweep.cell import Cell, Given, Kind
+from edgeconv.sweep.cell import Cell, Given, Kind, known
 from edgeconv.sweep.work import Limits
 
 
@@ -96,7 +96,7 @@ class Plan:
             kind=kind,
             name=export.name,
             device=device,
-            words=(Given(bundle, (), "", whole), *words.typed, "--device", device),
+            words=(known(bundle, whole), *words.typed, "--device", device),
             options=words.told,
             depends={
                 "bundle": whole,
@@ -110,14 +110,14 @@ class Plan:
         """A cell a file: those of several bundles with the same bytes are one."""
         for path in sorted(bundle.iterdir()):
             if path.suffix in ENGINE_OF_SUFFIX:
-                file = Given(path, (), "", sha256_of(path))
+                digest = sha256_of(path)
                 yield Cell(
                     kind="bench",
                     name=f"{export.name}/{path.name}",
                     device=device,
-                    words=(file, *words.typed, "--device", device),
+                    words=(known(path, digest), *words.typed, "--device", device),
                     options=words.told,
-                    depends={"file": file.digest, **self._where(device), **words.depends},
+                    depends={"file": digest, **self._where(device), **words.depends},
                     title=f"{export.title} {path.name}",
                 )
 

@@ -17,7 +17,7 @@ import pytest
 from edgeconv.errors import UnavailableError
 from edgeconv.progress import Silent
 from edgeconv.sweep import cluster, packs
-from edgeconv.sweep.cell import Hashes, given
+from edgeconv.sweep.cell import Hashes, given, known
 from edgeconv.sweep.results import Results
 from edgeconv.sweep.run import Row, run
 from tests.sweep.conftest import STAND_IN, entries, plan_of, verbs
@@ -175,6 +175,18 @@ def test_files_travel_with_what_belongs_to_them(
     assert one.typed(folder) == str(folder / "photos")
     assert packs.is_placed(one)
     assert packs.placed(one, None) == folder
+
+
+def test_the_same_bytes_under_another_name_are_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("before", "now"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text("{}")
+        bundle = known(tmp_path / name, "0" * 64)
+        folder = packs.placed(bundle, packs.pack_of(bundle))
+        assert Path(bundle.typed(folder), "manifest.json").is_file()
 
 
 def test_a_file_that_another_cell_put_there_first_is_taken(
