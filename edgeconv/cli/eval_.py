@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from edgeconv.devices.profile.model import Profile
     from edgeconv.progress import Progress
     from edgeconv.runtime.session import Opener
+    from edgeconv.verify.accuracy.evaluate import Spread
 
-    _Run = Callable[[str, Profile, int], output.Found]
+    _Run = Callable[[str, "_Where"], output.Found]
 
 
 @gathered
@@ -51,6 +52,12 @@ def evaluate(
     asked: TaskOptions,
     device: str = devices.DEVICE,
     way: devices.Way,
+    scheduler: str | None = typer.Option(
+        None,
+        metavar="ADDRESS",
+        help="Spread the photos of a classifier over a Dask cluster, such as tcp://10.0.0.2:8786.",
+        show_default="all run here",
+    ),
     junit: Path | None = output.JUNIT,
     as_json: bool = output.JSON,
 ) -> None:
@@ -71,11 +78,11 @@ def evaluate(
         raise UsageError(
             f"--data {data} is no folder; give one of photos, or of .npy or .npz files"
         )
-    chosen = devices.profile(device, way)
+    where = _Where(devices.profile(device, way), threads, scheduler)
     targets = given_or_here([] if target is None else [target])
     models = [models_to_evaluate(one, data) for one in targets]
-    runs = [_prepared(*each, data, asked) for each in zip(targets, models, strict=True)]
-    found = [run(target, chosen, threads) for target, run in zip(targets, runs, strict=True)]
+    runs = [_prepared(*each, data, asked, where) for each in zip(targets, models, strict=True)]
+    found = [run(target, where) for target, run in zip(targets, runs, strict=True)]
     try:
         if junit is not None:
             write_junit(junit, found)
@@ -84,12 +91,40 @@ def evaluate(
     require_shown(found)
 
 
-def _prepared(target: str, models: Models, data: Path, asked: TaskOptions) -> _Run:
+@dataclass(frozen=True)
+class _Where:
+    """Where files run.
+
+    Attributes:
+        profile: the device's.
+        threads: of each engine.
+        scheduler: address of a Dask cluster's over which photos are spread; None: they are not.
+    """
+
+    profile: Profile
+    threads: int
+    scheduler: str | None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where a cluster and a device are named."""
+        if self.scheduler is not None and self.profile.transport != devices.LOCAL:
+            raise UsageError(
+                f"--scheduler spreads photos over a cluster, --device {self.profile.name} runs "
+                "them on one device; give one of the two"
+            )
+
+
+def _prepared(target: str, models: Models, data: Path, asked: TaskOptions, where: _Where) -> _Run:
     """What will run on one target's files, with its labels read."""
     from edgeconv.data.samples import require_kind
 
     name = asked.task or ("classification" if _names_classes(models, data, asked) else "agreement")
     request = asked.request(name)
+    if where.scheduler is not None and name != "classification":
+        raise UsageError(
+            f"--scheduler spreads classification alone, and {target} is judged by {name}; leave "
+            "--scheduler out"
+        )
     if name == "classification":
         photos = _labelled(models, data, asked.labels)
         require_kind([photo.path for photo in photos], models.intake, target)
@@ -122,29 +157,29 @@ def _classified(
     photos: list[LabelledImage],
     max_drop: float | None,
     target: str,
-    chosen: Profile,
-    threads: int,
+    where: _Where,
 ) -> output.Found:
-    """Top-1 and what belongs to it, here or on a device."""
+    """Top-1 and what belongs to it, here, on a device or on a cluster."""
     from edgeconv.verify.accuracy.evaluate import evaluate as run
 
-    with _opened(models, chosen) as way:
+    with _opened(models, where.profile) as way, _spread(models, where, way.progress) as spread:
         evaluations = run(
             way.artifacts,
             models.reference,
             photos,
             models.intake,
             max_drop=max_drop,
-            threads=threads,
+            threads=where.threads,
             elsewhere=way.elsewhere,
             progress=way.progress,
             parts=models.parts,
+            spread=spread,
         )
     document = {
         "task": "classification",
         "photos": len(photos),
         "reference": models.reference,
-        **_provenance(chosen),
+        **_provenance(where.profile),
         "evaluations": evaluations,
     }
 
@@ -160,13 +195,12 @@ def _in_task(
     task: Prepared,
     max_drop: float | None,
     target: str,
-    chosen: Profile,
-    threads: int,
+    where: _Where,
 ) -> output.Found:
     """Another task's figures, here or on a device."""
     from edgeconv.verify.tasks.run import evaluate as run
 
-    with _opened(models, chosen) as way:
+    with _opened(models, where.profile) as way:
         files = run(
             way.artifacts,
             models.reference,
@@ -174,7 +208,7 @@ def _in_task(
             models.intake,
             partial(task.task_of, task.photos),
             max_drop=max_drop,
-            threads=threads,
+            threads=where.threads,
             elsewhere=way.elsewhere,
             progress=way.progress,
         )
@@ -182,7 +216,7 @@ def _in_task(
         "task": request.task,
         "photos": len(task.photos),
         "reference": models.reference,
-        **_provenance(chosen),
+        **_provenance(where.profile),
         "evaluations": files,
     }
 
@@ -209,6 +243,20 @@ class _Way:
     artifacts: dict[str, Path]
     elsewhere: Opener | None
     progress: Progress
+
+
+@contextmanager
+def _spread(models: Models, where: _Where, progress: Progress) -> Iterator[Spread | None]:
+    """Runs photos on a cluster that is reached for as long; None where none is asked for."""
+    if where.scheduler is None:
+        yield None
+        return
+    from edgeconv.sweep import cluster
+    from edgeconv.sweep.spread_photos import Files, counts
+
+    files = Files(models.artifacts, models.reference, models.intake, models.parts, where.threads)
+    with cluster.connect(where.scheduler) as client:
+        yield partial(counts, client, progress, files)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,17 +77,10 @@ def perform(
     Raises:
         UnavailableError: other versions are installed here.
     """
-    here = tools()
-    if other := next((name for name in expected if here.get(name) != expected[name]), None):
-        raise UnavailableError(
-            f"a worker has {other} {here.get(other)}, this machine {expected[other]}: results of "
-            "both would stand under one name; install the same on all"
-        )
-    files = [word for word in cell.words if isinstance(word, Given)]
-    lacking = [one.digest for one in files if one.digest not in packed and not packs.is_placed(one)]
-    if lacking:
-        return Lacking(frozenset(lacking))
-    folders = {file.digest: packs.placed(file, packed.get(file.digest)) for file in files}
+    require_same(expected)
+    folders = placed([word for word in cell.words if isinstance(word, Given)], packed)
+    if isinstance(folders, Lacking):
+        return folders
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch) / "bundle"
         result = work.run(cell, bundle, limits, folders)
@@ -94,11 +88,42 @@ def perform(
         return Done(result, packs.packed(sorted(bundle.iterdir())) if made else None)
 
 
+def require_same(expected: Mapping[str, str]) -> None:
+    """Raises UnavailableError where other versions are installed here.
+
+    Args:
+        expected: package -> version, as `tools` tells them where the results are kept.
+    """
+    here = tools()
+    if other := next((name for name in expected if here.get(name) != expected[name]), None):
+        raise UnavailableError(
+            f"a worker has {other} {here.get(other)}, this machine {expected[other]}: results of "
+            "both would stand under one name; install the same on all"
+        )
+
+
+def placed(files: Sequence[Given], packed: Mapping[str, bytes]) -> dict[str, Path] | Lacking:
+    """Puts files on this machine, a worker's.
+
+    Args:
+        files: that are needed.
+        packed: digest -> bytes, of those that were lacking.
+
+    Returns:
+        The digest of each -> the folder in which it lies, or those that are lacking.
+    """
+    lacking = [one.digest for one in files if one.digest not in packed and not packs.is_placed(one)]
+    if lacking:
+        return Lacking(frozenset(lacking))
+    return {one.digest: packs.placed(one, packed.get(one.digest)) for one in files}
+
+
 def connect(address: str) -> Client:
     """A client of the scheduler at an address such as "tcp://10.0.0.2:8786".
 
     Raises:
-        UnavailableError: Dask is not installed, or nobody answers there.
+        UnavailableError: Dask is not installed, nobody answers there, or a worker that is there has
+            no edgeconv: it would die of the first task, without a word.
     """
     try:
         from distributed import Client
@@ -107,9 +132,17 @@ def connect(address: str) -> Client:
             "--scheduler needs Dask; install it with: pip install 'edgeconv[cluster]'"
         ) from error
     try:
-        return Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=10, set_as_default=False)
+        found = client.run(version, "edgeconv", on_error="return")
     except (OSError, TimeoutError, ValueError) as error:
         raise UnavailableError(f"no Dask scheduler answers at {address}: {error}") from error
+    if without := [worker for worker, one in found.items() if isinstance(one, ImportError)]:
+        client.close()
+        raise UnavailableError(
+            f"the worker at {without[0]} has no edgeconv; install it there with: "
+            "pip install 'edgeconv[cluster]'"
+        )
+    return client
 
 
 def run(plan: Plan, results: Results, client: Client, progress: Progress) -> Iterator[Row]:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -121,9 +121,14 @@ def _alone_on(cell: Cell) -> Iterator[None]:
     with ExitStack() as held:
         if measures and cell.device != "local":
             held.enter_context(_locked(cell.device, fcntl.LOCK_EX))
-        here = fcntl.LOCK_EX if measures and cell.device == "local" else fcntl.LOCK_SH
-        held.enter_context(_locked("local", here))
+        alone = measures and cell.device == "local"
+        held.enter_context(_locked("local", fcntl.LOCK_EX) if alone else beside_no_bench())
         yield
+
+
+def beside_no_bench() -> AbstractContextManager[None]:
+    """Waits until no sweep of this user's measures this machine, and keeps it from beginning."""
+    return _locked("local", fcntl.LOCK_SH)
 
 
 @contextmanager

@@ -132,8 +132,14 @@ def compare(
 class ComparisonTally:
     """Compares batch after batch and keeps a few bytes an image, so sets of any size fit."""
 
-    def __init__(self, parts: Mapping[str, slice] | None = None) -> None:
-        """`parts` are the columns of the logits that are joined from tensors of their own."""
+    def __init__(self, parts: Mapping[str, slice] | None = None, first: int = 0) -> None:
+        """Of no image yet.
+
+        Args:
+            parts: columns of the logits that are joined from tensors of their own.
+            first: place of the first image in the set, where another tally has those before it.
+        """
+        self._first = first
         self._reference: list[Ranking] = []
         self._candidate: list[Ranking] = []
         self._whole = Noise()
@@ -151,7 +157,7 @@ class ComparisonTally:
         reference_ranking = rank_labels(reference, labels)
         broken = np.flatnonzero(reference_ranking.top1 < 0)
         if broken.size:
-            seen = sum(len(ranking.rank) for ranking in self._reference)
+            seen = self._first + self.images
             raise RefusedError(
                 f"the reference's logits of image {seen + int(broken[0])} (from 0) hold NaN "
                 f"or infinity, and those of {broken.size - 1} more in its batch: the net or its "
@@ -161,6 +167,23 @@ class ComparisonTally:
         self._reference.append(reference_ranking)
         self._candidate.append(candidate_ranking)
         self._add_energies(reference, candidate, candidate_ranking.top1 >= 0)
+
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return sum(len(ranking.rank) for ranking in self._reference)
+
+    def merge(self, following: ComparisonTally) -> None:
+        """Takes a batch that another tally, of the same parts, has added: to the last bit as `add`.
+
+        Sums of energies depend on their order, so batches are merged in theirs, one by one.
+        """
+        self._reference += following._reference
+        self._candidate += following._candidate
+        self._whole.merge(following._whole)
+        for name, (_, energies) in self._parts.items():
+            energies.merge(following._parts[name][1])
+        self._finite += following._finite
 
     @property
     def answers(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

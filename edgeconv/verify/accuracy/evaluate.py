@@ -6,8 +6,8 @@ bytes a photo are kept, so a set of any size fits in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -35,6 +35,12 @@ _MOST_NAMED = 64
 CHUNK = 32
 #: The same for files on a device: to get there costs much, once for all of them.
 FAR = 128
+
+
+#: A file's name -> what is kept of one chunk of photos.
+Counts = Mapping[str, ComparisonTally]
+#: Photos that other machines run the files on -> the counts of each chunk, in order.
+Spread = Callable[[Sequence[LabelledImage]], Iterator[Counts]]
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ def evaluate(
     elsewhere: Opener | None = None,
     progress: Progress = SILENT,
     parts: Mapping[str, slice] | None = None,
+    spread: Spread | None = None,
 ) -> list[Evaluation]:
     """Accuracy of every file, and its agreement with the reference.
 
@@ -104,6 +111,7 @@ def evaluate(
         elsewhere: opens the other files on a device; they run here too, to be compared.
         progress: told how many photos are done.
         parts: columns of the logits that are joined from tensors of their own, by name.
+        spread: runs all files on other machines, as `counts_of` does on one.
 
     Raises:
         UsageError: no photo, or a label that is no class of the net.
@@ -116,18 +124,60 @@ def evaluate(
         name: _Judged.of(name, path, threads, None if name == reference else elsewhere, parts)
         for name, path in artifacts.items()
     }
-    done = 0
     progress.step(f"evaluate on the {intake.samples}", len(photos))
-    for images, labels in _chunks(photos, intake, CHUNK if elsewhere is None else FAR):
-        expected = run_logits(judged[reference].session, images)
-        for name, file in judged.items():
-            file.add(images, labels, expected, is_reference=name == reference)
-        done += len(labels)
-        progress.advance(done)
+    if spread is not None:
+        for counts in spread(photos):
+            for name, file in judged.items():
+                file.tally.merge(counts[name])
+            progress.advance(judged[reference].tally.images)
+    else:
+        for images, labels in _chunks(photos, intake, CHUNK if elsewhere is None else FAR):
+            _add(judged, reference, images, labels)
+            progress.advance(judged[reference].tally.images)
     return [
         file.result(photos, None if name == reference else max_drop)
         for name, file in judged.items()
     ]
+
+
+def counts_of(
+    artifacts: Mapping[str, Path],
+    reference: str,
+    photos: Sequence[LabelledImage],
+    intake: Intake,
+    *,
+    first: int,
+    threads: int = 1,
+    parts: Mapping[str, slice] | None = None,
+) -> list[Counts]:
+    """What `evaluate` counts on some of its photos, chunk by chunk; see it for errors.
+
+    Args:
+        artifacts, reference, photos, intake, threads, parts: its own.
+        first: place of the first photo among all, a multiple of `CHUNK`.
+    """
+    opened = {
+        name: _Judged.of(name, path, threads, None, parts) for name, path in artifacts.items()
+    }
+    found: list[Counts] = []
+    for images, labels in _chunks(photos, intake, CHUNK):
+        files = {
+            name: replace(file, tally=ComparisonTally(parts, first))
+            for name, file in opened.items()
+        }
+        _add(files, reference, images, labels)
+        found.append({name: file.tally for name, file in files.items()})
+        first += len(labels)
+    return found
+
+
+def _add(
+    files: Mapping[str, _Judged], reference: str, images: Samples, labels: NDArray[np.int64]
+) -> None:
+    """Runs every file on a chunk."""
+    expected = run_logits(files[reference].session, images)
+    for name, file in files.items():
+        file.add(images, labels, expected, is_reference=name == reference)
 
 
 @dataclass(frozen=True, eq=False)

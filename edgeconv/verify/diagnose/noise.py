@@ -31,6 +31,11 @@ class Noise:
         self.signal += float(np.square(a).sum())
         self.noise += float(np.square(a - other).sum())
 
+    def merge(self, other: Noise) -> None:
+        """Counts the photos of another."""
+        self.signal += other.signal
+        self.noise += other.noise
+
     @property
     def sqnr_db(self) -> float:
         """The ratio."""
