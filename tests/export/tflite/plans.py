@@ -51,7 +51,8 @@ def minmax(model: ir.Model, inputs: dict[str, Array]) -> Plan:
     computed = graphs.reference(model, inputs, everything=True)
     seen = inputs | {name: a for name, a in computed.items() if a.dtype == np.float32}
     activations: dict[str, QuantParams] = {}
-    for group in _groups(model, seen):
+    groups = _groups(model, seen)
+    for group in groups:
         fixed = [_FIXED[n.op_type] for n in model.graph if n.op_type in _FIXED
                  and n.outputs[0].name in group]  # fmt: skip
         low, high = min(seen[t].min() for t in group), max(seen[t].max() for t in group)
@@ -59,7 +60,9 @@ def minmax(model: ir.Model, inputs: dict[str, Array]) -> Plan:
         activations |= dict.fromkeys(group, chosen)
     for node in model.graph:
         if node.op_type == "MatMul" and (second := name_of(input_of(node, 1))) in seen:
-            activations[second] = symmetric(seen[second])
+            (tied,) = (group for group in groups if second in group)
+            whole = np.concatenate([seen[name].ravel() for name in sorted(tied)])
+            activations |= dict.fromkeys(tied, symmetric(whole))
     stored = {target.name for target in targets(model)}
     kept = {name: params for name, params in activations.items() if name in stored}
     return Plan(kept, _constants(model, activations))
