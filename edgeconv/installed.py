@@ -13,7 +13,7 @@ from importlib.util import find_spec
 #: Packages that `edgeconv` needs and `edgeconv-runtime` does without, as they are imported.
 EXPORTS_WITH = (
     *("torch", "torchvision", "onnx", "onnx_ir", "onnxsim"),
-    *("flatbuffers", "safetensors", "scipy"),
+    *("flatbuffers", "safetensors", "scipy", "jinja2", "matplotlib"),
 )
 #: What this package may have been installed as; the first of them is imported where both are.
 DISTRIBUTIONS = ("edgeconv", "edgeconv-runtime")

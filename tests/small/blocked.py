@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from edgeconv.installed import EXPORTS_WITH
+
 ROOT = Path(__file__).resolve().parents[2]
-#: What `edgeconv` brings and `edgeconv-runtime` does not.
-OF_THE_WHOLE = ("torch", "torchvision", "scipy", "onnx", "onnx_ir", "onnxsim", "safetensors")
+#: What `edgeconv` brings and `edgeconv-runtime` does not; both engines bring flatbuffers.
+OF_THE_WHOLE = tuple(package for package in EXPORTS_WITH if package != "flatbuffers")
 
 _BLOCK = """
 import sys

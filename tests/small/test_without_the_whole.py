@@ -178,6 +178,8 @@ def test_without_any_engine_one_line_says_what_to_install(place: Path) -> None:
         ["audit", "bundle/model.tflite"],
         ["inspect", "bundle/model.onnx"],
         ["compare", "a.json", "b.json"],
+        ["embed", "bundle", "--as", "python"],
+        ["report", "bundle", "--html", "report.html"],
     ],
     ids=lambda words: words[0],
 )
