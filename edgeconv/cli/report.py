@@ -36,7 +36,7 @@ def report(
     ),
     fail_above: str | None = typer.Option(
         None,
-        help="Exit 1 where a row is slower by more than this, such as 5%, and not by chance.",
+        help="Exit 1 where a row is slower (not by chance) or larger by more than this, as 5%.",
     ),
     fail_drop: float | None = typer.Option(
         None,
@@ -97,6 +97,7 @@ def _against(
     baseline: Path, found: Collection, slower: float | None, points: float | None
 ) -> Verdict:
     from edgeconv.summary.before import read_before
-    from edgeconv.summary.gate import Allowed, judge
+    from edgeconv.summary.changes import Allowed
+    from edgeconv.summary.gate import judge
 
     return judge(read_before(baseline), found, Allowed(slower, points))

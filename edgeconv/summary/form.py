@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hi
 
 from edgeconv.errors import RefusedError
 from edgeconv.runtime.plain import plain, shortened
-from edgeconv.summary.row import Collection
+from edgeconv.summary.row import Collection, Row
 
 #: The member that holds the form's number, and the number.
 KEY: Final = "report"
@@ -33,9 +33,25 @@ def collection(told: dict[str, Any]) -> Collection:
     if told.get(KEY) != NUMBER:
         raise RefusedError(f"it is a report of another form; known is {NUMBER}")
     try:
-        return _made(Collection, told)
+        found = _made(Collection, told)
+        for row in found.rows:
+            _check(row)
     except (TypeError, ValueError, KeyError) as error:
         raise RefusedError(f"it is a damaged report: {plain(error, 100)}") from error
+    return found
+
+
+def _check(row: Row) -> None:
+    """Raises ValueError for numbers that no document gives, which a comparison would trust."""
+    counts = [row.file.size_bytes]
+    if row.accuracy is not None:
+        counts += [row.accuracy.photos, row.accuracy.lost, row.accuracy.gained]
+    if row.latency is not None:
+        counts.append(row.latency.instructions)
+        if any(median <= 0 for median in row.latency.medians_ms):
+            raise ValueError("a latency is not above zero")
+    if any(count is not None and count < 0 for count in counts):
+        raise ValueError("a count is negative")
 
 
 def _made(kind: type[_T], told: Any) -> _T:

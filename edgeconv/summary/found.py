@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgeconv.bundle.bundle import is_bundle
 from edgeconv.errors import UsageError
+from edgeconv.runtime.plain import plain, shortened
 from edgeconv.summary.row import Unread
 
 #: Entries of the folders given that are looked at.
@@ -39,31 +40,37 @@ def find(paths: tuple[Path, ...]) -> Given:
         for number, one in enumerate(_walked(path)):
             if number >= _MOST_ENTRIES:
                 raise UsageError(f"{path} holds more than {_MOST_ENTRIES:,} files; give less of it")
-            if one.is_dir():
+            if isinstance(one, Unread):
+                unread.append(one)
+            elif one.is_dir() and (one == path or not one.is_symlink()):
                 bundles[one] = None
             elif why := _hindrance(one):
-                unread.append(Unread(str(one), why))
+                unread.append(Unread(_shown(one), why))
             else:
                 documents[one] = None
     return Given(tuple(bundles), tuple(documents), tuple(unread))
 
 
-def _walked(path: Path) -> Iterator[Path]:
-    """Bundles, and files that may be documents; what stands in a bundle is the bundle's."""
-    if not path.is_dir():
-        yield path
-        return
-    if is_bundle(path):
-        yield path
-        return
-    for one in sorted(path.iterdir()):
-        if one.is_symlink():
-            if one.suffix == ".json":
-                yield one
-        elif one.is_dir():
-            yield from _walked(one)
-        elif one.suffix == ".json":
-            yield one
+def _walked(given: Path) -> Iterator[Path | Unread]:
+    """Bundles, and files that may be documents; what stands in a bundle is the bundle's.
+
+    Folders that cannot be looked into, or stand too deep for the system to name, are told.
+    """
+    waiting = [given]
+    while waiting:
+        path = waiting.pop()
+        try:
+            is_folder = path.is_dir() and (path == given or not path.is_symlink())
+            if is_folder and not is_bundle(path):
+                waiting += sorted(path.iterdir(), reverse=True)
+            elif is_folder or path == given or path.suffix == ".json":
+                yield path
+        except OSError as error:
+            yield Unread(_shown(path), f"it cannot be looked into: {error.strerror or error}")
+
+
+def _shown(path: Path) -> str:
+    return plain(shortened(str(path)))
 
 
 def _hindrance(path: Path) -> str:

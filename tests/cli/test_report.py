@@ -40,7 +40,12 @@ def test_the_gate_exits_1_and_names_the_row_that_got_slower(run: Run, tmp_path: 
     assert "int8.tflite" in failed.err
     assert "latency 2 ms -> 2.4 ms" in failed.err
     told = json.loads(run("report", str(slower), *words, "--json").out)["gate"]
-    assert [one["is_worse"] for one in told["compared"]] == [True, False]
+    assert {one["figure"]: one["is_worse"] for one in told["compared"]} == {
+        "size": False,
+        "latency": True,
+        "top-1": False,
+        "top-1 lost to float": False,
+    }
 
 
 def test_what_was_left_out_is_said_and_nothing_at_all_is_refused(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgeconv.summary import form
 from edgeconv.summary.before import read_before
 from edgeconv.summary.collect import collect
 from edgeconv.summary.csv_file import as_csv
+from edgeconv.summary.found import find
 from tests.summary.made import HOSTILE, accuracy, collection, latency, row, write
 
 SHA = "ab" * 32
@@ -149,6 +151,37 @@ def test_links_and_pipes_are_not_followed(tmp_path: Path) -> None:
     found = collect([folder])
     assert found.rows == ()
     assert {one.why for one in found.unread} == {"it is a link", "it is no regular file"}
+
+
+def test_folders_however_deep_are_looked_into(tmp_path: Path) -> None:
+    deep = tmp_path
+    for _ in range(400):
+        deep = deep / "aaa"
+        deep.mkdir()
+    write(deep / "bench.json", bench())
+    old = sys.getrecursionlimit()
+    sys.setrecursionlimit(300)
+    try:
+        found = find((tmp_path,))
+    finally:
+        sys.setrecursionlimit(old)
+    assert [one.name for one in found.documents] == ["bench.json"]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path, monkeypatch) -> None:
+    write(tmp_path / "shut/bench.json", bench())
+    write(tmp_path / "good.json", bench())
+    open_ = Path.iterdir
+
+    def iterdir(path: Path):
+        if path.name == "shut":
+            raise PermissionError(13, "Permission denied")
+        return open_(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    found = collect([tmp_path])
+    assert len(found.rows) == 1
+    assert [one.why for one in found.unread] == ["it cannot be looked into: Permission denied"]
 
 
 def test_members_of_any_kind_do_no_harm(tmp_path: Path) -> None:

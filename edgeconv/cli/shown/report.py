@@ -8,7 +8,8 @@ from edgeconv.report.tables import Column, Table, Told, show
 from edgeconv.runtime.plain import some
 
 if TYPE_CHECKING:
-    from edgeconv.summary.gate import Compared, Verdict
+    from edgeconv.summary.changes import Compared
+    from edgeconv.summary.gate import Verdict
     from edgeconv.summary.row import Collection, Interval, Row
 
 #: How many rows an error names.
@@ -31,8 +32,9 @@ def _show_verdict(verdict: Verdict) -> None:
     notes = [f"not judged: {one}" for one in verdict.unsure]
     notes += [f"gone: {one}" for one in verdict.gone]
     notes += [f"new: {one}" for one in verdict.new]
-    notes.append(f"p: chance of such a change in a row that is no worse; {len(verdict.compared)}")
-    notes[-1] += " were compared, for which the verdicts are corrected (Holm)"
+    scattered = sum(one.p_value is not None for one in verdict.compared)
+    notes.append(f"p: chance of such a change in a row that is no worse; {scattered} have one")
+    notes[-1] += ", for which the verdicts are corrected (Holm)"
     show(Table.of(verdict.compared, _COMPARED, "compared with the report of before", notes))
 
 
@@ -91,8 +93,11 @@ _TOLD: Told[Row] = (
 )
 
 
+_IN_PERCENT = ("latency", "instructions", "size")
+
+
 def _change(one: Compared) -> str:
-    unit = " %" if one.figure in ("latency", "instructions") else " points"
+    unit = " %" if one.figure in _IN_PERCENT else " points"
     return "-" if one.figure == "parity" else f"{one.change:+.1f}{unit}"
 
 
