@@ -24,13 +24,13 @@ class Cell:
     Attributes:
         text: what is shown.
         sort: what it is sorted by; "" where nothing is known.
-        also: in small type, such as an interval.
+        also: lines in small type, such as an interval.
         kind: classes of its element.
     """
 
     text: str
     sort: str
-    also: str = ""
+    also: tuple[str, ...] = ()
     kind: str = ""
 
 
@@ -55,9 +55,9 @@ def _interval(
 ) -> Cell:
     if found is None:
         return Cell(text.MISSING, "", kind=kind)
-    also = ""
+    also: tuple[str, ...] = ()
     if found.low is not None and found.high is not None:
-        also = f"{found.low * scale:.{digits}f} to {found.high * scale:.{digits}f}"
+        also = (f"{found.low * scale:.{digits}f} to {found.high * scale:.{digits}f}",)
     shown = f"{found.value * scale:.{digits}f}{unit}"
     return Cell(shown, repr(found.value), also, kind)
 
@@ -79,9 +79,9 @@ def _accuracy(row: Row) -> Cell:
         return Cell(text.MISSING, "", kind="number")
     is_share = accuracy.unit == "share"
     made = _interval(accuracy.value, 100 if is_share else 1, 1 if is_share else 2, _unit(accuracy))
-    where = "" if accuracy.device == row.device else f", on {accuracy.device}"
-    also = f"{made.also + '; ' if made.also else ''}{accuracy.figure}, {accuracy.photos} photos"
-    return Cell(made.text, made.sort, also + where, "number")
+    where = () if accuracy.device == row.device else (f"on {accuracy.device}",)
+    also = (*made.also, f"{accuracy.figure}, {accuracy.photos} photos", *where)
+    return Cell(made.text, made.sort, also, "number")
 
 
 def _unit(accuracy: Accuracy) -> str:
@@ -95,7 +95,7 @@ def _latency(row: Row) -> Cell:
     made = _interval(latency.p50_ms, 1, 2, "")
     if not latency.is_noisy:
         return made
-    return Cell(f"~{made.text}", made.sort, f"{made.also}; too noisy", "number noisy")
+    return Cell(f"~{made.text}", made.sort, (*made.also, "too noisy"), "number noisy")
 
 
 def _of_latency(value: Callable[[Latency], float | None]) -> Callable[[Row], float | None]:

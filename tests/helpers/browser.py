@@ -57,8 +57,10 @@ def told_by(document: str, width: int, place: Path) -> dict[str, object]:
     outer = place / "outer.html"
     outer.write_text(
         f'<iframe id="f" src="page.html" style="width:{width}px;height:900px;border:0"></iframe>'
-        "<script>f.onload = () => document.body.append("
-        "f.contentDocument.getElementById('found').cloneNode(true))</script>",
+        "<script>f.onload = function look() {"
+        "const found = f.contentDocument.getElementById('found');"
+        "if (found) document.body.append(found.cloneNode(true)); else setTimeout(look, 20);"
+        "}</script>",
         encoding="utf-8",
     )
     command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
