@@ -73,7 +73,8 @@ def _of_accuracy(make: Callable[[Accuracy], Cell]) -> Callable[[Row], Cell]:
     return lambda row: none if row.accuracy is None else make(row.accuracy)
 
 
-def _accuracy(row: Row) -> Cell:
+def accuracy_cell(row: Row) -> Cell:
+    """The figure with its interval, on how many photos, and where that was another device."""
     accuracy = row.accuracy
     if accuracy is None:
         return Cell(text.MISSING, "", kind="number")
@@ -88,7 +89,8 @@ def _unit(accuracy: Accuracy) -> str:
     return {"share": " %", "dB": " dB", "pixels": " px"}.get(accuracy.unit, "")
 
 
-def _latency(row: Row) -> Cell:
+def latency_cell(row: Row) -> Cell:
+    """p50 in ms with its interval, marked where the machine was too busy."""
     latency = row.latency
     if latency is None or latency.p50_ms is None:
         return Cell(text.MISSING, "", kind="number")
@@ -107,6 +109,11 @@ _memory = _of_latency(lambda latency: latency.memory_mib)
 _threads = _of_latency(lambda latency: latency.threads)
 
 
+def instructions_cell(row: Row) -> Cell:
+    """Millions of instructions of one inference, on emulated devices."""
+    return _number(_instructions(row), lambda value: f"{value / 1e6:,.1f}")
+
+
 def _parity(row: Row) -> Cell:
     kind = "bad" if row.file.parity == "failed" else ""
     return Cell(row.file.parity or text.MISSING, row.file.parity, kind=kind)
@@ -118,17 +125,14 @@ COLUMNS: Sequence[tuple[Heading, Callable[[Row], Cell]]] = (
     (Heading("Input"), _plain(lambda row: " x ".join(map(str, row.file.input_size or ())))),
     (Heading("Device"), _plain(lambda row: row.device)),
     (Heading("Threads", "number"), lambda row: _number(_threads(row), "{:.0f}".format)),
-    (Heading("Accuracy", "number"), _accuracy),
+    (Heading("Accuracy", "number"), accuracy_cell),
     (
         Heading("Agrees with float", "number"),
         _of_accuracy(lambda one: _interval(one.agreement, 100, 1, " %")),
     ),
     (Heading("Drop, points", "number"), _of_accuracy(lambda one: _interval(one.drop, 1, 2, ""))),
-    (Heading("p50, ms", "number"), _latency),
-    (
-        Heading("Instructions, M", "number"),
-        lambda row: _number(_instructions(row), lambda value: f"{value / 1e6:,.1f}"),
-    ),
+    (Heading("p50, ms", "number"), latency_cell),
+    (Heading("Instructions, M", "number"), instructions_cell),
     (
         Heading("Size", "number"),
         lambda row: _number(row.file.size_bytes, lambda value: text.size(int(value))),

@@ -20,6 +20,7 @@ from edgeconv.summary.details import Part, parts
 from edgeconv.summary.figures import figures
 from edgeconv.summary.photos import Photos
 from edgeconv.summary.row import Collection, Row
+from edgeconv.summary.side_by_side import side_by_side
 
 _TITLE = "Nets on devices"
 _TEMPLATES = resources.files("edgeconv.summary") / "templates"
@@ -91,6 +92,7 @@ def render(found: Collection, photos: Photos) -> str:
         script=Markup(script),
         figures=Markup(figures(found.rows)),
         devices=_devices(found.rows),
+        beside=side_by_side(found.rows),
         named=len({row.device for row in found.rows} - {""}),
         nets=len({row.file.net for row in found.rows}),
         filters=_filters(found.rows),
