@@ -144,6 +144,14 @@ opens.click();
 found.open = opens.getAttribute('aria-expanded');
 const details = document.getElementById(opens.getAttribute('aria-controls'));
 found.details = details.textContent.includes('correct biases');
+const chosen = document.querySelector('#columns input[value="' + p50.cellIndex + '"]');
+const shows = () => [p50, ...[...table.tBodies].map((b) => b.rows[0].cells[p50.cellIndex])]
+  .filter((cell) => cell.getClientRects().length).length;
+found.columns = [shows()];
+chosen.click();
+found.columns.push(shows());
+chosen.click();
+found.columns.push(shows());
 theme.click();
 found.dark = theme.getAttribute('aria-pressed') + document.documentElement.className;
 const told = document.createElement('pre');
@@ -170,6 +178,7 @@ def test_a_reader_sorts_filters_and_opens_rows(tmp_path: Path) -> None:
         "focused": True,
         "open": "true",
         "details": True,
+        "columns": [6, 0, 6],
         "dark": "truedark",
     }
 

@@ -49,6 +49,10 @@ table.addEventListener('click', (event) => {
 });
 filters.addEventListener('input', filter);
 filters.addEventListener('submit', (event) => event.preventDefault());
+document.getElementById('columns').addEventListener('input', (event) => {
+  const {value, checked} = event.target;
+  for (const row of [table.tHead.rows[0], ...bodies.map((body) => body.rows[0])]) row.cells[value].hidden = !checked;
+});
 
 const theme = document.getElementById('theme');
 const isDark = () => document.documentElement.classList.contains('dark')
