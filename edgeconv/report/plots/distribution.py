@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from edgeconv.report.plots import canvas, theme
 from edgeconv.report.plots.page_figure import Panel, page_figure
 from edgeconv.report.plots.svg import inline
+from edgeconv.report.plots.ticks import Plain
 from edgeconv.report.tables import Column, Table
 
 _WIDTH, _BARS_PX, _LANE_PX = 480.0, 190.0, 20.0
@@ -119,13 +120,13 @@ def _peaks(name: str, peaks: Sequence[float]) -> str:
         drawn.set_xlabel("channels, the largest first")
         _plain_axis(drawn)
         drawn.yaxis.set_major_locator(MaxNLocator(5))
-        drawn.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+        drawn.yaxis.set_major_formatter(Plain())
         return inline(figure, name, label="Largest magnitude of each channel", titles={})
 
 
 def _plain_axis(drawn: Axes) -> None:
     drawn.xaxis.set_major_locator(MaxNLocator(5))
-    drawn.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+    drawn.xaxis.set_major_formatter(Plain())
     drawn.tick_params(length=0)
     drawn.grid(visible=True)
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from edgeconv.report.plots import canvas, labels, theme
 from edgeconv.report.plots.page_figure import Panel
 from edgeconv.report.plots.points import Axis, Drawn, front
 from edgeconv.report.plots.svg import inline
+from edgeconv.report.plots.ticks import Plain
 from edgeconv.runtime.plain import plain, shortened
 
 _WIDTH, _HEIGHT = 480.0, 360.0
@@ -29,6 +30,8 @@ _SAME_PX = 40.0
 #: Ratio of the largest to the smallest from which an axis is logarithmic.
 _LOGARITHMIC = 8.0
 _MOST_TICKS = 7
+#: Of the largest figure, free beside the points: what differs by less than that looks alike.
+_LEAST_AIR = 0.02
 
 
 def panel(
@@ -88,7 +91,7 @@ def _scales(drawn: Axes, everything: Sequence[Drawn], axes: tuple[Axis, Axis]) -
     drawn.set_ylim(*_aired(float(ends_y.min()), float(ends_y.max())))
     drawn.yaxis.set_major_locator(MaxNLocator(6))
     for axis in (drawn.xaxis, drawn.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+        axis.set_major_formatter(Plain())
     drawn.set_xlabel(str(axes[0]))
     drawn.set_title(str(axes[1]), loc="left", fontsize=theme.FONT_PX)
     drawn.grid(visible=True)
@@ -96,7 +99,7 @@ def _scales(drawn: Axes, everything: Sequence[Drawn], axes: tuple[Axis, Axis]) -
 
 
 def _aired(low: float, high: float) -> tuple[float, float]:
-    air = (high - low) * 0.08 or max(abs(high) * 0.05, 1e-6)
+    air = max((high - low) * 0.08, abs(high) * _LEAST_AIR) or 1e-6
     return low - air, high + air
 
 

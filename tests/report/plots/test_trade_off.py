@@ -169,3 +169,15 @@ def test_kinds_are_told_apart_by_shape_and_not_by_colour_alone() -> None:
     looks = [theme.series(number) for number in range(40)]
     assert len({shape for _, shape in looks[:8]}) == 8
     assert len(set(looks)) == 40
+
+
+@needs_chromium
+def test_figures_that_hardly_differ_have_legible_axes(tmp_path: Path) -> None:
+    points = [
+        Point(f"n{i}", "here", "int8", Measured(1000 + i / 1e3), Measured(70 + i / 1e4))
+        for i in range(5)
+    ]
+    document = page(points)
+    ticks = re.findall(r">(\d[\d.]*)</text>", document)
+    assert len(ticks) == len(set(ticks)) > 5
+    assert seen(document, 400, tmp_path)["found"] == []
