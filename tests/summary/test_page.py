@@ -97,7 +97,7 @@ def test_photos_are_made_small_and_only_those_of_the_folder(tmp_path: Path) -> N
     page = render(found, Photos(folder))
     assert page.count("data:image/jpeg;base64,") == 1
     assert len(page) < 100_000
-    assert "float 2, here 3" in page
+    assert "<span>float: 2</span><span>here: 3</span>" in page
     assert render(found, NO_PHOTOS).count("data:image") == 0
 
 
