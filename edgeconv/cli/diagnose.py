@@ -42,7 +42,7 @@ def diagnose(
     Tells what an operator adds by itself from what it inherits. Exits 1 where a tensor is worse
     than quantization explains.
     """
-    from edgeconv.disk import check_writable
+    from edgeconv.disk import check_writable, sha256_of
     from edgeconv.errors import ThresholdMissed
 
     check_writable(html)
@@ -52,6 +52,7 @@ def diagnose(
     from edgeconv.bundle.bundle import Bundle
 
     opened = Bundle.load(directory, altered=altered)
+    files = {name: sha256_of(path) for name, path in opened.artifacts.items()}
     found = _diagnose(opened, photos)
     try:
         if html is not None:
@@ -61,7 +62,7 @@ def diagnose(
         if model_explorer is not None:
             _write_overlays(model_explorer, found)
     finally:  # what was found is shown all the same
-        document = {"bundle": str(directory), "files": opened.hashes, **found.to_json()}
+        document = {"bundle": str(directory), "files": files, **found.to_json()}
         output.show(document, lambda: show_diagnosis(found), as_json=as_json)
     first = found.first_bad
     if first is not None:

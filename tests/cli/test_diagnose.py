@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
@@ -80,7 +81,11 @@ def test_an_altered_bundle_is_refused_and_diagnosed_on_request(
         "diagnose", copy, "--altered", "--photos", 1, "--json", "--html", tmp_path / "p.html"
     )
     assert result.code == 1
-    assert json.loads(result.out)["first_bad"]["tensor"] == "body.0.conv.5"
+    told = json.loads(result.out)
+    assert told["first_bad"]["tensor"] == "body.0.conv.5"
+    for name, digest in told["files"].items():
+        held = (copy / f"model.{name}").read_bytes()
+        assert digest == hashlib.sha256(held).hexdigest(), "of the file that was diagnosed"
     assert "body.0.conv.5" in result.err
     assert "body.0.conv.5" in (tmp_path / "p.html").read_text(encoding="utf-8")
 
