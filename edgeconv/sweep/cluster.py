@@ -12,8 +12,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 
     from edgeconv.progress import Progress
 
-#: How often it is looked for cells that no worker can take.
-_LOOK_EVERY_S = 10.0
+#: How often it is looked what workers are there, and for work that none of them can take.
+LOOK_EVERY_S = 10.0
 MEMORY = "MEMORY"
 _KILLED = SIGNALLED + 9
-_MOST_SAID = 2_000
+#: Characters of what is kept of a worker's words.
+MOST_SAID = 2_000
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,28 @@ def require_same(expected: Mapping[str, str]) -> None:
             f"a worker has {other} {here.get(other)}, this machine {expected[other]}: results of "
             "both would stand under one name; install the same on all"
         )
+
+
+def submitted(
+    client: Client, work: Callable[[dict[str, bytes]], Any], lacking: Iterable[Given], **words: Any
+) -> Future:
+    """Hands work to the cluster, with the files that a worker lacked.
+
+    Args:
+        client: of the scheduler.
+        work: what a worker does with the digests of those files and their bytes.
+        lacking: they.
+        words: further ones of Dask's `submit`.
+    """
+    packed = {one.digest: packs.pack_of(one) for one in lacking}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph")  # that is what is meant
+        return client.submit(work, packed, pure=False, **words)
+
+
+def workers_of(client: Client) -> list[Any]:
+    """What the scheduler knows of each."""
+    return list(client.scheduler_info(n_workers=-1)["workers"].values())
 
 
 def placed(files: Sequence[Given], packed: Mapping[str, bytes]) -> dict[str, Path] | Lacking:
@@ -206,20 +230,13 @@ class _Sweep:
 
     def _submitted(self, cell: Cell) -> Future:
         lacking = self._lacking.get(cell.digest, set())
-        files = {word.digest: word for word in cell.words if isinstance(word, Given)}
-        packed = {digest: packs.pack_of(files[digest]) for digest in lacking}
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sending large graph")  # that is what is meant
-            return self.client.submit(
-                perform,
-                cell,
-                self.plan.limits,
-                self.plan.tools,
-                packed,
-                key=f"{cell.kind}-{cell.digest}-{len(lacking)}",
-                pure=False,
-                resources=self._needs(cell),
-            )
+        return submitted(
+            self.client,
+            partial(perform, cell, self.plan.limits, self.plan.tools),
+            [word for word in cell.words if isinstance(word, Given) and word.digest in lacking],
+            key=f"{cell.kind}-{cell.digest}-{len(lacking)}",
+            resources=self._needs(cell),
+        )
 
     def _needs(self, cell: Cell) -> dict[str, float]:
         """Its board, and where workers state their memory, its own."""
@@ -228,12 +245,8 @@ class _Sweep:
             needs[MEMORY] = float(self.plan.limits.memory_bytes)
         return needs
 
-    def _workers(self) -> list[Any]:
-        """What the scheduler knows of each."""
-        return list(self.client.scheduler_info(n_workers=-1)["workers"].values())
-
     def _offered(self) -> set[str]:
-        return {name for worker in self._workers() for name in worker["resources"]}
+        return {name for worker in workers_of(self.client) for name in worker["resources"]}
 
     def _some_done(self) -> list[Future]:
         """Those that have ended, one at least."""
@@ -243,7 +256,7 @@ class _Sweep:
             try:
                 with self.client.as_current():
                     done = wait(
-                        list(self._at_work), timeout=_LOOK_EVERY_S, return_when="FIRST_COMPLETED"
+                        list(self._at_work), timeout=LOOK_EVERY_S, return_when="FIRST_COMPLETED"
                     )
             except TimeoutError:
                 self._tell_of_waiting()
@@ -252,7 +265,7 @@ class _Sweep:
 
     def _tell_of_waiting(self) -> None:
         """A word of each board that no worker has; when one joins its cells run."""
-        if not self._workers() and "" not in self._told:
+        if not workers_of(self.client) and "" not in self._told:
             self._told.add("")
             self.progress.warn("cells wait for a worker; the scheduler has none")
         missing = {name for cell in self._at_work.values() for name in self._needs(cell)}
@@ -267,7 +280,7 @@ class _Sweep:
         try:
             done: Done | Lacking = future.result()
         except KilledWorker as error:
-            result = Result.of(cell, _KILLED, f"the workers that ran it died: {error}"[:_MOST_SAID])
+            result = Result.of(cell, _KILLED, f"the workers that ran it died: {error}"[:MOST_SAID])
         except UnavailableError:
             raise
         except Exception as error:  # whatever a worker raised comes back as it is
@@ -276,7 +289,7 @@ class _Sweep:
                     "the Dask scheduler is gone; what has ended is kept: run the sweep again"
                 ) from error
             result = Result.of(
-                cell, UnavailableError.exit_code, f"{type(error).__name__}: {error}"[:_MOST_SAID]
+                cell, UnavailableError.exit_code, f"{type(error).__name__}: {error}"[:MOST_SAID]
             )
         else:
             if isinstance(done, Lacking):

@@ -6,17 +6,25 @@ shares are handed over at a time, so that neither this process nor the scheduler
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from edgeconv.errors import EdgeconvError, RefusedError, UnavailableError, UsageError
-from edgeconv.sweep import packs, work
+from edgeconv.sweep import work
 from edgeconv.sweep.cell import Given
-from edgeconv.sweep.cluster import Lacking, placed, require_same
+from edgeconv.sweep.cluster import (
+    LOOK_EVERY_S,
+    MOST_SAID,
+    Lacking,
+    placed,
+    require_same,
+    submitted,
+    workers_of,
+)
 from edgeconv.sweep.tools import tools
 
 if TYPE_CHECKING:
@@ -24,11 +32,8 @@ if TYPE_CHECKING:
 
     from edgeconv.progress import Progress
 
-#: How often it is looked whether workers came or went.
-_LOOK_EVERY_S = 10.0
 #: Shares that are handed over for each thread of the workers: one at work, one that waits for it.
 _AHEAD = 2
-_MOST_SAID = 2_000
 
 Answer = TypeVar("Answer")
 #: Of a file as it was given -> where it lies on the worker.
@@ -161,24 +166,21 @@ class _Spread:
             found: _Done[Answer] | _Failed = flight.future.result()
         except KilledWorker as error:
             said = f"the workers that ran {flight.share.name} died: {error}"
-            raise UnavailableError(said[:_MOST_SAID]) from error
+            raise UnavailableError(said[:MOST_SAID]) from error
         except Exception as error:  # whatever a worker raised comes back as it is
             if flight.future.status in ("cancelled", "lost"):
                 said = "the Dask scheduler is gone; begin again when it is back"
             else:
                 said = f"a worker failed: {type(error).__name__}: {error}"
-            raise UnavailableError(said[:_MOST_SAID]) from error
+            raise UnavailableError(said[:MOST_SAID]) from error
         if isinstance(found, _Done):
             return found.answer
         kinds = (UsageError, UnavailableError, RefusedError)
         raise next(kind for kind in kinds if kind.exit_code == found.code)(found.message)
 
-    def _submitted(self, share: Share[Answer], lacking: Iterable[str]) -> Future:
-        files = {one.digest: one for one in share.files}
-        packed = {digest: packs.pack_of(files[digest]) for digest in lacking}
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sending large graph")  # that is what is meant
-            return self.client.submit(perform, share, self.expected, packed, pure=False)
+    def _submitted(self, share: Share[Answer], lacking: Collection[str]) -> Future:
+        files = [one for one in share.files if one.digest in lacking]
+        return submitted(self.client, partial(perform, share, self.expected), files)
 
     def _wait(self, futures: Sequence[Future]) -> None:
         """Until one more has ended, or for a while."""
@@ -187,13 +189,13 @@ class _Spread:
         with self.client.as_current():
             try:
                 at_work = [future for future in futures if not future.done()]
-                wait(at_work, timeout=_LOOK_EVERY_S, return_when="FIRST_COMPLETED")
+                wait(at_work, timeout=LOOK_EVERY_S, return_when="FIRST_COMPLETED")
             except TimeoutError:
                 self._threads()
 
     def _threads(self) -> int:
         """Of all workers, one at least; says so where others are there than before."""
-        workers = list(self.client.scheduler_info(n_workers=-1)["workers"].values())
+        workers = workers_of(self.client)
         if len(workers) != self._workers:
             self._workers = len(workers)
             told = f"{len(workers)} workers" if len(workers) != 1 else "1 worker"

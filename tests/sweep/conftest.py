@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,17 @@ def stood_in_for(program: Path) -> Callable[[str], list[str]]:
     """`child.command` with a program in edgeconv's place, and every other module as it is."""
     real = child.command
     return lambda module: [sys.executable, str(program)] if module == "edgeconv" else real(module)
+
+
+@contextmanager
+def without_workers() -> Iterator[str]:
+    """The address of a scheduler that has none."""
+    import distributed
+
+    with distributed.LocalCluster(
+        n_workers=0, processes=False, dashboard_address=None, protocol="tcp"
+    ) as started:
+        yield started.scheduler_address
 
 
 @pytest.fixture

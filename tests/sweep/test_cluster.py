@@ -20,7 +20,7 @@ from edgeconv.sweep import cluster, packs
 from edgeconv.sweep.cell import Hashes, given, known
 from edgeconv.sweep.results import Results
 from edgeconv.sweep.run import Row, run
-from tests.sweep.conftest import STAND_IN, entries, plan_of, verbs
+from tests.sweep.conftest import STAND_IN, entries, plan_of, verbs, without_workers
 
 distributed = pytest.importorskip("distributed")
 
@@ -38,10 +38,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def scheduler() -> Iterator[str]:
     """The address of a scheduler without workers."""
-    with distributed.LocalCluster(
-        n_workers=0, processes=False, dashboard_address=None, protocol="tcp"
-    ) as started:
-        yield started.scheduler_address
+    with without_workers() as address:
+        yield address
 
 
 @contextmanager
@@ -139,7 +137,7 @@ def test_a_killed_worker_loses_nothing(
 def test_a_board_that_nobody_has_is_waited_for_with_a_word(
     tmp_path: Path, log: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_LOOK_EVERY_S", 0.5)
+    monkeypatch.setattr(cluster, "LOOK_EVERY_S", 0.5)
     progress, rows = Warned(), []
     with worker(scheduler, "local=1"):
         at_work = Thread(

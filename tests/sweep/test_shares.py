@@ -20,12 +20,13 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from edgeconv.errors import RefusedError, UnavailableError
-from edgeconv.sweep import shares, spread_photos
+from edgeconv.sweep import packs, shares, spread_photos
 from edgeconv.sweep.cell import Hashes, given
 from edgeconv.sweep.cluster import connect
 from edgeconv.sweep.shares import Places, Share, answers
 from edgeconv.verify.accuracy.evaluate import CHUNK
 from tests.cli.conftest import Run, run
+from tests.sweep.conftest import without_workers
 from tests.sweep.test_cluster import Warned
 
 distributed = pytest.importorskip("distributed")
@@ -51,10 +52,8 @@ metadata.version = version
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """The address of a scheduler without workers."""
-    with distributed.LocalCluster(
-        n_workers=0, processes=False, dashboard_address=None, protocol="tcp"
-    ) as started:
-        yield started.scheduler_address
+    with without_workers() as address:
+        yield address
 
 
 @contextmanager
@@ -118,10 +117,8 @@ def test_the_document_is_that_of_one_machine_and_files_travel_once(
     alone = run(*words)
     assert alone.code == 0, alone.err
     sent: list[str] = []
-    packed = shares.packs.pack_of
-    monkeypatch.setattr(
-        shares.packs, "pack_of", lambda one: (sent.append(one.path.name), packed(one))[1]
-    )
+    packed = packs.pack_of
+    monkeypatch.setattr(packs, "pack_of", lambda one: (sent.append(one.path.name), packed(one))[1])
     with worker(scheduler, tmp_path / "cache"):
         spread = run(*words, "--scheduler", scheduler)
         first = len(sent)
