@@ -70,13 +70,8 @@ def reorder(model: ir.Model, tied: Tied, order: NDArray[np.int64]) -> None:
     for layer in tied.writers.values():
         arrays[name_of(layer.weight)] = np.take(_held(layer.weight), order, axis=layer.axis)
         if layer.bias is not None:
-            arrays[name_of(layer.bias)] = (
-                _held(layer.bias)
-                .reshape(-1)[order]
-                .reshape(
-                    layer.bias.shape  # type: ignore[arg-type]
-                )
-            )
+            bias = _held(layer.bias)
+            arrays[name_of(layer.bias)] = bias.reshape(-1)[order].reshape(bias.shape)
     for layer in tied.readers.values():
         name = name_of(layer.weight)
         array = np.ascontiguousarray(arrays.get(name, _held(layer.weight)))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edgeconv.files.read import is_readable
 from edgeconv.runtime.metrics import Figures, compare
+from edgeconv.runtime.open import engine_of
 from edgeconv.runtime.session import EngineName
 from edgeconv.verify.parity.expected import Expected, Float64, Outputs, Run
 from edgeconv.verify.parity.plain_sums import longest_sum, lost
@@ -93,8 +94,7 @@ class FloatJudge:
         """Where what is lost in a long sum explains the error."""
         artifact, kernels = run
         engine: EngineName = "litert" if artifact.endswith("tflite") else "onnxruntime"
-        suffix = ".tflite" if engine == "litert" else ".onnx"
-        own = [file for file in self._readable if file.suffix == suffix]
+        own = [file for file in self._readable if engine_of(file) == engine]
         values = longest_sum(own or self._readable)
         bound = Threshold("relative_error", lost(values, kernels, engine))
         pairs = list(zip(as_usual.figures, as_usual.thresholds, strict=True))

@@ -47,8 +47,9 @@ def _summed(operation: Operation) -> int:
         return 0
     shape = [size or 1 for size in operation.reads[0].shape]
     if operation.type in ("InstanceNormalization", "LayerNormalization"):
-        scales = math.prod(size or 1 for size in operation.reads[1].shape)  # a channel's, a value's
-        return scales if operation.type[0] == "L" else math.prod(shape[1:]) // max(1, scales)
+        factors = math.prod(size or 1 for size in operation.reads[1].shape)
+        has_each = operation.type == "LayerNormalization"  # one for each value, not each channel
+        return factors if has_each else math.prod(shape[1:]) // max(1, factors)
     if not operation.adds_up:
         return 0
     return math.prod(shape) // max(1, sum(elements(tensor.shape) for tensor in operation.writes))
