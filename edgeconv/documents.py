@@ -104,6 +104,25 @@ def _check(value: Any) -> None:
     raise NotJson(_TOO_DEEP)
 
 
+def read_object(path: Path, most_bytes: int, most_values: int = MOST_VALUES) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        NotJson: it is larger, or holds none; the words go behind the file's name.
+        OSError: it cannot be read.
+    """
+    content = read_bounded(path, most_bytes)
+    if content is None:
+        raise NotJson(f"it is larger than {most_bytes >> 20} MiB")
+    try:
+        document = parse(content, most_values)
+    except NotJson as error:
+        raise NotJson(f"it is no JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise NotJson("its JSON is no object")
+    return document
+
+
 def _check_text(text: str) -> None:
     try:
         text.encode()
@@ -141,15 +160,10 @@ class Form:
 
     def read(self, path: Path) -> dict[str, Any]:
         """Reads a file; raises `refusal` where it is none, OSError where it cannot be read."""
-        content = read_bounded(path, self.most_bytes)
-        if content is None:
-            raise self.refused(path, f"it is larger than {self.most_bytes >> 20} MiB")
         try:
-            document = parse(content, self.most_values)
+            document = read_object(path, self.most_bytes, self.most_values)
         except NotJson as error:
-            raise self.refused(path, f"it is no JSON ({error})") from error
-        if not isinstance(document, dict):
-            raise self.refused(path, "its JSON is no object")
+            raise self.refused(path, str(error)) from error
         number = document.get(self.key)
         if isinstance(number, bool) or number != self.number:
             has = (

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from edgeconv.summary.measured import OfFile
-from edgeconv.summary.row import Interval, Latency, ModelFile, Operator, Source
-from edgeconv.summary.told import at, listed, number, text, versions, whole
+from edgeconv.summary.row import Latency, ModelFile, Operator, Source
+from edgeconv.summary.told import at, format_of, listed, number, text, versions, whole
+from edgeconv.verify.tasks.figures import Estimate
 
 _MOST = 10_000
 _MOST_OPERATORS = 12
@@ -31,7 +32,7 @@ def measured(document: dict[str, Any], source: Source) -> Iterator[OfFile]:
             net="",
             name=name.removeprefix("model."),
             size_bytes=whole(told, "artifact", "size_bytes"),
-            format="tflite" if name.endswith("tflite") else "onnx",
+            format=format_of(name),
         )
         if latency is not None:
             engine = text(told, "engine")
@@ -48,7 +49,7 @@ def _latency(told: Any, emulated: bool, operators: tuple[Operator, ...]) -> Late
     return Latency(
         p50_ms=None
         if emulated or p50 is None
-        else Interval(p50, number(latency, "low_ms"), number(latency, "high_ms")),
+        else Estimate(p50, number(latency, "low_ms"), number(latency, "high_ms")),
         is_noisy=verdict == "too noisy",
         verdict=verdict,
         medians_ms=() if emulated else tuple(_medians(told)),

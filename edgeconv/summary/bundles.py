@@ -11,7 +11,17 @@ from edgeconv.errors import RefusedError
 from edgeconv.files.read import read_operations
 from edgeconv.summary.measured import OfFile
 from edgeconv.summary.row import ModelFile, Source, Step
-from edgeconv.summary.told import at, listed, number, text, versions, whole
+from edgeconv.summary.told import (
+    artifact_of,
+    at,
+    cleaned,
+    format_of,
+    listed,
+    number,
+    text,
+    versions,
+    whole,
+)
 
 
 def files_of(
@@ -39,10 +49,10 @@ def _file(manifest: dict[str, Any], name: str, directory: Path | None) -> ModelF
     told = ModelFile(
         sha256=sha256,
         net=text(manifest, "net", "name"),
-        name=text({"name": name}, "name"),
+        name=cleaned(name),
         options=_options(manifest, name),
         precision=text(manifest, "artifacts", name, "precision"),
-        format="tflite" if file_name.endswith("tflite") else "onnx",
+        format=format_of(file_name),
         input_size=_input_size(manifest),
         size_bytes=whole(manifest, "files", file_name, "bytes"),
         multiply_adds=whole(manifest, "net", "multiply_adds"),
@@ -67,7 +77,7 @@ def _options(manifest: dict[str, Any], name: str) -> str:
     """How the export differs from others of the net."""
     given = at(manifest, "net", "options")
     words = [
-        f"{text({'name': option}, 'name')}={text({'value': str(given[option])}, 'value')}"
+        f"{cleaned(option)}={cleaned(str(given[option]))}"
         for option in (sorted(given)[:20] if isinstance(given, dict) else ())
     ]
     if features := text(manifest, "net", "features"):
@@ -75,7 +85,7 @@ def _options(manifest: dict[str, Any], name: str) -> str:
     recipe = text(manifest, "quantization", "recipe", "name")
     if recipe and "int8" in name:
         words.append(f"recipe={recipe}")
-    bound = number(manifest, "quantization", "mixed_precision", "max_drop")
+    bound = number(manifest, "quantization", "mixed_precision", "promise", "at_most")
     if bound is not None and "int8" in name:
         words.append(f"max-drop={bound:g}")
     return " ".join(words)
@@ -87,7 +97,7 @@ def _input_size(manifest: dict[str, Any]) -> tuple[int, int] | None:
 
 
 def _parity(manifest: dict[str, Any], name: str) -> str:
-    stages = [s for s in listed(manifest, "parity", "stages") if _artifact(s) == name]
+    stages = [s for s in listed(manifest, "parity", "stages") if artifact_of(s) == name]
     if not stages:
         return ""
     if any(at(stage, "passed") is False for stage in stages):
@@ -95,14 +105,9 @@ def _parity(manifest: dict[str, Any], name: str) -> str:
     return "passed" if all(at(stage, "judged") is True for stage in stages) else "not judged"
 
 
-def _artifact(stage: Any) -> str:
-    """The file that a stage is of: "int8.onnx" of "int8.onnx (optimizations off)"."""
-    return text(stage, "b").partition(" ")[0]
-
-
 def _stages(manifest: dict[str, Any], name: str) -> Iterator[str]:
     for stage in listed(manifest, "parity", "stages")[:64]:
-        if _artifact(stage) != name:
+        if artifact_of(stage) != name:
             continue
         verdict = "passed" if at(stage, "passed") is True else "FAILED"
         figures = listed(stage, "figures")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from edgeconv.report import text
-from edgeconv.summary.row import Accuracy, Interval, Latency, Row
+from edgeconv.summary.row import Accuracy, Latency, Row
+from edgeconv.verify.tasks.figures import Estimate
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Cell:
 
 
 _NONE = Cell(text.MISSING, "")
+#: Of a figure that no document holds.
+NO_FIGURE = Cell(text.MISSING, "", kind="number")
 
 
 def _plain(value: Callable[[Row], str]) -> Callable[[Row], Cell]:
@@ -46,38 +50,35 @@ def _plain(value: Callable[[Row], str]) -> Callable[[Row], Cell]:
 
 
 def _net(row: Row) -> Cell:
-    found = " ".join(filter(None, (row.file.net, row.file.options))) or row.file.sha256[:12]
+    found = row.file.title or row.file.sha256[:12]
     return Cell(found, found)
 
 
-def _interval(
-    found: Interval | None, scale: float, digits: int, unit: str, kind: str = "number"
-) -> Cell:
+def _interval(found: Estimate | None, scale: float, digits: int, unit: str) -> Cell:
     if found is None:
-        return Cell(text.MISSING, "", kind=kind)
+        return NO_FIGURE
     also: tuple[str, ...] = ()
     if found.low is not None and found.high is not None:
         also = (f"{found.low * scale:.{digits}f} to {found.high * scale:.{digits}f}",)
     shown = f"{found.value * scale:.{digits}f}{unit}"
-    return Cell(shown, repr(found.value), also, kind)
+    return Cell(shown, repr(found.value), also, "number")
 
 
 def _number(value: float | None, shown: Callable[[float], str]) -> Cell:
     if value is None:
-        return Cell(text.MISSING, "", kind="number")
+        return NO_FIGURE
     return Cell(shown(value), repr(float(value)), kind="number")
 
 
 def _of_accuracy(make: Callable[[Accuracy], Cell]) -> Callable[[Row], Cell]:
-    none = Cell(text.MISSING, "", kind="number")
-    return lambda row: none if row.accuracy is None else make(row.accuracy)
+    return lambda row: NO_FIGURE if row.accuracy is None else make(row.accuracy)
 
 
 def accuracy_cell(row: Row) -> Cell:
     """The figure with its interval, on how many photos, and where that was another device."""
     accuracy = row.accuracy
     if accuracy is None:
-        return Cell(text.MISSING, "", kind="number")
+        return NO_FIGURE
     is_share = accuracy.unit == "share"
     made = _interval(accuracy.value, 100 if is_share else 1, 1 if is_share else 2, _unit(accuracy))
     where = () if accuracy.device == row.device else (f"on {accuracy.device}",)
@@ -93,7 +94,7 @@ def latency_cell(row: Row) -> Cell:
     """p50 in ms with its interval, marked where the machine was too busy."""
     latency = row.latency
     if latency is None or latency.p50_ms is None:
-        return Cell(text.MISSING, "", kind="number")
+        return NO_FIGURE
     made = _interval(latency.p50_ms, 1, 2, "")
     if not latency.is_noisy:
         return made
@@ -122,7 +123,7 @@ def _parity(row: Row) -> Cell:
 COLUMNS: Sequence[tuple[Heading, Callable[[Row], Cell]]] = (
     (Heading("Net"), _net),
     (Heading("File"), _plain(lambda row: row.file.name)),
-    (Heading("Input"), _plain(lambda row: " x ".join(map(str, row.file.input_size or ())))),
+    (Heading("Input"), _plain(lambda row: row.file.sides(" x "))),
     (Heading("Device"), _plain(lambda row: row.device)),
     (Heading("Threads", "number"), lambda row: _number(_threads(row), "{:.0f}".format)),
     (Heading("Accuracy", "number"), accuracy_cell),
@@ -150,6 +151,9 @@ COLUMNS: Sequence[tuple[Heading, Callable[[Row], Cell]]] = (
 )
 
 
-def told_columns(rows: Sequence[Row]) -> list[int]:
-    """Of COLUMNS those in which some row tells anything."""
-    return [index for index, (_, make) in enumerate(COLUMNS) if any(make(row).sort for row in rows)]
+def table(rows: Sequence[Row]) -> tuple[list[Heading], list[tuple[Cell, ...]]]:
+    """Every row's cells, in the columns of which some row tells anything."""
+    whole = [[make(row) for _, make in COLUMNS] for row in rows]
+    told = [any(cell.sort for cell in column) for column in zip(*whole, strict=True)]
+    headings = [heading for heading, _ in compress(COLUMNS, told)]
+    return headings, [tuple(compress(cells, told)) for cells in whole]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from edgeconv.summary.row import Accuracy, Interval, Latency, Row
+from edgeconv.summary.row import Accuracy, Latency, Row
+from edgeconv.verify.tasks.figures import Estimate
 
 #: Processes on each side without which a latency tells nothing of chance.
 _LEAST_PROCESSES = 3
@@ -157,7 +158,7 @@ def _fallen(
     title: str,
     figure: str,
     told: tuple[str, str],
-    losses: tuple[Interval, Interval],
+    losses: tuple[Estimate, Estimate],
     points: float,
 ) -> Change:
     """Two losses as if of photos of their own: of the same ones, their difference scatters less."""
@@ -174,20 +175,20 @@ def _fallen(
     return Compared(title, figure, *told, change, p_value)
 
 
-def _deviation(of: Interval) -> float | None:
+def _deviation(of: Estimate) -> float | None:
     """The standard one, by the wider side of its interval."""
     if of.low is None or of.high is None:
         return None
     return max(of.high - of.value, of.value - of.low, 0.0) / _DEVIATIONS
 
 
-def _negative(share: Interval) -> Interval:
+def _negative(share: Estimate) -> Estimate:
     """A share as a loss in points."""
     low, high = (None if end is None else -100 * end for end in (share.high, share.low))
-    return Interval(-100 * share.value, low, high)
+    return Estimate(-100 * share.value, low, high)
 
 
-def _lost(accuracy: Accuracy) -> Interval | None:
+def _lost(accuracy: Accuracy) -> Estimate | None:
     """Points lost to float on the same photos, by their counts; of other tasks as it is told."""
     total = accuracy.photos
     if accuracy.lost is None or accuracy.gained is None or not total:
@@ -195,4 +196,4 @@ def _lost(accuracy: Accuracy) -> Interval | None:
     points = 100 * (accuracy.lost - accuracy.gained) / total
     # Half a photo more on either side: none was seen is not never.
     half = 100 * _DEVIATIONS * math.sqrt(accuracy.lost + accuracy.gained + 1) / total
-    return Interval(points, points - half, points + half)
+    return Estimate(points, points - half, points + half)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from edgeconv.errors import RefusedError
@@ -44,59 +44,53 @@ def collect(paths: Sequence[Path], progress: Progress = SILENT) -> Collection:
 
 
 def together(documents: Iterable[Document], unread: Iterable[Unread] = ()) -> Collection:
-    """The rows of documents."""
-    known: dict[str, _Known] = {}
+    """The rows of documents; of two that tell the same of a file, the later one counts."""
+    told: dict[str, list[OfFile]] = {}
     failed: list[Failed] = []
     for document in documents:
         failed += document.failed
         for one in document.told:
-            known.setdefault(one.sha256, _Known()).add(one)
-    rows = [row for sha256 in known for row in known[sha256].rows(sha256)]
+            told.setdefault(one.sha256, []).append(one)
+    rows = [row for sha256, each in told.items() for row in _rows(sha256, each)]
     rows.sort(key=lambda row: (row.key, row.file.sha256))
     return Collection(tuple(rows), tuple(failed), tuple(unread))
 
 
-@dataclass(eq=False)
-class _Known:
-    """All that is told of one file; of two that tell the same, the later one counts."""
+def _rows(sha256: str, told: Sequence[OfFile]) -> list[Row]:
+    """Of one file, by all that is told of it."""
+    file = _file(sha256, told)
+    places = {_place(one): None for one in told if one.device}
+    timed = {(device, engine) for device, engine, threads in places if threads}
+    places = {p: None for p in places if p[2] or p[:2] not in timed}
+    if timed and not any(device == _HERE for device, _ in timed):
+        # What was judged here alone stands beside the devices on which it was measured.
+        places = {p: None for p in places if p[0] != _HERE}
+    return [_row(file, told, *place) for place in places or {("", "", 0): None}]
 
-    told: list[OfFile] = field(default_factory=list)
 
-    def add(self, one: OfFile) -> None:
-        self.told.append(one)
+def _place(one: OfFile) -> tuple[str, str, int]:
+    return one.device, one.engine, 0 if one.latency is None else one.latency.threads
 
-    def rows(self, sha256: str) -> list[Row]:
-        file = self._file(sha256)
-        places = {self._place(one): None for one in self.told if one.device}
-        timed = {(device, engine) for device, engine, threads in places if threads}
-        places = {p: None for p in places if p[2] or p[:2] not in timed}
-        if timed and not any(device == _HERE for device, _ in timed):
-            # What was judged here alone stands beside the devices on which it was measured.
-            places = {p: None for p in places if p[0] != _HERE}
-        return [self._row(file, *place) for place in places or {("", "", 0): None}]
 
-    @staticmethod
-    def _place(one: OfFile) -> tuple[str, str, int]:
-        return one.device, one.engine, 0 if one.latency is None else one.latency.threads
+def _row(file: ModelFile, told: Sequence[OfFile], device: str, engine: str, threads: int) -> Row:
+    places = (("", "", 0), (device, engine, 0), (device, engine, threads))
+    latest = sorted((o for o in told if _place(o) in places), key=lambda o: o.source.date)
+    latency = next((o.latency for o in reversed(latest) if o.latency is not None), None)
+    parity = next((o.parity for o in reversed(latest) if o.parity), file.parity)
+    sources = tuple(dict.fromkeys(o.source for o in latest))
+    accuracy = _accuracy(told, device) or _accuracy(told, _HERE)
+    return Row(replace(file, parity=parity), device, engine, accuracy, latency, sources)
 
-    def _row(self, file: ModelFile, device: str, engine: str, threads: int) -> Row:
-        mine = [one for one in self.told if one.device in ("", device)]
-        mine = [one for one in mine if one.latency is None or one.latency.threads == threads]
-        latest = sorted(mine, key=lambda one: one.source.date)
-        latency = next((o.latency for o in reversed(latest) if o.latency is not None), None)
-        parity = next((one.parity for one in reversed(latest) if one.parity), file.parity)
-        sources = tuple(dict.fromkeys(one.source for one in latest))
-        accuracy = self._accuracy(device) or self._accuracy(_HERE)
-        return Row(replace(file, parity=parity), device, engine, accuracy, latency, sources)
 
-    def _accuracy(self, device: str) -> Accuracy | None:
-        own = [one for one in self.told if one.accuracy is not None and one.device == device]
-        return max(own, key=lambda one: one.source.date).accuracy if own else None
+def _accuracy(told: Sequence[OfFile], device: str) -> Accuracy | None:
+    own = [one for one in told if one.accuracy is not None and one.device == device]
+    return max(own, key=lambda one: one.source.date).accuracy if own else None
 
-    def _file(self, sha256: str) -> ModelFile:
-        """A bundle's word before a measurement's, with what either adds."""
-        told = [one.file for one in self.told if one.file is not None]
-        told.sort(key=lambda file: (not file.net, file.int8_share is None))
-        file = told[0] if told else ModelFile(sha256, "", sha256[:12])
-        worst = [one.worst for one in self.told if one.worst]
-        return replace(file, worst=worst[-1]) if worst else file
+
+def _file(sha256: str, told: Sequence[OfFile]) -> ModelFile:
+    """A bundle's word before a measurement's, and the worst tensors."""
+    files = [one.file for one in told if one.file is not None]
+    files.sort(key=lambda file: (not file.net, file.int8_share is None))
+    file = files[0] if files else ModelFile(sha256, "", sha256[:12])
+    worst = [one.worst for one in told if one.worst]
+    return replace(file, worst=worst[-1]) if worst else file

@@ -7,7 +7,8 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edgeconv.summary.row import Accuracy, Collection, Interval, Latency, Row
+from edgeconv.summary.row import Accuracy, Collection, Latency, Row
+from edgeconv.verify.tasks.figures import Estimate
 
 #: A cell that begins so is taken for a formula.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -38,13 +39,13 @@ def _latency(value: Callable[[Latency], Any]) -> Callable[[Row], Any]:
     return lambda row: None if row.latency is None else value(row.latency)
 
 
-def _of(interval: Interval | None, name: str) -> float | None:
+def _of(interval: Estimate | None, name: str) -> float | None:
     found: float | None = None if interval is None else getattr(interval, name)
     return found
 
 
 def _interval(
-    header: str, unit: str, find: Callable[[Row], Interval | None]
+    header: str, unit: str, find: Callable[[Row], Estimate | None]
 ) -> list[tuple[str, Callable[[Row], Any]]]:
     def of(name: str) -> Callable[[Row], float | None]:
         return lambda row: _of(find(row), name)
@@ -59,7 +60,7 @@ _COLUMNS: Sequence[tuple[str, Callable[[Row], Any]]] = (
     ("file", lambda row: row.file.name),
     ("precision", lambda row: row.file.precision),
     ("format", lambda row: row.file.format),
-    ("input", lambda row: "x".join(map(str, row.file.input_size or ()))),
+    ("input", lambda row: row.file.sides("x")),
     ("device", lambda row: row.device),
     ("engine", lambda row: row.engine),
     ("threads", _latency(lambda latency: latency.threads)),

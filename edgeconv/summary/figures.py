@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from edgeconv.report.plots.points import Axis, Measured, Point
 from edgeconv.report.plots.trade_off import trade_off
-from edgeconv.summary.row import Accuracy, Interval, Row
+from edgeconv.summary.row import Accuracy, Row
+from edgeconv.verify.tasks.figures import Estimate
 
 
 def figures(rows: Sequence[Row]) -> str:
@@ -71,14 +72,14 @@ def _by_size(rows: Sequence[Row]) -> list[Point]:
 def _point(row: Row, panel: str, x: Measured | None, is_noisy: bool | None = None) -> Point:
     assert row.accuracy is not None
     noisy = row.latency is not None and row.latency.is_noisy if is_noisy is None else is_noisy
-    size = "x".join(map(str, dict.fromkeys(row.file.input_size or ())))
-    name = " ".join(filter(None, (row.file.net, row.file.options, size)))
+    size = "x".join(map(str, dict.fromkeys(row.file.input_size or ())))  # 224 of 224x224
+    name = " ".join(filter(None, (row.file.title, size)))
     kind = " ".join(filter(None, (row.file.precision, row.file.format)))
     scale = 100.0 if row.accuracy.unit == "share" else 1.0
     return Point(name, panel, kind, x, _scaled(row.accuracy.value, scale), noisy)
 
 
-def _scaled(found: Interval | None, scale: float) -> Measured | None:
+def _scaled(found: Estimate | None, scale: float) -> Measured | None:
     if found is None:
         return None
     low = None if found.low is None else found.low * scale

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from edgeconv.runtime.open import ENGINE_OF_SUFFIX
 from edgeconv.summary.measured import OfFile
-from edgeconv.summary.row import Accuracy, Answer, Interval, Source, Tensor
-from edgeconv.summary.told import at, listed, number, text, versions, whole
+from edgeconv.summary.row import Accuracy, Answer, Source, Tensor
+from edgeconv.summary.told import artifact_of, at, format_of, listed, number, text, versions, whole
+from edgeconv.verify.tasks.figures import Estimate
 
 _MOST = 10_000
 _MOST_PHOTOS = 64
@@ -34,13 +36,10 @@ def compared(document: dict[str, Any], source: Source) -> Iterator[OfFile]:
         yield from compared(one if isinstance(one, dict) else {}, source)
     device, files = text(document, "device"), at(document, "files")
     for name in sorted(files)[:64] if isinstance(files, dict) else ():
-        own = [s for s in listed(document, "stages") if text(s, "b").partition(" ")[0] == name]
+        own = [stage for stage in listed(document, "stages") if artifact_of(stage) == name]
         if own and all(at(stage, "judged") is True for stage in own):
             passed = all(at(stage, "passed") is True for stage in own)
-            sha256, engine = (
-                text(files, name),
-                "litert" if name.endswith("tflite") else "onnxruntime",
-            )
+            sha256, engine = text(files, name), ENGINE_OF_SUFFIX[f".{format_of(name)}"]
             yield OfFile(sha256, source, device, engine, parity="passed" if passed else "failed")
 
 
@@ -64,9 +63,9 @@ def _tensor(told: Any, name: str) -> Tensor | None:
 
 def _interval(
     told: Any, value: str = "value", low: str = "low", high: str = "high"
-) -> Interval | None:
+) -> Estimate | None:
     found = number(told, value)
-    return None if found is None else Interval(found, number(told, low), number(told, high))
+    return None if found is None else Estimate(found, number(told, low), number(told, high))
 
 
 def _classified(told: Any, task: str, device: str, photos: int) -> Accuracy | None:
@@ -97,16 +96,12 @@ def _answer(told: Any) -> Answer:
 
 
 def _in_task(told: Any, task: str, device: str, photos: int) -> Accuracy | None:
-    """The task's first figure that is of the labels, or its first."""
-    figures = [
-        one for one in listed(told, "figures") if number(one, "estimate", "value") is not None
-    ]
-    if not figures:
-        return None
-    first = figures[0]
-    value, change = _interval(at(first, "estimate")), _interval(at(first, "change"))
+    """The first of the task's figures that has a value."""
+    estimates = ((one, _interval(at(one, "estimate"))) for one in listed(told, "figures"))
+    first, value = next((pair for pair in estimates if pair[1] is not None), (None, None))
     if value is None:
         return None
+    change = _interval(at(first, "change"))
     share = text(first, "unit") == "share"
     agrees = task == "agreement" and share
     name = " ".join(filter(None, (text(first, "name"), text(first, "of"))))
@@ -115,10 +110,10 @@ def _in_task(told: Any, task: str, device: str, photos: int) -> Accuracy | None:
     return replace(found, agreement=value if agrees else None, drop=drop)
 
 
-def _lost(change: Interval, scale: float, of: Accuracy) -> Interval:
+def _lost(change: Estimate, scale: float, of: Accuracy) -> Estimate:
     """What is lost by a change: a rise of an error, a fall of all else, in points of a share."""
     if of.is_error:
         return change
     low = None if change.high is None else -scale * change.high
     high = None if change.low is None else -scale * change.low
-    return Interval(-scale * change.value, low, high)
+    return Estimate(-scale * change.value, low, high)

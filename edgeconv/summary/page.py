@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edgeconv.disk import write_whole
 from edgeconv.report.plots import theme
-from edgeconv.summary.cells import COLUMNS, Cell, told_columns
+from edgeconv.summary.cells import Cell, table
 from edgeconv.summary.details import Part, parts
 from edgeconv.summary.figures import figures
 from edgeconv.summary.photos import Photos
@@ -83,7 +83,7 @@ def render(found: Collection, photos: Photos) -> str:
     script = _text("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     template = Environment(autoescape=True).from_string(_text("report.html.jinja"))
-    kept = told_columns(found.rows)
+    columns, cells = table(found.rows)
     return template.render(
         title=_TITLE,
         policy="default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -96,8 +96,8 @@ def render(found: Collection, photos: Photos) -> str:
         named=len({row.device for row in found.rows} - {""}),
         nets=len({row.file.net for row in found.rows}),
         filters=_filters(found.rows),
-        columns=[COLUMNS[index][0] for index in kept],
-        rows=[_shown(index, row, kept, photos) for index, row in enumerate(found.rows)],
+        columns=columns,
+        rows=[_shown(i, row, cells[i], photos) for i, row in enumerate(found.rows)],
         failed=found.failed,
         unread=found.unread,
     )
@@ -107,7 +107,7 @@ def _text(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _shown(index: int, row: Row, columns: Sequence[int], photos: Photos) -> _Shown:
+def _shown(index: int, row: Row, cells: tuple[Cell, ...], photos: Photos) -> _Shown:
     return _Shown(
         index,
         row.file.net,
@@ -115,7 +115,7 @@ def _shown(index: int, row: Row, columns: Sequence[int], photos: Photos) -> _Sho
         row.file.precision,
         row.file.format,
         row.latency is not None and row.latency.is_noisy,
-        tuple(COLUMNS[column][1](row) for column in columns),
+        cells,
         parts(row, photos),
     )
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeconv.bundle import manifest
-from edgeconv.disk import read_bounded
-from edgeconv.documents import NotJson, parse
+from edgeconv.documents import NotJson, read_object
 from edgeconv.errors import RefusedError
 from edgeconv.summary.benched import measured
 from edgeconv.summary.bundles import files_of
@@ -42,24 +41,21 @@ def read_document(path: Path) -> Document:
     """
     document = load(path)
     source = Source(str(path), "", _date(path.stat().st_mtime))
-    return _of_sweep(document, source) if SWEEP.key in document else _of_verb(document, source)
+    read = _of_sweep if SWEEP.key in document else _of_verb
+    found = read(document, source)
+    if not found.failed and not any(one.sha256 for one in found.told):
+        raise RefusedError("it tells of no file by its hash")
+    return replace(found, told=tuple(one for one in found.told if one.sha256))
 
 
 def load(path: Path) -> dict[str, Any]:
     """The object of a JSON file; raises RefusedError, which does not name it."""
     try:
-        content = read_bounded(path, _MOST_BYTES)
+        return read_object(path, _MOST_BYTES)
     except OSError as error:
         raise RefusedError(f"it cannot be read: {error.strerror or error}") from error
-    if content is None:
-        raise RefusedError(f"it is larger than {_MOST_BYTES >> 20} MiB")
-    try:
-        document = parse(content)
     except NotJson as error:
-        raise RefusedError(f"it is no JSON ({error})") from error
-    if not isinstance(document, dict):
-        raise RefusedError("its JSON is no object")
-    return document
+        raise RefusedError(str(error)) from error
 
 
 def _of_verb(document: dict[str, Any], source: Source) -> Document:

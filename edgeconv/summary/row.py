@@ -7,14 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its two-sided 95 % interval; None where there is none."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
+from edgeconv.verify.tasks.figures import Estimate
 
 
 @dataclass(frozen=True)
@@ -48,8 +41,8 @@ class ModelFile:
 
     Attributes:
         sha256: of it, in hexadecimal.
-        net: the net's name; the bundle's folder where nothing tells it.
-        options: how its export differs from others, such as "precision=int8 width=0.5".
+        net: the net's name; "" where nothing tells it.
+        options: how its export differs from others, such as "width=0.5 recipe=fast".
         name: of the file, such as "int8.tflite".
         precision, format: "int8" and "tflite"; "" where nothing tells.
         input_size: (height, width) in pixels of its photo; None of nets of other inputs.
@@ -76,6 +69,15 @@ class ModelFile:
     steps: tuple[Step, ...] = ()
     stages: tuple[str, ...] = ()
     worst: tuple[Tensor, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The net with its options; "" where nothing tells them."""
+        return " ".join(filter(None, (self.net, self.options)))
+
+    def sides(self, between: str) -> str:
+        """The input's height and width; "" where they are not known."""
+        return between.join(map(str, self.input_size or ()))
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,9 @@ class Accuracy:
     unit: str
     device: str
     photos: int
-    value: Interval
-    agreement: Interval | None = None
-    drop: Interval | None = None
+    value: Estimate
+    agreement: Estimate | None = None
+    drop: Estimate | None = None
     lost: int | None = None
     gained: int | None = None
     differing: tuple[Answer, ...] = ()
@@ -151,7 +153,7 @@ class Latency:
         operators: the slowest ones first, where they were measured.
     """
 
-    p50_ms: Interval | None
+    p50_ms: Estimate | None
     is_noisy: bool
     verdict: str
     medians_ms: tuple[float, ...]
@@ -209,8 +211,8 @@ class Row:
     def key(self) -> tuple[str, ...]:
         """What makes two rows of different reports comparable."""
         file, threads = self.file, "" if self.latency is None else str(self.latency.threads)
-        size = "" if file.input_size is None else "x".join(map(str, file.input_size))
-        return (file.net, file.options, file.name, size, self.device, self.engine, threads)
+        place = (self.device, self.engine, threads)
+        return (file.net, file.options, file.name, file.sides("x"), *place)
 
     @property
     def title(self) -> str:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from edgeconv.report import text
-from edgeconv.summary.cells import Cell, accuracy_cell, instructions_cell, latency_cell
+from edgeconv.summary.cells import NO_FIGURE, Cell, accuracy_cell, instructions_cell, latency_cell
 from edgeconv.summary.row import Row
-
-_NONE = Cell(text.MISSING, "", kind="number")
 
 
 @dataclass(frozen=True)
@@ -44,11 +41,10 @@ def side_by_side(rows: Sequence[Row]) -> SideBySide:
 
 def _line(each: dict[str, Row], devices: Sequence[str]) -> Line:
     first = next(iter(each.values()))
-    size = " x ".join(map(str, first.file.input_size or ()))
-    net = " ".join(filter(None, (first.file.net, first.file.options, size)))
+    net = " ".join(filter(None, (first.file.title, first.file.sides(" x "))))
     assert first.latency is not None
     how = ", ".join(filter(None, (first.engine, f"{first.latency.threads} thread(s)")))
-    cells = (_cell(each[device]) if device in each else _NONE for device in devices)
+    cells = (_cell(each[device]) if device in each else NO_FIGURE for device in devices)
     return Line(net, first.file.name, how, tuple(cells))
 
 

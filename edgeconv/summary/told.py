@@ -27,7 +27,12 @@ def listed(document: Any, *names: str) -> list[Any]:
 def text(document: Any, *names: str) -> str:
     """Text, cleaned and cut to 200 characters; "" where there is none."""
     found = at(document, *names)
-    return plain(shortened(found[:_LONGEST])) if isinstance(found, str) else ""
+    return cleaned(found) if isinstance(found, str) else ""
+
+
+def cleaned(words: str) -> str:
+    """Text fit to be shown, cut to 200 characters."""
+    return plain(shortened(words[:_LONGEST]))
 
 
 def number(document: Any, *names: str) -> float | None:
@@ -46,13 +51,23 @@ def whole(document: Any, *names: str) -> int | None:
     return found
 
 
+def artifact_of(stage: Any) -> str:
+    """The file that a stage of parity is of: "int8.onnx" of "int8.onnx (optimizations off)"."""
+    return text(stage, "b").partition(" ")[0]
+
+
+def format_of(name: str) -> str:
+    """ "tflite" or "onnx", by how a file's name ends."""
+    return "tflite" if name.endswith("tflite") else "onnx"
+
+
 def versions(document: Any, *names: str) -> tuple[str, ...]:
     """ "name version" of each member that is text."""
     found = at(document, *names)
     if not isinstance(found, dict):
         return ()
     return tuple(
-        f"{text({'name': name}, 'name')} {text(found, name)}"
+        f"{cleaned(name)} {text(found, name)}"
         for name in sorted(found)[:40]
         if isinstance(found[name], str)
     )

@@ -7,24 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edgeconv.summary.row import (
-    Accuracy,
-    Answer,
-    Collection,
-    Interval,
-    Latency,
-    ModelFile,
-    Row,
-    Source,
-    Step,
-)
+from edgeconv.summary.row import Accuracy, Answer, Collection, Latency, ModelFile, Row, Source, Step
+from edgeconv.verify.tasks.figures import Estimate
 
 HOSTILE = "</script><script>document.title = 'taken'</script><img src=x onerror=alert(1)>\x1b[31m"
 
 
 def latency(*medians: float, noisy: bool = False, threads: int = 1) -> Latency:
     middle = sorted(medians)[len(medians) // 2]
-    interval = Interval(middle, middle * 0.97, middle * 1.03)
+    interval = Estimate(middle, middle * 0.97, middle * 1.03)
     verdict = "too noisy" if noisy else "steady"
     return Latency(interval, noisy, verdict, medians, None, 12.0, threads, 1)
 
@@ -38,9 +29,9 @@ def accuracy(lost: int, gained: int, photos: int = 500, differing: int = 0) -> A
         "share",
         "local",
         photos,
-        Interval(value, value - 0.04, value + 0.04),
-        Interval(agreement, agreement - 0.01, min(1.0, agreement + 0.01)),
-        Interval(100 * (lost - gained) / photos, -1.0, 1.0),
+        Estimate(value, value - 0.04, value + 0.04),
+        Estimate(agreement, agreement - 0.01, min(1.0, agreement + 0.01)),
+        Estimate(100 * (lost - gained) / photos, -1.0, 1.0),
         lost,
         gained,
         tuple(Answer(f"{i}.png", "1", "2", "3") for i in range(differing)),

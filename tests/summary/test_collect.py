@@ -121,6 +121,40 @@ def test_results_of_a_sweep_are_read_and_its_failures_kept(tmp_path: Path) -> No
     assert (found.failed[0].kind, found.failed[0].said) == ("eval", "no labels")
 
 
+def exported(bound: float, sha256: str) -> dict[str, Any]:
+    """What an export with a bound prints, of one file."""
+    return {
+        "net": {"name": "net", "options": {"width": 0.5}},
+        "artifacts": {"int8.tflite": {"file": "model.int8.tflite", "precision": "int8"}},
+        "files": {"model.int8.tflite": {"sha256": sha256, "bytes": 5}},
+        "quantization": {
+            "recipe": {"name": "fast", "steps": []},
+            "mixed_precision": {"promise": {"at_most": bound, "unit": "points"}},
+        },
+    }
+
+
+def test_exports_with_other_bounds_are_told_apart(tmp_path: Path) -> None:
+    write(tmp_path / "1.json", exported(1.0, "ab" * 32))
+    write(tmp_path / "2.json", exported(2.5, "cd" * 32))
+    rows = collect([tmp_path]).rows
+    assert [row.file.options for row in rows] == [
+        "width=0.5 recipe=fast max-drop=1",
+        "width=0.5 recipe=fast max-drop=2.5",
+    ]
+    assert len({row.key for row in rows}) == 2
+
+
+def test_documents_without_a_files_hash_are_named_and_joined_to_none(tmp_path: Path) -> None:
+    for name, document in (("a", bench()), ("b", evaluation())):
+        told = document.get("results", document.get("evaluations"))[0]
+        told.get("artifact", told).pop("sha256")
+        write(tmp_path / f"{name}.json", document)
+    found = collect([tmp_path])
+    assert found.rows == ()
+    assert [one.why for one in found.unread] == ["it tells of no file by its hash"] * 2
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [

@@ -12,7 +12,8 @@ from edgeconv.report import jsondoc
 from edgeconv.summary import form
 from edgeconv.summary.changes import Allowed
 from edgeconv.summary.gate import Verdict, judge
-from edgeconv.summary.row import Accuracy, Interval
+from edgeconv.summary.row import Accuracy
+from edgeconv.verify.tasks.figures import Estimate
 from tests.summary.made import accuracy, collection, latency, row
 from tests.summary.test_collect import _places, _put
 
@@ -84,8 +85,8 @@ def test_parity_that_fails_now_is_worse_and_rows_that_went_are_named() -> None:
 
 
 def mean_iou(value: float, lost: float | None, unit: str = "share") -> Accuracy:
-    drop = None if lost is None else Interval(lost, lost - 0.2, lost + 0.2)
-    shown = Interval(value, value - 0.02, value + 0.02)
+    drop = None if lost is None else Estimate(lost, lost - 0.2, lost + 0.2)
+    shown = Estimate(value, value - 0.02, value + 0.02)
     return Accuracy("segmentation", "mean IoU", unit, "local", 500, shown, drop=drop)
 
 
@@ -106,7 +107,7 @@ def test_tasks_whose_photos_are_not_counted_are_compared_by_their_intervals(
 
 def test_a_float_net_that_fell_is_worse_although_nothing_is_lost_to_it() -> None:
     right = accuracy(0, 0)
-    fell = replace(right, value=Interval(0.3, 0.26, 0.34))
+    fell = replace(right, value=Estimate(0.3, 0.26, 0.34))
     found = judge(
         collection(row("a", accuracy=right)), collection(row("a", accuracy=fell)), ALLOWED
     )

@@ -10,7 +10,8 @@ from edgeconv.runtime.plain import some
 if TYPE_CHECKING:
     from edgeconv.summary.changes import Compared
     from edgeconv.summary.gate import Verdict
-    from edgeconv.summary.row import Collection, Interval, Row
+    from edgeconv.summary.row import Collection, Row
+    from edgeconv.verify.tasks.figures import Estimate
 
 #: How many rows an error names.
 _NAMED = 5
@@ -53,7 +54,7 @@ def _notes(found: Collection) -> list[str]:
     return notes
 
 
-def _interval(found: Interval | None, scale: float, digits: int, unit: str = "") -> str | None:
+def _interval(found: Estimate | None, scale: float, digits: int, unit: str = "") -> str | None:
     return None if found is None else f"{found.value * scale:.{digits}f}{unit}"
 
 
@@ -75,7 +76,7 @@ _TOLD: Told[Row] = (
     (Column("net"), lambda row: row.file.net),
     (Column("options", rank=5), lambda row: row.file.options or None),
     (Column("file"), lambda row: row.file.name),
-    (Column("input", rank=1), lambda row: "x".join(map(str, row.file.input_size or ())) or None),
+    (Column("input", rank=1), lambda row: row.file.sides("x") or None),
     (Column("device", rank=2), lambda row: row.device or None),
     (Column("accuracy", "quantity"), _accuracy),
     (
