@@ -67,7 +67,7 @@ class Subject:
     @property
     def mask_is_nhwc(self) -> bool:
         """Whether a map's classes are its last axis, as in TFLite files."""
-        return self.engine == "litert"
+        return _classes_come_last(self.engine)
 
     @property
     def map_size(self) -> tuple[int, int, int]:
@@ -169,8 +169,13 @@ def _arrays(
     reals = [dequantize(array, spec)[0] for array, spec in zip(made, session.outputs, strict=True)]
     if gives == "boxes":
         return tuple(reals)
-    axis = -1 if session.engine == "litert" else 0
+    axis = -1 if _classes_come_last(session.engine) else 0
     return (reals[0].argmax(axis=axis).astype(np.int32),)
+
+
+def _classes_come_last(engine: EngineName) -> bool:
+    """Whether a map is (N, H, W, classes), as in TFLite files."""
+    return engine == "litert"
 
 
 def _plain(name: str) -> str:
