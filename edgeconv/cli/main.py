@@ -28,6 +28,7 @@ from edgeconv.cli import (
     inspect_,
     list_,
     parity,
+    predict,
     project,
     report,
     sweep,
@@ -63,6 +64,7 @@ app = typer.Typer(
 verbs.add(app, "list", list_.list_nets)
 verbs.add(app, "export", export.export)
 verbs.add(app, "parity", parity.parity)
+verbs.add(app, "predict", predict.predict)
 verbs.add(app, "eval", eval_.evaluate)
 verbs.add(app, "bench", bench.bench)
 verbs.add(app, "compare", compare.compare)

@@ -23,6 +23,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "net.py:build --weights w.safetensors --int8 --calib photos",
         ),
         "parity": ("mobilenet_v2", "mobilenet_v2 --device rpi4 --host 10.0.0.7 --json"),
+        "predict": ("mobilenet_v2 cat.jpg", "mobilenet_v2 cat.jpg dog.jpg --file onnx --top 3"),
         "eval": (
             "mobilenet_v2 --data photos",
             "model.tflite --data photos --labels labels.csv",

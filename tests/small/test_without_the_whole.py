@@ -96,6 +96,16 @@ def test_a_photo_is_predicted_as_pytorch_does(place: Path) -> None:
     assert answer["heavy"] == []
 
 
+def test_predict_tells_what_it_tells_with_everything_installed(place: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(np.load(place / "photo.npy")).save(place / "photo.png")
+    (told,) = blocked.documents(place, "predict", "bundle", "photo.png")["predictions"]
+    (whole,) = blocked.documents(place, "predict", "bundle", "photo.png", lacking=())["predictions"]
+    assert told == whole
+    assert told["top"]
+
+
 def test_parity_finds_what_it_finds_with_everything_installed(place: Path) -> None:
     told = blocked.documents(place, "parity", "bundle")
     whole = blocked.documents(place, "parity", "bundle", lacking=())
