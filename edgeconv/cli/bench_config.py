@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgeconv.cli import arguments
+from edgeconv.cli.options import arguments
 from edgeconv.cli.options.bench import MOST_RUNS, Measuring
 from edgeconv.errors import UnknownName, UsageError
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeconv.cli import arguments
 from edgeconv.cli.bundles import bundle_directory, is_model_file
+from edgeconv.cli.options import arguments
 from edgeconv.errors import ArtifactRefused, UnknownName, UsageError
 from edgeconv.report.console import say
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from edgeconv.cli import arguments
 from edgeconv.cli.bundles import bundle_directory
-from edgeconv.cli.options import complete, nets, output
+from edgeconv.cli.options import arguments, complete, nets, output
 from edgeconv.report.console import say
 from edgeconv.runtime.memory import within_free_memory
 

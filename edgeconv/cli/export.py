@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeconv.cli import arguments
-from edgeconv.cli.options import nets, output
+from edgeconv.cli.options import arguments, nets, output
 from edgeconv.cli.options.checks import Checks
 from edgeconv.cli.options.export import Files, Input, Model, Output, Quantization
 from edgeconv.cli.options.groups import gathered

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edgeconv.cli import arguments
-from edgeconv.cli.options import complete, nets, output
+from edgeconv.cli.options import arguments, complete, nets, output
 from edgeconv.cli.shown.inspect import show_inspection
 from edgeconv.errors import UsageError
 from edgeconv.runtime.memory import within_free_memory

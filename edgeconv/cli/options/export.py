@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import typer
 
-from edgeconv.cli import arguments
-from edgeconv.cli.options import nets, output
+from edgeconv.cli.options import arguments, nets, output
 from edgeconv.errors import UsageError
 from edgeconv.verify.tasks.prepare import TaskName
 
