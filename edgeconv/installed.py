@@ -24,6 +24,11 @@ def installed_as() -> dict[str, str]:
     return versions(DISTRIBUTIONS)
 
 
+def own_version() -> str:
+    """Of what is installed; of a bare checkout on Python's path, which has none, "0+unknown"."""
+    return next(iter(installed_as().values()), "0+unknown")
+
+
 def versions(distributions: Iterable[str]) -> dict[str, str]:
     """Of those that are installed, by the packages' metadata."""
     found = {}

@@ -7,6 +7,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from edgeconv.installed import own_version
+
 _PACKAGES = ("torch", "onnx", "onnxsim", "onnxruntime", "ai-edge-litert", "numpy", "pillow")
 
 
@@ -17,7 +19,7 @@ def tools() -> dict[str, str]:
     for source in sorted(root.rglob("*.py")):
         code.update(source.read_bytes())
     return {
-        "edgeconv": f"{version('edgeconv')} {code.hexdigest()[:12]}",
+        "edgeconv": f"{own_version()} {code.hexdigest()[:12]}",
         "python": platform.python_version(),
         **{package: version(package) for package in _PACKAGES},
     }

@@ -22,6 +22,7 @@ from edgeconv.export.quantized import QuantizedNet
 from edgeconv.export.sources.source import Source
 from edgeconv.graph.metrics import depth, multiply_adds
 from edgeconv.graph.view import name_of, shape_of
+from edgeconv.installed import own_version
 from edgeconv.quantize.plan.precision import PRECISIONS
 from edgeconv.runtime.open import open_session
 from edgeconv.runtime.session import TensorSpec
@@ -30,7 +31,6 @@ from edgeconv.verify.parity.stages import Interface
 
 #: Packages whose version can change the bytes of a bundle.
 _TOOLS = (
-    "edgeconv",
     "torch",
     "onnx",
     "onnx-ir",
@@ -89,7 +89,7 @@ def describe(
             "trained": net.trained,
         },
         "parity": {**verdict.to_json(), "thresholds": asdict(options.thresholds)},
-        "tools": {tool: version(tool) for tool in _TOOLS},
+        "tools": {"edgeconv": own_version(), **{tool: version(tool) for tool in _TOOLS}},
     }
     if quantized is not None:
         document["quantization"] = _quantization(quantized, options)

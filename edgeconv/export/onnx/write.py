@@ -7,7 +7,6 @@ written, at the hub's opset; int16 needs a later one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from edgeconv.export.onnx.islands import spell_out
 from edgeconv.graph.operators.table import STANDARD_DOMAINS
 from edgeconv.graph.passes.edit import make_node
 from edgeconv.graph.view import name_of, shape_of
+from edgeconv.installed import own_version
 from edgeconv.quantize.plan.parameters import Plan
 from edgeconv.quantize.plan.precision import PrecisionName
 from edgeconv.quantize.plan.qdq import insert_qdq
@@ -108,7 +108,7 @@ def _save(model: ir.Model, path: Path, metadata: Mapping[str, str]) -> None:
     _require_standard_operators(model)
     proto = ir.to_proto(model)
     proto.producer_name = _PRODUCER
-    proto.producer_version = version(_PRODUCER)
+    proto.producer_version = own_version()
     del proto.metadata_props[:]
     onnx.helper.set_model_props(proto, dict(sorted(metadata.items())))
     path.write_bytes(proto.SerializeToString(deterministic=True))
