@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from edgeconv.cli.options.device import DEVICE, Way
 from edgeconv.cli.options.groups import gathered
 from edgeconv.cli.shown.latency import bench_tables
 from edgeconv.errors import UsageError
+from edgeconv.report import model_explorer as overlays
 from edgeconv.report.console import say
 from edgeconv.report.markdown import write_markdown
 from edgeconv.report.tables import show_all
@@ -61,6 +63,8 @@ def bench(
     config = bench_config.config(measuring, chosen, len(targets))
     with bench_targets.files(targets, which, chosen) as paths:
         report = _measure(chosen, paths, config, profiled=to.profile)
+        if to.model_explorer is not None:
+            _write_overlays(to.model_explorer, paths, report)
     try:
         if to.json_file is not None:
             write_whole(to.json_file, jsondoc.dumps(report).encode())
@@ -93,6 +97,19 @@ def _measure(
             transport, chosen.benchmark_model, paths, config, profiled=profiled
         )
     return replace(report, benchmark_model=found)
+
+
+def _write_overlays(folder: Path, paths: dict[str, Path], report: BenchReport) -> None:
+    """What the operators of each .tflite file take."""
+    from edgeconv.verify.inspect.timed import timed_operators
+
+    for name, profile in report.profiles.items():
+        if profile.engine != "litert":
+            continue
+        found = timed_operators(paths[name], profile)
+        path = folder / f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', name)}.time.json"
+        overlays.write(path, "ms that the operator takes", found.ms, least_is_worst=False)
+        say(f"{path}: {found.share:.0%} of the time", err=True)
 
 
 def _by_agent(

@@ -10,6 +10,7 @@ import typer
 from edgeconv.cli.bundles import bundle_directory
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.shown.diagnosis import show_diagnosis
+from edgeconv.report import model_explorer as overlays
 from edgeconv.report.console import say
 from edgeconv.runtime.memory import within_free_memory
 
@@ -28,7 +29,7 @@ def diagnose(
     html: Path | None = typer.Option(None, help="Also write one self-contained page with plots."),
     model_explorer: Path | None = typer.Option(
         None,
-        metavar="FOLDER",
+        metavar="DIR",
         help="Also write overlays for Google's Model Explorer: each tensor's error in the int8 "
         "TFLite file.",
     ),
@@ -46,7 +47,7 @@ def diagnose(
     from edgeconv.errors import ThresholdMissed
 
     check_writable(html)
-    _check_folder(model_explorer)
+    overlays.require_folder(model_explorer)
     directory = bundle_directory(bundle)
 
     from edgeconv.bundle.bundle import Bundle
@@ -69,17 +70,8 @@ def diagnose(
         raise ThresholdMissed(f"{first.place} is broken in {first.artifact}: {first.message}")
 
 
-def _check_folder(folder: Path | None) -> None:
-    from edgeconv.errors import OutputUnwritable
-
-    if folder is not None and not folder.is_dir():
-        raise OutputUnwritable(f"--model-explorer {folder} is no folder; make it first")
-
-
 def _write_overlays(folder: Path, found: Diagnosis) -> None:
     """Of the int8 TFLite file: what each operator adds, and the error after all before it."""
-    from edgeconv.report import model_explorer
-
     file = "int8.tflite"
     own = {t.name: t.own[file].sqnr_db for t in found.tensors if file in t.own}
     total = {t.name: t.total_db[file] for t in found.tensors if file in t.total_db}
@@ -87,7 +79,8 @@ def _write_overlays(folder: Path, found: Diagnosis) -> None:
         ("own_error", "SQNR in dB that the operator has by itself", own),
         ("total_error", "SQNR in dB after all that came before", total),
     ):
-        model_explorer.write(folder / f"model.{file}.{name}.json", title, figures)
+        path = folder / f"model.{file}.{name}.json"
+        overlays.write(path, title, figures, least_is_worst=True)
 
 
 def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:

@@ -9,6 +9,8 @@ from typing import ClassVar
 import typer
 
 from edgeconv.cli.options import output
+from edgeconv.errors import UsageError
+from edgeconv.report import model_explorer as overlays
 
 MOST_RUNS = 1_000_000
 _MOST_PROCESSES = 100
@@ -84,6 +86,12 @@ class Output:
     profile: bool = typer.Option(
         False, "--profile", help="Also what each operator takes, by its engine."
     )
+    model_explorer: Path | None = typer.Option(
+        None,
+        metavar="DIR",
+        help="With --profile: write what operators of .tflite files take there, as overlays for "
+        "Google's Model Explorer.",
+    )
     benchmark_model: Path | None = typer.Option(
         None,
         help="Google's benchmark_model for the device: its own figures of .tflite files, too.",
@@ -92,3 +100,9 @@ class Output:
     json_file: Path | None = typer.Option(None, help="Write every sample there as JSON.")
     markdown: Path | None = output.MARKDOWN
     as_json: bool = output.JSON
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where overlays are wanted of nothing, OutputUnwritable of no folder."""
+        if self.model_explorer is not None and not self.profile:
+            raise UsageError("--model-explorer shows what operators take: give --profile too")
+        overlays.require_folder(self.model_explorer)
