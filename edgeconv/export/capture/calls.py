@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -72,6 +73,14 @@ def innermost_place(frames: Iterable[tuple[FrameType, int]]) -> str:
     """File and line of the first frame of the user's; empty where there is none."""
     lines = (user_line(frame, number) for frame, number in frames)
     return next((f"{file}:{line}" for file, line in lines if is_foreign(file)), "")
+
+
+def place_of_forward(module: nn.Module) -> str:
+    """File and line where a net's forward begins; empty where that is no code of the user's."""
+    code = getattr(inspect.unwrap(type(module).forward), "__code__", None)
+    if code is None or not Path(code.co_filename).is_file() or not is_foreign(code.co_filename):
+        return ""
+    return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 class _Recorder(TorchFunctionMode):

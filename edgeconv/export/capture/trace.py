@@ -18,7 +18,13 @@ from torch import nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined]  # public, not in its __all__
 
 from edgeconv.errors import NetRefused, Untraceable
-from edgeconv.export.capture.calls import Call, calls_of, innermost_place, is_foreign
+from edgeconv.export.capture.calls import (
+    Call,
+    calls_of,
+    innermost_place,
+    is_foreign,
+    place_of_forward,
+)
 from edgeconv.export.capture.constants import Constants
 from edgeconv.export.capture.decompositions import functions
 from edgeconv.export.capture.decompositions.composites import Composites, has_composition
@@ -168,7 +174,11 @@ def _refusal(
     if (constant := _CONSTANT_OUTPUT.search(str(error))) is not None:
         if len(outputs) == 1:
             return NetRefused("the net's output does not depend on its input")
-        return NetRefused(f"{outputs[int(constant[1])]} does not depend on the net's input")
+        place = place_of_forward(module)
+        return NetRefused(
+            f"{outputs[int(constant[1])]} does not depend on the net's input"
+            f"{f' (forward at {place})' if place else ''}; leave it out of what forward returns"
+        )
     if _UNREGISTERED in str(error):
         return NetRefused(
             "the net computes with weights of a module that is none of its own"

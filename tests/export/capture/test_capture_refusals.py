@@ -200,6 +200,13 @@ def test_results_that_are_no_plain_tensors_of_their_own_are_refused(function, sa
     assert said in refusal(function)
 
 
+def test_an_output_that_the_input_does_not_change_is_said_with_the_forwards_line():
+    lines = Path(__file__).read_text().splitlines()
+    number = 1 + next(i for i, line in enumerate(lines) if "def forward(self, x: Tensor)" in line)
+    said = refusal(lambda y: (y, torch.ones(1, 2)))
+    assert f"(forward at {__file__}:{number}); leave it out" in said
+
+
 def test_an_input_the_net_cannot_take_says_why():
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(400, 2))
     with pytest.raises(
