@@ -15,12 +15,17 @@ from pathlib import Path
 from edgeconv.files.read import is_readable
 from edgeconv.runtime.metrics import Figures, compare
 from edgeconv.runtime.open import engine_of
-from edgeconv.runtime.session import EngineName
+from edgeconv.runtime.session import EngineName, Kernels
 from edgeconv.verify.parity.expected import Expected, Float64, Outputs, Run
-from edgeconv.verify.parity.plain_sums import longest_sum, lost
+from edgeconv.verify.parity.plain_sums import adds_in_order, longest_sum, lost
 from edgeconv.verify.parity.unit_outputs import allowed_errors
 from edgeconv.verify.parity.whole_numbers import of_float
 from edgeconv.verify.thresholds import Threshold
+
+#: How many times as far as other kernels those may be that add a product's terms one after the
+#: other: roundings err at random, so their sum grows by the root of the 16 lanes that others add in
+#: side by side. Measured on 524 nets and idioms: 3.0 times at most, 1.0 as the median.
+_IN_ORDER = 4.0
 
 _UNREAD = "what its operators may lose in float32 is not known: onnx-ir is not installed"
 
@@ -65,12 +70,12 @@ class FloatJudge:
         if self.factor <= 0 or _is_met(as_usual):
             return as_usual
         if self.files and not self._readable:
-            told = self._by_float64(outputs, as_usual)
+            told = self._by_float64(run, outputs, as_usual)
             return replace(told, note="; ".join(filter(None, (told.note, _UNREAD))))
         as_usual = self._by_units(as_usual)
         if _is_met(as_usual):
             return as_usual
-        return self._by_sums(run, as_usual) or self._by_float64(outputs, as_usual)
+        return self._by_sums(run, as_usual) or self._by_float64(run, outputs, as_usual)
 
     def _by_units(self, as_usual: FloatVerdicts) -> FloatVerdicts:
         """With the bounds of what sigmoids and the like give, whose errors are parts of one."""
@@ -92,8 +97,7 @@ class FloatJudge:
 
     def _by_sums(self, run: Run, as_usual: FloatVerdicts) -> FloatVerdicts | None:
         """Where what is lost in a long sum explains the error."""
-        artifact, kernels = run
-        engine: EngineName = "litert" if artifact.endswith("tflite") else "onnxruntime"
+        kernels, engine = _ran(run)
         own = [file for file in self._readable if engine_of(file) == engine]
         values = longest_sum(own or self._readable)
         bound = Threshold("relative_error", lost(values, kernels, engine))
@@ -104,24 +108,25 @@ class FloatJudge:
         note = f"a mean adds up {values} values in float32, which allows this error"
         return FloatVerdicts(as_usual.figures, bounds, note)
 
-    def _by_float64(self, outputs: Outputs, as_usual: FloatVerdicts) -> FloatVerdicts:
+    def _by_float64(self, run: Run, outputs: Outputs, as_usual: FloatVerdicts) -> FloatVerdicts:
         """Output by output, against PyTorch in float64 where float32 is missed."""
         figures = as_usual.figures
         exact = self.expected.float64()
         if not exact.outputs:
             return FloatVerdicts(figures, as_usual.thresholds, exact.why_not)
         judged, bounds, told = list(figures), list(as_usual.thresholds), []
+        factor = self.factor * (_IN_ORDER if adds_in_order(*_ran(run)) else 1.0)
         for index, name in enumerate(self.expected.outputs):
             if bounds[index].met_by(figures[index]) or figures[index].equal is not None:
                 continue
             own = self.float32_error(name, exact)
             array = exact.outputs[name]
             judged[index] = compare(array[: len(outputs[index])], outputs[index])
-            limit = max(bounds[index].limit, self.factor * own)
+            limit = max(bounds[index].limit, factor * own)
             bounds[index] = Threshold("relative_error", limit)
             told.append(
                 f"{name} is held against PyTorch in float64, from which its float32 is {own:.1e} "
-                f"itself: {self.factor:g} times that is allowed"
+                f"itself: {factor:g} times that is allowed"
             )
         return FloatVerdicts(tuple(judged), tuple(bounds), "; ".join(told))
 
@@ -143,6 +148,11 @@ class FloatJudge:
     def float32_error(self, name: str, exact: Float64) -> float:
         """How far PyTorch's float32 output is from its float64 one."""
         return compare(exact.outputs[name], self.expected.outputs[name]).relative_error
+
+
+def _ran(run: Run) -> tuple[Kernels, EngineName]:
+    artifact, kernels = run
+    return kernels, "litert" if artifact.endswith("tflite") else "onnxruntime"
 
 
 def _is_met(verdicts: FloatVerdicts) -> bool:

@@ -37,8 +37,12 @@ def longest_sum(files: Iterable[Path]) -> int:
 
 def lost(values: int, kernels: Kernels, engine: EngineName) -> float:
     """The relative error that a sum of so many values may have."""
-    in_order = kernels == "reference" and engine == "litert"
-    return values * (_IN_ORDER if in_order else _SIDE_BY_SIDE[engine])
+    return values * (_IN_ORDER if adds_in_order(kernels, engine) else _SIDE_BY_SIDE[engine])
+
+
+def adds_in_order(kernels: Kernels, engine: EngineName) -> bool:
+    """Whether kernels add up one value after the other."""
+    return kernels == "reference" and engine == "litert"
 
 
 def _summed(operation: Operation) -> int:

@@ -112,6 +112,27 @@ def test_a_wrong_file_of_such_a_net_still_fails(cancelling, tmp_path):
     assert not found.thresholds[0].met_by(found.figures[0])
 
 
+def test_kernels_that_add_in_order_alone_may_be_further_from_float64(cancelling):
+    held = cancelling.golden
+    (name,) = held.reference
+    exact, own = held.float64[name], held.reference[name]
+    error = np.abs(own - exact).max()
+    judge = FloatJudge(cancelling.expected, BOUND, 4.0)
+
+    def passes(run, times) -> bool:
+        off = exact.copy()
+        off.flat[int(np.abs(exact).argmin())] += times * error
+        outputs = [off.astype(np.float32)]
+        found = judge.judge(run, outputs, compare_all([own], outputs))
+        return found.thresholds[0].met_by(found.figures[0])
+
+    for run in (("onnx", "default"), ("tflite", "default"), ("onnx", "reference")):
+        assert passes(run, 3)
+        assert not passes(run, 5)
+    assert passes(("tflite", "reference"), 15)
+    assert not passes(("tflite", "reference"), 17)
+
+
 def test_a_net_that_refuses_float64_is_judged_as_before_and_says_so(nets):
     bundle = export_bundle(
         f"{nets}:stubborn", ExportOptions(formats=("onnx",)), out=nets.with_name("s")
