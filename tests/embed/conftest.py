@@ -76,13 +76,17 @@ def grey_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """node_modules with what npm's own cache has: two engines, a compiler."""
-    for name in ("node", "npm"):
-        if shutil.which(name) is None:
-            pytest.skip(f"{name} is not installed")
-    place = tmp_path_factory.mktemp("npm")
+    """node_modules with two engines and a compiler."""
+    return installed(PACKAGES, tmp_path_factory.mktemp("npm"))
+
+
+def installed(names: tuple[str, ...], place: Path) -> Path:
+    """node_modules with packages that npm's own cache has; skips where it has them not."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
     command = ["npm", "install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run([*command, *PACKAGES], cwd=place, capture_output=True, check=False)
+    done = subprocess.run([*command, *names], cwd=place, capture_output=True, check=False)
     if done.returncode:
-        pytest.skip(f"npm's cache lacks one of {', '.join(PACKAGES)}: npm install them once")
+        pytest.skip(f"npm's cache lacks one of {', '.join(names)}: npm install them once")
     return place / "node_modules"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -44,6 +45,14 @@ frame.onload = async () => {
   lines.push(await give('notes.txt', 'only words'));
   await fetch('results', {method: 'POST', body: lines.join('\\n')});
 };
+</script>"""
+
+#: As frameworks do that set a page up twice.
+_TWICE = """<script type="module">
+import {loadNet} from './classify.js';
+const nets = Promise.all([loadNet(), loadNet()]);
+const told = await nets.then(({length}) => `${length} nets`, String);
+await fetch('results', {method: 'POST', body: told});
 </script>"""
 
 
@@ -100,6 +109,18 @@ def test_names_are_shown_as_text_and_words_are_no_photo(
     assert all(LABELS[0] in line for line in classes)
     assert images == "images|0"
     assert last == "This file is no photo that the browser can read.|0"
+
+
+@pytest.mark.parametrize("file", ["tflite", "onnx"])
+def test_a_net_may_be_loaded_again(bundle: Path, file: str, packages: Path, tmp_path: Path) -> None:
+    place = page(bundle, file, tmp_path / "project", packages, [])
+    whole = (place / "index.html").read_text()
+    imports = re.search(r'<script type="importmap">.*?</script>', whole, re.DOTALL)
+    assert imports is not None
+    (place / "index.html").write_text(f"<!doctype html>{imports[0]}{_TWICE}")
+    command = ["node", "serve.mjs", "--self-test"]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    assert done.stdout == "2 nets\n"
 
 
 def test_a_file_that_litert_js_refuses_is_not_taken(bundle: Path, tmp_path: Path) -> None:
