@@ -8,7 +8,9 @@
 | `onnxruntime-web` | ONNX                                                                        |
 | `micro`           | int8 TFLite on operators that TensorFlow Lite Micro has: `export.micro`     |
 
-Found by trial: MediaPipe 1.2 and LiteRT.js 2.5 refuse int8 at the ends by name.
+Found by trial: MediaPipe 1.2, in browsers 1.1, and LiteRT.js 2.5 refuse int8 at the ends by name.
+MediaPipe's classifier runs files with maps, numbers and truth values too, and calls each of their
+values a class: that helps nobody, so it does not count as opening.
 """
 
 from __future__ import annotations
@@ -88,10 +90,15 @@ def _mediapipe(file: ModelFile) -> str | None:
     shape = ends.inputs[0].shape
     if shape[0] != 1 or shape[-1] != 3:
         return f"it takes one photo of 3 channels at a time, and the net's input is {shape}"
-    rows = [spec.shape for spec in ends.outputs]
-    if len(rows) != 1 or len(rows[0]) != 2:
-        return f"its classifier takes one row of classes, and the net's outputs are {rows}"
+    shapes = [spec.shape for spec in ends.outputs]
+    if len(shapes) != 1 or not _is_row(shapes[0]):
+        return f"its classifier takes one row of classes, and the net's outputs are {shapes}"
     return _wrong_type(ends, _IN_MEDIAPIPE) or _many_means(file)
+
+
+def _is_row(shape: tuple[int, ...]) -> bool:
+    """Whether values lie along one axis, whatever others of length 1 there are."""
+    return len(shape) > 0 and sum(size != 1 for size in shape) <= 1
 
 
 def _many_means(file: ModelFile) -> str | None:

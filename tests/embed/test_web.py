@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from edgeconv.bundle.bundle import Bundle
 from edgeconv.embed import check
 from edgeconv.errors import UsageError
 from tests.embed.conftest import LABELS
 from tests.embed.made_photos import large_photo, made_photos
 from tests.embed.projects import written
+from tests.helpers.served import told_over_http
 
 pytestmark = pytest.mark.skipif(
     shutil.which("chromium") is None, reason="chromium is not installed"
@@ -84,6 +87,36 @@ def test_it_decodes_resizes_and_infers_as_the_export_did(
     report = check.check(place, "web")
     assert [one for one in report.results if not one.passed] == []
     assert len(report.results) == 3 * (len(photos) or 4)
+
+
+#: The page's own way from a file to classes: [its five best, best first] of each photo.
+_CLASSES = """
+const {best, decode, loadNet, probabilities, scaledAndCut} = await import('./classify.js');
+const net = await loadNet();
+told = [];
+for (const name of await (await fetch('photos.json')).json()) {
+  const photo = await decode(await (await fetch(`photos/${name}`)).blob());
+  const found = best(probabilities(await net(scaledAndCut(photo))), 5);
+  told.push(found.map(({index}) => index));
+}
+"""
+
+
+@pytest.mark.parametrize("file", ["tflite", "onnx", "int8.tflite"])
+def test_photos_have_the_classes_that_predict_tells(
+    of_pixels: Path, file: str, packages: Path, tmp_path: Path
+) -> None:
+    place = page(of_pixels, file, tmp_path / "project", packages, [])
+    photos = made_photos(place / "photos")
+    (place / "photos.json").write_text(json.dumps([photo.name for photo in photos]))
+    told, errors = told_over_http(place, _CLASSES)
+    assert isinstance(told, list), told
+    assert errors == []
+    for found, here in zip(told, Bundle.load(of_pixels).open(file).predict(photos), strict=True):
+        all_here, fifth = here.probabilities, here.top()[4].probability
+        assert len(set(found)) == 5
+        # Of classes that are nearly as probable, either may be among the five.
+        assert all(all_here[index] >= fifth - 1e-3 for index in found)
 
 
 def test_names_are_shown_as_text_and_words_are_no_photo(

@@ -80,14 +80,16 @@ def appendix(metadata: TfliteMetadata, start: int) -> bytes:
     """The zip archive with the labels, to be appended to a file of `start` bytes.
 
     Stored uncompressed, its date fixed, so that the same labels give the same bytes. Empty where
-    there are no labels.
+    there are no labels. A class without a name is called by its number, for MediaPipe takes empty
+    lines at the end for no classes, and refuses a row that has more.
     """
     if metadata.labels is None:
         return b""
     file = _Appended(start)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         entry = zipfile.ZipInfo(LABELS_FILE, date_time=(1980, 1, 1, 0, 0, 0))
-        archive.writestr(entry, "\n".join(metadata.labels) + "\n")
+        names = [name or f"class {place}" for place, name in enumerate(metadata.labels)]
+        archive.writestr(entry, "\n".join(names) + "\n")
     return file.getvalue()
 
 

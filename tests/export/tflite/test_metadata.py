@@ -105,6 +105,13 @@ def test_the_output_names_the_labels_that_are_appended_as_a_zip(data: bytes) -> 
         assert archive.read("labels.txt").decode().split("\n") == [*(METADATA.labels or ()), ""]
 
 
+def test_a_class_without_a_name_is_called_by_its_number() -> None:
+    metadata = tflite.TfliteMetadata("net", labels=("", "cat", ""))
+    content = tflite_bytes(CASES["pointwise"].make(), metadata=metadata)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read("labels.txt").decode() == "class 0\ncat\nclass 2\n"
+
+
 def test_the_exporters_own_document_is_stored_as_it_is(data: bytes) -> None:
     assert blob(data, "edgeconv").decode() == METADATA.extra
 
