@@ -144,17 +144,22 @@ def _gives(artifact: str, session: Session) -> Gives:
     """What a file's outputs are; raises UsageError where they are none of these."""
     ranks = {spec.name: len(spec.shape) for spec in session.outputs}
     first = session.outputs[0]
-    if len(first.shape) == 2:
+    if len(first.shape) == 2 and _is_of_reals(first):
         return "classes"
     if ranks == {"boxes": 3, "scores": 3}:
         return "boxes"
     if len(ranks) == 1 and len(first.shape) == 4:
         return "mask"
-    told = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in session.outputs)
+    told = ", ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in session.outputs)
     raise UsageError(
         f"{artifact} gives {told}; projects are made for a row of classes first, for `boxes` "
         "(1, n, 4) with `scores` (1, n, classes), and for one map of classes of four axes"
     )
+
+
+def _is_of_reals(spec: TensorSpec) -> bool:
+    """Whether it is float or on a grid; places and truth values are no classes' scores."""
+    return spec.dtype.kind == "f" or spec.scale is not None
 
 
 def _arrays(

@@ -164,8 +164,17 @@ def test_other_nets_and_platforms_are_refused(detector, segmenter, tmp_path: Pat
             x = self.last(x)
             return {"maps": x, "peaks": x.flatten(2)}
 
-    with pytest.raises(UsageError, match=r"gives maps \[1, 5, 6, 4\], peaks"):
+    with pytest.raises(UsageError, match=r"gives maps float32 \[1, 5, 6, 4\], peaks"):
         written(export(Other(), tmp_path / "other"), "python", "tflite", tmp_path / "project")
+
+
+def test_truth_values_are_no_classes(tmp_path: Path) -> None:
+    class Above(Segmenter):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x).mean((2, 3)) > 0
+
+    with pytest.raises(UsageError, match=r"gives logits bool \[1, 5\]; projects are made for"):
+        written(export(Above(), tmp_path / "above"), "python", "tflite", tmp_path / "project")
 
 
 def test_what_the_files_give_is_what_the_project_noted(segmenter: Path, tmp_path: Path) -> None:
