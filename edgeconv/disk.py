@@ -167,6 +167,12 @@ def check_writable(*paths: Path | None) -> None:
             )
 
 
+def check_folder(option: str, folder: Path | None) -> None:
+    """Raises OutputUnwritable where an option names what is no folder; None is nowhere."""
+    if folder is not None and not folder.is_dir():
+        raise OutputUnwritable(f"{option} {folder} is no folder; make it first")
+
+
 def _problem(path: Path) -> int:
     """The error that writing would end with; 0 where none is to be seen."""
     if path.is_dir():

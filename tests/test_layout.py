@@ -40,6 +40,11 @@ def test_the_first_minute_imports_nothing_heavy(words: list[str]) -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_the_command_line_starts_without_numpy() -> None:
+    code = "import sys, edgeconv.cli.main; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_importing_the_package_imports_nothing_heavy() -> None:
     code = f"import sys, edgeconv; assert not [n for n in {HEAVY!r} if n in sys.modules]"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,7 +17,6 @@ from edgeconv.cli.options.device import DEVICE, Way
 from edgeconv.cli.options.groups import gathered
 from edgeconv.cli.shown.latency import bench_tables
 from edgeconv.errors import UsageError
-from edgeconv.report import model_explorer as overlays
 from edgeconv.report.console import say
 from edgeconv.report.markdown import write_markdown
 from edgeconv.report.tables import show_all
@@ -63,15 +62,15 @@ def bench(
     config = bench_config.config(measuring, chosen, len(targets))
     with bench_targets.files(targets, which, chosen) as paths:
         report = _measure(chosen, paths, config, profiled=to.profile)
-        if to.model_explorer is not None:
-            _write_overlays(to.model_explorer, paths, report)
-    try:
-        if to.json_file is not None:
-            write_whole(to.json_file, jsondoc.dumps(report).encode())
-        if to.markdown is not None:
-            write_markdown(to.markdown, f"Bench on {report.device}", bench_tables(report))
-    finally:  # what was measured is shown all the same
-        output.show(report, lambda: show_all(bench_tables(report)), as_json=to.as_json)
+        try:
+            if to.json_file is not None:
+                write_whole(to.json_file, jsondoc.dumps(report).encode())
+            if to.markdown is not None:
+                write_markdown(to.markdown, f"Bench on {report.device}", bench_tables(report))
+            if to.model_explorer is not None:
+                _write_overlays(to.model_explorer, paths, report)
+        finally:  # what was measured is shown all the same
+            output.show(report, lambda: show_all(bench_tables(report)), as_json=to.as_json)
 
 
 def _device(name: str, way: Way, to: Output) -> Profile:
@@ -101,6 +100,7 @@ def _measure(
 
 def _write_overlays(folder: Path, paths: dict[str, Path], report: BenchReport) -> None:
     """What the operators of each .tflite file take."""
+    from edgeconv.report import model_explorer
     from edgeconv.verify.inspect.timed import timed_operators
 
     for name, profile in report.profiles.items():
@@ -108,7 +108,7 @@ def _write_overlays(folder: Path, paths: dict[str, Path], report: BenchReport) -
             continue
         found = timed_operators(paths[name], profile)
         path = folder / f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', name)}.time.json"
-        overlays.write(path, "ms that the operator takes", found.ms, least_is_worst=False)
+        model_explorer.write(path, "ms that the operator takes", found.ms, least_is_worst=False)
         say(f"{path}: {found.share:.0%} of the time", err=True)
 
 

@@ -10,7 +10,6 @@ import typer
 from edgeconv.cli.bundles import bundle_directory
 from edgeconv.cli.options import complete, output
 from edgeconv.cli.shown.diagnosis import show_diagnosis
-from edgeconv.report import model_explorer as overlays
 from edgeconv.report.console import say
 from edgeconv.runtime.memory import within_free_memory
 
@@ -43,11 +42,11 @@ def diagnose(
     Tells what an operator adds by itself from what it inherits. Exits 1 where a tensor is worse
     than quantization explains.
     """
-    from edgeconv.disk import check_writable, sha256_of
+    from edgeconv.disk import check_folder, check_writable, sha256_of
     from edgeconv.errors import ThresholdMissed
 
     check_writable(html)
-    overlays.require_folder(model_explorer)
+    check_folder("--model-explorer", model_explorer)
     directory = bundle_directory(bundle)
 
     from edgeconv.bundle.bundle import Bundle
@@ -72,6 +71,8 @@ def diagnose(
 
 def _write_overlays(folder: Path, found: Diagnosis) -> None:
     """Of the int8 TFLite file: what each operator adds, and the error after all before it."""
+    from edgeconv.report import model_explorer
+
     file = "int8.tflite"
     own = {t.name: t.own[file].sqnr_db for t in found.tensors if file in t.own}
     total = {t.name: t.total_db[file] for t in found.tensors if file in t.total_db}
@@ -80,7 +81,7 @@ def _write_overlays(folder: Path, found: Diagnosis) -> None:
         ("total_error", "SQNR in dB after all that came before", total),
     ):
         path = folder / f"model.{file}.{name}.json"
-        overlays.write(path, title, figures, least_is_worst=True)
+        model_explorer.write(path, title, figures, least_is_worst=True)
 
 
 def _diagnose(bundle: Bundle, photos: int) -> Diagnosis:

@@ -11,16 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgeconv.disk import write_whole
-from edgeconv.errors import OutputUnwritable
 from edgeconv.report import jsondoc
 
 _WORST, _BEST = "#e4572e", "#ffffff"
-
-
-def require_folder(folder: Path | None) -> None:
-    """Raises OutputUnwritable where overlays are wanted in what is no folder."""
-    if folder is not None and not folder.is_dir():
-        raise OutputUnwritable(f"--model-explorer {folder} is no folder; make it first")
 
 
 def write(path: Path, name: str, figures: Mapping[str, float], *, least_is_worst: bool) -> None:

@@ -9,8 +9,8 @@ from typing import ClassVar
 import typer
 
 from edgeconv.cli.options import output
+from edgeconv.disk import check_folder
 from edgeconv.errors import UsageError
-from edgeconv.report import model_explorer as overlays
 
 MOST_RUNS = 1_000_000
 _MOST_PROCESSES = 100
@@ -105,4 +105,4 @@ class Output:
         """Raises UsageError where overlays are wanted of nothing, OutputUnwritable of no folder."""
         if self.model_explorer is not None and not self.profile:
             raise UsageError("--model-explorer shows what operators take: give --profile too")
-        overlays.require_folder(self.model_explorer)
+        check_folder("--model-explorer", self.model_explorer)
