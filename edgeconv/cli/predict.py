@@ -12,7 +12,7 @@ import typer
 
 from edgeconv.cli.bundles import bundle_directory
 from edgeconv.cli.options import complete, output
-from edgeconv.errors import BundleRefused, UsageError
+from edgeconv.errors import UsageError
 from edgeconv.runtime.memory import within_free_memory
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from edgeconv.bundle.bundle import Bundle
     from edgeconv.bundle.predictor import Class, Predictor
     from edgeconv.report.tables import Table
-
-#: Which file is run where none is named: the one that was made for apps comes first.
-_FIRST = ("int8.tflite", "tflite", "int8.onnx", "onnx")
 
 
 @within_free_memory()
@@ -38,7 +35,7 @@ def predict(
     file: str | None = typer.Option(
         None,
         help="Which file of the bundle, such as onnx.",
-        show_default=f"the first there is of {', '.join(_FIRST)}",
+        show_default="the first there is of int8.tflite, tflite, int8.onnx, onnx",
     ),
     top: int = typer.Option(5, min=1, help="How many classes are told of a photo."),
     threads: int = typer.Option(1, min=1, help="Threads of the engine."),
@@ -49,12 +46,13 @@ def predict(
     Photos are decoded, turned upright, scaled, cut and normalized as the bundle says. Of nets that
     give no row of classes, each output is told by its shape and its values' range.
     """
-    from edgeconv.bundle.bundle import Bundle
+    from edgeconv.bundle.artifacts import by_preference
+    from edgeconv.bundle.bundle import Bundle, require_artifacts
     from edgeconv.runtime.session import SessionOptions
 
     opened = Bundle.load(bundle_directory(bundle))
     _require_kind(opened, bundle, samples)
-    name = file or _first(opened)
+    name = file or by_preference(require_artifacts(opened))[0]
     predictor = opened.open(name, SessionOptions(threads=threads))
     made = [_made(predictor, path, top) for path in samples]
     document = {
@@ -75,15 +73,6 @@ def _require_kind(bundle: Bundle, told: str, samples: Sequence[Path]) -> None:
             what = "is no file" if path.exists() else "does not exist"
             raise UsageError(f"{path} {what}; give photos, one by one")
         require_kind([path], bundle.intake, told)
-
-
-def _first(bundle: Bundle) -> str:
-    for name in _FIRST:
-        if name in bundle.artifacts:
-            return name
-    raise BundleRefused(
-        f"{bundle.directory} holds none of {', '.join(_FIRST)}; name a file of it with --file"
-    )
 
 
 @dataclass(frozen=True)
@@ -117,10 +106,11 @@ def _made(predictor: Predictor, sample: Path, top: int) -> _Made:
     from edgeconv.bundle.predictor import Prediction
     from edgeconv.data.samples import stacked, stream
     from edgeconv.runtime.adapt import run_outputs
+    from edgeconv.runtime.metrics import is_whole
 
     intake, session = predictor.intake, predictor.session
     outputs = run_outputs(session, stacked(list(stream([sample], intake)), intake))
-    if outputs[0].ndim == 2:  # a row of logits, or of probabilities, as eval takes it
+    if outputs[0].ndim == 2 and not is_whole(outputs[0]):  # places are no classes' scores
         row = Prediction(outputs[0][0], predictor.labels, predictor.gives_probabilities)
         return _Made(sample, top=tuple(row.top(top)))
     names = [spec.name for spec in session.outputs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -83,13 +83,3 @@ def consumer(name: str) -> Consumer:
         known = ", ".join(CONSUMERS)
         raise UnknownName("kind of project", name, CONSUMERS, f"Known are {known}")
     return CONSUMERS[name]
-
-
-def by_preference(artifacts: Iterable[str], wanted: Consumer) -> list[str]:
-    """The files of a bundle that may open there, those one would take first at the front.
-
-    Those of integers before float, TFLite before ONNX: smaller, and the same kernels everywhere.
-    """
-    order = ("int8.tflite", "tflite", "int8.onnx", "onnx")
-    fitting = [name for name in artifacts if name.rpartition(".")[2] in wanted.endings]
-    return sorted(fitting, key=lambda name: order.index(name) if name in order else len(order))

@@ -14,8 +14,9 @@ import numpy as np
 import PIL
 
 from edgeconv.bundle import labels, staging
+from edgeconv.bundle.artifacts import by_preference
 from edgeconv.embed import golden, subject
-from edgeconv.embed.consumers import Consumer, by_preference
+from edgeconv.embed.consumers import Consumer
 from edgeconv.embed.subject import Subject
 from edgeconv.errors import BundleRefused, UsageError
 from edgeconv.export.bundle.golden_folder import FOLDER
@@ -42,7 +43,8 @@ def choose(bundle: Bundle, consumer: Consumer, artifact: str | None) -> Subject:
         chosen = subject.read(bundle, artifact)
         consumer.require_opens(chosen)
         return chosen
-    names = by_preference(bundle.artifacts, consumer)
+    fitting = [name for name in bundle.artifacts if name.rpartition(".")[2] in consumer.endings]
+    names = by_preference(fitting)
     if not names:
         raise BundleRefused(
             f"{bundle.directory} has no file that ends with {' or '.join(consumer.endings)}, which "

@@ -85,6 +85,16 @@ def test_of_no_row_of_classes_each_output_is_told(run: Run, tmp_path: Path) -> N
     assert "boxes" in run("predict", boxes, TURNED).out
 
 
+def test_a_row_of_places_is_no_row_of_classes(run: Run, tmp_path: Path) -> None:
+    done = run("predict", bundle_of("Best", tmp_path), TURNED, "--file", "onnx", "--json")
+    assert done.code == 0, done.err
+    (found,) = json.loads(done.out)["predictions"]
+    assert found["top"] == []
+    (told,) = found["outputs"]
+    assert told["shape"] == [256]
+    assert 0 <= told["least"] <= told["largest"] <= 4
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
