@@ -172,12 +172,13 @@ def _refusal(
 ) -> NetRefused:
     """What the exporter gave up on, in the words of the net's code."""
     if (constant := _CONSTANT_OUTPUT.search(str(error))) is not None:
-        if len(outputs) == 1:
-            return NetRefused("the net's output does not depend on its input")
         place = place_of_forward(module)
+        where = f" (forward at {place})" if place else ""
+        if len(outputs) == 1:
+            return NetRefused(f"the net's output does not depend on its input{where}")
         return NetRefused(
-            f"{outputs[int(constant[1])]} does not depend on the net's input"
-            f"{f' (forward at {place})' if place else ''}; leave it out of what forward returns"
+            f"{outputs[int(constant[1])]} does not depend on the net's input{where}; leave it out "
+            "of what forward returns"
         )
     if _UNREGISTERED in str(error):
         return NetRefused(
